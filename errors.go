@@ -1,0 +1,171 @@
+package causal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Sentinels for [errors.Is]. Where more is known than the kind of failure, the
+// error is a struct, named in the comment, that [errors.As] finds.
+//
+// No text of an error in this package contains a payload or a field's value.
+var (
+	// ErrValidation is bad input of any sort: see [ValidationError].
+	ErrValidation = errors.New("causal: validation failed")
+	// ErrCycle is a set of events that cause each other: see [CycleError].
+	ErrCycle = errors.New("causal: causation cycle")
+	// ErrEventConflict is one event ID with two different contents: see
+	// [EventConflictError].
+	ErrEventConflict = errors.New("causal: event ID already has different content")
+	// ErrClockOverflow is a clock value above the range of a Lamport clock, or
+	// a clock that has issued its last value. The clock has not moved.
+	ErrClockOverflow = errors.New("causal: clock value above the range")
+	// ErrClockJump is a remote clock too far ahead: see [ClockJumpError].
+	ErrClockJump = errors.New("causal: remote clock too far ahead")
+	// ErrStorage is a failure of a storage adapter: see [StorageError].
+	ErrStorage = errors.New("causal: storage failed")
+	// ErrClosed is a call to an adapter after its Close.
+	ErrClosed = errors.New("causal: storage is closed")
+	// ErrInvalidCursor is a [Cursor] that is damaged, belongs to another log or
+	// points beyond its end.
+	ErrInvalidCursor = errors.New("causal: invalid cursor")
+)
+
+// FieldError says what is wrong with one field. The zero value says nothing.
+type FieldError struct {
+	// Field is the wire name of the member at fault, such as "lamport_clock",
+	// or the name of the parameter. It is empty if the input as a whole is at
+	// fault.
+	Field string
+	// Reason is one clause, such as "must not be negative"; it never contains
+	// the value.
+	Reason string
+}
+
+// ValidationError reports every bad field of one input, in wire order.
+// It matches [ErrValidation] under [errors.Is]. It is made by this package; the
+// caller that receives it owns it.
+type ValidationError struct {
+	// EventID is the event at fault, where one of several is and its ID is
+	// known.
+	EventID EventID
+	// Fields has at least one element.
+	Fields []FieldError
+	// Err is the cause, where another package or a caller's function found the
+	// fault. Its text is not part of this error's text, as it may contain
+	// values.
+	Err error
+}
+
+// Error lists the fields and the reasons.
+func (e *ValidationError) Error() string {
+	var b strings.Builder
+	b.WriteString(ErrValidation.Error())
+	for i, f := range e.Fields {
+		if i == 0 {
+			b.WriteString(": ")
+		} else {
+			b.WriteString("; ")
+		}
+		if f.Field != "" {
+			b.WriteString(f.Field)
+			b.WriteByte(' ')
+		}
+		b.WriteString(f.Reason)
+	}
+	return b.String()
+}
+
+// Is reports whether target is [ErrValidation].
+func (e *ValidationError) Is(target error) bool { return target == ErrValidation }
+
+// Unwrap returns the cause, nil if there is none.
+func (e *ValidationError) Unwrap() error { return e.Err }
+
+// invalid is the error for one bad field.
+func invalid(field, reason string) *ValidationError {
+	return &ValidationError{Fields: []FieldError{{field, reason}}}
+}
+
+// CycleError names events that cause each other, so that no order puts each
+// cause first. It matches [ErrCycle].
+type CycleError struct {
+	// IDs are the members of one cycle: each event is the cause of the next
+	// one, the last of the first. The least event under [Compare] is first.
+	IDs []EventID
+}
+
+// Error says how many events the cycle has.
+func (e *CycleError) Error() string {
+	return ErrCycle.Error() + " of " + strconv.Itoa(len(e.IDs)) + " events"
+}
+
+// Is reports whether target is [ErrCycle].
+func (e *CycleError) Is(target error) bool { return target == ErrCycle }
+
+// EventConflictError names an event ID that two different events use.
+// It matches [ErrEventConflict]. What was stored before is still there.
+type EventConflictError struct {
+	ID EventID
+}
+
+// Error is the text of [ErrEventConflict]; the ID is in the field.
+func (e *EventConflictError) Error() string { return ErrEventConflict.Error() }
+
+// Is reports whether target is [ErrEventConflict].
+func (e *EventConflictError) Is(target error) bool { return target == ErrEventConflict }
+
+// ClockJumpError reports a remote clock that is more than MaxJump ahead of the
+// local one. It matches [ErrClockJump]. The local clock has not moved.
+type ClockJumpError struct {
+	Local, Remote, MaxJump int64
+}
+
+// Error is the text of [ErrClockJump]; the values are in the fields.
+func (e *ClockJumpError) Error() string { return ErrClockJump.Error() }
+
+// Is reports whether target is [ErrClockJump].
+func (e *ClockJumpError) Is(target error) bool { return target == ErrClockJump }
+
+// StorageError is a failure of a storage adapter. It matches [ErrStorage] and
+// whatever its cause matches.
+type StorageError struct {
+	// Op is the operation that failed, in words: "save event".
+	Op string
+	// Err is the adapter's error.
+	Err error
+}
+
+// Error names the operation and the cause.
+func (e *StorageError) Error() string {
+	text := ErrStorage.Error() + ": " + e.Op
+	if e.Err != nil {
+		text += ": " + strings.TrimPrefix(e.Err.Error(), "causal: ")
+	}
+	return text
+}
+
+// Is reports whether target is [ErrStorage].
+func (e *StorageError) Is(target error) bool { return target == ErrStorage }
+
+// Unwrap returns the adapter's error.
+func (e *StorageError) Unwrap() error { return e.Err }
+
+// checkContext returns nil if ctx is alive, an error that matches ctx's error
+// and its cause if it has ended, and a *ValidationError if it is nil.
+func checkContext(ctx context.Context) error {
+	if ctx == nil {
+		return invalid("ctx", reasonNil)
+	}
+	err := ctx.Err()
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		return fmt.Errorf("causal: %w: %w", err, cause)
+	}
+	return fmt.Errorf("causal: %w", err)
+}

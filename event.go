@@ -1,0 +1,260 @@
+package causal
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// EventParams are the inputs of [NewEvent]. The zero value is not valid: the
+// fields marked required must be set. NewEvent copies what it keeps.
+type EventParams struct {
+	// ID is the event's identity; zero means a new one from [NewEventID].
+	ID EventID `validate:"eventid" wire:"event_id"`
+	// Type says what happened, such as "WPStatusChanged". Required.
+	Type string `validate:"required,utf8" wire:"event_type"`
+	// AggregateID is the entity that the event changes. Required.
+	AggregateID string `validate:"required,utf8" wire:"aggregate_id"`
+	// Payload encodes as a JSON object; nil and a nil map mean {}. A
+	// [json.RawMessage] is kept as it is, to the last digit. Anything else goes
+	// through [json.Marshal]; strings in it must be valid UTF-8.
+	Payload any `validate:"-" wire:"payload"`
+	// Timestamp is for people, never for ordering; zero means [time.Now]. The
+	// year is 1 to 9999 in the time's own zone, of which the event keeps only
+	// the offset.
+	Timestamp time.Time `validate:"year" wire:"timestamp"`
+	// NodeID is the node that emitted the event. Required.
+	NodeID string `validate:"required,utf8" wire:"node_id"`
+	// LamportClock is the node's clock, from [LamportClock.Tick]; not negative.
+	LamportClock int64 `validate:"gte=0" wire:"lamport_clock"`
+	// CausationID is the event that caused this one; zero for a root event.
+	CausationID EventID `validate:"omitempty,eventid" wire:"causation_id"`
+	// ProjectUUID is a UUID with hyphens, kept in lower case. Required.
+	ProjectUUID string `validate:"hyphenated" wire:"project_uuid"`
+	// ProjectSlug is the project's short name; zero means none.
+	ProjectSlug string `validate:"utf8" wire:"project_slug"`
+	// CorrelationID groups the events of one undertaking; zero means the
+	// event's own ID.
+	CorrelationID EventID `validate:"omitempty,eventid" wire:"correlation_id"`
+	// SchemaVersion is three numbers with dots; zero means "1.0.0".
+	SchemaVersion string `validate:"version" wire:"schema_version"`
+	// DataTier is how widely the event may be shared, 0 to 4.
+	DataTier int `validate:"gte=0,lte=4" wire:"data_tier"`
+}
+
+// defaultSchemaVersion is the schema version of events that name none.
+const defaultSchemaVersion = "1.0.0"
+
+// Event is something that happened on a node: an immutable value, cheap to copy,
+// safe for concurrent use. No caller can reach memory that an Event shares:
+// methods return copies.
+//
+// The zero Event means "no event" and is not valid: it has no JSON form, and
+// stores, merges and sorts refuse it; its accessors return zero values. Make
+// events with [NewEvent] or by decoding JSON. Compare two events with
+// [Event.Equal]: == does not compile.
+type Event struct {
+	_     [0]func() // no ==, which would compare pointers
+	clock int64     // a copy: sorting then mostly need not follow p
+	p     *event
+}
+
+// event is what an Event points to. Nothing writes to it once it is shared.
+type event struct {
+	payload     string // a JSON object; beside the ID, as merges read just these
+	EventParams        // validated; its Payload is not used
+	extra       string // unknown members as JSON text, each after a comma
+	hasSlug     bool   // project_slug is not null; "" and null differ on the wire
+}
+
+// NewEvent makes an event. The error is a [*ValidationError] that names every
+// bad field of p by its wire name.
+func NewEvent(p EventParams) (Event, error) {
+	if p.ID == "" {
+		p.ID = NewEventID()
+	}
+	if p.SchemaVersion == "" {
+		p.SchemaVersion = defaultSchemaVersion
+	}
+	if p.Timestamp.IsZero() {
+		p.Timestamp = time.Now()
+	}
+	p.Timestamp = fixZone(p.Timestamp)
+	payload, reason, cause := encodePayload(p.Payload)
+	p.Payload = nil
+	d := &event{EventParams: p, hasSlug: p.ProjectSlug != "", payload: payload}
+	var faults eventFaults
+	faults[memberPayload] = reason
+	if err := d.finish(&faults); err != nil {
+		err.Err = cause
+		return Event{}, err
+	}
+	if d.CorrelationID == "" {
+		d.CorrelationID = d.ID
+	}
+	return Event{clock: d.LamportClock, p: d}, nil
+}
+
+// noEvent is the content of the zero Event. Nothing writes to it.
+var noEvent event
+
+func (e Event) content() *event {
+	if e.p == nil {
+		return &noEvent
+	}
+	return e.p
+}
+
+// IsZero reports whether e is the zero Event, which means "no event".
+func (e Event) IsZero() bool { return e.p == nil }
+
+// ID returns the event's identity.
+func (e Event) ID() EventID { return e.content().ID }
+
+// Type returns what happened.
+func (e Event) Type() string { return e.content().Type }
+
+// AggregateID returns the entity that the event changes.
+func (e Event) AggregateID() string { return e.content().AggregateID }
+
+// NodeID returns the node that emitted the event.
+func (e Event) NodeID() string { return e.content().NodeID }
+
+// LamportClock returns the node's clock at the event.
+func (e Event) LamportClock() int64 { return e.clock }
+
+// Timestamp returns the wall clock at the event, in UTC or at a fixed offset.
+// Never order events by it.
+func (e Event) Timestamp() time.Time { return e.content().Timestamp }
+
+// CausationID returns the event that caused this one, "" for a root event.
+func (e Event) CausationID() EventID { return e.content().CausationID }
+
+// CorrelationID returns the ID that groups the events of one undertaking.
+func (e Event) CorrelationID() EventID { return e.content().CorrelationID }
+
+// ProjectUUID returns the project's UUID, in lower case.
+func (e Event) ProjectUUID() string { return e.content().ProjectUUID }
+
+// ProjectSlug returns the project's short name, "" if it has none.
+func (e Event) ProjectSlug() string { return e.content().ProjectSlug }
+
+// SchemaVersion returns the version of the event's schema.
+func (e Event) SchemaVersion() string { return e.content().SchemaVersion }
+
+// DataTier returns how widely the event may be shared, 0 to 4.
+func (e Event) DataTier() int { return e.content().DataTier }
+
+// Payload returns the payload's JSON text, exactly as it was given; the caller
+// owns it. It is nil for the zero Event.
+func (e Event) Payload() json.RawMessage {
+	if e.p == nil {
+		return nil
+	}
+	return json.RawMessage(e.p.payload)
+}
+
+// DecodePayload decodes the payload into the value that v points to, as
+// [json.Unmarshal] does. The error is a [*ValidationError] with the decoder's
+// error as its cause.
+func (e Event) DecodePayload(v any) error {
+	if e.p == nil {
+		return errZeroEvent()
+	}
+	if err := json.Unmarshal([]byte(e.p.payload), v); err != nil {
+		return e.payloadError("does not decode into the given type", err)
+	}
+	return nil
+}
+
+// PayloadField returns the JSON text of one top-level member of the payload,
+// without decoding the rest, and whether there is such a member. Of members
+// with the same name it returns the last, as encoding/json does. Names are
+// compared exactly. The caller owns the result.
+func (e Event) PayloadField(name string) (json.RawMessage, bool) {
+	value, ok := e.payloadMember(name)
+	if !ok {
+		return nil, false
+	}
+	return json.RawMessage(value), true
+}
+
+// payloadMember is PayloadField without the copy.
+func (e Event) payloadMember(name string) (value string, ok bool) {
+	if e.p == nil {
+		return "", false
+	}
+	return findMember(e.p.payload, name)
+}
+
+// payloadError is a fault in the payload of an event that is itself valid.
+func (e Event) payloadError(reason string, cause error) *ValidationError {
+	return &ValidationError{
+		EventID: e.ID(),
+		Fields:  []FieldError{{eventMembers[memberPayload], reason}},
+		Err:     cause,
+	}
+}
+
+// errZeroEvent reports the zero Event where an event must be given.
+func errZeroEvent() *ValidationError { return invalid("event", "must not be the zero Event") }
+
+// String describes the event on one line, without its payload. The format is
+// for people and may change.
+func (e Event) String() string {
+	if e.p == nil {
+		return "no event"
+	}
+	return fmt.Sprintf("%s %q on %q by %q at %d", e.p.ID, e.p.Type, e.p.AggregateID, e.p.NodeID, e.clock)
+}
+
+// LogValue describes the event for log/slog, without its payload.
+func (e Event) LogValue() slog.Value {
+	if e.p == nil {
+		return slog.StringValue(e.String())
+	}
+	attrs := []slog.Attr{
+		slog.String("event_id", string(e.p.ID)),
+		slog.String("event_type", e.p.Type),
+		slog.String("aggregate_id", e.p.AggregateID),
+		slog.String("node_id", e.p.NodeID),
+		slog.Int64("lamport_clock", e.clock),
+	}
+	if e.p.CausationID != "" {
+		attrs = append(attrs, slog.String("causation_id", string(e.p.CausationID)))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// Equal reports whether e and f have the same content: payloads and unknown
+// members as JSON values (so that 1, 1.0 and 1e0 are the same number and the
+// order of members does not matter), timestamps as instants, the rest exactly.
+// Two zero Events are equal.
+func (e Event) Equal(f Event) bool {
+	if e.p == f.p {
+		return true
+	}
+	if e.p == nil || f.p == nil {
+		return false
+	}
+	a, b := e.p.EventParams, f.p.EventParams
+	if !a.Timestamp.Equal(b.Timestamp) {
+		return false
+	}
+	a.Timestamp, b.Timestamp = time.Time{}, time.Time{}
+	return a == b && e.p.hasSlug == f.p.hasSlug &&
+		equalJSON(e.p.payload, f.p.payload) && equalMembers(e.p.extra, f.p.extra)
+}
+
+// fixZone drops the monotonic reading and reduces the location to UTC or a
+// fixed offset, which is all that the wire carries. Offsets that RFC 3339 cannot
+// express, with seconds or of a day or more, become UTC.
+func fixZone(t time.Time) time.Time {
+	const day = 24 * 60 * 60
+	_, offset := t.Zone()
+	if offset == 0 || offset%60 != 0 || offset <= -day || offset >= day {
+		return t.UTC().Round(0)
+	}
+	return t.In(time.FixedZone("", offset)).Round(0)
+}

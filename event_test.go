@@ -1,0 +1,356 @@
+package causal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+func TestNewEventDefaults(t *testing.T) {
+	before := time.Now()
+	e, err := causal.NewEvent(causal.EventParams{
+		Type: "Created", AggregateID: "WP001", NodeID: "alice", ProjectUUID: "ABCDEF78-1234-5678-1234-567812345678",
+	})
+	require.NoError(t, err)
+	require.Len(t, e.ID(), 26)
+	require.Equal(t, e.ID(), e.CorrelationID())
+	require.Equal(t, causal.EventID(""), e.CausationID())
+	require.Equal(t, "1.0.0", e.SchemaVersion())
+	require.Equal(t, "abcdef78-1234-5678-1234-567812345678", e.ProjectUUID())
+	require.Equal(t, "{}", string(e.Payload()))
+	require.WithinRange(t, e.Timestamp(), before, time.Now())
+	require.Zero(t, e.LamportClock())
+	require.Zero(t, e.DataTier())
+	require.Empty(t, e.ProjectSlug())
+	require.False(t, e.IsZero())
+}
+
+func TestNewEventKeepsParams(t *testing.T) {
+	p := causal.EventParams{
+		ID: testID(1), Type: "Created", AggregateID: "WP001", Payload: map[string]int{"n": 1},
+		Timestamp: testTime.In(time.FixedZone("here", 3600)), NodeID: "alice", LamportClock: math.MaxInt64,
+		CausationID: testID(2), ProjectUUID: projectUUID, ProjectSlug: "slug", CorrelationID: testID(3),
+		SchemaVersion: "2.10.03", DataTier: 4,
+	}
+	e, err := causal.NewEvent(p)
+	require.NoError(t, err)
+	require.Equal(t, []any{
+		p.ID, p.Type, p.AggregateID, p.NodeID, p.LamportClock, p.CausationID,
+		p.ProjectUUID, p.ProjectSlug, p.CorrelationID, p.SchemaVersion, p.DataTier,
+	}, []any{
+		e.ID(), e.Type(), e.AggregateID(), e.NodeID(), e.LamportClock(), e.CausationID(),
+		e.ProjectUUID(), e.ProjectSlug(), e.CorrelationID(), e.SchemaVersion(), e.DataTier(),
+	})
+	require.Equal(t, `{"n":1}`, string(e.Payload()))
+	require.Equal(t, "2026-01-26T11:00:00+01:00", e.Timestamp().Format(time.RFC3339))
+	require.Contains(t, fmt.Sprint(e.Timestamp().Location()), "", "the zone has no name")
+	again := decode(t, string(must(e.MarshalJSON())))
+	require.True(t, e.Equal(again))
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestNewEventRefuses(t *testing.T) {
+	type change = func(p *causal.EventParams)
+	long := func(n int) string { return strings.Repeat("A", n) }
+	tests := []struct {
+		name   string
+		change change
+		want   string
+	}{
+		{"short ID", func(p *causal.EventParams) { p.ID = "short" }, "event_id must be 26 ASCII letters or digits"},
+		{"long ID", func(p *causal.EventParams) { p.ID = causal.EventID(long(27)) }, "event_id must be 26 ASCII letters or digits"},
+		{"ID with hyphen", func(p *causal.EventParams) { p.ID = "-" + causal.EventID(long(25)) }, "event_id must be 26 ASCII letters or digits"},
+		{"no type", func(p *causal.EventParams) { p.Type = "" }, "event_type must not be empty"},
+		{"bad type", func(p *causal.EventParams) { p.Type = "\xff" }, "event_type must be valid UTF-8"},
+		{"no aggregate", func(p *causal.EventParams) { p.AggregateID = "" }, "aggregate_id must not be empty"},
+		{"bad aggregate", func(p *causal.EventParams) { p.AggregateID = "a\xc3" }, "aggregate_id must be valid UTF-8"},
+		{"no node", func(p *causal.EventParams) { p.NodeID = "" }, "node_id must not be empty"},
+		{"bad node", func(p *causal.EventParams) { p.NodeID = "\xed\xa0\x80" }, "node_id must be valid UTF-8"},
+		{"clock", func(p *causal.EventParams) { p.LamportClock = -1 }, "lamport_clock must not be negative"},
+		{"causation", func(p *causal.EventParams) { p.CausationID = "x" }, "causation_id must be 26 ASCII letters or digits"},
+		{"correlation", func(p *causal.EventParams) { p.CorrelationID = "x" }, "correlation_id must be 26 ASCII letters or digits"},
+		{"no UUID", func(p *causal.EventParams) { p.ProjectUUID = "" }, "project_uuid must be a UUID with hyphens"},
+		{"UUID with a hyphen too many", func(p *causal.EventParams) { p.ProjectUUID = long(8) + strings.Repeat("-", 28) }, "project_uuid must be a UUID with hyphens"},
+		{"UUID with a G", func(p *causal.EventParams) { p.ProjectUUID = "G" + projectUUID[1:] }, "project_uuid must be a UUID with hyphens"},
+		{"bad slug", func(p *causal.EventParams) { p.ProjectSlug = "\xff" }, "project_slug must be valid UTF-8"},
+		{"version", func(p *causal.EventParams) { p.SchemaVersion = "1.0" }, "schema_version must be three numbers with dots, as in 1.0.0"},
+		{"version gap", func(p *causal.EventParams) { p.SchemaVersion = "1..0" }, "schema_version must be three numbers with dots, as in 1.0.0"},
+		{"tier low", func(p *causal.EventParams) { p.DataTier = -1 }, "data_tier must not be negative"},
+		{"tier high", func(p *causal.EventParams) { p.DataTier = 5 }, "data_tier must be at most 4"},
+		{"year 0", func(p *causal.EventParams) { p.Timestamp = time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC) }, "timestamp must have a year from 1 to 9999"},
+		{"year 10000", func(p *causal.EventParams) { p.Timestamp = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }, "timestamp must have a year from 1 to 9999"},
+		{"year 0 in UTC", func(p *causal.EventParams) {
+			p.Timestamp = time.Date(1, 1, 1, 0, 0, 1, 0, time.FixedZone("", 3601))
+		}, "timestamp must have a year from 1 to 9999"},
+		{"payload array", with(`[]`), "payload must be a JSON object"},
+		{"payload null text", with(`null`), "payload must be a JSON object"},
+		{"payload empty text", with(``), "payload is not valid JSON, seen at byte 0"},
+		{"payload trailing", with(`{} {}`), "payload is not valid JSON, seen at byte 4"},
+		{"payload not UTF-8", with("{\"a\":\"\xff\"}"), "payload must be valid UTF-8"},
+		{"payload number", func(p *causal.EventParams) { p.Payload = 5 }, "payload must be a JSON object"},
+		{"payload slice", func(p *causal.EventParams) { p.Payload = []int(nil) }, ""},
+		{"payload channel", func(p *causal.EventParams) { p.Payload = make(chan int) }, "payload cannot be encoded as JSON"},
+		{"payload NaN", func(p *causal.EventParams) { p.Payload = map[string]any{"a": math.NaN()} }, "payload cannot be encoded as JSON"},
+		{"payload string not UTF-8", func(p *causal.EventParams) { p.Payload = map[string]any{"a": "b\xffc"} }, "payload has a string that is not valid UTF-8"},
+		{"payload name not UTF-8", func(p *causal.EventParams) { p.Payload = map[string]any{"\xff": 1} }, "payload has a string that is not valid UTF-8"},
+		{"all", func(p *causal.EventParams) { *p = causal.EventParams{LamportClock: -1} }, "event_type must not be empty; " +
+			"aggregate_id must not be empty; node_id must not be empty; lamport_clock must not be negative; " +
+			"project_uuid must be a UUID with hyphens"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := params(1)
+			test.change(&p)
+			e, err := causal.NewEvent(p)
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, causal.ErrValidation)
+			require.EqualError(t, err, "causal: validation failed: "+test.want)
+			require.True(t, e.IsZero())
+		})
+	}
+}
+
+func TestPayloadForms(t *testing.T) {
+	type inner struct {
+		N int64   `json:"n"`
+		S *string `json:"s,omitempty"`
+	}
+	var nilMap map[string]any
+	var nilStruct *inner
+	tests := []struct {
+		payload any
+		want    string
+	}{
+		{nil, `{}`},
+		{nilMap, `{}`},
+		{nilStruct, `{}`},
+		{json.RawMessage(nil), `{}`},
+		{json.RawMessage(" {\"a\" : 1.0} \n"), `{"a" : 1.0}`},
+		{json.RawMessage(`{"a":"\ufffd"}`), `{"a":"\ufffd"}`},
+		{map[string]any{"a": "\ufffd"}, "{\"a\":\"\ufffd\"}"},
+		{map[string]any{"a": `\ufffd`}, `{"a":"\\ufffd"}`},
+		{map[string]any{"b": 1, "a": nil}, `{"a":null,"b":1}`},
+		{inner{N: math.MaxInt64}, `{"n":9223372036854775807}`},
+		{&inner{}, `{"n":0}`},
+	}
+	for _, test := range tests {
+		e := newEvent(t, 1, func(p *causal.EventParams) { p.Payload = test.payload })
+		require.Equal(t, test.want, string(e.Payload()))
+	}
+}
+
+func TestPayloadField(t *testing.T) {
+	e := newEvent(t, 1, with(`{ "a" : 1 , "b":{"a":2, "}":"]"},"a\u0062":[3,"\"]"],"a":"last\\","":null,"é":true,"A":0}`))
+	for name, want := range map[string]string{
+		"a": `"last\\"`, "b": `{"a":2, "}":"]"}`, "ab": `[3,"\"]"]`, "": `null`, "é": `true`, "A": `0`,
+	} {
+		value, ok := e.PayloadField(name)
+		require.True(t, ok, name)
+		require.Equal(t, want, string(value))
+	}
+	for _, name := range []string{"c", `a\u0062`, `"a"`, "a ", "\xff"} {
+		_, ok := e.PayloadField(name)
+		require.False(t, ok, name)
+	}
+	_, ok := newEvent(t, 1).PayloadField("a")
+	require.False(t, ok)
+	_, ok = causal.Event{}.PayloadField("a")
+	require.False(t, ok)
+}
+
+func TestDecodePayload(t *testing.T) {
+	e := newEvent(t, 1, with(`{"n":9007199254740993}`))
+	var v struct{ N int64 }
+	require.NoError(t, e.DecodePayload(&v))
+	require.Equal(t, int64(9007199254740993), v.N)
+	for _, target := range []any{nil, v, &struct{ N string }{}} {
+		err := e.DecodePayload(target)
+		require.EqualError(t, err, "causal: validation failed: payload does not decode into the given type")
+		require.Error(t, err.(interface{ Unwrap() error }).Unwrap())
+	}
+	require.ErrorIs(t, causal.Event{}.DecodePayload(&v), causal.ErrValidation)
+}
+
+func TestZeroEvent(t *testing.T) {
+	var e causal.Event
+	require.True(t, e.IsZero())
+	require.True(t, e.Equal(causal.Event{}))
+	require.False(t, e.Equal(newEvent(t, 1)))
+	require.False(t, newEvent(t, 1).Equal(e))
+	require.Equal(t, "no event", e.String())
+	require.Equal(t, "no event", e.LogValue().String())
+	require.Nil(t, e.Payload())
+	v := reflect.ValueOf(e)
+	for i := range v.NumMethod() { // every accessor answers with a zero value
+		if m := v.Type().Method(i); m.Type.NumIn() == 1 && m.Type.NumOut() == 1 &&
+			!slices.Contains([]string{"String", "LogValue", "IsZero"}, m.Name) {
+			require.True(t, v.Method(i).Call(nil)[0].IsZero(), m.Name)
+		}
+	}
+}
+
+func TestEqual(t *testing.T) {
+	text := func(name, value string) causal.Event { return decode(t, wire(map[string]string{name: value})) }
+	payload := func(value string) causal.Event { return text("payload", `{"v":`+value+`}`) }
+	base := decode(t, wire(nil))
+	for name, value := range map[string]string{
+		"event_id": `"01HZXW5B2Q3R4S5T6V7W8X9Y00"`, "event_type": `"x"`, "aggregate_id": `"x"`, "payload": `{}`,
+		"timestamp": `"2026-01-26T10:00:01Z"`, "node_id": `"x"`, "lamport_clock": `6`,
+		"causation_id": `"01HZXW5B2Q3R4S5T6V7W8X9Y00"`, "project_uuid": `"12345678-1234-5678-1234-567812345679"`,
+		"project_slug": `"x"`, "correlation_id": `"01HZXW5B2Q3R4S5T6V7W8X9Y00"`, "schema_version": `"1.0.1"`, "data_tier": `1`,
+		"unknown": "1",
+	} {
+		require.False(t, base.Equal(text(name, value)), name)
+		require.True(t, text(name, value).Equal(text(name, value)), name)
+	}
+	require.True(t, base.Equal(text("timestamp", `"2026-01-26T12:00:00+02:00"`)))
+	require.True(t, base.Equal(text("payload", `{"st\u0061te": "done" }`)))
+	for _, same := range [][]string{
+		{"1", "1.0", "1e0", "10e-1", "0.1E+1", "1.000", "100e-2", "0.001e3"},
+		{"0", "-0", "0.0", "-0e5", "0e999999999999999999999"},
+		{"-15e-1", "-1.5", "-0.15e1"},
+		{`"a/b\n"`, `"a\/b\u000a"`, `"\u0061\u002fb\u000A"`},
+		{`"\ud83d\ude00"`, `"😀"`, `"\uD83D\uDE00"`},
+		{`"x\ud800y"`, `"\u0078\uD800y"`},
+		{`{"a":1,"b":[2,{}]}`, `{"b":[2.0,{}],"a":1}`, `{"a":5,"b":[ 2, { } ],"a":1}`},
+		{`[]`, `[ ]`},
+		{`1e99999999999`, `1e99999999999`},
+	} {
+		for _, a := range same {
+			for _, b := range same {
+				require.True(t, payload(a).Equal(payload(b)), "%s and %s", a, b)
+			}
+		}
+	}
+	different := []string{
+		"1", "-1", "10", "0.1", "1e1000000000", "9007199254740993", "9007199254740992", "1e99999999999", "2e99999999999", "-1e99999999999",
+		`"1"`, `""`, "null", "true", "false", "{}", "[]", "[1]", "[[]]", `{"a":null}`, `["a"]`, "[1,2]", "[2,1]",
+		`"\ud800"`, `"\udc00"`, `"\ufffd"`, `"\\ud800"`, `"\udc00\ud800"`,
+	}
+	for i, a := range different {
+		for j, b := range different {
+			require.Equal(t, i == j, payload(a).Equal(payload(b)), "%s and %s", a, b)
+		}
+	}
+}
+
+func TestStringAndLogValueHideThePayload(t *testing.T) {
+	e := newEvent(t, 1, with(`{"password":"S3CRET"}`), func(p *causal.EventParams) {
+		p.NodeID, p.CausationID = "al\nice", testID(7)
+	})
+	for _, format := range []string{"%v", "%+v", "%s", "%#v"} {
+		require.NotContains(t, fmt.Sprintf(format, e), "S3CRET")
+	}
+	require.Equal(t, `TEST0000000000000000000001 "WPStatusChanged" on "WP001" by "al\nice" at 1`, e.String())
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("saved", "event", e)
+	require.NotContains(t, log.String(), "S3CRET")
+	require.Contains(t, log.String(), `"event":{"event_id":"TEST0000000000000000000001","event_type":"WPStatusChanged",`+
+		`"aggregate_id":"WP001","node_id":"al\nice","lamport_clock":1,"causation_id":"TEST0000000000000000000007"}`)
+}
+
+// Nobody can reach the memory of an event: not through what it was made of, not
+// through what it gives.
+func TestEventIsImmutable(t *testing.T) {
+	raw := json.RawMessage(`{"a":[1,2]}`)
+	nested := map[string]any{"a": []int{1, 2}}
+	wireText := []byte(wire(map[string]string{"payload": string(raw), "x": "1"}))
+	decoded := decode(t, string(wireText))
+	var fromBytes causal.Event
+	require.NoError(t, fromBytes.UnmarshalJSON(wireText))
+	events := []causal.Event{
+		newEvent(t, 1, func(p *causal.EventParams) { p.Payload = raw }),
+		newEvent(t, 2, func(p *causal.EventParams) { p.Payload = nested }),
+		fromBytes,
+	}
+	want := make([]string, len(events))
+	for i, e := range events {
+		want[i] = string(must(e.MarshalJSON()))
+	}
+	scramble(raw)
+	scramble(wireText)
+	nested["a"].([]int)[0] = 99
+	for i, e := range events {
+		scramble(e.Payload())
+		scramble(must(e.MarshalJSON()))
+		field, ok := e.PayloadField("a")
+		require.True(t, ok)
+		scramble(field)
+		require.Equal(t, want[i], string(must(e.MarshalJSON())))
+	}
+	require.True(t, decoded.Equal(events[2]))
+}
+
+func scramble(b []byte) {
+	for i := range b {
+		b[i] = '!'
+	}
+}
+
+func TestNewEventIDIncreases(t *testing.T) {
+	const workers, each = 8, 2000
+	results := make([][]causal.EventID, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for range each {
+				results[w] = append(results[w], causal.NewEventID())
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[causal.EventID]bool{}
+	for _, ids := range results {
+		require.True(t, slices.IsSorted(ids), "one goroutine sees increasing IDs")
+		for _, id := range ids {
+			require.False(t, seen[id])
+			seen[id] = true
+		}
+	}
+	require.Len(t, seen, workers*each)
+}
+
+func TestEventFromManyGoroutines(t *testing.T) {
+	e := newEvent(t, 1, with(`{"a":{"b":[1,2,3]}}`))
+	f := newEvent(t, 1, with(`{"a": {"b":[1,2,3.0]}}`))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				var v any
+				_ = e.String()
+				if !e.Equal(f) || e.DecodePayload(&v) != nil || causal.Compare(e, f) != 0 {
+					t.Error("wrong answer")
+				}
+				if _, ok := e.PayloadField("a"); !ok {
+					t.Error("no member")
+				}
+				if _, err := json.Marshal(e); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

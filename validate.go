@@ -1,0 +1,191 @@
+package causal
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// The members of an event, in the order of the wire.
+const (
+	memberEventID = iota
+	memberEventType
+	memberAggregateID
+	memberPayload
+	memberTimestamp
+	memberNodeID
+	memberLamportClock
+	memberCausationID
+	memberProjectUUID
+	memberProjectSlug
+	memberCorrelationID
+	memberSchemaVersion
+	memberDataTier
+	memberCount
+)
+
+var eventMembers = [memberCount]string{
+	"event_id", "event_type", "aggregate_id", "payload", "timestamp", "node_id", "lamport_clock",
+	"causation_id", "project_uuid", "project_slug", "correlation_id", "schema_version", "data_tier",
+}
+
+// Reasons that more than one place gives.
+const (
+	reasonMissing     = "is missing"
+	reasonNull        = "must not be null"
+	reasonNotString   = "must be a string"
+	reasonNotInteger  = "must be an integer without fraction or exponent"
+	reasonRange       = "does not fit"
+	reasonNotObject   = "must be a JSON object"
+	reasonTwice       = "is given twice"
+	reasonEventID     = "must be 26 ASCII letters or digits"
+	reasonNotUTF8     = "must be valid UTF-8"
+	reasonTimestamp   = "must be an RFC 3339 date and time, with up to nine decimals"
+	reasonTooDeep     = "is nested too deeply"
+	reasonSurrogate   = "must not contain half of a surrogate pair"
+	reasonNotNegative = "must not be negative"
+	reasonEmpty       = "must not be empty"
+	reasonNil         = "must not be nil"
+	reasonNotPositive = "must be at least 1"
+)
+
+// eventFaults holds at most one reason for each member of an event: the first
+// that was found.
+type eventFaults [memberCount]string
+
+// finish checks the content by the rules on [EventParams], adds what it finds
+// to the faults that are already known, and brings valid content into its
+// canonical form. It returns nil or the error for all faults.
+func (d *event) finish(faults *eventFaults) *ValidationError {
+	fields := checkMembers(&d.EventParams, eventMembers[:], faults[:])
+	if fields == nil {
+		d.ProjectUUID = strings.ToLower(d.ProjectUUID)
+		return nil
+	}
+	err := &ValidationError{Fields: fields}
+	if isEventID(string(d.ID)) {
+		err.EventID = d.ID
+	}
+	return err
+}
+
+// rules interprets the validate tags of this package. Nothing of it leaves the
+// package.
+var rules = newRules()
+
+func newRules() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("wire") })
+	for tag, ok := range map[string]func(reflect.Value) bool{
+		"eventid":    func(v reflect.Value) bool { return isEventID(v.String()) },
+		"utf8":       func(v reflect.Value) bool { return utf8.ValidString(v.String()) },
+		"hyphenated": func(v reflect.Value) bool { return isHyphenatedUUID(v.String()) },
+		"version":    func(v reflect.Value) bool { return isVersion(v.String()) },
+		"year": func(v reflect.Value) bool {
+			t, _ := reflect.TypeAssert[time.Time](v)
+			year := fixZone(t).Year()
+			return 1 <= year && year <= 9999
+		},
+	} {
+		// The only errors are an empty tag and a nil function.
+		_ = v.RegisterValidation(tag, func(fl validator.FieldLevel) bool { return ok(fl.Field()) }, true)
+	}
+	return v
+}
+
+// checkMembers checks the struct that s points to by its validate tags. It
+// returns one FieldError for each member at fault, in the order of names; faults
+// holds what is known before, which counts first.
+func checkMembers(s any, names, faults []string) []FieldError {
+	var found validator.ValidationErrors
+	_ = errors.As(rules.Struct(s), &found) // no other error: s points to a struct
+	for _, f := range found {
+		if i := slices.Index(names, f.Field()); faults[i] == "" {
+			faults[i] = ruleReason(f.Tag(), f.Param())
+		}
+	}
+	var fields []FieldError
+	for i, reason := range faults {
+		if reason != "" {
+			fields = append(fields, FieldError{names[i], reason})
+		}
+	}
+	return fields
+}
+
+// ruleReason is the text for a failed rule of a validate tag.
+func ruleReason(tag, param string) string {
+	switch tag {
+	case "required":
+		return reasonEmpty
+	case "eventid":
+		return reasonEventID
+	case "utf8":
+		return reasonNotUTF8
+	case "hyphenated":
+		return "must be a UUID with hyphens"
+	case "version":
+		return "must be three numbers with dots, as in 1.0.0"
+	case "year":
+		return "must have a year from 1 to 9999"
+	case "gte":
+		if param == "0" {
+			return reasonNotNegative
+		}
+		return "must be at least " + param
+	case "lte":
+		return "must be at most " + param
+	}
+	return "breaks the rule " + tag
+}
+
+// checkText returns nil if s is not empty and valid UTF-8.
+func checkText(field, s string) error {
+	switch {
+	case s == "":
+		return invalid(field, reasonEmpty)
+	case !utf8.ValidString(s):
+		return invalid(field, reasonNotUTF8)
+	}
+	return nil
+}
+
+// isHyphenatedUUID reports whether s has the form 8-4-4-4-12 of hexadecimal
+// digits in any case.
+func isHyphenatedUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isVersion reports whether s is three dotted groups of ASCII digits.
+func isVersion(s string) bool {
+	parts := strings.Split(s, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	for _, part := range parts {
+		if part == "" || strings.Trim(part, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
+}

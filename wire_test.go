@@ -1,0 +1,378 @@
+package causal_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// decodeVector is what the reference says to the wire text of one event.
+type decodeVector struct {
+	Name  string
+	JSON  string
+	OK    bool
+	Event json.RawMessage
+}
+
+// decodeDifferences names the inputs that we answer differently on purpose, with
+// the member at fault where we refuse what the reference takes.
+var decodeDifferences = map[string]string{
+	// The reference converts to integers what is none.
+	"lamport:1.0":  "lamport_clock must be an integer without fraction or exponent",
+	"lamport:'5'":  "lamport_clock must be an integer without fraction or exponent",
+	"lamport:True": "lamport_clock must be an integer without fraction or exponent",
+	"tier:'3'":     "data_tier must be an integer without fraction or exponent",
+	"tier:2.0":     "data_tier must be an integer without fraction or exponent",
+	// The reference takes seconds since 1970, as a number or as its text.
+	"ts:1769421600":   "timestamp must be a string",
+	"ts:'1769421600'": "timestamp must be an RFC 3339 date and time, with up to nine decimals",
+	"ts:1769421600.5": "timestamp must be a string",
+	// The reference takes every form of a UUID.
+	"uuid:'12345678123456781234567812345678'":              "project_uuid must be a UUID with hyphens",
+	"uuid:'{12345678-1234-5678-1234-567812345678}'":        "project_uuid must be a UUID with hyphens",
+	"uuid:'urn:uuid:12345678-1234-5678-1234-567812345678'": "project_uuid must be a UUID with hyphens",
+	// The reference takes the last of two members with one name.
+	"dup-key": "node_id is given twice",
+	// The reference cannot read \u0000 beside a surrogate pair; we keep the text.
+	`payload:{"u": "\u0000\ud83d\ude00"}`: "",
+}
+
+func TestDecodeVectors(t *testing.T) {
+	differences := 0
+	for _, v := range readVectors[decodeVector](t, "decode.jsonl") {
+		t.Run(v.Name, func(t *testing.T) {
+			var e causal.Event
+			err := json.Unmarshal([]byte(v.JSON), &e)
+			if reason, differs := decodeDifferences[v.Name]; differs {
+				differences++
+				require.Equal(t, v.OK, reason != "", "not a difference")
+				if reason == "" {
+					require.NoError(t, err)
+				} else {
+					require.EqualError(t, err, "causal: validation failed: "+reason)
+				}
+				return
+			}
+			if !v.OK {
+				require.Error(t, err)
+				require.True(t, e.IsZero())
+				return
+			}
+			require.NoError(t, err)
+			got, err := json.Marshal(e)
+			require.NoError(t, err)
+			requireSameMembers(t, v, got)
+			var again causal.Event
+			require.NoError(t, json.Unmarshal(got, &again))
+			require.True(t, e.Equal(again))
+		})
+	}
+	require.Equal(t, len(decodeDifferences), differences, "a vector is missing")
+}
+
+// requireSameMembers compares what we write with what the reference writes, but
+// for what we keep and it drops.
+func requireSameMembers(t *testing.T, v decodeVector, got []byte) {
+	t.Helper()
+	var ours, theirs map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(got, &ours))
+	require.NoError(t, json.Unmarshal(v.Event, &theirs))
+	for name, want := range theirs {
+		if name == "timestamp" { // the reference writes naive ones back without a zone
+			var a, b string
+			require.NoError(t, json.Unmarshal(want, &a))
+			require.NoError(t, json.Unmarshal(ours[name], &b))
+			if !strings.ContainsAny(a[len("2006-01-02T"):], "Z+-") {
+				a += "Z"
+			}
+			want, err := time.Parse(time.RFC3339, a)
+			require.NoError(t, err)
+			have, err := time.Parse(time.RFC3339, b)
+			require.NoError(t, err)
+			require.True(t, want.Equal(have), "%s and %s", a, b)
+			continue
+		}
+		require.Equal(t, exactJSON(t, want), exactJSON(t, ours[name]), name)
+		delete(ours, name)
+	}
+	delete(ours, "timestamp")
+	if v.Name == "unknown-field" {
+		require.Len(t, ours, 2, "unknown members are kept")
+		return
+	}
+	require.Empty(t, ours)
+}
+
+// exactJSON decodes a value without loss in its numbers.
+func exactJSON(t *testing.T, data []byte) any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(string(data)))
+	d.UseNumber()
+	var v any
+	require.NoError(t, d.Decode(&v))
+	return v
+}
+
+// wire returns a valid event's JSON with some members replaced; the value "" removes
+// one.
+func wire(changes map[string]string) string {
+	members := []struct{ name, value string }{
+		{"event_id", `"01HZXW5B2Q3R4S5T6V7W8X9Y0Z"`},
+		{"event_type", `"WPStatusChanged"`},
+		{"aggregate_id", `"WP001"`},
+		{"payload", `{"state":"done"}`},
+		{"timestamp", `"2026-01-26T10:00:00Z"`},
+		{"node_id", `"alice"`},
+		{"lamport_clock", `5`},
+		{"causation_id", `null`},
+		{"project_uuid", `"12345678-1234-5678-1234-567812345678"`},
+		{"project_slug", `null`},
+		{"correlation_id", `"01HZXW5B2Q3R4S5T6V7W8X9Y0Z"`},
+		{"schema_version", `"1.0.0"`},
+		{"data_tier", `0`},
+	}
+	known := map[string]bool{}
+	var parts []string
+	for _, m := range members {
+		known[m.name] = true
+		value, changed := changes[m.name]
+		if !changed {
+			value = m.value
+		}
+		if value != "" {
+			parts = append(parts, fmt.Sprintf("%q:%s", m.name, value))
+		}
+	}
+	for name, value := range changes {
+		if !known[name] {
+			parts = append(parts, fmt.Sprintf("%q:%s", name, value))
+		}
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// decode reads an event that must be valid.
+func decode(t testing.TB, text string) causal.Event {
+	t.Helper()
+	var e causal.Event
+	require.NoError(t, json.Unmarshal([]byte(text), &e))
+	return e
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
+	tests := map[string]struct{ text, field, reason string }{
+		"no text":               {"", "", "is not valid JSON, seen at byte 0"},
+		"space":                 {" ", "", "is not valid JSON, seen at byte 1"},
+		"null":                  {"null", "", "must be a JSON object"},
+		"array":                 {"[]", "", "must be a JSON object"},
+		"number":                {"5", "", "must be a JSON object"},
+		"truncated":             {`{"event_id":`, "", "is not valid JSON, seen at byte 12"},
+		"trailing data":         {wire(nil) + "{}", "", fmt.Sprintf("is not valid JSON, seen at byte %d", len(wire(nil))+1)},
+		"byte order mark":       {"\ufeff" + wire(nil), "", "is not valid JSON, seen at byte 1"},
+		"invalid UTF-8":         {wire(map[string]string{"node_id": "\"a\xff\""}), "", "must be valid UTF-8"},
+		"invalid UTF-8 payload": {wire(map[string]string{"payload": "{\"a\":\"\xff\"}"}), "", "must be valid UTF-8"},
+		"half a pair":           {wire(map[string]string{"node_id": `"\ud83d"`}), "node_id", "must not contain half of a surrogate pair"},
+		"half a pair in a name": {`{"\udc00":1}`, "", "has a member name with half of a surrogate pair"},
+		"empty causation ID":    {wire(map[string]string{"causation_id": `""`}), "causation_id", "must be 26 ASCII letters or digits"},
+		"ID with space":         {wire(map[string]string{"event_id": `" 1HZXW5B2Q3R4S5T6V7W8X9Y0Z"`}), "event_id", "must be 26 ASCII letters or digits"},
+		"ID of other letters":   {wire(map[string]string{"event_id": `"é1HZXW5B2Q3R4S5T6V7W8X9Y0"`}), "event_id", "must be 26 ASCII letters or digits"},
+		"slug number":           {wire(map[string]string{"project_slug": `1`}), "project_slug", "must be a string"},
+		"type array":            {wire(map[string]string{"event_type": `["a"]`}), "event_type", "must be a string"},
+		"clock 2^63":            {wire(map[string]string{"lamport_clock": `9223372036854775808`}), "lamport_clock", "does not fit"},
+		"clock 1e3":             {wire(map[string]string{"lamport_clock": `1e3`}), "lamport_clock", "must be an integer without fraction or exponent"},
+		"clock null":            {wire(map[string]string{"lamport_clock": `null`}), "lamport_clock", "must not be null"},
+		"clock negative":        {wire(map[string]string{"lamport_clock": `-1`}), "lamport_clock", "must not be negative"},
+		"tier 2^32":             {wire(map[string]string{"data_tier": `4294967296`}), "data_tier", "must be at most 4"},
+		"tier negative":         {wire(map[string]string{"data_tier": `-4294967295`}), "data_tier", "must not be negative"},
+		"payload null":          {wire(map[string]string{"payload": `null`}), "payload", "must be a JSON object"},
+		"payload 1001 deep":     {wire(map[string]string{"payload": deep(1001)}), "payload", "is nested too deeply"},
+		"payload 9000 deep":     {wire(map[string]string{"payload": deep(9000)}), "payload", "is nested too deeply"},
+		"unknown 1001 deep":     {wire(map[string]string{"x": deep(1001)}), "x", "is nested too deeply"},
+		"known twice":           {strings.Replace(wire(nil), "{", `{"node_id":"a",`, 1), "node_id", "is given twice"},
+		"known twice, escaped":  {strings.Replace(wire(nil), "{", `{"node\u005fid":"a",`, 1), "node_id", "is given twice"},
+		"unknown twice":         {strings.Replace(wire(nil), "{", `{"x":1,"\u0078":1,`, 1), "x", "is given twice"},
+		"names differ in case":  {wire(map[string]string{"node_id": "", "Node_ID": `"a"`}), "node_id", "is missing"},
+		"version with sign":     {wire(map[string]string{"schema_version": `"1.-1.0"`}), "schema_version", "must be three numbers with dots, as in 1.0.0"},
+		"version four":          {wire(map[string]string{"schema_version": `"1.0.0.0"`}), "schema_version", "must be three numbers with dots, as in 1.0.0"},
+	}
+	for _, text := range []string{
+		"2026-01-26T10:00", "2026-01-26T10:00:00,5Z", "2026-01-26t10:00:00Z", "2026-01-26T10:00:00z", "2026-01-26T10:00:00.Z",
+		"2026-01-26T10:00:00.1234567890Z", "2026-01-26T10:00:00.1234567890", "2026-01-26T10:00:00.1234567890+01:00",
+		"2026-01-26T24:00:00Z", "2026-01-26T10:60:00Z", "2026-01-26T10:00:60Z", "2026-01-26T10:00:00+24:00", "2026-01-26T10:00:00-24:00", "2026-01-26T10:00:00+01:60", "2026-01-26T1:00:00.5Z",
+		"2026-01-26T10:00:00+0100", "2026-01-26T10:00:00 Z", "12026-01-26T10:00:00Z", "-026-01-26T10:00:00Z", " 2026-01-26",
+		"2026-1-26", "2026-01-26T9:00:00Z", "2026-01-26T10:00:00ZZ", "2026-02-29", "２026-01-26",
+	} {
+		tests["timestamp "+text] = struct{ text, field, reason string }{
+			wire(map[string]string{"timestamp": fmt.Sprintf("%q", text)}), "timestamp",
+			"must be an RFC 3339 date and time, with up to nine decimals",
+		}
+	}
+	tests["timestamp year 0"] = struct{ text, field, reason string }{
+		wire(map[string]string{"timestamp": `"0000-12-31T00:00:00Z"`}), "timestamp", "must have a year from 1 to 9999",
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			before := decode(t, wire(nil))
+			e := before
+			err := e.UnmarshalJSON([]byte(test.text))
+			require.ErrorIs(t, err, causal.ErrValidation)
+			var ve *causal.ValidationError
+			require.ErrorAs(t, err, &ve)
+			require.Equal(t, []causal.FieldError{{Field: test.field, Reason: test.reason}}, ve.Fields)
+			require.True(t, e.Equal(before), "the target has changed")
+		})
+	}
+}
+
+// encoding/json itself gives up before our limit is asked.
+func TestDecodeRefuses10000Deep(t *testing.T) {
+	var e causal.Event
+	payload := strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000)
+	require.ErrorIs(t, e.UnmarshalJSON([]byte(wire(map[string]string{"payload": payload}))), causal.ErrValidation)
+	_, err := causal.NewEvent(causal.EventParams{
+		Type: "x", AggregateID: "x", NodeID: "x", ProjectUUID: projectUUID, Payload: json.RawMessage(payload),
+	})
+	require.ErrorIs(t, err, causal.ErrValidation)
+}
+
+func TestDecodeNamesEveryFault(t *testing.T) {
+	text := wire(map[string]string{
+		"event_type": `""`, "payload": `[]`, "node_id": `""`, "lamport_clock": `-1`, "data_tier": `9`, "project_uuid": "",
+	})
+	var e causal.Event
+	err := e.UnmarshalJSON([]byte(text))
+	require.EqualError(t, err, "causal: validation failed: event_type must not be empty; payload must be a JSON object; "+
+		"node_id must not be empty; lamport_clock must not be negative; project_uuid is missing; "+
+		"data_tier must be at most 4")
+	var ve *causal.ValidationError
+	require.ErrorAs(t, err, &ve)
+	require.Equal(t, causal.EventID("01HZXW5B2Q3R4S5T6V7W8X9Y0Z"), ve.EventID)
+}
+
+func TestErrorsNeverShowValues(t *testing.T) {
+	for name := range map[string]bool{
+		"event_id": true, "event_type": true, "payload": true, "timestamp": true, "node_id": true,
+		"lamport_clock": true, "causation_id": true, "project_uuid": true, "data_tier": true, "schema_version": true,
+	} {
+		for _, value := range []string{`"S3CRET` + "\xff" + `"`, `["S3CRET"]`, `{"S3CRET":"S3CRET"`, `"S3CRET`} {
+			var e causal.Event
+			if err := e.UnmarshalJSON([]byte(wire(map[string]string{name: value}))); err != nil {
+				require.NotContains(t, err.Error(), "S3CRET")
+			}
+		}
+	}
+	type secret struct{ S3CRET func() }
+	_, err := causal.NewEvent(causal.EventParams{
+		Type: "x", AggregateID: "x", NodeID: "x", ProjectUUID: projectUUID, Payload: secret{},
+	})
+	require.EqualError(t, err, "causal: validation failed: payload cannot be encoded as JSON")
+	var unsupported *json.UnsupportedTypeError
+	require.ErrorAs(t, err, &unsupported, "the cause is there for those who ask")
+}
+
+func TestDecodeTimestamps(t *testing.T) {
+	tests := map[string]struct {
+		want time.Time
+		text string // as written back
+	}{
+		"2026-01-26T10:00:00Z":                {testTime, "2026-01-26T10:00:00Z"},
+		"2026-01-26T10:00:00":                 {testTime, "2026-01-26T10:00:00Z"},
+		"2026-01-26 10:00:00":                 {testTime, "2026-01-26T10:00:00Z"},
+		"2026-01-26 10:00:00+00:00":           {testTime, "2026-01-26T10:00:00Z"},
+		"2026-01-26":                          {testTime.Add(-10 * time.Hour), "2026-01-26T00:00:00Z"},
+		"2026-01-26T10:00:00.123456789Z":      {testTime.Add(123456789), "2026-01-26T10:00:00.123456789Z"},
+		"2026-01-26T10:00:00.123456789":       {testTime.Add(123456789), "2026-01-26T10:00:00.123456789Z"},
+		"2026-01-26T12:30:00.000000001+02:30": {testTime.Add(1), "2026-01-26T12:30:00.000000001+02:30"},
+		"2026-01-26T04:30:00-05:30":           {testTime, "2026-01-26T04:30:00-05:30"},
+		"0001-01-01T00:00:00Z":                {time.Time{}, "0001-01-01T00:00:00Z"},
+		"9999-12-31T23:59:59.999999999-12:00": {
+			time.Date(10000, 1, 1, 11, 59, 59, 999999999, time.UTC), "9999-12-31T23:59:59.999999999-12:00",
+		},
+	}
+	for text, test := range tests {
+		t.Run(text, func(t *testing.T) {
+			e := decode(t, wire(map[string]string{"timestamp": fmt.Sprintf("%q", text)}))
+			require.True(t, test.want.Equal(e.Timestamp()), e.Timestamp())
+			data, err := e.MarshalJSON()
+			require.NoError(t, err)
+			require.Contains(t, string(data), fmt.Sprintf(`"timestamp":%q`, test.text))
+		})
+	}
+}
+
+func TestUnknownMembersAreKept(t *testing.T) {
+	text := `{"z":{"n":12345678901234567890.50},` + wire(map[string]string{"build_id": `"b<1>"`, "": `[1, 2]`})[1:]
+	e := decode(t, text)
+	data, err := e.MarshalJSON()
+	require.NoError(t, err)
+	require.Equal(t, exactJSON(t, []byte(text)), exactJSON(t, data))
+	require.False(t, e.Equal(decode(t, wire(nil))))
+	require.True(t, e.Equal(decode(t, string(data))))
+	require.Contains(t, string(data), `"z":{"n":12345678901234567890.50}`)
+}
+
+func TestPayloadTextIsKept(t *testing.T) {
+	for _, payload := range []string{
+		`{}`, `{ "b": 1.0, "a": 1e2 , "b2":-0.0}`, `{"n":123456789012345678901234567890}`, `{"u":"\u0000\ud800\u00e9é\/"}`,
+		"{\"a\":\n\t[1,\r\n2]}", `{"a":1,"a":2}`, `{"<":"&"}`, `{"":{"":[]}}`,
+	} {
+		e := decode(t, wire(map[string]string{"payload": payload}))
+		require.Equal(t, payload, string(e.Payload()))
+		data, err := e.MarshalJSON()
+		require.NoError(t, err)
+		require.Contains(t, string(data), `"payload":`+payload+`,"timestamp"`)
+		require.True(t, e.Equal(decode(t, string(data))))
+		made := newEvent(t, 1, with(payload))
+		require.Equal(t, payload, string(made.Payload()))
+	}
+}
+
+func TestEncodeIsCanonical(t *testing.T) {
+	text := wire(map[string]string{
+		"project_uuid": `"12345678-1234-5678-1234-56781234ABCD"`, "project_slug": `"a\u00e9\"\\<\u2028"`,
+		"causation_id": `"01HZXW5B2Q3R4S5T6V7W8X9Y00"`, "node_id": `"\t"`,
+	})
+	data, err := decode(t, "\n"+text+" ").MarshalJSON()
+	require.NoError(t, err)
+	require.Equal(t, wire(map[string]string{
+		"project_uuid": `"12345678-1234-5678-1234-56781234abcd"`, "project_slug": `"aé\"\\\u003c\u2028"`,
+		"causation_id": `"01HZXW5B2Q3R4S5T6V7W8X9Y00"`, "node_id": `"\t"`,
+	}), string(data))
+}
+
+func TestSlugNullAndEmptyDiffer(t *testing.T) {
+	empty, null := decode(t, wire(map[string]string{"project_slug": `""`})), decode(t, wire(nil))
+	require.False(t, empty.Equal(null))
+	for text, e := range map[string]causal.Event{`"project_slug":""`: empty, `"project_slug":null`: null} {
+		data, err := e.MarshalJSON()
+		require.NoError(t, err)
+		require.Contains(t, string(data), text)
+	}
+}
+
+func TestZeroEventHasNoJSON(t *testing.T) {
+	_, err := json.Marshal(causal.Event{})
+	require.ErrorIs(t, err, causal.ErrValidation)
+}
+
+func TestTenMegabytePayload(t *testing.T) {
+	payload := `{"text":"` + strings.Repeat("x", 10<<20) + `","n":1}`
+	e := decode(t, wire(map[string]string{"payload": payload}))
+	n, ok := e.PayloadField("n")
+	require.True(t, ok)
+	require.Equal(t, "1", string(n))
+	many := `{"a":[` + strings.Repeat(`"\ud800",`, 200_000) + `1]}`
+	require.True(t, decode(t, wire(map[string]string{"payload": many})).
+		Equal(decode(t, wire(map[string]string{"payload": many + " "}))))
+	deepWide := strings.Repeat(`[`, 900) + strings.Repeat("1,", 1<<20) + "1" + strings.Repeat(`]`, 900)
+	a := decode(t, wire(map[string]string{"payload": `{"a":` + deepWide + "}"}))
+	b := decode(t, wire(map[string]string{"payload": `{"a": ` + deepWide + "}"}))
+	require.True(t, a.Equal(b))
+}
