@@ -1,0 +1,286 @@
+package causal
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+)
+
+// The merges are pure functions of the set of events: the order of the input,
+// repetitions in it and the order of delivery make no difference, and neither
+// does the spelling of a JSON value. Where several events are at fault, the
+// error is about the one that comes first under [Compare].
+
+// MergeGSet returns the union of the string arrays in the payload member "tags"
+// of the events, sorted bytewise: the value of a grow-only set (Shapiro et al.,
+// "A comprehensive study of Convergent and Commutative Replicated Data Types",
+// 2011, specification 11). A missing member means no tags.
+//
+// The caller owns the result. The error is a [*ValidationError] for tags that
+// are not an array of strings and for the zero Event, and an
+// [*EventConflictError] for one ID with two contents.
+func MergeGSet(events []Event) ([]string, error) {
+	var tags []string // reused: MergeGSetFunc copies the elements
+	return MergeGSetFunc(events, func(e Event) ([]string, error) {
+		var err error
+		tags, err = e.appendTags(tags[:0])
+		return tags, err
+	})
+}
+
+// MergeGSetFunc is [MergeGSet] for elements that the caller's function finds in
+// an event. The function must depend on nothing but the event's content, and
+// keeps the slices that it returns. Its error comes back as the cause of a
+// [*ValidationError].
+func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, error)) ([]E, error) {
+	if elements == nil {
+		return nil, invalid("elements", reasonNil)
+	}
+	union := map[E]struct{}{}
+	err := forEachOnce(events, func(e Event) error {
+		found, err := elements(e)
+		for _, element := range found {
+			union[element] = struct{}{}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	sorted := slices.AppendSeq(make([]E, 0, len(union)), maps.Keys(union))
+	slices.Sort(sorted)
+	// NaN differs from itself for a map but not for cmp.Compare.
+	return slices.CompactFunc(sorted, func(a, b E) bool { return cmp.Compare(a, b) == 0 }), nil
+}
+
+// appendTags appends the strings of the payload member "tags".
+func (e Event) appendTags(tags []string) ([]string, error) {
+	array, ok := e.payloadMember("tags")
+	if !ok {
+		return tags, nil
+	}
+	if array[0] != '[' {
+		return nil, e.payloadError(`member "tags" must be an array`, nil)
+	}
+	for element := range elements(array) {
+		tag, reason := stringMember(element)
+		if reason != "" {
+			return nil, e.payloadError(`member "tags": an element `+reason, nil)
+		}
+		tags = append(tags, tag)
+	}
+	return tags, nil
+}
+
+// MergeCounter returns the sum of the integers in the payload member "delta" of
+// the events, each event ID once: the value of an operation-based counter (Shapiro et
+// al. 2011, specification 5). A missing member means 0.
+//
+// The error is a [*ValidationError] for a delta that is not a 64-bit integer,
+// for a total that is none (partial sums may be beyond), and for the zero Event,
+// and an [*EventConflictError] for one ID with two contents.
+func MergeCounter(events []Event) (int64, error) {
+	return MergeCounterFunc(events, func(e Event) (int64, error) {
+		number, ok := e.payloadMember("delta")
+		if !ok {
+			return 0, nil
+		}
+		delta, reason := parseInteger(number)
+		if reason != "" {
+			return 0, e.payloadError(`member "delta" `+reason, nil)
+		}
+		return delta, nil
+	})
+}
+
+// MergeCounterFunc is [MergeCounter] for deltas that the caller's function finds
+// in an event. The function must depend on nothing but the event's content. Its
+// error comes back as the cause of a [*ValidationError].
+func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, error) {
+	if delta == nil {
+		return 0, invalid("delta", reasonNil)
+	}
+	var high int64 // with low a sum of 128 bits: no order of the deltas overflows it
+	var low uint64
+	err := forEachOnce(events, func(e Event) error {
+		d, err := delta(e)
+		var carry uint64
+		low, carry = bits.Add64(low, uint64(d), 0)
+		high += d>>63 + int64(carry)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	if sum := int64(low); sum>>63 == high {
+		return sum, nil
+	}
+	return 0, invalid("payload", "has deltas whose total does not fit 64 bits")
+}
+
+// StateMachine says how [MergeStateMachine] finds and ranks states. The caller
+// must not change Priority during a merge.
+type StateMachine struct {
+	// Priority ranks every state that may occur; the highest wins.
+	Priority map[string]int
+	// Key is the payload member that holds the state. "" means "state". For
+	// "state", an event in which it is missing or null has its state in
+	// "status".
+	Key string
+}
+
+// ConflictResolution is the answer of [MergeStateMachine]. The caller owns it.
+type ConflictResolution struct {
+	// MergedEvent is the event whose state wins.
+	MergedEvent Event
+	// ResolutionNote says for people which state won, why, and over how many
+	// events. It is the same for the same set of events; the wording may change
+	// between versions.
+	ResolutionNote string
+	// RequiresManualReview is false: a ranking of all states decides every
+	// conflict. It is here for applications that keep resolutions of their own
+	// in this type.
+	RequiresManualReview bool
+	// ConflictingEvents are all events of the input, each once, in the order of
+	// Compare.
+	ConflictingEvents []Event
+}
+
+// MergeStateMachine resolves the conflict between events that change one
+// aggregate at one Lamport clock: the state with the highest priority wins, and
+// among events with that priority the first under [Compare], which is the one
+// with the least node ID.
+//
+// The error is a [*ValidationError] for no events, for events with different
+// clocks or aggregates, for a state that is missing, not a string or not ranked,
+// and for the zero Event, and an [*EventConflictError] for one ID with two
+// contents.
+func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, error) {
+	key := cmp.Or(m.Key, "state")
+	return MergeStateMachineFunc(events, m.Priority, func(e Event) (string, error) {
+		value, ok := e.payloadMember(key)
+		if key == "state" && (!ok || value == "null") {
+			value, ok = e.payloadMember("status")
+		}
+		if !ok {
+			return "", e.payloadError("has no state", nil)
+		}
+		state, reason := stringMember(value)
+		if reason != "" {
+			return "", e.payloadError("has a state that "+reason, nil)
+		}
+		return state, nil
+	})
+}
+
+// MergeStateMachineFunc is [MergeStateMachine] for states that the caller's
+// function finds in an event. The function must depend on nothing but the
+// event's content. Its error comes back as the cause of a [*ValidationError].
+func MergeStateMachineFunc(
+	events []Event, priority map[string]int, state func(Event) (string, error),
+) (ConflictResolution, error) {
+	switch {
+	case state == nil:
+		return ConflictResolution{}, invalid("state", reasonNil)
+	case len(events) == 0:
+		return ConflictResolution{}, invalid("events", reasonEmpty)
+	}
+	sorted, _, err := distinct(events)
+	if err != nil {
+		return ConflictResolution{}, err
+	}
+	var winner struct {
+		event Event
+		state string
+	}
+	ties := 0 // events with the winner's priority
+	for _, e := range sorted {
+		s, err := rankedState(e, sorted[0], priority, state)
+		if err != nil {
+			return ConflictResolution{}, err
+		}
+		switch {
+		case winner.event.p == nil || priority[s] > priority[winner.state]:
+			winner.event, winner.state, ties = e, s, 1
+		case priority[s] == priority[winner.state]:
+			ties++
+		}
+	}
+	return ConflictResolution{
+		MergedEvent:       winner.event,
+		ResolutionNote:    resolutionNote(winner.event, winner.state, priority[winner.state], len(sorted), ties),
+		ConflictingEvents: sorted,
+	}, nil
+}
+
+// rankedState returns the state of an event that is in conflict with first, or
+// what is wrong with the event.
+func rankedState(
+	e, first Event, priority map[string]int, state func(Event) (string, error),
+) (string, error) {
+	var fault *FieldError
+	switch {
+	case e.clock != first.clock:
+		fault = &FieldError{eventMembers[memberLamportClock], "must be the same in all events"}
+	case e.p.AggregateID != first.p.AggregateID:
+		fault = &FieldError{eventMembers[memberAggregateID], "must be the same in all events"}
+	}
+	if fault != nil {
+		return "", &ValidationError{EventID: e.p.ID, Fields: []FieldError{*fault}}
+	}
+	s, err := state(e)
+	if err != nil {
+		return "", extractionError(e, err)
+	}
+	if _, ok := priority[s]; !ok {
+		return "", e.payloadError("has a state that is not in the priority map", nil)
+	}
+	return s, nil
+}
+
+// resolutionNote explains the choice of a winner among count events, of which
+// ties have its priority.
+func resolutionNote(winner Event, state string, priority, count, ties int) string {
+	claim := fmt.Sprintf("state %q (priority %d) from node %q", state, priority, winner.p.NodeID)
+	if count == 1 {
+		return claim + " stands: no other event is in conflict with it"
+	}
+	others := "1 other event"
+	if count > 2 {
+		others = fmt.Sprintf("%d other events", count-1)
+	}
+	reason := "its priority is the highest"
+	if ties > 1 {
+		reason = fmt.Sprintf("of %d with the highest priority it is the first by node ID and event ID", ties)
+	}
+	return fmt.Sprintf("%s wins over %s: %s", claim, others, reason)
+}
+
+// forEachOnce calls f for each event, once for those that repeat. Of several
+// errors it returns the one for the first event under Compare.
+func forEachOnce(events []Event, f func(Event) error) error {
+	d := newDeduper(events)
+	var first Event
+	var err error
+	for i, e := range events {
+		if !d.isNew(e, i) {
+			continue
+		}
+		if failed := f(e); failed != nil && (first.p == nil || Compare(e, first) < 0) {
+			first, err = e, extractionError(e, failed)
+		}
+	}
+	return cmp.Or(d.err(), err)
+}
+
+// extractionError is what an error of the function that reads an event becomes.
+func extractionError(e Event, err error) error {
+	var ours *ValidationError
+	if errors.As(err, &ours) && ours.EventID == e.p.ID {
+		return err
+	}
+	return e.payloadError("was refused by the function that reads it", err)
+}

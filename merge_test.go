@@ -1,0 +1,371 @@
+package causal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// jsonTags finds tags of any type, as JSON text in which 1, 1.0 and true are one
+// element, as they are in Python.
+func jsonTags(e causal.Event) ([]string, error) {
+	var p struct{ Tags []any }
+	if err := e.DecodePayload(&p); err != nil {
+		return nil, err
+	}
+	var tags []string
+	for _, tag := range p.Tags {
+		switch tag {
+		case true:
+			tag = 1
+		case false:
+			tag = 0
+		}
+		text, err := json.Marshal(tag)
+		if err != nil {
+			return nil, err
+		}
+		tags = append(tags, string(text))
+	}
+	return tags, nil
+}
+
+func TestGSetVectors(t *testing.T) {
+	type vector struct {
+		Events []causal.Event
+		Want   []string
+	}
+	plain := 0
+	for i, v := range readVectors[vector](t, "gset.jsonl") {
+		var want []string // as jsonTags writes them
+		onlyStrings := true
+		for _, text := range v.Want {
+			onlyStrings = onlyStrings && text[0] == '"'
+			raw := fmt.Sprintf(`{"tags":[%s]}`, text)
+			tags, err := jsonTags(newEvent(t, 0, with(raw)))
+			require.NoError(t, err)
+			want = append(want, tags...)
+		}
+		got, err := causal.MergeGSetFunc(v.Events, jsonTags)
+		require.NoError(t, err, "line %d", i+1)
+		require.ElementsMatch(t, want, got, "line %d", i+1)
+
+		tags, err := causal.MergeGSet(v.Events)
+		if !onlyStrings { // the difference: our default form takes strings only
+			require.ErrorIs(t, err, causal.ErrValidation, "line %d", i+1)
+			continue
+		}
+		plain++
+		require.NoError(t, err, "line %d", i+1)
+		require.True(t, slices.IsSorted(tags))
+		for j, tag := range want {
+			require.NoError(t, json.Unmarshal([]byte(tag), &want[j]))
+		}
+		require.ElementsMatch(t, want, tags, "line %d", i+1)
+	}
+	require.Positive(t, plain)
+}
+
+func TestCounterVectors(t *testing.T) {
+	type vector struct {
+		Events []causal.Event
+		Want   int64
+	}
+	for i, v := range readVectors[vector](t, "counter.jsonl") {
+		got, err := causal.MergeCounter(v.Events)
+		require.NoError(t, err, "line %d", i+1)
+		require.Equal(t, v.Want, got, "line %d", i+1)
+	}
+}
+
+func TestStateMachineVectors(t *testing.T) {
+	type vector struct {
+		Events      []causal.Event
+		Priority    map[string]int
+		StateKey    string `json:"state_key"`
+		OK          bool
+		Winner      causal.EventID
+		Manual      bool
+		Conflicting []causal.EventID
+	}
+	refused, sameNode := 0, 0
+	for i, v := range readVectors[vector](t, "state_machine.jsonl") {
+		got, err := causal.MergeStateMachine(v.Events, causal.StateMachine{Priority: v.Priority, Key: v.StateKey})
+		if !v.OK {
+			refused++
+			require.ErrorIs(t, err, causal.ErrValidation, "line %d", i+1)
+			continue
+		}
+		require.NoError(t, err, "line %d", i+1)
+		require.Equal(t, v.Manual, got.RequiresManualReview, "line %d", i+1)
+		require.ElementsMatch(t, v.Conflicting, ids(got.ConflictingEvents), "line %d", i+1)
+		require.True(t, slices.IsSortedFunc(got.ConflictingEvents, causal.Compare))
+		if got.MergedEvent.ID() != v.Winner {
+			// The difference: two events of one node with one priority. The
+			// reference takes the one that came first, we the lesser ID.
+			sameNode++
+			at := slices.Index(ids(v.Events), v.Winner)
+			require.Equal(t, v.Events[at].NodeID(), got.MergedEvent.NodeID(), "line %d", i+1)
+			require.Less(t, got.MergedEvent.ID(), v.Winner, "line %d", i+1)
+		}
+	}
+	require.Positive(t, refused)
+	require.LessOrEqual(t, sameNode, 12)
+}
+
+func TestMergeGSet(t *testing.T) {
+	tests := []struct {
+		payload, fault string
+		want           []string
+	}{
+		{`{}`, "", []string{}},
+		{`{"tags":[]}`, "", []string{}},
+		{`{"tags":[ "b" , "a\u0061","aa","" ]}`, "", []string{"", "aa", "b"}},
+		{`{"tags":["é","z","Z"]}`, "", []string{"Z", "z", "é"}},
+		{`{"tags":["a"],"tags":["b"]}`, "", []string{"b"}},
+		{`{"tags":null}`, `member "tags" must be an array`, nil},
+		{`{"tags":"a"}`, `member "tags" must be an array`, nil},
+		{`{"tags":{}}`, `member "tags" must be an array`, nil},
+		{`{"tags":["a",1]}`, `member "tags": an element must be a string`, nil},
+		{`{"tags":["a",null]}`, `member "tags": an element must not be null`, nil},
+		{`{"tags":[["a"]]}`, `member "tags": an element must be a string`, nil},
+		{`{"tags":["\ud800"]}`, `member "tags": an element must not contain half of a surrogate pair`, nil},
+	}
+	for _, test := range tests {
+		got, err := causal.MergeGSet([]causal.Event{newEvent(t, 1, with(test.payload))})
+		if test.fault != "" {
+			requirePayloadFault(t, err, test.fault)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, test.want, got)
+	}
+	none, err := causal.MergeGSet(nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{}, none)
+}
+
+// requirePayloadFault checks for an error about the payload of the first test
+// event.
+func requirePayloadFault(t *testing.T, err error, reason string) {
+	t.Helper()
+	var ve *causal.ValidationError
+	require.ErrorAs(t, err, &ve)
+	require.Equal(t, testID(1), ve.EventID)
+	require.Equal(t, []causal.FieldError{{Field: "payload", Reason: reason}}, ve.Fields)
+}
+
+func TestMergeGSetFuncWithFloats(t *testing.T) {
+	got, err := causal.MergeGSetFunc([]causal.Event{newEvent(t, 1), newEvent(t, 2)}, func(causal.Event) ([]float64, error) {
+		return []float64{math.NaN(), 1, math.Inf(-1), 1}, nil
+	})
+	require.NoError(t, err)
+	require.Len(t, got, 3, "NaN is one element")
+	require.True(t, math.IsNaN(got[0]))
+}
+
+func TestMergeCounter(t *testing.T) {
+	tests := []struct {
+		payload, fault string
+		want           int64
+	}{
+		{`{}`, "", 0},
+		{`{"delta":5}`, "", 5},
+		{`{"delta":-9223372036854775808}`, "", math.MinInt64},
+		{`{"delta":9223372036854775807}`, "", math.MaxInt64},
+		{`{"delta":5.0}`, "", 5},
+		{`{"delta":-0}`, "", 0},
+		{`{"delta":-0.0e5}`, "", 0},
+		{`{"delta":1.5e1}`, "", 15},
+		{`{"delta":9.223372036854775807e18}`, "", math.MaxInt64},
+		{`{"delta":-922337203685477580800e-2}`, "", math.MinInt64},
+		{`{"delta":9223372036854775808}`, `member "delta" does not fit`, 0},
+		{`{"delta":1e19}`, `member "delta" does not fit`, 0},
+		{`{"delta":123456789012345678901234567890}`, `member "delta" does not fit`, 0},
+		{`{"delta":1e2000000000}`, `member "delta" does not fit`, 0},
+		{`{"delta":0.5}`, `member "delta" must be an integer`, 0},
+		{`{"delta":1e-1}`, `member "delta" must be an integer`, 0},
+		{`{"delta":1e-99999999999}`, `member "delta" must be an integer`, 0},
+		{`{"delta":null}`, `member "delta" must be an integer`, 0},
+		{`{"delta":"5"}`, `member "delta" must be an integer`, 0},
+		{`{"delta":true}`, `member "delta" must be an integer`, 0},
+		{`{"delta":[5]}`, `member "delta" must be an integer`, 0},
+	}
+	for _, test := range tests {
+		got, err := causal.MergeCounter([]causal.Event{newEvent(t, 1, with(test.payload))})
+		if test.fault != "" {
+			requirePayloadFault(t, err, test.fault)
+			continue
+		}
+		require.NoError(t, err, test.payload)
+		require.Equal(t, test.want, got, test.payload)
+	}
+	none, err := causal.MergeCounter(nil)
+	require.NoError(t, err)
+	require.Zero(t, none)
+}
+
+func deltas(t testing.TB, values ...int64) []causal.Event {
+	t.Helper()
+	var events []causal.Event
+	for i, v := range values {
+		events = append(events, newEvent(t, i+1, with(`{"delta":`+strconv.FormatInt(v, 10)+`}`)))
+	}
+	return events
+}
+
+func TestMergeCounterOverflow(t *testing.T) {
+	sum, err := causal.MergeCounter(deltas(t, math.MaxInt64, math.MaxInt64, math.MinInt64, math.MinInt64, 7))
+	require.NoError(t, err, "only the total counts")
+	require.Equal(t, int64(5), sum)
+	for _, values := range [][]int64{
+		{math.MaxInt64, 1}, {1, math.MaxInt64}, {math.MinInt64, -1}, {math.MinInt64, math.MinInt64},
+		{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MinInt64},
+	} {
+		_, err := causal.MergeCounter(deltas(t, values...))
+		require.EqualError(t, err, "causal: validation failed: payload has deltas whose total does not fit 64 bits")
+	}
+}
+
+// All merges in one form: what they answer, or their error.
+var merges = map[string]func([]causal.Event) (any, error){
+	"gset":    func(events []causal.Event) (any, error) { return causal.MergeGSet(events) },
+	"counter": func(events []causal.Event) (any, error) { return causal.MergeCounter(events) },
+	"state": func(events []causal.Event) (any, error) {
+		r, err := causal.MergeStateMachine(events, causal.StateMachine{Priority: map[string]int{"a": 1, "b": 2, "b2": 2}})
+		return []any{r.MergedEvent.ID(), r.ResolutionNote, ids(r.ConflictingEvents)}, err
+	},
+}
+
+func TestMergesRefuseBadSets(t *testing.T) {
+	same := func(p *causal.EventParams) { p.LamportClock = 1 }
+	good := func(n int) causal.Event { return newEvent(t, n, same, with(`{"state":"a"}`)) }
+	other := func(n int) causal.Event { return newEvent(t, n, same, with(`{"state":"b"}`)) }
+	for name, merge := range merges {
+		t.Run(name, func(t *testing.T) {
+			_, err := merge([]causal.Event{good(1), {}, good(2), other(2)})
+			require.EqualError(t, err, "causal: validation failed: event must not be the zero Event")
+			for _, events := range [][]causal.Event{
+				{good(3), good(2), good(1), other(2), other(3)}, {other(3), other(2), good(1), good(2), good(3)},
+			} {
+				_, err = merge(events)
+				var conflict *causal.EventConflictError
+				require.ErrorAs(t, err, &conflict)
+				require.Equal(t, testID(2), conflict.ID)
+			}
+		})
+	}
+}
+
+// The error is that of the least event, wherever it stands.
+func TestMergeErrorsDoNotDependOnOrder(t *testing.T) {
+	bad := `{"delta":"x","tags":1,"state":1}`
+	events := []causal.Event{newEvent(t, 3, with(bad)), newEvent(t, 1, with(bad)), newEvent(t, 2, with(`{"state":"a"}`))}
+	for name, merge := range merges {
+		for range 3 {
+			events = append(events[1:], events[0])
+			_, err := merge(events)
+			var ve *causal.ValidationError
+			require.ErrorAs(t, err, &ve, name)
+			require.Equal(t, testID(1), ve.EventID, name)
+		}
+	}
+}
+
+func TestMergeFuncs(t *testing.T) {
+	events := []causal.Event{newEvent(t, 2), newEvent(t, 1)}
+	cause := errors.New("S3CRET")
+	_, errSet := causal.MergeGSetFunc(events, func(causal.Event) ([]int, error) { return nil, cause })
+	_, errCounter := causal.MergeCounterFunc(events, func(causal.Event) (int64, error) { return 0, cause })
+	_, errState := causal.MergeStateMachineFunc(events[1:], nil, func(causal.Event) (string, error) { return "", cause })
+	for _, err := range []error{errSet, errCounter, errState} {
+		require.ErrorIs(t, err, cause)
+		require.NotContains(t, err.Error(), "S3CRET")
+		requirePayloadFault(t, err, "was refused by the function that reads it")
+	}
+	_, err := causal.MergeGSetFunc[int](events, nil)
+	require.EqualError(t, err, "causal: validation failed: elements must not be nil")
+	_, err = causal.MergeCounterFunc(events, nil)
+	require.EqualError(t, err, "causal: validation failed: delta must not be nil")
+	_, err = causal.MergeStateMachineFunc(events, nil, nil)
+	require.EqualError(t, err, "causal: validation failed: state must not be nil")
+
+	sum, err := causal.MergeCounterFunc(append(events, events...), func(causal.Event) (int64, error) { return 1, nil })
+	require.NoError(t, err)
+	require.Equal(t, int64(2), sum)
+}
+
+func TestMergeStateMachine(t *testing.T) {
+	priority := map[string]int{"done": 4, "closed": 4, "review": 3, "": 1, "low": -5}
+	at := func(n int, nodeID, payload string) causal.Event {
+		return newEvent(t, n, with(payload), func(p *causal.EventParams) { p.NodeID, p.LamportClock = nodeID, 5 })
+	}
+	tests := map[string]struct {
+		events []causal.Event
+		key    string
+		winner int
+		note   string
+		fault  string
+	}{
+		"one": {
+			events: []causal.Event{at(1, "a", `{"state":"low"}`)}, winner: 1,
+			note: `state "low" (priority -5) from node "a" stands: no other event is in conflict with it`,
+		},
+		"highest": {
+			events: []causal.Event{at(1, "a", `{"state":"review"}`), at(2, "b", `{"state":"done"}`), at(3, "c", `{"state":"low"}`)}, winner: 2,
+			note: `state "done" (priority 4) from node "b" wins over 2 other events: its priority is the highest`,
+		},
+		"tie by node": {
+			events: []causal.Event{at(1, "b", `{"state":"done"}`), at(2, "a", `{"state":"closed"}`), at(3, "0", `{"state":"low"}`)}, winner: 2,
+			note: `state "closed" (priority 4) from node "a" wins over 2 other events: of 2 with the highest priority it is the first by node ID and event ID`,
+		},
+		"tie by ID": {
+			events: []causal.Event{at(2, "a", `{"state":"done"}`), at(1, "a", `{"state":"closed"}`)}, winner: 1,
+			note: `state "closed" (priority 4) from node "a" wins over 1 other event: of 2 with the highest priority it is the first by node ID and event ID`,
+		},
+		"status where state is missing": {
+			events: []causal.Event{at(1, "a", `{"status":"review"}`), at(2, "b", `{"state":null,"status":"done"}`)}, winner: 2,
+			note: `state "done" (priority 4) from node "b" wins over 1 other event: its priority is the highest`,
+		},
+		"key named":            {events: []causal.Event{at(1, "a", `{"lane":"done"}`)}, key: "lane", winner: 1, note: `state "done" (priority 4) from node "a" stands: no other event is in conflict with it`},
+		"key named, no status": {events: []causal.Event{at(1, "a", `{"status":"done"}`)}, key: "lane", fault: "has no state"},
+		"empty state":          {events: []causal.Event{at(1, "a", `{"state":""}`)}, winner: 1, note: `state "" (priority 1) from node "a" stands: no other event is in conflict with it`},
+		"no state":             {events: []causal.Event{at(1, "a", `{}`)}, fault: "has no state"},
+		"null twice":           {events: []causal.Event{at(1, "a", `{"state":null,"status":null}`)}, fault: "has a state that must not be null"},
+		"number":               {events: []causal.Event{at(1, "a", `{"state":4}`)}, fault: "has a state that must be a string"},
+		"unranked":             {events: []causal.Event{at(1, "a", `{"state":"S3CRET"}`)}, fault: "has a state that is not in the priority map"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := causal.MergeStateMachine(test.events, causal.StateMachine{Priority: priority, Key: test.key})
+			if test.fault != "" {
+				requirePayloadFault(t, err, test.fault)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, testID(test.winner), got.MergedEvent.ID())
+			require.Equal(t, test.note, got.ResolutionNote)
+			require.False(t, got.RequiresManualReview)
+			require.Len(t, got.ConflictingEvents, len(test.events))
+			got.ConflictingEvents[0] = causal.Event{} // the caller's own
+			require.False(t, test.events[0].IsZero())
+		})
+	}
+	_, err := causal.MergeStateMachine(nil, causal.StateMachine{Priority: priority})
+	require.EqualError(t, err, "causal: validation failed: events must not be empty")
+	_, err = causal.MergeStateMachine([]causal.Event{newEvent(t, 1, with(`{"state":"done"}`)), newEvent(t, 2, with(`{"state":"done"}`))},
+		causal.StateMachine{Priority: priority})
+	require.EqualError(t, err, "causal: validation failed: lamport_clock must be the same in all events")
+	_, err = causal.MergeStateMachine([]causal.Event{at(1, "a", `{"state":"done"}`), newEvent(t, 5, with(`{"state":"done"}`), func(p *causal.EventParams) {
+		p.AggregateID, p.NodeID = "other", "z"
+	})}, causal.StateMachine{Priority: priority})
+	require.EqualError(t, err, "causal: validation failed: aggregate_id must be the same in all events")
+}
