@@ -1,0 +1,351 @@
+package causal
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"iter"
+	"math"
+	"slices"
+	"sync"
+)
+
+// MemEventStore is an [EventStore] in memory, with every capability. It lasts as
+// long as the process. The zero value is an empty store; it is safe for
+// concurrent use and must not be copied after the first use.
+//
+// SaveEvent takes constant time, the loading of an aggregate time in proportion
+// to that aggregate.
+type MemEventStore struct {
+	mu         sync.Mutex
+	byID       map[EventID]Event
+	all        sortedEvents
+	aggregates map[string]*sortedEvents
+	log        []Event // in arrival order; only ever appended to
+	logID      [16]byte
+}
+
+// SaveEvent stores e; see [EventStore].
+func (s *MemEventStore) SaveEvent(ctx context.Context, e Event) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	if e.p == nil {
+		return errZeroEvent()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.byID[e.p.ID]
+	switch {
+	case !ok:
+		s.add(e)
+	case !old.Equal(e):
+		return &EventConflictError{ID: e.p.ID}
+	}
+	return nil
+}
+
+// SaveEvents stores all events or none; see [BatchSaver].
+func (s *MemEventStore) SaveEvents(ctx context.Context, events []Event) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	d := newDeduper(events)
+	for i, e := range events {
+		d.isNew(e, i)
+	}
+	if err := d.err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range events {
+		if old, ok := s.byID[e.p.ID]; ok && !old.Equal(e) {
+			return &EventConflictError{ID: e.p.ID}
+		}
+	}
+	for _, e := range events {
+		if _, ok := s.byID[e.p.ID]; !ok {
+			s.add(e)
+		}
+	}
+	return nil
+}
+
+// add stores an event whose ID is free. The caller holds the lock.
+func (s *MemEventStore) add(e Event) {
+	if s.byID == nil {
+		s.byID = map[EventID]Event{}
+		s.aggregates = map[string]*sortedEvents{}
+	}
+	s.byID[e.p.ID] = e
+	aggregate := s.aggregates[e.p.AggregateID]
+	if aggregate == nil {
+		aggregate = &sortedEvents{}
+		s.aggregates[e.p.AggregateID] = aggregate
+	}
+	aggregate.add(e)
+	s.all.add(e)
+	s.log = append(s.log, e)
+}
+
+// LoadEvents returns the events of one aggregate; see [EventStore].
+func (s *MemEventStore) LoadEvents(ctx context.Context, aggregateID string) ([]Event, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if err := checkText("aggregate_id", aggregateID); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	aggregate := s.aggregates[aggregateID]
+	if aggregate == nil {
+		return nil, nil
+	}
+	return slices.Clone(aggregate.view()), nil
+}
+
+// AllEvents yields all events; see [EventStore]. A range sees the events that
+// were stored when it began.
+func (s *MemEventStore) AllEvents(ctx context.Context) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		if err := checkContext(ctx); err != nil {
+			yield(Event{}, err)
+			return
+		}
+		s.mu.Lock()
+		events := s.all.view()
+		s.mu.Unlock()
+		for _, e := range events {
+			if ctx.Err() != nil {
+				yield(Event{}, checkContext(ctx))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ReadLog yields the entries behind the cursor; see [LogReader]. A range sees
+// the events that were stored when it began.
+func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error] {
+	return func(yield func(LogEntry, error) bool) {
+		if err := checkContext(ctx); err != nil {
+			yield(LogEntry{}, err)
+			return
+		}
+		log, id := s.arrivals()
+		position, err := after.PositionIn(id, uint64(len(log)))
+		if err != nil {
+			yield(LogEntry{}, err)
+			return
+		}
+		for _, e := range log[position:] {
+			if ctx.Err() != nil {
+				yield(LogEntry{}, checkContext(ctx))
+				return
+			}
+			position++
+			if !yield(LogEntry{e, NewCursor(id, position)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Head returns the cursor of the latest entry; see [LogReader].
+func (s *MemEventStore) Head(ctx context.Context) (Cursor, error) {
+	if err := checkContext(ctx); err != nil {
+		return Cursor{}, err
+	}
+	log, id := s.arrivals()
+	return NewCursor(id, uint64(len(log))), nil
+}
+
+// arrivals returns the log as it is now and its ID, which it makes up at the
+// first call.
+func (s *MemEventStore) arrivals() ([]Event, [16]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.logID == [16]byte{} {
+		_, _ = rand.Read(s.logID[:]) // never fails
+	}
+	return s.log, s.logID
+}
+
+// sortedEvents holds events for reading in the order of Compare. Events that
+// arrive in order are appended; late ones wait, and the next read merges them.
+type sortedEvents struct {
+	sorted []Event // elements that a view has shown never change
+	late   []Event
+}
+
+func (s *sortedEvents) add(e Event) {
+	if n := len(s.sorted); n == 0 || Compare(s.sorted[n-1], e) < 0 {
+		s.sorted = append(s.sorted, e)
+	} else {
+		s.late = append(s.late, e)
+	}
+}
+
+// view returns all events in order. It stays as it is while events are added.
+func (s *sortedEvents) view() []Event {
+	if len(s.late) > 0 {
+		slices.SortFunc(s.late, Compare)
+		merged := make([]Event, 0, len(s.sorted)+len(s.late))
+		i := 0
+		for _, late := range s.late {
+			for ; i < len(s.sorted) && Compare(s.sorted[i], late) < 0; i++ {
+				merged = append(merged, s.sorted[i])
+			}
+			merged = append(merged, late)
+		}
+		s.sorted, s.late = append(merged, s.sorted[i:]...), nil
+	}
+	return s.sorted[:len(s.sorted):len(s.sorted)]
+}
+
+// MemClockStorage is a [ClockStorage] and [ClockAdvancer] in memory. It lasts as
+// long as the process. The zero value is empty; it is safe for concurrent use
+// and must not be copied after the first use.
+type MemClockStorage struct {
+	mu     sync.Mutex
+	values map[string]*int64
+}
+
+// LoadClock returns the node's value; see [ClockStorage].
+func (s *MemClockStorage) LoadClock(ctx context.Context, nodeID string) (int64, error) {
+	if err := checkContext(ctx); err != nil {
+		return 0, err
+	}
+	if err := checkText("node_id", nodeID); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if value := s.values[nodeID]; value != nil {
+		return *value, nil
+	}
+	return 0, nil
+}
+
+// SaveClock replaces the node's value; see [ClockStorage].
+func (s *MemClockStorage) SaveClock(ctx context.Context, nodeID string, value int64) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	if value < 0 {
+		return invalid("value", reasonNotNegative)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored, err := s.value(nodeID)
+	if err != nil {
+		return err
+	}
+	*stored = value
+	return nil
+}
+
+// AdvanceClock reserves values; see [ClockAdvancer].
+func (s *MemClockStorage) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
+	if err := checkContext(ctx); err != nil {
+		return 0, err
+	}
+	switch {
+	case floor < 0:
+		return 0, invalid("floor", reasonNotNegative)
+	case by < 1:
+		return 0, invalid("by", reasonNotPositive)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stored, err := s.value(nodeID)
+	if err != nil {
+		return 0, err
+	}
+	base := max(*stored, floor)
+	if base > math.MaxInt64-by {
+		return 0, ErrClockOverflow
+	}
+	*stored = base + by
+	return *stored, nil
+}
+
+// value returns where the value of a node is, and makes the place for a node
+// that is new. The caller holds the lock.
+func (s *MemClockStorage) value(nodeID string) (*int64, error) {
+	if value := s.values[nodeID]; value != nil {
+		return value, nil
+	}
+	if err := checkText("node_id", nodeID); err != nil {
+		return nil, err
+	}
+	if s.values == nil {
+		s.values = map[string]*int64{}
+	}
+	value := new(int64)
+	s.values[nodeID] = value
+	return value, nil
+}
+
+// DefaultErrorLimit is how many entries a [MemErrorStorage] keeps if nothing
+// else is said.
+const DefaultErrorLimit = 100
+
+// MemErrorStorage is an [ErrorStorage] in memory. It lasts as long as the
+// process. The zero value is empty and keeps [DefaultErrorLimit] entries; it is
+// safe for concurrent use and must not be copied after the first use.
+type MemErrorStorage struct {
+	mu      sync.Mutex
+	limit   int          // 0 means DefaultErrorLimit
+	entries []ErrorEntry // a ring once it is full: next is then the oldest
+	next    int
+}
+
+// NewMemErrorStorage returns a storage that keeps the latest limit entries. A
+// limit below 1 is a [*ValidationError].
+func NewMemErrorStorage(limit int) (*MemErrorStorage, error) {
+	if limit < 1 {
+		return nil, invalid("limit", reasonNotPositive)
+	}
+	return &MemErrorStorage{limit: limit}, nil
+}
+
+// AppendError adds an entry; see [ErrorStorage].
+func (s *MemErrorStorage) AppendError(ctx context.Context, e ErrorEntry) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	if err := e.Validate(); err != nil {
+		return err
+	}
+	e.Timestamp = fixZone(e.Timestamp)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.entries) < cmp.Or(s.limit, DefaultErrorLimit) {
+		s.entries = append(s.entries, e)
+		return nil
+	}
+	s.entries[s.next] = e
+	s.next = (s.next + 1) % len(s.entries)
+	return nil
+}
+
+// RecentErrors returns the latest entries; see [ErrorStorage].
+func (s *MemErrorStorage) RecentErrors(ctx context.Context, limit int) ([]ErrorEntry, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if limit < 1 {
+		return nil, invalid("limit", reasonNotPositive)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inOrder := slices.Concat(s.entries[s.next:], s.entries[:s.next])
+	slices.Reverse(inOrder)
+	return inOrder[:min(limit, len(inOrder))], nil
+}
