@@ -7,6 +7,10 @@ require (
 	github.com/go-playground/validator/v10 v10.30.6
 	// Event IDs.
 	github.com/oklog/ulid/v2 v2.1.2
+	// Tests only: assertions.
+	github.com/stretchr/testify v1.12.1
+	// Tests only: properties and state machines.
+	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -14,11 +18,8 @@ require (
 	github.com/go-playground/locales v0.14.2 // indirect
 	github.com/go-playground/universal-translator v0.18.2 // indirect
 	github.com/leodido/go-urn v1.5.0 // indirect
-	// Tests: assertions.
-	github.com/stretchr/testify v1.12.1
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
-
-require go.yaml.in/yaml/v3 v3.0.5 // indirect

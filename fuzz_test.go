@@ -1,0 +1,138 @@
+package causal_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// hostileEvents are seeds for every trap that is known.
+func hostileEvents() []string {
+	seeds := []string{
+		"", "null", "{}", "[]", wire(nil), wire(nil) + wire(nil), " " + wire(nil) + "\n",
+		"\ufeff" + wire(nil),
+		strings.Replace(wire(nil), "{", `{"event_id":1,`, 1),
+		strings.ReplaceAll(wire(nil), "_", `\u005f`),
+	}
+	for _, payload := range []string{
+		`{"n":9007199254740993,"f":1e400,"z":-0.0}`, `{"u":"\u0000\ud83d\ude00\ud800"}`, `{"a":1,"a":2}`, `{"\u0061":1,"a":[]}`,
+		`{"tags":["a","\ud800"],"delta":1e18,"state":null,"status":"x"}`, `{"delta":-922337203685477580800e-2}`,
+		strings.Repeat(`{"a":`, 1001) + "1" + strings.Repeat("}", 1001), "{\"a\":\"\xff\"}", `{ }`, `{"}":"{","\\":"\""}`,
+	} {
+		seeds = append(seeds, wire(map[string]string{"payload": payload}))
+	}
+	for _, timestamp := range []string{
+		"2026-01-26", "2026-01-26 10:00:00", "2026-01-26T10:00:00.123456789+23:59", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59Z",
+		"2026-01-26T10:00:00,5Z", "2026-01-26T10:00:00+24:00",
+	} {
+		seeds = append(seeds, wire(map[string]string{"timestamp": `"` + timestamp + `"`}))
+	}
+	for member, value := range map[string]string{
+		"lamport_clock": "9223372036854775807", "data_tier": "1.0", "project_slug": `"\ud800"`, "causation_id": `""`,
+		"project_uuid": `"{12345678-1234-5678-1234-567812345678}"`, "build_id": `{"a":[1,{"b":null}]}`, "schema_version": `"1.0.0 "`,
+	} {
+		seeds = append(seeds, wire(map[string]string{member: value}))
+	}
+	return seeds
+}
+
+func FuzzEvent(f *testing.F) {
+	for _, seed := range hostileEvents() {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := newEvent(t, 1)
+		e := before
+		if err := e.UnmarshalJSON(data); err != nil {
+			require.ErrorIs(t, err, causal.ErrValidation)
+			require.True(t, e.Equal(before), "a failed decode changed the target")
+			return
+		}
+		require.True(t, json.Valid(data))
+		text, err := e.MarshalJSON()
+		require.NoError(t, err)
+		var again causal.Event
+		require.NoError(t, again.UnmarshalJSON(text))
+		require.True(t, e.Equal(again))
+		textAgain, err := again.MarshalJSON()
+		require.NoError(t, err)
+		require.Equal(t, string(text), string(textAgain), "the encoding is not canonical")
+		checkPayload(t, e)
+		for _, merge := range merges { // must not panic
+			_, _ = merge([]causal.Event{e, again})
+		}
+	})
+}
+
+// checkPayload compares our reading of a payload with that of encoding/json.
+func checkPayload(t *testing.T, e causal.Event) {
+	t.Helper()
+	var members map[string]json.RawMessage
+	require.NoError(t, e.DecodePayload(&members))
+	for name, want := range members {
+		if strings.ContainsRune(name, utf8.RuneError) {
+			continue // may be half of a surrogate pair, which encoding/json replaces
+		}
+		got, ok := e.PayloadField(name)
+		require.True(t, ok, "%q", name)
+		require.Equal(t, string(want), string(got))
+	}
+	var compact bytes.Buffer
+	require.NoError(t, json.Compact(&compact, e.Payload()))
+	respelt := string(must(e.MarshalJSON()))
+	respelt = strings.Replace(respelt, `"payload":`+string(e.Payload()), `"payload": `+compact.String(), 1)
+	var again causal.Event
+	require.NoError(t, again.UnmarshalJSON([]byte(respelt)))
+	require.True(t, e.Equal(again), "white space makes a difference")
+}
+
+func FuzzErrorEntry(f *testing.F) {
+	for _, seed := range []string{
+		"", "null", "{}", `{"timestamp":"2026-01-26T10:00:00Z","action_attempted":"a","error_message":"m"}`,
+		`{"timestamp":"2026-01-26","action_attempted":"a\u0000","error_message":"\ud800","resolution":null,"agent":""}`,
+		`{"timestamp":"2026-01-26 10:00:00.5-23:59","action_attempted":"a","error_message":"m","resolution":"r","agent":"b","x":[{}]}`,
+		`{"timestamp":1,"timestamp":2}`, "{\"agent\":\"\xff\"}",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		before := causal.ErrorEntry{Agent: "before"}
+		e := before
+		if err := e.UnmarshalJSON(data); err != nil {
+			require.ErrorIs(t, err, causal.ErrValidation)
+			require.Equal(t, before, e, "a failed decode changed the target")
+			return
+		}
+		text, err := e.MarshalJSON()
+		require.NoError(t, err)
+		var again causal.ErrorEntry
+		require.NoError(t, again.UnmarshalJSON(text))
+		require.True(t, e.Timestamp.Equal(again.Timestamp))
+		again.Timestamp = e.Timestamp
+		require.Equal(t, e, again)
+	})
+}
+
+func FuzzCursor(f *testing.F) {
+	for _, c := range []causal.Cursor{{}, causal.NewCursor([16]byte{1}, 0), causal.NewCursor([16]byte{2}, 1<<63)} {
+		f.Add([]byte(c.String()))
+	}
+	f.Add([]byte("AQECAwAAAAAAAAAAAAAAAAAAAAAAAAAAB4frEK="))
+	f.Add(bytes.Repeat([]byte("\n"), 39))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		before := causal.NewCursor([16]byte{9}, 9)
+		c := before
+		if err := c.UnmarshalText(text); err != nil {
+			require.ErrorIs(t, err, causal.ErrInvalidCursor)
+			require.Equal(t, before, c)
+			return
+		}
+		require.Equal(t, string(text), c.String(), "a cursor has one text")
+	})
+}
