@@ -104,7 +104,7 @@ const done = -2
 
 // findCycle returns the cycle that the first event without a place leads to.
 func findCycle(events []Event, cause []int) *CycleError {
-	at := int(slices.IndexFunc(cause, func(c int) bool { return c != done }))
+	at := slices.IndexFunc(cause, func(c int) bool { return c != done })
 	for range events { // walk to causes until certainly inside the cycle
 		at = cause[at]
 	}

@@ -62,7 +62,8 @@ type Event struct {
 
 // event is what an Event points to. Nothing writes to it once it is shared.
 type event struct {
-	payload     string // a JSON object; beside the ID, as merges read just these
+	payload     string // a JSON object; beside idHash, as merges mostly read just these
+	idHash      uint64 // hashID(ID)
 	EventParams        // validated; its Payload is not used
 	extra       string // unknown members as JSON text, each after a comma
 	hasSlug     bool   // project_slug is not null; "" and null differ on the wire

@@ -43,7 +43,9 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 	err := forEachOnce(events, func(e Event) error {
 		found, err := elements(e)
 		for _, element := range found {
-			union[element] = struct{}{}
+			if _, known := union[element]; !known { // cheaper than to write it again
+				union[element] = struct{}{}
+			}
 		}
 		return err
 	})

@@ -59,12 +59,12 @@ const (
 type eventFaults [memberCount]string
 
 // finish checks the content by the rules on [EventParams], adds what it finds
-// to the faults that are already known, and brings valid content into its
-// canonical form. It returns nil or the error for all faults.
+// to the faults that are already known, and completes valid content. It returns nil or the error for all faults.
 func (d *event) finish(faults *eventFaults) *ValidationError {
 	fields := checkMembers(&d.EventParams, eventMembers[:], faults[:])
 	if fields == nil {
 		d.ProjectUUID = strings.ToLower(d.ProjectUUID)
+		d.idHash = hashID(d.ID)
 		return nil
 	}
 	err := &ValidationError{Fields: fields}

@@ -1,0 +1,114 @@
+package causal_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log"
+
+	"github.com/spec-kitty/causal"
+)
+
+func ExampleMergeGSet() {
+	tags, err := causal.MergeGSet([]causal.Event{
+		exampleEvent(id1, "alice", 1, `{"tags": ["urgent", "backend"]}`),
+		exampleEvent(id2, "bob", 1, `{"tags": ["backend", "review"]}`),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tags)
+	// Output: [backend review urgent]
+}
+
+func ExampleMergeGSetFunc() {
+	owners, err := causal.MergeGSetFunc(
+		[]causal.Event{exampleEvent(id1, "bob", 1, `{}`), exampleEvent(id2, "alice", 1, `{}`)},
+		func(e causal.Event) ([]string, error) { return []string{e.NodeID()}, nil },
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(owners)
+	// Output: [alice bob]
+}
+
+func ExampleMergeCounter() {
+	once := exampleEvent(id1, "alice", 1, `{"delta": 3}`)
+	sum, err := causal.MergeCounter([]causal.Event{once, exampleEvent(id2, "bob", 1, `{"delta": -1}`), once})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(sum)
+	// Output: 2
+}
+
+func ExampleMergeCounterFunc() {
+	sum, err := causal.MergeCounterFunc(
+		[]causal.Event{exampleEvent(id1, "alice", 1, `{"points": 5}`), exampleEvent(id2, "bob", 1, `{"points": 8}`)},
+		func(e causal.Event) (int64, error) {
+			var points int64
+			raw, _ := e.PayloadField("points")
+			return points, json.Unmarshal(raw, &points)
+		},
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(sum)
+	// Output: 13
+}
+
+func ExampleMergeStateMachine() {
+	resolution, err := causal.MergeStateMachine([]causal.Event{
+		exampleEvent(id1, "alice", 5, `{"state": "doing"}`),
+		exampleEvent(id2, "bob", 5, `{"state": "done"}`),
+	}, causal.StateMachine{Priority: map[string]int{"done": 4, "for_review": 3, "doing": 2, "planned": 1}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resolution.MergedEvent.NodeID())
+	fmt.Println(resolution.ResolutionNote)
+	// Output:
+	// bob
+	// state "done" (priority 4) from node "bob" wins over 1 other event: its priority is the highest
+}
+
+func ExampleMergeStateMachineFunc() {
+	resolution, err := causal.MergeStateMachineFunc(
+		[]causal.Event{exampleEvent(id1, "alice", 5, `{}`), exampleEvent(id2, "bob", 5, `{}`)},
+		map[string]int{"WPStatusChanged": 1},
+		func(e causal.Event) (string, error) { return e.Type(), nil },
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resolution.MergedEvent.NodeID())
+	// Output: alice
+}
+
+func ExampleStateMachine() {
+	lanes := causal.StateMachine{Priority: map[string]int{"done": 2, "doing": 1}, Key: "lane"}
+	resolution, err := causal.MergeStateMachine([]causal.Event{exampleEvent(id1, "alice", 5, `{"lane": "doing"}`)}, lanes)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resolution.ResolutionNote)
+	// Output: state "doing" (priority 1) from node "alice" stands: no other event is in conflict with it
+}
+
+func ExampleConflictResolution() {
+	resolution, err := causal.MergeStateMachine([]causal.Event{
+		exampleEvent(id2, "bob", 5, `{"state": "done"}`), exampleEvent(id1, "alice", 5, `{"state": "done"}`),
+	}, causal.StateMachine{Priority: map[string]int{"done": 4}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range resolution.ConflictingEvents {
+		fmt.Println(e.NodeID(), e.ID() == resolution.MergedEvent.ID())
+	}
+	fmt.Println(resolution.RequiresManualReview)
+	// Output:
+	// alice true
+	// bob false
+	// false
+}

@@ -1,0 +1,193 @@
+package causal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+
+	"github.com/spec-kitty/causal"
+)
+
+func ExampleEventStore() {
+	ctx := context.Background()
+	var store causal.EventStore = &causal.MemEventStore{}
+	e := exampleEvent(id1, "alice", 1, `{"state": "doing"}`)
+	fmt.Println(store.SaveEvent(ctx, e), store.SaveEvent(ctx, e)) // the second does nothing
+	err := store.SaveEvent(ctx, exampleEvent(id1, "alice", 1, `{"state": "done"}`))
+	fmt.Println(err, errors.Is(err, causal.ErrEventConflict))
+	// Output:
+	// <nil> <nil>
+	// causal: event ID already has different content true
+}
+
+func ExampleMemEventStore() {
+	ctx := context.Background()
+	var store causal.MemEventStore
+	for _, e := range []causal.Event{exampleEvent(id2, "bob", 2, `{}`), exampleEvent(id1, "alice", 1, `{}`)} {
+		if err := store.SaveEvent(ctx, e); err != nil {
+			log.Fatal(err)
+		}
+	}
+	events, err := store.LoadEvents(ctx, "WP001")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range events {
+		fmt.Println(e.LamportClock(), e.NodeID())
+	}
+	for e, err := range store.AllEvents(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(e.ID())
+	}
+	// Output:
+	// 1 alice
+	// 2 bob
+	// 01HZXW5B2Q3R4S5T6V7W8X9Y01
+	// 01HZXW5B2Q3R4S5T6V7W8X9Y02
+}
+
+func ExampleSaveAll() {
+	ctx := context.Background()
+	var store causal.MemEventStore
+	taken := exampleEvent(id1, "alice", 1, `{"state": "done"}`)
+	batch := []causal.Event{exampleEvent(id2, "bob", 1, `{}`), exampleEvent(id1, "alice", 1, `{}`)}
+	if err := store.SaveEvent(ctx, taken); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(causal.SaveAll(ctx, &store, batch))
+	events, err := causal.LoadAll(ctx, &store)
+	fmt.Println(len(events), err)
+	// Output:
+	// causal: event ID already has different content
+	// 1 <nil>
+}
+
+func ExampleLoadAll() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	events, err := causal.LoadAll(ctx, &causal.MemEventStore{})
+	fmt.Println(events, err) // never a part of the events without an error
+	// Output: [] causal: context canceled
+}
+
+func ExampleBatchSaver() {
+	var store causal.EventStore = &causal.MemEventStore{}
+	if b, ok := store.(causal.BatchSaver); ok {
+		fmt.Println(b.SaveEvents(context.Background(), []causal.Event{exampleEvent(id1, "alice", 1, `{}`)}))
+	}
+	// Output: <nil>
+}
+
+// A reader delivers events in the order of their arrival, and goes on where it
+// stopped: also with an event that is older than what it has delivered.
+func ExampleLogReader() {
+	ctx := context.Background()
+	var store causal.MemEventStore
+	var log causal.LogReader = &store
+	var done causal.Cursor
+	deliver := func() {
+		for entry, err := range log.ReadLog(ctx, done) {
+			if err != nil {
+				fmt.Println(err)
+				return
+			}
+			fmt.Println(entry.Event.NodeID(), entry.Event.LamportClock())
+			done = entry.Cursor
+		}
+	}
+	_ = store.SaveEvent(ctx, exampleEvent(id2, "bob", 7, `{}`))
+	deliver()
+	_ = store.SaveEvent(ctx, exampleEvent(id1, "alice", 1, `{}`)) // was offline
+	deliver()
+	// Output:
+	// bob 7
+	// alice 1
+}
+
+func ExampleLogEntry() {
+	ctx := context.Background()
+	var store causal.MemEventStore
+	_ = store.SaveEvent(ctx, exampleEvent(id1, "alice", 1, `{}`))
+	head, err := store.Head(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for entry, err := range store.ReadLog(ctx, causal.Cursor{}) {
+		fmt.Println(entry.Event.ID(), entry.Cursor == head, err)
+	}
+	// Output: 01HZXW5B2Q3R4S5T6V7W8X9Y01 true <nil>
+}
+
+func ExampleCursor() {
+	ctx := context.Background()
+	var store, other causal.MemEventStore
+	head, err := store.Head(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, err := head.MarshalText() // to keep until the next run
+	if err != nil {
+		log.Fatal(err)
+	}
+	var again causal.Cursor
+	fmt.Println(again.UnmarshalText(text), again == head, again.String() == string(text))
+	for _, err := range other.ReadLog(ctx, again) { // of another log
+		fmt.Println(err)
+	}
+	fmt.Println(again.UnmarshalText(text[1:]))
+	// Output:
+	// <nil> true true
+	// causal: invalid cursor
+	// causal: invalid cursor
+}
+
+// An adapter gives its log a random ID and numbers its entries from 1.
+func ExampleNewCursor() {
+	logID := [16]byte{0xC0, 0xFF, 0xEE}
+	position, err := causal.NewCursor(logID, 7).PositionIn(logID, 10)
+	fmt.Println(position, err)
+	_, err = causal.NewCursor(logID, 11).PositionIn(logID, 10)
+	fmt.Println(err)
+	// Output:
+	// 7 <nil>
+	// causal: invalid cursor
+}
+
+func ExampleClockStorage() {
+	ctx := context.Background()
+	var storage causal.ClockStorage = &causal.MemClockStorage{}
+	never, err := storage.LoadClock(ctx, "alice")
+	fmt.Println(never, err)
+	fmt.Println(storage.SaveClock(ctx, "alice", -1))
+	// Output:
+	// 0 <nil>
+	// causal: validation failed: value must not be negative
+}
+
+func ExampleMemClockStorage() {
+	ctx := context.Background()
+	var storage causal.MemClockStorage
+	if err := storage.SaveClock(ctx, "alice", 41); err != nil {
+		log.Fatal(err)
+	}
+	clock, err := causal.NewLamportClock(ctx, "alice", &storage, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(clock.Tick(ctx))
+	// Output: 42 <nil>
+}
+
+// Two processes share a node ID: each value has one owner.
+func ExampleClockAdvancer() {
+	ctx := context.Background()
+	var storage causal.ClockAdvancer = &causal.MemClockStorage{}
+	fmt.Println(storage.AdvanceClock(ctx, "alice", 0, 10)) // 1 to 10
+	fmt.Println(storage.AdvanceClock(ctx, "alice", 5, 1))  // 11
+	// Output:
+	// 10 <nil>
+	// 11 <nil>
+}
