@@ -107,6 +107,9 @@ func (c *LamportClock) Update(ctx context.Context, remote int64) (int64, error) 
 	case remote > maxRemoteClock:
 		return 0, ErrClockOverflow
 	}
+	if now := c.now.Load(); c.maxJump > 0 && remote > now && remote-now > c.maxJump {
+		return 0, &ClockJumpError{Local: now, Remote: remote, MaxJump: c.maxJump}
+	}
 	return c.advance(ctx, remote)
 }
 
@@ -115,8 +118,8 @@ func (c *LamportClock) advance(ctx context.Context, remote int64) (int64, error)
 	if ctx == nil || ctx.Err() != nil {
 		return 0, checkContext(ctx)
 	}
-	if value, ok, err := c.issueReserved(remote); ok || err != nil {
-		return value, err
+	if value, ok := c.issueReserved(remote); ok {
+		return value, nil
 	}
 	if c.storage == nil {
 		return 0, invalid("clock", "must come from NewLamportClock")
@@ -126,28 +129,25 @@ func (c *LamportClock) advance(ctx context.Context, remote int64) (int64, error)
 	}
 	defer c.lock.release()
 	// Whoever held the lock before may have reserved enough.
-	if value, ok, err := c.issueReserved(remote); ok || err != nil {
-		return value, err
+	if value, ok := c.issueReserved(remote); ok {
+		return value, nil
 	}
 	return c.reserve(ctx, max(c.now.Load(), remote))
 }
 
 // issueReserved issues a value that is already reserved. It is not ok if there
 // is none.
-func (c *LamportClock) issueReserved(remote int64) (value int64, ok bool, err error) {
+func (c *LamportClock) issueReserved(remote int64) (value int64, ok bool) {
 	for {
 		// now is read before limit: a limit that is newer than now only makes
 		// the swap fail, because reserve moves now first.
 		now := c.now.Load()
-		if c.maxJump > 0 && remote > now && remote-now > c.maxJump {
-			return 0, false, &ClockJumpError{Local: now, Remote: remote, MaxJump: c.maxJump}
-		}
 		base := max(now, remote)
 		if base >= c.limit.Load() {
-			return 0, false, nil
+			return 0, false
 		}
 		if c.now.CompareAndSwap(now, base+1) {
-			return base + 1, true, nil
+			return base + 1, true
 		}
 	}
 }

@@ -14,7 +14,7 @@ func hashID(id EventID) uint64 { return maphash.String(idSeed, string(id)) }
 
 // deduper finds the events that repeat an earlier one, and those that have the
 // ID of an earlier one but other content. It is a hash table of the indexes of
-// events (open addressing, linear probing, half full at most). Events carry their
+// events (open addressing, linear probing, two thirds full at most). Events carry their
 // hash, so that most are told apart without a look at their IDs: a map from ID to
 // index takes twice the time, and would be the main cost of the merges.
 type deduper struct {
@@ -31,7 +31,7 @@ type dedupeSlot struct {
 
 // newDeduper returns a deduper with room for len(events) IDs.
 func newDeduper(events []Event) *deduper {
-	size := 1 << bits.Len(uint(2*len(events)))
+	size := 1 << bits.Len(uint(len(events)+len(events)/2))
 	return &deduper{events: events, slots: make([]dedupeSlot, size)}
 }
 

@@ -137,10 +137,11 @@ func findMember(object, name string) (value string, ok bool) {
 	return value, ok
 }
 
-// isQuoted reports whether the JSON string raw means s.
+// isQuoted reports whether the JSON string raw means s. An escape is longer than
+// what it means, so most strings are told apart by their lengths.
 func isQuoted(raw, s string) bool {
-	if raw[1:len(raw)-1] == s {
-		return strings.IndexByte(s, '\\') < 0
+	if len(raw) <= len(s)+len(`""`) {
+		return raw[1:len(raw)-1] == s && strings.IndexByte(s, '\\') < 0
 	}
 	if strings.IndexByte(raw, '\\') < 0 {
 		return false

@@ -265,17 +265,24 @@ func resolutionNote(winner Event, state string, priority, count, ties int) strin
 // errors it returns the one for the first event under Compare.
 func forEachOnce(events []Event, f func(Event) error) error {
 	d := newDeduper(events)
+	isNew := make([]bool, len(events))
+	for i, e := range events { // on its own, so that its cache misses overlap
+		isNew[i] = d.isNew(e, i)
+	}
+	if err := d.err(); err != nil {
+		return err
+	}
 	var first Event
 	var err error
 	for i, e := range events {
-		if !d.isNew(e, i) {
+		if !isNew[i] {
 			continue
 		}
 		if failed := f(e); failed != nil && (first.p == nil || Compare(e, first) < 0) {
 			first, err = e, extractionError(e, failed)
 		}
 	}
-	return cmp.Or(d.err(), err)
+	return err
 }
 
 // extractionError is what an error of the function that reads an event becomes.
