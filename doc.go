@@ -19,6 +19,10 @@
 // [MergeStateMachine]) fold a set of events into one answer, whatever order the
 // events came in and however often.
 //
+// Everything is safe for concurrent use, and owns nothing that it is given, unless
+// its comment says otherwise. A nil context, store or function is a
+// [*ValidationError], as is all other bad input.
+//
 // # What a Lamport clock can tell
 //
 // If event a caused event b, directly or through others, then a's clock is less

@@ -71,12 +71,21 @@ func (e *ValidationError) Error() string {
 			b.WriteString("; ")
 		}
 		if f.Field != "" {
-			b.WriteString(f.Field)
+			b.WriteString(plainName(f.Field))
 			b.WriteByte(' ')
 		}
 		b.WriteString(f.Reason)
 	}
 	return b.String()
+}
+
+// plainName returns a member's name, quoted if it could be mistaken for something
+// else: unknown members have any name.
+func plainName(name string) string {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` || strings.ContainsAny(name, " ;:") {
+		return quoted
+	}
+	return name
 }
 
 // Is reports whether target is [ErrValidation].

@@ -27,7 +27,10 @@ func checkJSON(data []byte) (text string, err *ValidationError) {
 		cause := json.Unmarshal(data, &raw)
 		reason := "is not valid JSON"
 		var syntax *json.SyntaxError
-		if errors.As(cause, &syntax) {
+		switch {
+		case strings.Contains(cause.Error(), "max depth"): // of encoding/json, far above ours
+			reason = reasonTooDeep
+		case errors.As(cause, &syntax):
 			reason = fmt.Sprintf("is not valid JSON, seen at byte %d", syntax.Offset)
 		}
 		return "", &ValidationError{Fields: []FieldError{{"", reason}}, Err: cause}

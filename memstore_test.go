@@ -154,6 +154,26 @@ func TestSaveEventsAllOrNothing(t *testing.T) {
 	require.Equal(t, toIDs([]int{1, 2, 3}), ids(all))
 }
 
+// Nobody reaches the memory of a store: not through what was saved, not through
+// what was loaded.
+func TestMemEventStoreSharesNoMemory(t *testing.T) {
+	var s causal.MemEventStore
+	batch := []causal.Event{newEvent(t, 3), newEvent(t, 1), newEvent(t, 2)}
+	require.NoError(t, s.SaveEvents(ctx, batch))
+	clear(batch)
+	for range 2 {
+		all, err := causal.LoadAll(ctx, &s)
+		require.NoError(t, err)
+		require.Equal(t, toIDs([]int{1, 2, 3}), ids(all))
+		clear(all)
+		loaded, err := s.LoadEvents(ctx, "WP001")
+		require.NoError(t, err)
+		require.Equal(t, toIDs([]int{1, 2, 3}), ids(loaded))
+		clear(loaded)
+		_ = append(loaded[:1], newEvent(t, 9))
+	}
+}
+
 func TestSaveAllFallsBack(t *testing.T) {
 	s := plainStore{&causal.MemEventStore{}}
 	batch := []causal.Event{newEvent(t, 1), newEvent(t, 2)}

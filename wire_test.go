@@ -231,15 +231,33 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// encoding/json itself gives up before our limit is asked.
-func TestDecodeRefuses10000Deep(t *testing.T) {
-	var e causal.Event
+// encoding/json itself gives up at 10,000, before our limit is asked.
+func TestRefuses10000Deep(t *testing.T) {
 	payload := strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000)
-	require.ErrorIs(t, e.UnmarshalJSON([]byte(wire(map[string]string{"payload": payload}))), causal.ErrValidation)
-	_, err := causal.NewEvent(causal.EventParams{
-		Type: "x", AggregateID: "x", NodeID: "x", ProjectUUID: projectUUID, Payload: json.RawMessage(payload),
-	})
-	require.ErrorIs(t, err, causal.ErrValidation)
+	var e causal.Event
+	require.EqualError(t, e.UnmarshalJSON([]byte(wire(map[string]string{"payload": payload}))),
+		"causal: validation failed: is nested too deeply")
+	p := params(1)
+	p.Payload = json.RawMessage(payload)
+	_, err := causal.NewEvent(p)
+	require.EqualError(t, err, "causal: validation failed: payload is nested too deeply")
+	var nested any = 1
+	for range 1001 {
+		nested = []any{nested}
+	}
+	p.Payload = map[string]any{"a": nested}
+	_, err = causal.NewEvent(p)
+	require.EqualError(t, err, "causal: validation failed: payload is nested too deeply")
+	p.Payload = map[string]any{"a": nested.([]any)[0].([]any)[0]}
+	_, err = causal.NewEvent(p)
+	require.NoError(t, err, "1000 deep is allowed")
+}
+
+// The name of an unknown member is input too: it cannot forge a line of a log.
+func TestUnknownNamesAreQuoted(t *testing.T) {
+	var e causal.Event
+	err := e.UnmarshalJSON([]byte(`{"x\ny":1,"x\u000ay":2}`))
+	require.EqualError(t, err, `causal: validation failed: "x\ny" is given twice`)
 }
 
 func TestDecodeNamesEveryFault(t *testing.T) {
