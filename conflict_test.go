@@ -1,6 +1,7 @@
 package causal_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"testing"
@@ -21,21 +22,11 @@ func TestConcurrentVectors(t *testing.T) {
 		require.Equal(t, v.Concurrent, causal.IsConcurrent(v.B, v.A), "line %d", i+1)
 		want := v.Cmp
 		if want == 0 { // the third key is ours
-			want = compareStrings(string(v.A.ID()), string(v.B.ID()))
+			want = cmp.Compare(v.A.ID(), v.B.ID())
 		}
 		require.Equal(t, want, causal.Compare(v.A, v.B), "line %d", i+1)
 		require.Equal(t, -want, causal.Compare(v.B, v.A), "line %d", i+1)
 	}
-}
-
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func TestCompareKeys(t *testing.T) {
@@ -54,19 +45,9 @@ func TestCompareKeys(t *testing.T) {
 	}
 	for i, a := range ascending {
 		for j, b := range ascending {
-			require.Equal(t, compareInts(i, j), causal.Compare(a, b), "%d and %d", i, j)
+			require.Equal(t, cmp.Compare(i, j), causal.Compare(a, b), "%d and %d", i, j)
 		}
 	}
-}
-
-func compareInts(a, b int) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 func TestIsConcurrent(t *testing.T) {

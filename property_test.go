@@ -23,7 +23,7 @@ func eventGen(t *rapid.T, label string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID: testID(n), Type: "x", AggregateID: "A", NodeID: string(rune('a' + n%4)), LamportClock: int64(n * 7 % 5),
 		Timestamp: testTime, ProjectUUID: projectUUID, Payload: json.RawMessage(fmt.Sprintf(
-			`{"delta":%d,"tags":["t%d","t%d"],"state":"s%d"}`, (n%7-3)*math.MaxInt64/3, n%5, n%3, n%4)),
+			`{"delta":%d,"tags":["t%d","t%d"],"state":"s%d"}`, int64(n%7-3)*(math.MaxInt64/3), n%5, n%3, n%4)),
 	})
 	if err != nil {
 		t.Fatal(err)
