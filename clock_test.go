@@ -229,6 +229,21 @@ func TestClockEndsInOrder(t *testing.T) {
 	require.Equal(t, int64(math.MaxInt64), got)
 }
 
+// A lease that no longer fits, because of what others took, shrinks to one.
+func TestClockLeaseBesideOthersAtTheEnd(t *testing.T) {
+	ctx := context.Background()
+	s := &causal.MemClockStorage{}
+	c := newClock(t, s, &causal.LamportClockOptions{Lease: 1000})
+	require.NoError(t, s.SaveClock(ctx, "alice", math.MaxInt64-2))
+	for _, want := range []int64{math.MaxInt64 - 1, math.MaxInt64} {
+		got, err := c.Tick(ctx)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	_, err := c.Tick(ctx)
+	require.ErrorIs(t, err, causal.ErrClockOverflow)
+}
+
 func TestClockDoesNotMoveWhenStorageFails(t *testing.T) {
 	ctx := context.Background()
 	boom := errors.New("boom")

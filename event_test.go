@@ -31,6 +31,7 @@ func TestNewEventDefaults(t *testing.T) {
 	require.Equal(t, "abcdef78-1234-5678-1234-567812345678", e.ProjectUUID())
 	require.Equal(t, "{}", string(e.Payload()))
 	require.WithinRange(t, e.Timestamp(), before, time.Now())
+	require.NotContains(t, e.Timestamp().String(), "m=", "no monotonic reading")
 	require.Zero(t, e.LamportClock())
 	require.Zero(t, e.DataTier())
 	require.Empty(t, e.ProjectSlug())
@@ -55,9 +56,21 @@ func TestNewEventKeepsParams(t *testing.T) {
 	})
 	require.Equal(t, `{"n":1}`, string(e.Payload()))
 	require.Equal(t, "2026-01-26T11:00:00+01:00", e.Timestamp().Format(time.RFC3339))
-	require.Contains(t, fmt.Sprint(e.Timestamp().Location()), "", "the zone has no name")
+	require.Empty(t, e.Timestamp().Location().String(), "of the zone only the offset is kept")
 	again := decode(t, string(must(e.MarshalJSON())))
 	require.True(t, e.Equal(again))
+}
+
+// The wire has offsets of whole minutes below a day; others become UTC.
+func TestTimestampOffsets(t *testing.T) {
+	for offset, want := range map[int]string{
+		0: "2026-01-26T10:00:00Z", -5400: "2026-01-26T08:30:00-01:30", 86340: "2026-01-27T09:59:00+23:59",
+		3601: "2026-01-26T10:00:00Z", 86400: "2026-01-26T10:00:00Z", -86400: "2026-01-26T10:00:00Z", 100 * 3600: "2026-01-26T10:00:00Z",
+	} {
+		e := newEvent(t, 1, func(p *causal.EventParams) { p.Timestamp = testTime.In(time.FixedZone("x", offset)) })
+		require.Contains(t, string(must(e.MarshalJSON())), `"timestamp":"`+want+`"`)
+		require.True(t, e.Equal(decode(t, string(must(e.MarshalJSON())))))
+	}
 }
 
 func must[T any](v T, err error) T {

@@ -205,7 +205,7 @@ func (s *sortedEvents) view() []Event {
 		}
 		s.sorted, s.late = append(merged, s.sorted[i:]...), nil
 	}
-	return s.sorted[:len(s.sorted):len(s.sorted)]
+	return s.sorted
 }
 
 // MemClockStorage is a [ClockStorage] and [ClockAdvancer] in memory. It lasts as
