@@ -248,14 +248,14 @@ func (e Event) Equal(f Event) bool {
 		equalJSON(e.p.payload, f.p.payload) && equalMembers(e.p.extra, f.p.extra)
 }
 
-// fixZone drops the monotonic reading and reduces the location to UTC or a
+// fixZone drops the monotonic reading, as In and UTC do, and reduces the location to UTC or a
 // fixed offset, which is all that the wire carries. Offsets that RFC 3339 cannot
 // express, with seconds or of a day or more, become UTC.
 func fixZone(t time.Time) time.Time {
 	const day = 24 * 60 * 60
 	_, offset := t.Zone()
 	if offset == 0 || offset%60 != 0 || offset <= -day || offset >= day {
-		return t.UTC().Round(0)
+		return t.UTC()
 	}
-	return t.In(time.FixedZone("", offset)).Round(0)
+	return t.In(time.FixedZone("", offset))
 }

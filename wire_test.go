@@ -258,6 +258,8 @@ func TestUnknownNamesAreQuoted(t *testing.T) {
 	var e causal.Event
 	err := e.UnmarshalJSON([]byte(`{"x\ny":1,"x\u000ay":2}`))
 	require.EqualError(t, err, `causal: validation failed: "x\ny" is given twice`)
+	err = e.UnmarshalJSON([]byte(`{"a is wrong; b":1,"a is wrong; b":2}`))
+	require.EqualError(t, err, `causal: validation failed: "a is wrong; b" is given twice`)
 }
 
 func TestDecodeNamesEveryFault(t *testing.T) {
