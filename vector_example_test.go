@@ -1,0 +1,89 @@
+package causal_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log"
+
+	"github.com/spec-kitty/causal"
+)
+
+// exampleVector returns a vector clock for the examples.
+func exampleVector(times map[string]int64) causal.VectorClock {
+	v, err := causal.NewVectorClock(times)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return v
+}
+
+func ExampleNewVectorClock() {
+	v, err := causal.NewVectorClock(map[string]int64{"bob": 5, "alice": 2, "carol": 0})
+	fmt.Println(v, v.Len(), err)
+	_, err = causal.NewVectorClock(map[string]int64{"alice": -1})
+	fmt.Println(err)
+	// Output:
+	// {"alice":2,"bob":5} 2 <nil>
+	// causal: validation failed: vector_clock must not have negative times
+}
+
+func ExampleVectorClock() {
+	var seen causal.VectorClock
+	fmt.Println(seen.IsZero())
+	for _, e := range []causal.Event{exampleEvent(id1, "alice", 1, `{}`), exampleEvent(id2, "bob", 7, `{}`)} {
+		var err error
+		if seen, err = seen.With(e.NodeID(), e.LamportClock()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for node, time := range seen.All() {
+		fmt.Println(node, time)
+	}
+	fmt.Println(seen.Get("bob"), seen.Get("carol"), seen.Without("bob").String())
+
+	text, err := json.Marshal(seen)
+	fmt.Println(string(text), err, seen.UnmarshalJSON(text))
+	data, err := seen.MarshalBinary()
+	fmt.Println(len(data), err, seen.UnmarshalBinary(data))
+	// Output:
+	// true
+	// alice 1
+	// bob 7
+	// 7 0 {"alice":1}
+	// {"alice":1,"bob":7} <nil> <nil>
+	// 14 <nil> <nil>
+}
+
+func ExampleCompareVectorClocks() {
+	a := exampleVector(map[string]int64{"alice": 2, "bob": 1})
+	b := exampleVector(map[string]int64{"alice": 2, "bob": 4})
+	c := exampleVector(map[string]int64{"carol": 1})
+	fmt.Println(causal.CompareVectorClocks(a, b), causal.CompareVectorClocks(b, a))
+	fmt.Println(causal.CompareVectorClocks(b, c))
+	// Output:
+	// Before After
+	// Concurrent
+}
+
+func ExampleOrdering() {
+	var o causal.Ordering
+	fmt.Println(o, o == causal.Equal, causal.Concurrent.String())
+	// Output: Equal true Concurrent
+}
+
+func ExampleMergeVectorClocks() {
+	a := exampleVector(map[string]int64{"alice": 2, "bob": 1})
+	b := exampleVector(map[string]int64{"bob": 4, "carol": 3})
+	fmt.Println(causal.MergeVectorClocks(a, b))
+	// Output: {"alice":2,"bob":4,"carol":3}
+}
+
+// What all three replicas have seen needs no conflict resolution any more.
+func ExampleStableCut() {
+	fmt.Println(causal.StableCut(
+		exampleVector(map[string]int64{"alice": 9, "bob": 4}),
+		exampleVector(map[string]int64{"alice": 7, "bob": 5}),
+		exampleVector(map[string]int64{"alice": 8, "bob": 4, "carol": 1}),
+	))
+	// Output: {"alice":7,"bob":4}
+}

@@ -1,0 +1,277 @@
+package causal_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/spec-kitty/causal"
+)
+
+// vector returns a vector clock that must be valid.
+func vector(t testing.TB, times map[string]int64) causal.VectorClock {
+	t.Helper()
+	v, err := causal.NewVectorClock(times)
+	require.NoError(t, err)
+	return v
+}
+
+// vectorGen makes clocks of few nodes and times, so that all orderings occur.
+func vectorGen(t *rapid.T, label string) causal.VectorClock {
+	times := rapid.MapOf(rapid.SampledFrom([]string{"a", "b", "c", "ab", "é"}), rapid.Int64Range(0, 3)).Draw(t, label)
+	v, err := causal.NewVectorClock(times)
+	require.NoError(t, err)
+	return v
+}
+
+// sameVectors compares the entries.
+func sameVectors(a, b causal.VectorClock) bool {
+	return maps.Equal(maps.Collect(a.All()), maps.Collect(b.All()))
+}
+
+// referenceCompare is the definition, over maps.
+func referenceCompare(a, b causal.VectorClock) causal.Ordering {
+	less, greater := false, false
+	for node := range maps.Keys(maps.Collect(causal.MergeVectorClocks(a, b).All())) {
+		less, greater = less || a.Get(node) < b.Get(node), greater || a.Get(node) > b.Get(node)
+	}
+	return map[[2]bool]causal.Ordering{
+		{false, false}: causal.Equal, {true, false}: causal.Before, {false, true}: causal.After, {true, true}: causal.Concurrent,
+	}[[2]bool{less, greater}]
+}
+
+func TestVectorClock(t *testing.T) {
+	times := map[string]int64{"bob": 5, "alice": 2, "zero": 0, "": 1}
+	_, err := causal.NewVectorClock(times)
+	require.EqualError(t, err, "causal: validation failed: vector_clock must have nodes that are not empty and valid UTF-8")
+	delete(times, "")
+	v := vector(t, times)
+	times["alice"] = 99 // the caller's own
+	require.Equal(t, 2, v.Len())
+	require.Equal(t, `{"alice":2,"bob":5}`, v.String())
+	require.Equal(t, []int64{2, 5, 0, 0}, []int64{v.Get("alice"), v.Get("bob"), v.Get("zero"), v.Get("")})
+	var zero causal.VectorClock
+	require.True(t, zero.IsZero())
+	require.False(t, v.IsZero())
+	require.Equal(t, "{}", zero.String())
+	for range v.All() {
+		break
+	}
+	for _, bad := range []map[string]int64{{"\xff": 1}, {"a": -1}, {"a": math.MinInt64}} {
+		_, err := causal.NewVectorClock(bad)
+		require.ErrorIs(t, err, causal.ErrValidation)
+	}
+	many := map[string]int64{}
+	for i := range 65_537 {
+		many[fmt.Sprint(i)] = 1
+	}
+	_, err = causal.NewVectorClock(many)
+	require.EqualError(t, err, "causal: validation failed: vector_clock must not have more than 65536 nodes")
+	delete(many, "0")
+	full := vector(t, many)
+	_, err = json.Marshal(full)
+	require.NoError(t, err)
+	over, err := full.With("one more", 1)
+	require.NoError(t, err)
+	_, err = over.MarshalJSON()
+	require.ErrorIs(t, err, causal.ErrValidation)
+	_, err = over.MarshalBinary()
+	require.ErrorIs(t, err, causal.ErrValidation)
+}
+
+func TestVectorClockWith(t *testing.T) {
+	var v causal.VectorClock
+	for _, step := range []struct {
+		node string
+		time int64
+		want string
+	}{
+		{"b", 3, `{"b":3}`},
+		{"a", 1, `{"a":1,"b":3}`},
+		{"c", math.MaxInt64, `{"a":1,"b":3,"c":9223372036854775807}`},
+		{"b", 2, `{"a":1,"b":3,"c":9223372036854775807}`},
+		{"d", 0, `{"a":1,"b":3,"c":9223372036854775807}`},
+		{"b", 4, `{"a":1,"b":4,"c":9223372036854775807}`},
+	} {
+		before, text := v, v.String()
+		var err error
+		v, err = v.With(step.node, step.time)
+		require.NoError(t, err)
+		require.Equal(t, step.want, v.String())
+		require.Equal(t, text, before.String(), "the old value has changed")
+	}
+	require.Equal(t, `{"a":1}`, v.Without("c", "x", "b").String())
+	require.Equal(t, v.String(), v.Without("x").String())
+	require.True(t, v.Without("a", "b", "c").IsZero())
+	for _, bad := range []struct {
+		node string
+		time int64
+	}{{"", 1}, {"\xff", 1}, {"a", -1}} {
+		_, err := v.With(bad.node, bad.time)
+		require.ErrorIs(t, err, causal.ErrValidation)
+	}
+}
+
+func TestVectorClockOrderLaws(t *testing.T) {
+	seen := map[causal.Ordering]bool{}
+	flipped := map[causal.Ordering]causal.Ordering{
+		causal.Equal: causal.Equal, causal.Before: causal.After, causal.After: causal.Before, causal.Concurrent: causal.Concurrent,
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, c := vectorGen(t, "a"), vectorGen(t, "b"), vectorGen(t, "c")
+		ab, bc := causal.CompareVectorClocks(a, b), causal.CompareVectorClocks(b, c)
+		seen[ab] = true
+		require.Equal(t, referenceCompare(a, b), ab)
+		require.Equal(t, flipped[ab], causal.CompareVectorClocks(b, a))
+		require.Equal(t, sameVectors(a, b), ab == causal.Equal)
+		require.Equal(t, causal.Equal, causal.CompareVectorClocks(a, a))
+		if ab == causal.Before && bc == causal.Before {
+			require.Equal(t, causal.Before, causal.CompareVectorClocks(a, c))
+		}
+	})
+	require.Len(t, seen, 4, "not all orderings occurred")
+	require.Equal(t, "Equal Before After Concurrent Ordering(7)", fmt.Sprint(
+		causal.Equal, " ", causal.Before, " ", causal.After, " ", causal.Concurrent, " ", causal.Ordering(7)))
+}
+
+// Merge and StableCut are the least upper and the greatest lower bound.
+func TestVectorClockLattice(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, c := vectorGen(t, "a"), vectorGen(t, "b"), vectorGen(t, "c")
+		merge, cut := causal.MergeVectorClocks, func(x, y causal.VectorClock) causal.VectorClock { return causal.StableCut(x, y) }
+		for _, join := range []func(x, y causal.VectorClock) causal.VectorClock{merge, cut} {
+			require.True(t, sameVectors(join(a, b), join(b, a)))
+			require.True(t, sameVectors(join(join(a, b), c), join(a, join(b, c))))
+			require.True(t, sameVectors(join(a, a), a))
+		}
+		require.True(t, sameVectors(merge(a, cut(a, b)), a))
+		require.True(t, sameVectors(cut(a, merge(a, b)), a))
+		require.True(t, sameVectors(causal.StableCut(a, b, c), cut(a, cut(b, c))))
+		for node := range merge(a, b).All() {
+			require.Equal(t, max(a.Get(node), b.Get(node)), merge(a, b).Get(node))
+			require.Equal(t, min(a.Get(node), b.Get(node)), cut(a, b).Get(node))
+		}
+	})
+	require.True(t, causal.StableCut().IsZero())
+}
+
+func TestVectorClockWire(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, err := causal.NewVectorClock(rapid.MapOf(rapid.StringN(1, 5, -1), rapid.Int64Range(1, math.MaxInt64)).Draw(t, "times"))
+		require.NoError(t, err)
+		text, err := json.Marshal(v)
+		require.NoError(t, err)
+		var fromText, fromBytes causal.VectorClock
+		require.NoError(t, json.Unmarshal(text, &fromText))
+		require.True(t, sameVectors(v, fromText))
+		data, err := v.MarshalBinary()
+		require.NoError(t, err)
+		require.NoError(t, fromBytes.UnmarshalBinary(data))
+		require.True(t, sameVectors(v, fromBytes))
+		cut := rapid.IntRange(0, len(data)-1).Draw(t, "cut")
+		require.ErrorIs(t, fromBytes.UnmarshalBinary(data[:cut]), causal.ErrValidation, "truncated")
+		require.ErrorIs(t, fromBytes.UnmarshalBinary(append(data, 0)), causal.ErrValidation, "goes on")
+		require.True(t, sameVectors(v, fromBytes), "the target has changed")
+	})
+}
+
+func TestVectorClockRefusesWire(t *testing.T) {
+	good := vector(t, map[string]int64{"x": 7})
+	for text, want := range map[string]string{
+		`null`:                      "must be a JSON object",
+		`[]`:                        "must be a JSON object",
+		`{"b":1,"a":1}`:             "must have its nodes in ascending order, each once",
+		`{"a":1,"a":1}`:             "must have its nodes in ascending order, each once",
+		`{"a":1,"\u0061":2}`:        "must have its nodes in ascending order, each once",
+		`{"a":0}`:                   "must not have the time 0",
+		`{"a":-1}`:                  "must not have negative times",
+		`{"a":1.0}`:                 "has a time that must be an integer without fraction or exponent",
+		`{"a":"1"}`:                 "has a time that must be an integer without fraction or exponent",
+		`{"a":null}`:                "has a time that must not be null",
+		`{"a":9223372036854775808}`: "has a time that does not fit",
+		`{"":1}`:                    "must have nodes that are not empty and valid UTF-8",
+		`{"\ud800":1}`:              "must not contain half of a surrogate pair",
+	} {
+		v := good
+		require.EqualError(t, v.UnmarshalJSON([]byte(text)), "causal: validation failed: vector_clock "+want)
+		require.True(t, sameVectors(good, v))
+	}
+	v := good
+	require.ErrorIs(t, v.UnmarshalJSON([]byte(`{"a":1`)), causal.ErrValidation)
+
+	entry := func(node string, time uint64) []byte {
+		b := append(binary.AppendUvarint(nil, uint64(len(node))), node...)
+		return binary.AppendUvarint(b, time)
+	}
+	join := func(parts ...[]byte) []byte {
+		return []byte(strings.Join(func() (s []string) {
+			for _, p := range parts {
+				s = append(s, string(p))
+			}
+			return s
+		}(), ""))
+	}
+	for name, data := range map[string][]byte{
+		"nothing":            {},
+		"version 0":          {0, 0},
+		"version 2":          {2, 0},
+		"lying count":        join([]byte{1, 2}, entry("a", 1)),
+		"huge count":         join([]byte{1}, binary.AppendUvarint(nil, math.MaxUint64), entry("a", 1)),
+		"count in long form": {1, 0x80, 0},
+		"lying length":       {1, 1, 5, 'a', 1},
+		"huge length":        join([]byte{1, 1}, binary.AppendUvarint(nil, math.MaxUint64), []byte("aaa")),
+		"time 0":             join([]byte{1, 1}, entry("a", 0)),
+		"time 2^63":          join([]byte{1, 1}, entry("a", 1<<63)),
+		"time in long form":  {1, 1, 1, 'a', 0x81, 0},
+		"no node":            join([]byte{1, 1}, entry("", 300)),
+		"not UTF-8":          join([]byte{1, 1}, entry("\xff", 1)),
+		"unsorted":           join([]byte{1, 2}, entry("b", 1), entry("a", 1)),
+		"twice":              join([]byte{1, 2}, entry("a", 1), entry("a", 2)),
+		"trailing":           join([]byte{1, 1}, entry("a", 1), []byte{0}),
+	} {
+		require.ErrorIs(t, v.UnmarshalBinary(data), causal.ErrValidation, name)
+		require.True(t, sameVectors(good, v), name)
+	}
+	tooMany := join([]byte{1}, binary.AppendUvarint(nil, 65_537))
+	for i := range 65_537 {
+		tooMany = append(tooMany, entry(fmt.Sprintf("%05d", i), 1)...)
+	}
+	require.EqualError(t, v.UnmarshalBinary(tooMany), "causal: validation failed: vector_clock must not have more than 65536 nodes")
+}
+
+func TestCompareVectorClocksAllocatesNothing(t *testing.T) {
+	a, b := vector(t, map[string]int64{"a": 1, "b": 2, "d": 3}), vector(t, map[string]int64{"a": 1, "c": 2, "d": 3})
+	require.Zero(t, testing.AllocsPerRun(100, func() { causal.CompareVectorClocks(a, b) }))
+}
+
+func FuzzVectorClock(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"a":1,"b":9223372036854775807}`, `{"b":1,"a":1}`, "\x01\x01\x01a\x01", "\x01\x00", "\x01\x02\x01a\x01\x01b\xff\x01"} {
+		f.Add([]byte(seed), []byte(`{"a":2}`))
+	}
+	f.Fuzz(func(t *testing.T, data, other []byte) {
+		var v, w causal.VectorClock
+		if err := v.UnmarshalBinary(data); err == nil {
+			again, err := v.MarshalBinary()
+			require.NoError(t, err)
+			require.Equal(t, data, again, "a clock has one binary form")
+		} else if err := v.UnmarshalJSON(data); err != nil {
+			require.ErrorIs(t, err, causal.ErrValidation)
+			require.True(t, v.IsZero(), "a failed decode changed the target")
+		}
+		text, err := v.MarshalJSON()
+		require.NoError(t, err)
+		var again causal.VectorClock
+		require.NoError(t, again.UnmarshalJSON(text))
+		require.Equal(t, causal.Equal, causal.CompareVectorClocks(v, again))
+		if w.UnmarshalJSON(other) == nil || w.UnmarshalBinary(other) == nil {
+			require.Equal(t, referenceCompare(v, w), causal.CompareVectorClocks(v, w))
+		}
+	})
+}
