@@ -41,6 +41,10 @@ type EventParams struct {
 	SchemaVersion string `validate:"version" wire:"schema_version"`
 	// DataTier is how widely the event may be shared, 0 to 4.
 	DataTier int `validate:"gte=0,lte=4" wire:"data_tier"`
+	// VectorClock is what the node had seen when it emitted the event, with the
+	// event itself: its time of NodeID is LamportClock, and its times of other
+	// nodes are earlier. Zero means that the node keeps no vector clock.
+	VectorClock VectorClock `validate:"-" wire:"vector_clock"`
 }
 
 // defaultSchemaVersion is the schema version of events that name none.
@@ -147,6 +151,10 @@ func (e Event) SchemaVersion() string { return e.content().SchemaVersion }
 // DataTier returns how widely the event may be shared, 0 to 4.
 func (e Event) DataTier() int { return e.content().DataTier }
 
+// VectorClock returns what the node had seen at the event, with the event itself;
+// it is zero if the event carries none.
+func (e Event) VectorClock() VectorClock { return e.content().VectorClock }
+
 // Payload returns the payload's JSON text, exactly as it was given; the caller
 // owns it. It is nil for the zero Event.
 func (e Event) Payload() json.RawMessage {
@@ -239,13 +247,13 @@ func (e Event) Equal(f Event) bool {
 	if e.p == nil || f.p == nil {
 		return false
 	}
-	a, b := e.p.EventParams, f.p.EventParams
-	if !a.Timestamp.Equal(b.Timestamp) {
-		return false
-	}
-	a.Timestamp, b.Timestamp = time.Time{}, time.Time{}
-	return a == b && e.p.hasSlug == f.p.hasSlug &&
-		equalJSON(e.p.payload, f.p.payload) && equalMembers(e.p.extra, f.p.extra)
+	a, b := e.p, f.p
+	return a.ID == b.ID && a.Type == b.Type && a.AggregateID == b.AggregateID && a.NodeID == b.NodeID &&
+		a.LamportClock == b.LamportClock && a.Timestamp.Equal(b.Timestamp) && a.CausationID == b.CausationID &&
+		a.ProjectUUID == b.ProjectUUID && a.ProjectSlug == b.ProjectSlug && a.hasSlug == b.hasSlug &&
+		a.CorrelationID == b.CorrelationID && a.SchemaVersion == b.SchemaVersion && a.DataTier == b.DataTier &&
+		CompareVectorClocks(a.VectorClock, b.VectorClock) == Equal &&
+		equalJSON(a.payload, b.payload) && equalMembers(a.extra, b.extra)
 }
 
 // fixZone drops the monotonic reading, as In and UTC do, and reduces the location to UTC or a

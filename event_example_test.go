@@ -129,6 +129,25 @@ func ExampleEvent_Equal() {
 	// Output: true false
 }
 
+func ExampleEvent_VectorClock() {
+	seen, err := causal.NewVectorClock(map[string]int64{"alice": 2, "bob": 7})
+	if err != nil {
+		log.Fatal(err)
+	}
+	stamp, err := seen.With("alice", 8) // the event itself
+	if err != nil {
+		log.Fatal(err)
+	}
+	e, err := causal.NewEvent(causal.EventParams{
+		Type: "WPApproved", AggregateID: "WP001", NodeID: "alice", LamportClock: 8, VectorClock: stamp, ProjectUUID: projectUUID,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(e.VectorClock())
+	// Output: {"alice":8,"bob":7}
+}
+
 func ExampleEvent_LogValue() {
 	e := exampleEvent(id1, "alice", 1, `{"password": "secret"}`)
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{

@@ -35,7 +35,7 @@ func hostileEvents() []string {
 	}
 	for member, value := range map[string]string{
 		"lamport_clock": "9223372036854775807", "data_tier": "1.0", "project_slug": `"\ud800"`, "causation_id": `""`,
-		"project_uuid": `"{12345678-1234-5678-1234-567812345678}"`, "build_id": `{"a":[1,{"b":null}]}`, "schema_version": `"1.0.0 "`,
+		"project_uuid": `"{12345678-1234-5678-1234-567812345678}"`, "build_id": `{"a":[1,{"b":null}]}`, "vector_clock": `{"alice":5,"bob":4}`, "schema_version": `"1.0.0 "`,
 	} {
 		seeds = append(seeds, wire(map[string]string{member: value}))
 	}

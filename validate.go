@@ -26,12 +26,14 @@ const (
 	memberCorrelationID
 	memberSchemaVersion
 	memberDataTier
+	memberVectorClock
 	memberCount
 )
 
 var eventMembers = [memberCount]string{
 	"event_id", "event_type", "aggregate_id", "payload", "timestamp", "node_id", "lamport_clock",
 	"causation_id", "project_uuid", "project_slug", "correlation_id", "schema_version", "data_tier",
+	"vector_clock",
 }
 
 // Reasons that more than one place gives.
@@ -61,6 +63,9 @@ type eventFaults [memberCount]string
 // finish checks the content by the rules on [EventParams], adds what it finds
 // to the faults that are already known, and completes valid content. It returns nil or the error for all faults.
 func (d *event) finish(faults *eventFaults) *ValidationError {
+	if faults[memberVectorClock] == "" && faults[memberNodeID] == "" && faults[memberLamportClock] == "" {
+		faults[memberVectorClock] = checkEventVector(d.VectorClock, d.NodeID, d.LamportClock)
+	}
 	fields := checkMembers(&d.EventParams, eventMembers[:], faults[:])
 	if fields == nil {
 		d.ProjectUUID = strings.ToLower(d.ProjectUUID)
@@ -72,6 +77,26 @@ func (d *event) finish(faults *eventFaults) *ValidationError {
 		err.EventID = d.ID
 	}
 	return err
+}
+
+// checkEventVector returns why v cannot be the vector clock of an event that the
+// node emitted at this Lamport time, "" if it can. If it can, Compare never
+// contradicts what vector clocks say.
+func checkEventVector(v VectorClock, node string, clock int64) string {
+	switch {
+	case v.IsZero():
+		return ""
+	case v.Len() > maxVectorNodes:
+		return reasonVectorSize
+	case v.Get(node) != clock:
+		return "must have lamport_clock as the time of node_id"
+	}
+	for other, time := range v.All() {
+		if other != node && time >= clock {
+			return "must have earlier times than lamport_clock for other nodes"
+		}
+	}
+	return ""
 }
 
 // rules interprets the validate tags of this package. Nothing of it leaves the

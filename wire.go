@@ -130,6 +130,8 @@ func (d *eventDecoder) set(m int, value string) (reason string) {
 		if value != "null" {
 			c.CausationID, reason = idMember(value)
 		}
+	case memberVectorClock:
+		c.VectorClock, reason = parseVectorClock(value)
 	case memberEventID:
 		c.ID, reason = idMember(value)
 	case memberCorrelationID:
@@ -246,7 +248,7 @@ func parseTimestamp(s string) (t time.Time, ok bool) {
 }
 
 // MarshalJSON writes the event in its wire format: the 13 members in the order
-// of the specification, then the members that this package does not know, as
+// of the specification, the vector clock if there is one, then the members that this package does not know, as
 // they came. The error for the zero Event is a [*ValidationError].
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.p == nil {
@@ -273,6 +275,9 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	b = appendString(b, `,"schema_version":`, d.SchemaVersion)
 	b = append(b, `,"data_tier":`...)
 	b = strconv.AppendInt(b, int64(d.DataTier), 10)
+	if !d.VectorClock.IsZero() {
+		b = d.VectorClock.appendJSON(append(b, `,"vector_clock":`...))
+	}
 	b = append(b, d.extra...)
 	return append(b, '}'), nil
 }
