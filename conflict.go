@@ -27,8 +27,9 @@ func Compare(a, b Event) int {
 // IsConcurrent reports whether two different events change the same aggregate at
 // the same Lamport clock. Then neither can have caused the other. It is the rule
 // of the Python library, and a conservative one: it has no false positives, but
-// most pairs of truly concurrent events have different clocks and are not found.
-// It is false for the zero Event.
+// most pairs of truly concurrent events have different clocks and are not found:
+// [Relation] finds them all where events carry vector clocks. It is false for the
+// zero Event.
 func IsConcurrent(a, b Event) bool {
 	return a.p != nil && b.p != nil && a.clock == b.clock &&
 		a.p.AggregateID == b.p.AggregateID && a.p.ID != b.p.ID

@@ -1,0 +1,125 @@
+package causal
+
+import "strconv"
+
+// Causality is how two events relate; the zero value is Unknown.
+type Causality int
+
+// The relations of an event a to another one b.
+const (
+	// Unknown: what the events carry proves nothing, or contradicts itself.
+	Unknown Causality = iota
+	// Same: a and b have one ID.
+	Same
+	// HappensBefore: b's node had seen a when it emitted b.
+	HappensBefore
+	// HappensAfter: a's node had seen b when it emitted a.
+	HappensAfter
+	// ConcurrentWith: neither node had seen the other's event.
+	ConcurrentWith
+)
+
+// String returns the name of the relation.
+func (c Causality) String() string {
+	switch c {
+	case Unknown:
+		return "Unknown"
+	case Same:
+		return "Same"
+	case HappensBefore:
+		return "HappensBefore"
+	case HappensAfter:
+		return "HappensAfter"
+	case ConcurrentWith:
+		return "ConcurrentWith"
+	}
+	return "Causality(" + strconv.Itoa(int(c)) + ")"
+}
+
+// Relation returns how a relates to b in the order that Lamport calls "happened
+// before" (1978). It is exact if both carry a vector clock. Without, it says what
+// is certain: an event comes after the one that it names as its cause, after
+// the earlier events of its node, and never after one whose Lamport clock is not
+// less; else it is Unknown. It is Unknown also for the zero Event, and where a
+// broken node used one clock value twice.
+func Relation(a, b Event) Causality {
+	switch {
+	case a.p == nil || b.p == nil:
+		return Unknown
+	case a.p.ID == b.p.ID:
+		return Same
+	case a.p.NodeID == b.p.NodeID && a.clock == b.clock:
+		return Unknown
+	}
+	before, beforeKnown := happensBefore(a, b)
+	after, afterKnown := happensBefore(b, a)
+	switch {
+	case before && after:
+		return Unknown
+	case before:
+		return HappensBefore
+	case after:
+		return HappensAfter
+	case beforeKnown && afterKnown:
+		return ConcurrentWith
+	}
+	return Unknown
+}
+
+// happensBefore reports whether a happens before b, and whether that is known.
+func happensBefore(a, b Event) (before, known bool) {
+	switch {
+	case b.p.CausationID == a.p.ID:
+		return true, true
+	case !b.p.VectorClock.IsZero() && a.clock > 0: // no vector clock has the time 0
+		return b.p.VectorClock.Get(a.p.NodeID) >= a.clock, true
+	case a.clock >= b.clock:
+		return false, true
+	}
+	sameNode := a.p.NodeID == b.p.NodeID
+	return sameNode, sameNode
+}
+
+// Heads returns the maximal events of each aggregate: those after which no other
+// of the given events of the aggregate comes for certain (see [Relation]). They
+// are what a reader must reconcile; with vector clocks, all heads of an aggregate
+// are pairwise concurrent. The result is in the order of [Compare] and does not
+// depend on the order of the input.
+//
+// The caller owns the result. The error is an [*EventConflictError] for one ID
+// with two contents, and a [*ValidationError] for the zero Event. The time is in
+// proportion to the events with their vector clocks, but for the sorting.
+func Heads(events []Event) ([]Event, error) {
+	sorted, _, err := distinct(events)
+	if err != nil {
+		return nil, err
+	}
+	type place struct{ aggregate, node string }
+	latest := map[place]int64{}              // the last clock of a node
+	seen := map[place]int64{}                // the latest time of a node that another one has seen
+	effects := map[EventID]map[string]bool{} // the aggregates of the effects of an event
+	for _, e := range sorted {
+		aggregate := e.p.AggregateID
+		latest[place{aggregate, e.p.NodeID}] = e.clock // ascending
+		for node, time := range e.p.VectorClock.All() {
+			if node != e.p.NodeID {
+				seen[place{aggregate, node}] = max(seen[place{aggregate, node}], time)
+			}
+		}
+		if cause := e.p.CausationID; cause != "" && cause != e.p.ID {
+			if effects[cause] == nil {
+				effects[cause] = map[string]bool{}
+			}
+			effects[cause][aggregate] = true
+		}
+	}
+	var heads []Event
+	for _, e := range sorted {
+		at := place{e.p.AggregateID, e.p.NodeID}
+		seenTime, isSeen := seen[at]
+		if e.clock == latest[at] && !(isSeen && seenTime >= e.clock) && !effects[e.p.ID][e.p.AggregateID] {
+			heads = append(heads, e)
+		}
+	}
+	return heads, nil
+}

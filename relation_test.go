@@ -1,0 +1,207 @@
+package causal_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/spec-kitty/causal"
+)
+
+// simulation is a run of some nodes that emit events and receive each other's in
+// any order, with loss and repetition. It knows what happened before what.
+type simulation struct {
+	events  []causal.Event // with vector clocks
+	plain   []causal.Event // the same without
+	reaches []map[int]bool // for each event, the events that happened before it
+}
+
+func simulate(t *rapid.T) *simulation {
+	type state struct {
+		clock int64
+		seen  causal.VectorClock
+		past  map[int]bool
+	}
+	s := &simulation{}
+	nodes := make([]state, rapid.IntRange(2, 5).Draw(t, "nodes"))
+	for i := range nodes {
+		nodes[i].past = map[int]bool{}
+	}
+	for range rapid.IntRange(1, 40).Draw(t, "steps") {
+		at := rapid.IntRange(0, len(nodes)-1).Draw(t, "node")
+		n := &nodes[at]
+		if len(s.events) > 0 && rapid.Bool().Draw(t, "receive") {
+			i := rapid.IntRange(0, len(s.events)-1).Draw(t, "event")
+			n.clock = max(n.clock, s.events[i].LamportClock()) + 1
+			n.seen = causal.MergeVectorClocks(n.seen, s.events[i].VectorClock())
+			n.past[i] = true
+			for j := range s.reaches[i] {
+				n.past[j] = true
+			}
+			continue
+		}
+		n.clock++
+		name := fmt.Sprint("node-", at)
+		var err error
+		n.seen, err = n.seen.With(name, n.clock)
+		require.NoError(t, err)
+		p := params(len(s.events))
+		p.NodeID, p.LamportClock, p.AggregateID = name, n.clock, rapid.SampledFrom([]string{"A", "B"}).Draw(t, "aggregate")
+		if causes := len(n.past); causes > 0 && rapid.Bool().Draw(t, "caused") {
+			for i := range s.events { // the first that it has seen
+				if n.past[i] {
+					p.CausationID = s.events[i].ID()
+					break
+				}
+			}
+		}
+		plain, err := causal.NewEvent(p)
+		require.NoError(t, err)
+		p.VectorClock = n.seen
+		e, err := causal.NewEvent(p)
+		require.NoError(t, err)
+		past := map[int]bool{}
+		for i := range n.past {
+			past[i] = true
+		}
+		n.past[len(s.events)] = true
+		s.events, s.plain, s.reaches = append(s.events, e), append(s.plain, plain), append(s.reaches, past)
+	}
+	return s
+}
+
+// relation is what really happened.
+func (s *simulation) relation(i, j int) causal.Causality {
+	switch {
+	case i == j:
+		return causal.Same
+	case s.reaches[j][i]:
+		return causal.HappensBefore
+	case s.reaches[i][j]:
+		return causal.HappensAfter
+	}
+	return causal.ConcurrentWith
+}
+
+func TestRelationAgreesWithReachability(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := simulate(t)
+		for i := range s.events {
+			for j := range s.events {
+				want := s.relation(i, j)
+				require.Equal(t, want, causal.Relation(s.events[i], s.events[j]), "%d and %d", i, j)
+				for _, pair := range [][2]causal.Event{
+					{s.plain[i], s.plain[j]}, {s.events[i], s.plain[j]}, {s.plain[i], s.events[j]},
+				} {
+					if got := causal.Relation(pair[0], pair[1]); got != causal.Unknown {
+						require.Equal(t, want, got, "with less to go by it may not know, but is never wrong")
+					}
+				}
+				if want == causal.HappensBefore {
+					require.Negative(t, causal.Compare(s.events[i], s.events[j]))
+				}
+				if causal.IsConcurrent(s.events[i], s.events[j]) {
+					require.Equal(t, causal.ConcurrentWith, want)
+				}
+			}
+		}
+	})
+}
+
+func TestHeadsAreMaximal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := simulate(t)
+		var want []causal.Event
+		for i, e := range s.events {
+			maximal := true
+			for j, f := range s.events {
+				maximal = maximal && !(s.reaches[j][i] && e.AggregateID() == f.AggregateID())
+			}
+			if maximal {
+				want = append(want, e)
+			}
+		}
+		slices.SortFunc(want, causal.Compare)
+		input := append(slices.Clone(s.events), s.events[:len(s.events)/2]...)
+		got, err := causal.Heads(rapid.Permutation(input).Draw(t, "order"))
+		require.NoError(t, err)
+		require.Equal(t, ids(want), ids(got))
+
+		plain, err := causal.Heads(s.plain)
+		require.NoError(t, err)
+		for _, id := range ids(want) { // with less to go by there are more heads, never fewer
+			require.Contains(t, ids(plain), id)
+		}
+	})
+}
+
+func TestRelation(t *testing.T) {
+	by := func(n int, node string, clock int64, cause int, times map[string]int64) causal.Event {
+		return newEvent(t, n, func(p *causal.EventParams) {
+			p.NodeID, p.LamportClock = node, clock
+			if cause > 0 {
+				p.CausationID = testID(cause)
+			}
+			if times != nil {
+				p.VectorClock = vector(t, times)
+			}
+		})
+	}
+	a := by(1, "alice", 3, 0, nil)
+	for name, test := range map[string]struct {
+		b    causal.Event
+		want causal.Causality
+	}{
+		"itself":                     {a, causal.Same},
+		"zero":                       {causal.Event{}, causal.Unknown},
+		"earlier of its node":        {by(2, "alice", 2, 0, nil), causal.HappensAfter},
+		"later of its node":          {by(2, "alice", 4, 0, nil), causal.HappensBefore},
+		"one clock of one node":      {by(2, "alice", 3, 0, nil), causal.Unknown},
+		"same clock elsewhere":       {by(2, "bob", 3, 0, nil), causal.ConcurrentWith},
+		"its effect":                 {by(2, "bob", 9, 1, nil), causal.HappensBefore},
+		"its effect, clock wrong":    {by(2, "bob", 1, 1, nil), causal.HappensBefore},
+		"later elsewhere":            {by(2, "bob", 9, 0, nil), causal.Unknown},
+		"has seen it":                {by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 3}), causal.HappensBefore},
+		"has not seen it, later":     {by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 2}), causal.ConcurrentWith},
+		"has not seen it, earlier":   {by(2, "bob", 2, 0, map[string]int64{"bob": 2}), causal.Unknown},
+		"clock 0 and a vector clock": {by(2, "bob", 0, 0, nil), causal.Unknown},
+	} {
+		require.Equal(t, test.want, causal.Relation(a, test.b), name)
+		flipped := map[causal.Causality]causal.Causality{
+			causal.HappensBefore: causal.HappensAfter, causal.HappensAfter: causal.HappensBefore,
+		}
+		want, ok := flipped[test.want]
+		if !ok {
+			want = test.want
+		}
+		require.Equal(t, want, causal.Relation(test.b, a), name)
+	}
+	zero, seeing := by(1, "carol", 0, 0, nil), by(2, "bob", 9, 0, map[string]int64{"bob": 9})
+	require.Equal(t, causal.Unknown, causal.Relation(zero, seeing), "no vector clock tells of the time 0")
+	require.Equal(t, "Unknown Same HappensBefore HappensAfter ConcurrentWith Causality(9)", fmt.Sprint(causal.Unknown, " ",
+		causal.Same, " ", causal.HappensBefore, " ", causal.HappensAfter, " ", causal.ConcurrentWith, " ", causal.Causality(9)))
+}
+
+func TestHeadsRefusesAndIgnores(t *testing.T) {
+	none, err := causal.Heads(nil)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	_, err = causal.Heads([]causal.Event{{}})
+	require.ErrorIs(t, err, causal.ErrValidation)
+	_, err = causal.Heads([]causal.Event{newEvent(t, 1), newEvent(t, 1, with(`{"a":1}`))})
+	require.ErrorIs(t, err, causal.ErrEventConflict)
+	itself := newEvent(t, 1, func(p *causal.EventParams) { p.CausationID = testID(1) })
+	heads, err := causal.Heads([]causal.Event{itself})
+	require.NoError(t, err)
+	require.Len(t, heads, 1, "what claims to cause itself supersedes nothing")
+	twice := []causal.Event{newEvent(t, 1, atMax), newEvent(t, 2, atMax)}
+	heads, err = causal.Heads(twice)
+	require.NoError(t, err)
+	require.Len(t, heads, 2, "neither of two events with one clock is lost")
+}
+
+func atMax(p *causal.EventParams) { p.LamportClock = math.MaxInt64 }
