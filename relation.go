@@ -117,7 +117,8 @@ func Heads(events []Event) ([]Event, error) {
 	for _, e := range sorted {
 		at := place{e.p.AggregateID, e.p.NodeID}
 		seenTime, isSeen := seen[at]
-		if e.clock == latest[at] && !(isSeen && seenTime >= e.clock) && !effects[e.p.ID][e.p.AggregateID] {
+		superseded := e.clock < latest[at] || isSeen && seenTime >= e.clock || effects[e.p.ID][e.p.AggregateID]
+		if !superseded {
 			heads = append(heads, e)
 		}
 	}

@@ -119,7 +119,8 @@ func TestHeadsAreMaximal(t *testing.T) {
 		for i, e := range s.events {
 			maximal := true
 			for j, f := range s.events {
-				maximal = maximal && !(s.reaches[j][i] && e.AggregateID() == f.AggregateID())
+				later := s.reaches[j][i] && e.AggregateID() == f.AggregateID()
+				maximal = maximal && !later
 			}
 			if maximal {
 				want = append(want, e)
