@@ -31,8 +31,8 @@
 // contradicts causality, but also orders events that know nothing of each other.
 // IsConcurrent is right where it says yes (equal clocks exclude causality) and
 // most often says no where two events are concurrent. What it cannot tell, a
-// [VectorClock] can, if the nodes keep one and their events carry it: see
-// [Relation].
+// [VectorClock] can, if the nodes keep one ([VectorTracker]) and their events carry
+// it: see [Relation].
 //
 // Wall clocks play no part: [Event.Timestamp] is for people.
 //

@@ -1,0 +1,138 @@
+package causal_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// newTracker returns a tracker of a node on the storage.
+func newTracker(t testing.TB, node string, s causal.ClockStorage, o *causal.LamportClockOptions) *causal.VectorTracker {
+	t.Helper()
+	clock, err := causal.NewLamportClock(ctx, node, s, o)
+	require.NoError(t, err)
+	tracker, err := causal.NewVectorTracker(clock)
+	require.NoError(t, err)
+	return tracker
+}
+
+// stamp makes the n-th event of a test with the tracker.
+func stamp(t testing.TB, tracker *causal.VectorTracker, node string, n int) causal.Event {
+	t.Helper()
+	value, seen, err := tracker.Stamp(ctx)
+	require.NoError(t, err)
+	return newEvent(t, n, func(p *causal.EventParams) { p.NodeID, p.LamportClock, p.VectorClock = node, value, seen })
+}
+
+func TestVectorTracker(t *testing.T) {
+	alice := newTracker(t, "alice", &causal.MemClockStorage{}, nil)
+	bob := newTracker(t, "bob", &causal.MemClockStorage{}, nil)
+	a := stamp(t, alice, "alice", 1)
+	require.NoError(t, bob.Observe(ctx, a))
+	b := stamp(t, bob, "bob", 2)
+	require.Equal(t, `{"alice":1,"bob":3}`, b.VectorClock().String())
+	require.Equal(t, causal.HappensBefore, causal.Relation(a, b))
+	c := stamp(t, alice, "alice", 3)
+	require.Equal(t, causal.ConcurrentWith, causal.Relation(b, c))
+
+	require.NoError(t, alice.Observe(ctx, a), "its own event")
+	plain := newEvent(t, 4, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "carol", 9 })
+	require.NoError(t, alice.Observe(ctx, plain))
+	require.NoError(t, alice.Observe(ctx, newEvent(t, 5, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "dave", 0 })))
+	seen, err := alice.Seen(ctx)
+	require.NoError(t, err)
+	require.Equal(t, `{"alice":2,"carol":9}`, seen.String())
+}
+
+func TestVectorTrackerRestore(t *testing.T) {
+	var store causal.MemEventStore
+	clocks := &causal.MemClockStorage{}
+	alice := newTracker(t, "alice", clocks, nil)
+	for n := range 5 {
+		e := stamp(t, alice, "alice", n)
+		require.NoError(t, store.SaveEvent(ctx, e))
+		other := newEvent(t, 100+n, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", int64(10*n+1) })
+		require.NoError(t, alice.Observe(ctx, other))
+		require.NoError(t, store.SaveEvent(ctx, other))
+	}
+	want, err := alice.Seen(ctx)
+	require.NoError(t, err)
+	for name, storage := range map[string]causal.ClockStorage{"with its clock": clocks, "without": &causal.MemClockStorage{}} {
+		restored := newTracker(t, "alice", storage, nil)
+		require.NoError(t, restored.Restore(ctx, &store))
+		seen, err := restored.Seen(ctx)
+		require.NoError(t, err)
+		require.Equal(t, want.String(), seen.String(), name)
+		e := stamp(t, restored, "alice", 200) // NewEvent checks that no other time is later
+		require.Greater(t, e.LamportClock(), int64(41), name)
+	}
+}
+
+func TestVectorTrackerRefuses(t *testing.T) {
+	_, err := causal.NewVectorTracker(nil)
+	require.ErrorIs(t, err, causal.ErrValidation)
+	var zero causal.VectorTracker
+	e := newEvent(t, 1, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", 50 })
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	boom := errors.New("boom")
+	storage := &brokenStorage{}
+	tracker := newTracker(t, "alice", storage, &causal.LamportClockOptions{MaxJump: 10})
+	stamp(t, tracker, "alice", 2)
+	var store causal.MemEventStore
+	require.NoError(t, store.SaveEvent(ctx, e))
+	require.ErrorIs(t, zero.Observe(ctx, e), causal.ErrValidation)
+	require.ErrorIs(t, zero.Restore(ctx, &store), causal.ErrValidation)
+	_, _, err = zero.Stamp(ctx)
+	require.ErrorIs(t, err, causal.ErrValidation)
+	_, err = zero.Seen(ctx)
+	require.ErrorIs(t, err, causal.ErrValidation)
+	require.ErrorIs(t, tracker.Observe(ctx, causal.Event{}), causal.ErrValidation)
+	require.ErrorIs(t, tracker.Observe(ctx, e), causal.ErrClockJump)
+	require.ErrorIs(t, tracker.Observe(cancelled, e), context.Canceled)
+	require.ErrorIs(t, tracker.Observe(nil, e), causal.ErrValidation) //nolint:staticcheck // the point of the test
+	require.ErrorIs(t, tracker.Restore(ctx, nil), causal.ErrValidation)
+	require.ErrorIs(t, tracker.Restore(ctx, &store), causal.ErrClockJump)
+	require.ErrorIs(t, tracker.Restore(cancelled, &store), context.Canceled)
+	_, _, err = tracker.Stamp(cancelled)
+	require.ErrorIs(t, err, context.Canceled)
+	storage.err = boom
+	_, _, err = tracker.Stamp(ctx)
+	require.ErrorIs(t, err, boom)
+	seen, err := tracker.Seen(ctx)
+	require.NoError(t, err)
+	require.Equal(t, `{"alice":1}`, seen.String(), "errors change nothing")
+	last := newEvent(t, 3, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", math.MaxInt64 })
+	require.ErrorIs(t, tracker.Observe(ctx, last), causal.ErrClockOverflow)
+}
+
+// Stamps of many goroutines that also receive events always agree with the
+// Lamport clock, which NewEvent checks.
+func TestVectorTrackerFromManyGoroutines(t *testing.T) {
+	const workers, each = 8, 100
+	tracker := newTracker(t, "alice", &causal.MemClockStorage{}, nil)
+	events := make([]causal.Event, workers*each)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range each {
+				n := w*each + i
+				received := newEvent(t, 10_000+n, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", int64(n) })
+				if err := tracker.Observe(ctx, received); err != nil {
+					t.Error(err)
+				}
+				events[n] = stamp(t, tracker, "alice", n)
+			}
+		})
+	}
+	wg.Wait()
+	heads, err := causal.Heads(events)
+	require.NoError(t, err)
+	require.Len(t, heads, 1, "the events of one node are in one order")
+}
