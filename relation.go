@@ -1,6 +1,9 @@
 package causal
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Causality is how two events relate; the zero value is Unknown.
 type Causality int
@@ -123,4 +126,29 @@ func Heads(events []Event) ([]Event, error) {
 		}
 	}
 	return heads, nil
+}
+
+// Conflicts returns what a resolver must look at: for each aggregate with more
+// than one of its [Heads], these heads, in the order of [Compare]. With vector
+// clocks they are pairwise concurrent; without, some may only be Unknown to each
+// other. The groups are in the order of their first events.
+//
+// The caller owns the result. Errors and time are those of Heads.
+func Conflicts(events []Event) ([][]Event, error) {
+	heads, err := Heads(events)
+	if err != nil {
+		return nil, err
+	}
+	groupOf := map[string]int{} // by aggregate
+	var groups [][]Event
+	for _, e := range heads {
+		i, ok := groupOf[e.p.AggregateID]
+		if !ok {
+			i = len(groups)
+			groupOf[e.p.AggregateID] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], e)
+	}
+	return slices.DeleteFunc(groups, func(group []Event) bool { return len(group) < 2 }), nil
 }

@@ -54,3 +54,18 @@ func ExampleHeads() {
 	// bob
 	// carol
 }
+
+func ExampleConflicts() {
+	conflicts, err := causal.Conflicts([]causal.Event{
+		stampedEvent(id1, "alice", map[string]int64{"alice": 1}),
+		stampedEvent(id2, "bob", map[string]int64{"alice": 1, "bob": 2}),
+		stampedEvent(id3, "carol", map[string]int64{"carol": 9}),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, group := range conflicts {
+		fmt.Println(group[0].AggregateID(), group[0].NodeID(), group[1].NodeID())
+	}
+	// Output: WP001 bob carol
+}

@@ -132,6 +132,26 @@ func TestHeadsAreMaximal(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, ids(want), ids(got))
 
+		conflicts, err := causal.Conflicts(input)
+		require.NoError(t, err)
+		var inConflict []causal.EventID
+		for _, group := range conflicts {
+			for i, e := range group {
+				inConflict = append(inConflict, e.ID())
+				for _, f := range group[i+1:] {
+					require.Equal(t, e.AggregateID(), f.AggregateID())
+					require.Equal(t, causal.ConcurrentWith, causal.Relation(e, f))
+				}
+			}
+		}
+		var shared []causal.EventID // the heads that share their aggregate with another
+		for i, e := range want {
+			if slices.ContainsFunc(slices.Concat(want[:i], want[i+1:]), func(f causal.Event) bool { return e.AggregateID() == f.AggregateID() }) {
+				shared = append(shared, e.ID())
+			}
+		}
+		require.ElementsMatch(t, shared, inConflict)
+
 		plain, err := causal.Heads(s.plain)
 		require.NoError(t, err)
 		for _, id := range ids(want) { // with less to go by there are more heads, never fewer
@@ -195,6 +215,8 @@ func TestHeadsRefusesAndIgnores(t *testing.T) {
 	require.ErrorIs(t, err, causal.ErrValidation)
 	_, err = causal.Heads([]causal.Event{newEvent(t, 1), newEvent(t, 1, with(`{"a":1}`))})
 	require.ErrorIs(t, err, causal.ErrEventConflict)
+	_, err = causal.Conflicts([]causal.Event{{}})
+	require.ErrorIs(t, err, causal.ErrValidation)
 	itself := newEvent(t, 1, func(p *causal.EventParams) { p.CausationID = testID(1) })
 	heads, err := causal.Heads([]causal.Event{itself})
 	require.NoError(t, err)
