@@ -61,7 +61,8 @@ const (
 type eventFaults [memberCount]string
 
 // finish checks the content by the rules on [EventParams], adds what it finds
-// to the faults that are already known, and completes valid content. It returns nil or the error for all faults.
+// to the faults that are already known, and completes valid content. It returns
+// nil or the error for all faults.
 func (d *event) finish(faults *eventFaults) *ValidationError {
 	if faults[memberVectorClock] == "" && faults[memberNodeID] == "" && faults[memberLamportClock] == "" {
 		faults[memberVectorClock] = checkEventVector(d.VectorClock, d.NodeID, d.LamportClock)
