@@ -8,8 +8,9 @@ import "context"
 //
 // Use [NewVectorTracker]; the zero value refuses every call with a
 // [*ValidationError]. A tracker is safe for concurrent use, and must not be
-// copied. Everything that moves the clock for events with vector clocks goes
-// through one tracker.
+// copied. All events of a node go through one tracker, also where the storage
+// would let several clocks share the node ID: a stamp claims that the node had
+// seen its own earlier events.
 type VectorTracker struct {
 	clock *LamportClock
 	lock  contextMutex
