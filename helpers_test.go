@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -96,4 +97,19 @@ func readVectors[T any](t testing.TB, name string) []T {
 	require.NoError(t, lines.Err())
 	require.NotEmpty(t, vectors)
 	return vectors
+}
+
+// permutations returns every order of the events.
+func permutations(events []causal.Event) [][]causal.Event {
+	if len(events) == 0 {
+		return [][]causal.Event{nil}
+	}
+	var all [][]causal.Event
+	for i, first := range events {
+		rest := slices.Concat(events[:i], events[i+1:])
+		for _, p := range permutations(rest) {
+			all = append(all, append([]causal.Event{first}, p...))
+		}
+	}
+	return all
 }

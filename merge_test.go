@@ -243,6 +243,10 @@ var merges = map[string]func([]causal.Event) (any, error){
 		r, err := causal.MergeStateMachine(events, causal.StateMachine{Priority: map[string]int{"a": 1, "b": 2, "b2": 2}})
 		return []any{r.MergedEvent.ID(), r.ResolutionNote, ids(r.ConflictingEvents)}, err
 	},
+	"lww": func(events []causal.Event) (any, error) {
+		value, ok, err := causal.MergeLWW[string](events)
+		return []any{value, ok}, err
+	},
 }
 
 func TestMergesRefuseBadSets(t *testing.T) {
@@ -265,9 +269,10 @@ func TestMergesRefuseBadSets(t *testing.T) {
 	}
 }
 
-// The error is that of the least event, wherever it stands.
+// The error is that of the least event, wherever it stands; of the last one for
+// the last writer.
 func TestMergeErrorsDoNotDependOnOrder(t *testing.T) {
-	bad := `{"delta":"x","tags":1,"state":1}`
+	bad := `{"delta":"x","tags":1,"state":1,"value":1}`
 	events := []causal.Event{newEvent(t, 3, with(bad)), newEvent(t, 1, with(bad)), newEvent(t, 2, with(`{"state":"a"}`))}
 	for name, merge := range merges {
 		for range 3 {
@@ -275,7 +280,7 @@ func TestMergeErrorsDoNotDependOnOrder(t *testing.T) {
 			_, err := merge(events)
 			var ve *causal.ValidationError
 			require.ErrorAs(t, err, &ve, name)
-			require.Equal(t, testID(1), ve.EventID, name)
+			require.Equal(t, map[bool]causal.EventID{false: testID(1), true: testID(3)}[name == "lww"], ve.EventID, name)
 		}
 	}
 }

@@ -54,6 +54,8 @@ const (
 	reasonEmpty       = "must not be empty"
 	reasonNil         = "must not be nil"
 	reasonNotPositive = "must be at least 1"
+	reasonNoJSON      = "cannot be encoded as JSON"
+	reasonNotArray    = "must be a JSON array"
 )
 
 // eventFaults holds at most one reason for each member of an event: the first

@@ -303,7 +303,7 @@ func encodePayload(v any) (text, reason string, cause error) {
 	}
 	if !isText {
 		if data, cause = json.Marshal(v); cause != nil {
-			return "", "cannot be encoded as JSON", cause
+			return "", reasonNoJSON, cause
 		}
 	}
 	text, err := checkJSON(data)

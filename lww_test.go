@@ -1,0 +1,204 @@
+package causal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+func TestMergeLWW(t *testing.T) {
+	tests := []struct {
+		payload, fault string
+		want           any
+		ok             bool
+	}{
+		{payload: `{}`},
+		{payload: `{"value":null}`, ok: true},
+		{payload: `{"value":"a\u0061"}`, want: "aa", ok: true},
+		{payload: `{"value":"a","value":"b"}`, want: "b", ok: true},
+		{payload: `{"value":[1,{"a":true}]}`, want: []any{1.0, map[string]any{"a": true}}, ok: true},
+		{payload: `{"value":"\ud800"}`, fault: `member "value" must not contain half of a surrogate pair`},
+	}
+	for _, test := range tests {
+		e := newEvent(t, 1, with(test.payload))
+		got, ok, err := causal.MergeLWW[any]([]causal.Event{e})
+		var r causal.LWWRegister[any]
+		errApply := r.Apply(e)
+		if test.fault != "" {
+			requirePayloadFault(t, err, test.fault)
+			requirePayloadFault(t, errApply, test.fault)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, test.want, got)
+		require.Equal(t, test.ok, ok)
+		require.NoError(t, errApply)
+		value, ok := r.Value()
+		require.Equal(t, test.want, value)
+		require.Equal(t, test.ok, ok)
+	}
+	got, ok, err := causal.MergeLWW[string](nil)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.Empty(t, got)
+
+	// The last value alone must have the type.
+	events := []causal.Event{newEvent(t, 1, with(`{"value":"text"}`)), newEvent(t, 2, with(`{"value":[1,2,"x"]}`))}
+	list, ok, err := causal.MergeLWW[[]int](events[:1])
+	requirePayloadFault(t, err, `member "value" does not decode into the given type`)
+	require.Nil(t, list)
+	require.False(t, ok)
+	var kind *json.UnmarshalTypeError
+	require.ErrorAs(t, err, &kind)
+	text, ok, err := causal.MergeLWW[any](events)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Len(t, text, 3)
+	array, ok, err := causal.MergeLWW[[]int](events)
+	require.ErrorIs(t, err, causal.ErrValidation)
+	require.False(t, ok)
+	require.Nil(t, array, "half of a value")
+}
+
+func TestMergeLWWFunc(t *testing.T) {
+	events := []causal.Event{newEvent(t, 2), newEvent(t, 1)}
+	cause := errors.New("S3CRET")
+	_, ok, err := causal.MergeLWWFunc(events, func(causal.Event) (int, bool, error) { return 1, true, cause })
+	require.ErrorIs(t, err, cause)
+	require.NotContains(t, err.Error(), "S3CRET")
+	requirePayloadFault(t, err, "was refused by the function that reads it")
+	require.False(t, ok)
+	_, _, err = causal.MergeLWWFunc[int](events, nil)
+	require.EqualError(t, err, "causal: validation failed: value must not be nil")
+}
+
+// The ties of the order: clock, then node, then event.
+func TestLWWOrder(t *testing.T) {
+	at := func(n int, node string, clock int64) causal.Event {
+		return newEvent(t, n, with(`{"value":`+string(rune('0'+n))+`}`), func(p *causal.EventParams) {
+			p.NodeID, p.LamportClock = node, clock
+		})
+	}
+	ascending := []causal.Event{at(6, "z", 0), at(5, "a", 1), at(2, "b", 1), at(4, "b", 1), at(1, "a", 9)}
+	for i := range ascending {
+		for _, events := range permutations(ascending[:i+1]) {
+			value, ok, err := causal.MergeLWW[int](events)
+			require.NoError(t, err)
+			require.True(t, ok)
+			require.Equal(t, ascending[i].ID(), testID(value))
+			var r causal.LWWRegister[int]
+			for _, e := range events {
+				require.NoError(t, r.Apply(e))
+			}
+			require.Equal(t, ascending[i].ID(), r.EventID())
+			require.Equal(t, ascending[i].NodeID(), r.NodeID())
+			require.Equal(t, ascending[i].LamportClock(), r.LamportClock())
+		}
+	}
+}
+
+type instant struct{ at time.Time }
+
+func (i instant) Equal(j instant) bool { return i.at.Equal(j.at) }
+
+// One event with two values is an error in either order, and changes nothing.
+func TestLWWRegisterConflict(t *testing.T) {
+	e := newEvent(t, 1)
+	other := newEvent(t, 1, func(p *causal.EventParams) { p.LamportClock = 9 })
+	conflict := func(err error) {
+		var c *causal.EventConflictError
+		require.ErrorAs(t, err, &c)
+		require.Equal(t, e.ID(), c.ID)
+	}
+	var a, b causal.LWWRegister[string]
+	require.NoError(t, a.Set(e, "a"))
+	require.NoError(t, b.Set(e, "b"))
+	conflict(a.Merge(b))
+	conflict(b.Merge(a))
+	conflict(a.Set(other, "a"))
+	value, _ := a.Value()
+	require.Equal(t, "a", value)
+	require.Equal(t, int64(1), a.LamportClock())
+	require.NoError(t, a.Set(e, "a"))
+	require.NoError(t, a.Merge(a))
+
+	var slice causal.LWWRegister[[]int]
+	require.NoError(t, slice.Set(e, []int{1}))
+	require.NoError(t, slice.Set(e, []int{1}))
+	conflict(slice.Set(e, []int{2}))
+	var float causal.LWWRegister[float64]
+	require.NoError(t, float.Set(e, math.NaN()))
+	require.NoError(t, float.Merge(float), "NaN is equal to itself here")
+	conflict(float.Set(e, 1))
+	var moment causal.LWWRegister[instant]
+	require.NoError(t, moment.Set(e, instant{testTime}))
+	require.NoError(t, moment.Set(e, instant{testTime.In(time.FixedZone("", 3600))}))
+	conflict(moment.Set(e, instant{testTime.Add(1)}))
+}
+
+func TestLWWRegisterZero(t *testing.T) {
+	var zero, r causal.LWWRegister[int]
+	require.EqualError(t, r.Apply(causal.Event{}), "causal: validation failed: event must not be the zero Event")
+	require.EqualError(t, r.Set(causal.Event{}, 1), "causal: validation failed: event must not be the zero Event")
+	require.NoError(t, r.Merge(zero))
+	require.Zero(t, r)
+	_, ok := r.Value()
+	require.False(t, ok)
+	require.NoError(t, r.Set(newEvent(t, 0), 0)) // the clock 0
+	written := r
+	require.NoError(t, r.Merge(zero))
+	require.Equal(t, written, r, "nothing written loses to all")
+	require.NoError(t, zero.Merge(r))
+	_, ok = zero.Value()
+	require.True(t, ok)
+}
+
+func TestLWWRegisterJSON(t *testing.T) {
+	var r causal.LWWRegister[string]
+	require.Equal(t, "{}", string(must(json.Marshal(r))))
+	require.NoError(t, r.Set(newEvent(t, 7), "a<b"))
+	const text = `{"value":"a\u003cb","lamport_clock":7,"node_id":"alice","event_id":"TEST0000000000000000000007"}`
+	require.Equal(t, text, string(must(json.Marshal(r))))
+	var again causal.LWWRegister[string]
+	require.NoError(t, json.Unmarshal([]byte(text), &again))
+	require.Equal(t, r, again)
+	require.NoError(t, json.Unmarshal([]byte(" { } "), &again))
+	require.Zero(t, again)
+
+	refused := map[string]string{
+		`null`: "must be a JSON object", `[]`: "must be a JSON object", `{`: "is not valid JSON, seen at byte 1",
+		`{"value":1,"lamport_clock":7,"node_id":"a","event_id":"TEST0000000000000000000007"}`:        "value does not decode into the given type",
+		`{"value":"\udc00","lamport_clock":7,"node_id":"a","event_id":"TEST0000000000000000000007"}`: "value must not contain half of a surrogate pair",
+		`{"value":"a","lamport_clock":-1,"node_id":"a","event_id":"TEST0000000000000000000007"}`:     "lamport_clock must not be negative",
+		`{"value":"a","lamport_clock":1.0,"node_id":"a","event_id":"TEST0000000000000000000007"}`:    "lamport_clock must be an integer without fraction or exponent",
+		`{"value":"a","lamport_clock":1,"node_id":"","event_id":"TEST0000000000000000000007"}`:       "node_id must not be empty",
+		`{"value":"a","lamport_clock":1,"node_id":"a","event_id":""}`:                                "event_id must be 26 ASCII letters or digits",
+		`{"value":"a","lamport_clock":1,"node_id":"a","event_id":"TEST"}`:                            "event_id must be 26 ASCII letters or digits",
+		`{"value":"a","lamport_clock":1,"node_id":"a"}`:                                              "event_id is missing",
+		`{"value":"a","value":"a"}`: "value is given twice",
+		`{"value":"a","lamport_clock":1,"node_id":"a","event_id":"TEST0000000000000000000007","S3CRET":"xxx"}`: "has an unknown member",
+	}
+	for text, reason := range refused {
+		again = r
+		err := again.UnmarshalJSON([]byte(text))
+		require.EqualError(t, err, "causal: validation failed: "+reason, text)
+		require.Equal(t, r, again, text)
+	}
+
+	require.NoError(t, again.Set(newEvent(t, 8), "\xff"))
+	_, err := again.MarshalJSON()
+	require.EqualError(t, err, "causal: validation failed: value must be valid UTF-8")
+	var f causal.LWWRegister[float64]
+	require.NoError(t, f.Set(newEvent(t, 8), math.Inf(1)))
+	_, err = f.MarshalJSON()
+	require.EqualError(t, err, "causal: validation failed: value cannot be encoded as JSON")
+	var raw causal.LWWRegister[json.RawMessage]
+	require.NoError(t, raw.Set(newEvent(t, 8), json.RawMessage(`"\ufffd"`)))
+	require.Contains(t, string(must(json.Marshal(raw))), `"\ufffd"`)
+}
