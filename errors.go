@@ -20,6 +20,9 @@ var (
 	// ErrEventConflict is one event ID with two different contents: see
 	// [EventConflictError].
 	ErrEventConflict = errors.New("causal: event ID already has different content")
+	// ErrCausalGap is a part of a history whose earlier part is missing: see
+	// [CausalGapError].
+	ErrCausalGap = errors.New("causal: earlier events are missing")
 	// ErrClockOverflow is a clock value above the range of a Lamport clock, or
 	// a clock that has issued its last value. The clock has not moved.
 	ErrClockOverflow = errors.New("causal: clock value above the range")
@@ -126,6 +129,20 @@ func (e *EventConflictError) Error() string { return ErrEventConflict.Error() }
 
 // Is reports whether target is [ErrEventConflict].
 func (e *EventConflictError) Is(target error) bool { return target == ErrEventConflict }
+
+// CausalGapError reports that a replica has not seen what an operation builds
+// upon. It matches [ErrCausalGap]. Nothing was changed; what is missing can be
+// fetched and the operation repeated.
+type CausalGapError struct { //nolint:revive // the field's term is causal gap; GapError says less
+	// Seen is what the replica has seen, Needed what it would have to have seen.
+	Seen, Needed VectorClock
+}
+
+// Error is the text of [ErrCausalGap]; the clocks are in the fields.
+func (e *CausalGapError) Error() string { return ErrCausalGap.Error() }
+
+// Is reports whether target is [ErrCausalGap].
+func (e *CausalGapError) Is(target error) bool { return target == ErrCausalGap }
 
 // ClockJumpError reports a remote clock that is more than MaxJump ahead of the
 // local one. It matches [ErrClockJump]. The local clock has not moved.

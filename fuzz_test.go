@@ -119,6 +119,49 @@ func FuzzErrorEntry(f *testing.F) {
 	})
 }
 
+// state is what all state types have.
+type state interface {
+	json.Marshaler
+	json.Unmarshaler
+}
+
+func FuzzState(f *testing.F) {
+	var s states
+	for _, e := range sixEvents(f) {
+		s.apply(f, e)
+	}
+	s.markSeen(vector(f, map[string]int64{"alice": 1, "bob": 2, "carol": 3, "dave": 3}))
+	require.NoError(f, s.counter.Compact(s.counter.Seen()))
+	require.NoError(f, s.set.Compact(s.set.Seen()))
+	delta, err := s.set.DeltaSince(s.set.Seen())
+	require.NoError(f, err)
+	for _, seed := range []json.Marshaler{s.set, s.grown, s.counter, s.value, delta} {
+		f.Add(must(seed.MarshalJSON()))
+	}
+	f.Add([]byte("{}"))
+	f.Add([]byte(`{"elements":[{"element":"\ud83d\ude00","node_id":"a","lamport_clock":0}],"seen":{}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var numbers causal.ORSet[float64]
+		var into states
+		var delta causal.Delta[causal.ORSet[string]]
+		for _, s := range []state{&into.set, &into.grown, &into.counter, &into.value, &delta, &numbers} {
+			before := string(must(s.MarshalJSON()))
+			if err := s.UnmarshalJSON(data); err != nil {
+				require.ErrorIs(t, err, causal.ErrValidation)
+				require.Equal(t, before, string(must(s.MarshalJSON())), "a failed decode changed the target")
+				continue
+			}
+			text := must(s.MarshalJSON())
+			require.NoError(t, s.UnmarshalJSON(text))
+			require.Equal(t, string(text), string(must(s.MarshalJSON())), "the encoding is not canonical")
+		}
+		all := into.json(t)
+		into.merge(t, &into) // must not change or panic
+		require.Equal(t, all, into.json(t))
+		_ = into.set.MergeDelta(delta)
+	})
+}
+
 func FuzzCursor(f *testing.F) {
 	for _, c := range []causal.Cursor{{}, causal.NewCursor([16]byte{1}, 0), causal.NewCursor([16]byte{2}, 1<<63)} {
 		f.Add([]byte(c.String()))

@@ -134,7 +134,9 @@ func (r *LWWRegister[T]) Set(e Event, value T) error {
 	if e.p == nil {
 		return errZeroEvent()
 	}
-	return r.Merge(LWWRegister[T]{writeStamp{e.clock, e.p.NodeID, e.p.ID}, value})
+	// The register outlives the event, whose text it must not keep.
+	stamp := writeStamp{e.clock, strings.Clone(e.p.NodeID), EventID(strings.Clone(string(e.p.ID)))}
+	return r.Merge(LWWRegister[T]{stamp, value})
 }
 
 // Merge takes the other register's write if it is the later one. Then both hold
@@ -165,7 +167,10 @@ func equalValues[T any](a, b T) bool {
 	case interface{ Equal(T) bool }:
 		return x.Equal(b)
 	}
-	return reflect.DeepEqual(a, b) || !reflect.DeepEqual(a, a) && !reflect.DeepEqual(b, b)
+	if reflect.DeepEqual(a, b) {
+		return true
+	}
+	return !reflect.DeepEqual(a, a) && !reflect.DeepEqual(b, b) //nolint:gocritic // a NaN in it is not equal to itself
 }
 
 // Value returns the value, and whether there is one. The register keeps what it

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/bits"
 	"slices"
 )
 
@@ -26,7 +25,7 @@ func MergeGSet(events []Event) ([]string, error) {
 	var tags []string // reused: MergeGSetFunc copies the elements
 	return MergeGSetFunc(events, func(e Event) ([]string, error) {
 		var err error
-		tags, err = e.appendTags(tags[:0])
+		tags, err = appendPayloadElements(e, "tags", tags[:0])
 		return tags, err
 	})
 }
@@ -34,7 +33,7 @@ func MergeGSet(events []Event) ([]string, error) {
 // MergeGSetFunc is [MergeGSet] for elements that the caller's function finds in
 // an event. The function must depend on nothing but the event's content, and
 // keeps the slices that it returns. Its error comes back as the cause of a
-// [*ValidationError].
+// [*ValidationError], which also refuses NaN and strings that are not valid UTF-8.
 func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, error)) ([]E, error) {
 	if elements == nil {
 		return nil, invalid("elements", reasonNil)
@@ -43,9 +42,13 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 	err := forEachOnce(events, func(e Event) error {
 		found, err := elements(e)
 		for _, element := range found {
-			if _, known := union[element]; !known { // cheaper than to write it again
-				union[element] = struct{}{}
+			if _, known := union[element]; known { // cheaper than to check and write it again
+				continue
 			}
+			if reason := checkElement(element); reason != "" {
+				return e.payloadError("has an element that "+reason, nil)
+			}
+			union[canonical(element)] = struct{}{}
 		}
 		return err
 	})
@@ -54,27 +57,7 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 	}
 	sorted := slices.AppendSeq(make([]E, 0, len(union)), maps.Keys(union))
 	slices.Sort(sorted)
-	// NaN differs from itself for a map but not for cmp.Compare.
-	return slices.CompactFunc(sorted, func(a, b E) bool { return cmp.Compare(a, b) == 0 }), nil
-}
-
-// appendTags appends the strings of the payload member "tags".
-func (e Event) appendTags(tags []string) ([]string, error) {
-	array, ok := e.payloadMember("tags")
-	if !ok {
-		return tags, nil
-	}
-	if array[0] != '[' {
-		return nil, e.payloadError(`member "tags" must be an array`, nil)
-	}
-	for element := range elements(array) {
-		tag, reason := stringMember(element)
-		if reason != "" {
-			return nil, e.payloadError(`member "tags": an element `+reason, nil)
-		}
-		tags = append(tags, tag)
-	}
-	return tags, nil
+	return sorted, nil
 }
 
 // MergeCounter returns the sum of the integers in the payload member "delta" of
@@ -86,16 +69,23 @@ func (e Event) appendTags(tags []string) ([]string, error) {
 // and an [*EventConflictError] for one ID with two contents.
 func MergeCounter(events []Event) (int64, error) {
 	return MergeCounterFunc(events, func(e Event) (int64, error) {
-		number, ok := e.payloadMember("delta")
-		if !ok {
-			return 0, nil
-		}
-		delta, reason := parseInteger(number)
-		if reason != "" {
-			return 0, e.payloadError(`member "delta" `+reason, nil)
-		}
-		return delta, nil
+		delta, _, err := e.payloadDelta()
+		return delta, err
 	})
+}
+
+// payloadDelta returns the integer in the payload member "delta", and whether
+// there is one.
+func (e Event) payloadDelta() (delta int64, ok bool, err error) {
+	number, ok := e.payloadMember("delta")
+	if !ok {
+		return 0, false, nil
+	}
+	delta, reason := parseInteger(number)
+	if reason != "" {
+		return 0, false, e.payloadError(`member "delta" `+reason, nil)
+	}
+	return delta, true, nil
 }
 
 // MergeCounterFunc is [MergeCounter] for deltas that the caller's function finds
@@ -105,22 +95,16 @@ func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, 
 	if delta == nil {
 		return 0, invalid("delta", reasonNil)
 	}
-	var high int64 // with low a sum of 128 bits: no order of the deltas overflows it
-	var low uint64
+	var sum int128
 	err := forEachOnce(events, func(e Event) error {
 		d, err := delta(e)
-		var carry uint64
-		low, carry = bits.Add64(low, uint64(d), 0)
-		high += d>>63 + int64(carry)
+		sum = sum.plus(wide(d))
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	if sum := int64(low); sum>>63 == high {
-		return sum, nil
-	}
-	return 0, invalid("payload", "has deltas whose total does not fit 64 bits")
+	return sum.total()
 }
 
 // StateMachine says how [MergeStateMachine] finds and ranks states. The caller

@@ -163,13 +163,23 @@ func requirePayloadFault(t *testing.T, err error, reason string) {
 	require.Equal(t, []causal.FieldError{{Field: "payload", Reason: reason}}, ve.Fields)
 }
 
-func TestMergeGSetFuncWithFloats(t *testing.T) {
+func TestMergeGSetFuncElements(t *testing.T) {
+	zero := math.Copysign(0, -1)
 	got, err := causal.MergeGSetFunc([]causal.Event{newEvent(t, 1), newEvent(t, 2)}, func(causal.Event) ([]float64, error) {
-		return []float64{math.NaN(), 1, math.Inf(-1), 1}, nil
+		return []float64{zero, 1, math.Inf(-1), 1, 0}, nil
 	})
 	require.NoError(t, err)
-	require.Len(t, got, 3, "NaN is one element")
-	require.True(t, math.IsNaN(got[0]))
+	require.Equal(t, []float64{math.Inf(-1), 0, 1}, got)
+	require.False(t, math.Signbit(got[1]))
+	_, err = causal.MergeGSetFunc([]causal.Event{newEvent(t, 1)}, func(causal.Event) ([]float64, error) {
+		return []float64{1, math.NaN()}, nil
+	})
+	requirePayloadFault(t, err, "has an element that must not be NaN")
+	type tag string
+	_, err = causal.MergeGSetFunc([]causal.Event{newEvent(t, 1)}, func(causal.Event) ([]tag, error) {
+		return []tag{"\xff"}, nil
+	})
+	requirePayloadFault(t, err, "has an element that must be valid UTF-8")
 }
 
 func TestMergeCounter(t *testing.T) {
@@ -243,6 +253,7 @@ var merges = map[string]func([]causal.Event) (any, error){
 		r, err := causal.MergeStateMachine(events, causal.StateMachine{Priority: map[string]int{"a": 1, "b": 2, "b2": 2}})
 		return []any{r.MergedEvent.ID(), r.ResolutionNote, ids(r.ConflictingEvents)}, err
 	},
+	"orset": func(events []causal.Event) (any, error) { return causal.MergeORSet(events) },
 	"lww": func(events []causal.Event) (any, error) {
 		value, ok, err := causal.MergeLWW[string](events)
 		return []any{value, ok}, err
@@ -272,7 +283,7 @@ func TestMergesRefuseBadSets(t *testing.T) {
 // The error is that of the least event, wherever it stands; of the last one for
 // the last writer.
 func TestMergeErrorsDoNotDependOnOrder(t *testing.T) {
-	bad := `{"delta":"x","tags":1,"state":1,"value":1}`
+	bad := `{"delta":"x","tags":1,"state":1,"value":1,"add":1}`
 	events := []causal.Event{newEvent(t, 3, with(bad)), newEvent(t, 1, with(bad)), newEvent(t, 2, with(`{"state":"a"}`))}
 	for name, merge := range merges {
 		for range 3 {

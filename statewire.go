@@ -1,6 +1,8 @@
 package causal
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -35,6 +37,63 @@ func readObject(text string, names []string, set func(name, value string) (reaso
 		return invalid(names[i], reasonMissing)
 	}
 	return nil
+}
+
+// readArray calls item with each item of a valid JSON value, which must be an array,
+// until there is an error. It returns the error as one about the array.
+func readArray(value string, item func(text string) error) (reason string, cause error) {
+	if value[0] != '[' {
+		return reasonNotArray, nil
+	}
+	for text := range elements(value) {
+		if err := item(text); err != nil {
+			return nested("has an item", err)
+		}
+	}
+	return "", nil
+}
+
+// nested returns an error about a part of a member as one about the member; what
+// is the part.
+func nested(what string, err error) (reason string, cause error) {
+	var inner *ValidationError
+	if !errors.As(err, &inner) {
+		return what + " that is not valid", err
+	}
+	if f := inner.Fields[0]; f.Field != "" {
+		return what + " whose " + f.Field + " " + f.Reason, inner.Err
+	}
+	return what + " that " + inner.Fields[0].Reason, inner.Err
+}
+
+// readElements reads an array of the elements of a set, each an object with the
+// member "element" and others that set takes.
+func readElements[E cmp.Ordered, V any](
+	value string, names []string, set func(v *V, name, value string) (string, error), add func(E, V),
+) (reason string, cause error) {
+	names = append([]string{"element"}, names...)
+	var last *E
+	return readArray(value, func(text string) error {
+		element := make([]E, 1)
+		var v V
+		err := readObject(text, names, func(name, value string) (reason string, cause error) {
+			if name == "element" {
+				element[0], reason, cause = elementMember[E](value)
+				return reason, cause
+			}
+			return set(&v, name, value)
+		})
+		switch {
+		case err != nil:
+			return err
+		case last != nil && *last >= element[0]:
+			return invalid("element", reasonUnsorted)
+		}
+		detach(element)
+		last = &element[0]
+		add(element[0], v)
+		return nil
+	})
 }
 
 // nodeMember returns the node ID that a JSON string holds, or why it holds none.

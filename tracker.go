@@ -60,6 +60,33 @@ func (t *VectorTracker) Observe(ctx context.Context, e Event) error {
 	return nil
 }
 
+// ObserveClock takes note of all events within v, as after a state or a [Delta] was
+// merged that has seen v: the Lamport clock moves beyond them if it is not there
+// yet. After an error, which is one of [LamportClock.Update], the tracker is as it
+// was.
+func (t *VectorTracker) ObserveClock(ctx context.Context, v VectorClock) error {
+	if err := t.acquire(ctx); err != nil {
+		return err
+	}
+	defer t.lock.release()
+	return t.advance(ctx, v)
+}
+
+// advance takes note of all events within v; the caller has the lock.
+func (t *VectorTracker) advance(ctx context.Context, v VectorClock) error {
+	latest := int64(0)
+	for _, e := range v.entries {
+		latest = max(latest, e.time)
+	}
+	if latest > t.clock.Current() {
+		if _, err := t.clock.Update(ctx, latest); err != nil {
+			return err
+		}
+	}
+	t.seen = MergeVectorClocks(t.seen, v)
+	return nil
+}
+
 // observe returns what is seen after e.
 func observe(seen VectorClock, e Event) VectorClock {
 	seen = MergeVectorClocks(seen, e.p.VectorClock)
@@ -107,18 +134,12 @@ func (t *VectorTracker) Restore(ctx context.Context, s EventStore) error {
 		return err
 	}
 	defer t.lock.release()
-	seen, latest := t.seen, int64(0)
+	seen := t.seen
 	for e, err := range s.AllEvents(ctx) {
 		if err != nil {
 			return err
 		}
-		seen, latest = observe(seen, e), e.clock // ascending
+		seen = observe(seen, e)
 	}
-	if latest > t.clock.Current() {
-		if _, err := t.clock.Update(ctx, latest); err != nil {
-			return err
-		}
-	}
-	t.seen = seen
-	return nil
+	return t.advance(ctx, seen)
 }

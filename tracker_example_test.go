@@ -2,6 +2,7 @@ package causal_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log"
 
@@ -56,4 +57,26 @@ func ExampleNewVectorTracker() {
 	}
 	fmt.Println(tracker.Seen(ctx))
 	// Output: {"bob":7} <nil>
+}
+
+// After a merge of a state or a delta, the tracker hears what that has seen.
+func ExampleVectorTracker_ObserveClock() {
+	ctx := context.Background()
+	clock, err := causal.NewLamportClock(ctx, "alice", &causal.MemClockStorage{}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	tracker, err := causal.NewVectorTracker(clock)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var received causal.ORSet[string]
+	if err := json.Unmarshal([]byte(`{"elements":[],"seen":{"bob":7},"stable":{}}`), &received); err != nil {
+		log.Fatal(err)
+	}
+	if err := tracker.ObserveClock(ctx, received.Seen()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(tracker.Stamp(ctx))
+	// Output: 9 {"alice":9,"bob":7} <nil>
 }

@@ -74,6 +74,21 @@ func TestVectorTrackerRestore(t *testing.T) {
 	}
 }
 
+func TestVectorTrackerObserveClock(t *testing.T) {
+	tracker := newTracker(t, "alice", &causal.MemClockStorage{}, &causal.LamportClockOptions{MaxJump: 10})
+	require.NoError(t, tracker.ObserveClock(ctx, vector(t, map[string]int64{"bob": 7, "carol": 2})))
+	require.NoError(t, tracker.ObserveClock(ctx, vector(t, map[string]int64{"bob": 3})), "less than was seen")
+	require.NoError(t, tracker.ObserveClock(ctx, causal.VectorClock{}))
+	require.ErrorIs(t, tracker.ObserveClock(ctx, vector(t, map[string]int64{"bob": 70})), causal.ErrClockJump)
+	e := stamp(t, tracker, "alice", 1)
+	require.Equal(t, `{"alice":9,"bob":7,"carol":2}`, e.VectorClock().String())
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	require.ErrorIs(t, tracker.ObserveClock(cancelled, e.VectorClock()), context.Canceled)
+	var zero causal.VectorTracker
+	require.ErrorIs(t, zero.ObserveClock(ctx, e.VectorClock()), causal.ErrValidation)
+}
+
 func TestVectorTrackerRefuses(t *testing.T) {
 	_, err := causal.NewVectorTracker(nil)
 	require.ErrorIs(t, err, causal.ErrValidation)

@@ -55,7 +55,8 @@ const (
 	reasonNil         = "must not be nil"
 	reasonNotPositive = "must be at least 1"
 	reasonNoJSON      = "cannot be encoded as JSON"
-	reasonNotArray    = "must be a JSON array"
+	reasonNotArray    = "must be an array"
+	reasonUnsorted    = "must be in ascending order, each once"
 )
 
 // eventFaults holds at most one reason for each member of an event: the first

@@ -1,0 +1,102 @@
+package causal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"slices"
+
+	"github.com/spec-kitty/causal"
+)
+
+func ExampleGSet() {
+	var labels causal.GSet[string]
+	if err := labels.Apply(exampleEvent(id1, "alice", 1, `{"tags": ["urgent", "backend"]}`)); err != nil {
+		log.Fatal(err)
+	}
+	if err := labels.Add(exampleEvent(id2, "bob", 1, `{}`), "review"); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(slices.Collect(labels.All()), labels.Len(), labels.Contains("urgent"))
+
+	var replica causal.GSet[string]
+	replica.Merge(labels)
+	text, err := json.Marshal(replica)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var restored causal.GSet[string]
+	if err := json.Unmarshal(text, &restored); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(restored.Len())
+	// Output:
+	// [backend review urgent] 3 true
+	// 3
+}
+
+// A replica says what it has seen, and gets what it lacks.
+func ExampleDelta() {
+	var here, there causal.GSet[string]
+	first := exampleEvent(id1, "alice", 1, `{"tags": ["urgent"]}`)
+	for _, set := range []*causal.GSet[string]{&here, &there} {
+		if err := set.Apply(first); err != nil {
+			log.Fatal(err)
+		}
+		set.MarkSeen(seenOf(first))
+	}
+	second := exampleEvent(id2, "alice", 2, `{"tags": ["backend"]}`)
+	if err := here.Apply(second); err != nil {
+		log.Fatal(err)
+	}
+	here.MarkSeen(seenOf(second))
+
+	text, err := json.Marshal(here.DeltaSince(there.Seen()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(string(text))
+	var delta causal.Delta[causal.GSet[string]]
+	if err := json.Unmarshal(text, &delta); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(delta.Since())
+	if err := there.MergeDelta(delta); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(there.Seen(), slices.Collect(there.All()))
+	// Output:
+	// {"since":{"alice":1},"part":{"elements":[{"element":"backend","node_id":"alice","lamport_clock":2}],"seen":{"alice":2}}}
+	// {"alice":1}
+	// {"alice":2} [backend urgent]
+}
+
+// seenOf returns the vector clock of who has seen e and all before it.
+func seenOf(e causal.Event) causal.VectorClock {
+	v, err := causal.VectorClock{}.With(e.NodeID(), e.LamportClock())
+	if err != nil {
+		log.Fatal(err)
+	}
+	return v
+}
+
+// A delta that builds upon more than a replica has seen is refused, not merged in
+// part.
+func ExampleCausalGapError() {
+	var here, there causal.GSet[string]
+	e := exampleEvent(id1, "alice", 2, `{"tags": ["urgent"]}`)
+	if err := here.Apply(e); err != nil {
+		log.Fatal(err)
+	}
+	here.MarkSeen(seenOf(e))
+	err := there.MergeDelta(here.DeltaSince(here.Seen()))
+	var gap *causal.CausalGapError
+	fmt.Println(errors.As(err, &gap), errors.Is(err, causal.ErrCausalGap))
+	fmt.Println(gap.Seen, gap.Needed)
+	fmt.Println(there.MergeDelta(here.DeltaSince(gap.Seen)), there.Len())
+	// Output:
+	// true true
+	// {} {"alice":2}
+	// <nil> 1
+}

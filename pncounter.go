@@ -1,0 +1,325 @@
+package causal
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unique"
+)
+
+// PNCounter is a counter that goes up and down: the sum of the deltas of events,
+// each counted once in whatever order and however often they come. It is the state
+// form of [MergeCounter]. As in a PN-Counter (Shapiro et al. 2011, specification
+// 7) it has one total for each node, but for the events that others may still lack:
+// those it keeps one by one, until [PNCounter.Compact].
+//
+// The zero value is 0. A copy shares its content: use one of the two, and merge into
+// a zero PNCounter for a counter of its own. A PNCounter is not safe for concurrent use
+// while one goroutine changes it.
+type PNCounter struct {
+	totals map[unique.Handle[string]]counterTotal // by node
+	events map[EventID]counterEvent               // those that are not in a total
+	sum    int128                                 // of all
+	seen   VectorClock
+}
+
+// counterTotal is the sum of all events of a node up to this time.
+type counterTotal struct {
+	time int64
+	sum  int128
+}
+
+type counterEvent struct {
+	dot
+	delta int64
+}
+
+// Apply counts the integer in the payload member "delta" of e; an event without one
+// changes nothing. The error is one of [PNCounter.Add] or a [*ValidationError] for
+// a delta that is not a 64-bit integer; then the counter is as it was.
+func (c *PNCounter) Apply(e Event) error {
+	if e.p == nil {
+		return errZeroEvent()
+	}
+	delta, ok, err := e.payloadDelta()
+	if err != nil || !ok {
+		return err
+	}
+	return c.Add(e, delta)
+}
+
+// Add counts the delta of e, once. The error is a [*ValidationError] for the zero
+// Event and an [*EventConflictError] if the counter has another delta, node or
+// clock of this event; then the counter is as it was.
+func (c *PNCounter) Add(e Event, delta int64) error {
+	if e.p == nil {
+		return errZeroEvent()
+	}
+	added := counterEvent{dotOf(e), delta}
+	if old, known := c.events[e.p.ID]; known {
+		if old != added {
+			return &EventConflictError{ID: e.p.ID}
+		}
+		return nil
+	}
+	if c.counted(added.dot) {
+		return nil
+	}
+	if c.events == nil {
+		c.events = map[EventID]counterEvent{}
+	}
+	c.events[EventID(strings.Clone(string(e.p.ID)))] = added // without the text of the event
+	c.sum = c.sum.plus(wide(delta))
+	return nil
+}
+
+// counted reports whether a total has the event.
+func (c *PNCounter) counted(d dot) bool { return d.time > 0 && d.time <= c.totals[d.node].time }
+
+// Merge counts what the other counter has and this one has not. They share nothing
+// then. The error is an [*EventConflictError] for one event ID with two contents,
+// and a [*CausalGapError] for two totals over the same events that differ, as
+// one was marked as seen or compacted too early; then c is as it was.
+func (c *PNCounter) Merge(other PNCounter) error {
+	if err := c.checkMerge(other); err != nil {
+		return err
+	}
+	for node, total := range other.totals {
+		if total.time > c.totals[node].time {
+			if c.totals == nil {
+				c.totals = map[unique.Handle[string]]counterTotal{}
+			}
+			c.totals[node] = total
+		}
+	}
+	for id, e := range other.events {
+		if c.events == nil {
+			c.events = map[EventID]counterEvent{}
+		}
+		c.events[id] = e
+	}
+	maps.DeleteFunc(c.events, func(_ EventID, e counterEvent) bool { return c.counted(e.dot) })
+	c.seen = MergeVectorClocks(c.seen, other.seen)
+	c.sum = c.add()
+	return nil
+}
+
+// checkMerge returns why the counters contradict each other.
+func (c *PNCounter) checkMerge(other PNCounter) error {
+	conflict := EventID("")
+	for id, e := range other.events {
+		if old, known := c.events[id]; known && old != e && (conflict == "" || id < conflict) {
+			conflict = id
+		}
+	}
+	if conflict != "" {
+		return &EventConflictError{ID: conflict}
+	}
+	for node, total := range other.totals {
+		if mine, known := c.totals[node]; known && mine.time == total.time && mine.sum != total.sum {
+			return &CausalGapError{Seen: c.seen, Needed: other.seen}
+		}
+	}
+	return nil
+}
+
+// add returns the sum of all that the counter has.
+func (c *PNCounter) add() (sum int128) {
+	for _, total := range c.totals {
+		sum = sum.plus(total.sum)
+	}
+	for _, e := range c.events {
+		sum = sum.plus(wide(e.delta))
+	}
+	return sum
+}
+
+// Value returns the sum. The error is a [*ValidationError] for a sum that does not
+// fit 64 bits; a later delta may bring it back.
+func (c PNCounter) Value() (int64, error) { return c.sum.total() }
+
+// Seen returns what the counter has seen for certain; see [PNCounter.MarkSeen].
+func (c PNCounter) Seen() VectorClock { return c.seen }
+
+// MarkSeen notes that the counter has applied all events within v that concern it,
+// as [GSet.MarkSeen] does for a set.
+func (c *PNCounter) MarkSeen(v VectorClock) { c.seen = MergeVectorClocks(c.seen, v) }
+
+// Compact adds the events within the cut to the totals of their nodes, so that the
+// counter no longer grows with them. Any cut that the counter has seen will do. From
+// then on it ignores those events, which only repeat. The error is a
+// [*CausalGapError] for a cut that it has not seen; then it is as it was.
+func (c *PNCounter) Compact(cut VectorClock) error {
+	if err := checkGap(c.seen, cut); err != nil {
+		return err
+	}
+	for name, time := range cut.All() {
+		node := unique.Make(name)
+		if total, known := c.totals[node]; known && time > total.time {
+			c.totals[node] = counterTotal{time, total.sum}
+		}
+	}
+	maps.DeleteFunc(c.events, func(_ EventID, e counterEvent) bool {
+		if !e.within(cut) {
+			return false
+		}
+		if c.totals == nil {
+			c.totals = map[unique.Handle[string]]counterTotal{}
+		}
+		sum := c.totals[e.node].sum.plus(wide(e.delta))
+		c.totals[e.node] = counterTotal{cut.Get(e.node.Value()), sum}
+		return true
+	})
+	return nil
+}
+
+// DeltaSince returns what a replica lacks that has seen since.
+func (c PNCounter) DeltaSince(since VectorClock) Delta[PNCounter] {
+	part := PNCounter{map[unique.Handle[string]]counterTotal{}, map[EventID]counterEvent{}, int128{}, c.seen}
+	for node, total := range c.totals {
+		if d := (dot{node, total.time}); !d.within(since) {
+			part.totals[node] = total
+		}
+	}
+	for id, e := range c.events {
+		if !e.within(since) {
+			part.events[id] = e
+		}
+	}
+	part.sum = part.add()
+	return Delta[PNCounter]{since, part}
+}
+
+// MergeDelta counts what the delta has. The error is a [*CausalGapError] if the
+// counter has not seen what the delta builds upon, or one of [PNCounter.Merge];
+// then it is as it was.
+func (c *PNCounter) MergeDelta(d Delta[PNCounter]) error {
+	if err := checkGap(c.seen, d.since); err != nil {
+		return err
+	}
+	return c.Merge(d.part)
+}
+
+// MarshalJSON writes the totals by node, the events that are in none in the order
+// of [Compare], and what was seen. The error is always nil.
+func (c PNCounter) MarshalJSON() ([]byte, error) {
+	b := []byte(`{"totals":[`)
+	nodes := slices.SortedFunc(maps.Keys(c.totals), func(x, y unique.Handle[string]) int {
+		return strings.Compare(x.Value(), y.Value())
+	})
+	for i, node := range nodes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = dot{node, c.totals[node].time}.appendJSON(b, "{")
+		b = append(append(b, `,"total":`...), c.totals[node].sum.String()...)
+		b = append(b, '}')
+	}
+	b = append(b, `],"events":[`...)
+	ids := slices.SortedFunc(maps.Keys(c.events), c.compareEvents)
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, `{"event_id":`, string(id))
+		b = c.events[id].appendJSON(b, ",")
+		b = strconv.AppendInt(append(b, `,"delta":`...), c.events[id].delta, 10)
+		b = append(b, '}')
+	}
+	return append(c.seen.appendJSON(append(b, `],"seen":`...)), '}'), nil
+}
+
+// compareEvents is [Compare] for the IDs of events of the counter.
+func (c PNCounter) compareEvents(x, y EventID) int {
+	return cmp.Or(c.events[x].compare(c.events[y].dot), strings.Compare(string(x), string(y)))
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. It leaves *c as it was if there is
+// an error, which is a [*ValidationError]. The caller keeps data.
+func (c *PNCounter) UnmarshalJSON(data []byte) error {
+	text, invalidJSON := checkJSON(data)
+	if invalidJSON != nil {
+		return invalidJSON
+	}
+	read := PNCounter{totals: map[unique.Handle[string]]counterTotal{}, events: map[EventID]counterEvent{}}
+	err := readObject(text, []string{"totals", "events", "seen"}, func(name, value string) (reason string, cause error) {
+		switch name {
+		case "totals":
+			return read.readTotals(value)
+		case "events":
+			return read.readEvents(value)
+		}
+		read.seen, reason = parseVectorClock(value)
+		return reason, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range read.events {
+		if read.counted(e.dot) {
+			return invalid("events", "must not be in the totals")
+		}
+	}
+	read.sum = read.add()
+	*c = read
+	return nil
+}
+
+// readTotals reads the totals of the JSON form.
+func (c *PNCounter) readTotals(value string) (reason string, cause error) {
+	last := ""
+	return readArray(value, func(text string) error {
+		var at dot
+		var total counterTotal
+		err := readObject(text, append([]string{"total"}, dotMembers...), func(name, value string) (reason string, cause error) {
+			if name == "total" {
+				total.sum, reason = totalMember(value)
+				return reason, nil
+			}
+			return at.setMember(name, value)
+		})
+		switch {
+		case err != nil:
+			return err
+		case at.time == 0:
+			return invalid("lamport_clock", reasonNotPositive)
+		case last >= at.node.Value():
+			return invalid("node_id", reasonUnsorted)
+		}
+		last, total.time = at.node.Value(), at.time
+		c.totals[at.node] = total
+		return nil
+	})
+}
+
+// readEvents reads the events of the JSON form.
+func (c *PNCounter) readEvents(value string) (reason string, cause error) {
+	var last EventID
+	return readArray(value, func(text string) error {
+		var e counterEvent
+		var id EventID
+		err := readObject(text, append([]string{"event_id", "delta"}, dotMembers...), func(name, value string) (reason string, cause error) {
+			switch name {
+			case "event_id":
+				id, reason = eventIDMember(value)
+			case "delta":
+				e.delta, reason = integerMember(value)
+			default:
+				return e.setMember(name, value)
+			}
+			return reason, nil
+		})
+		if err != nil {
+			return err
+		}
+		_, twice := c.events[id]
+		c.events[id] = e
+		if twice || last != "" && c.compareEvents(last, id) >= 0 {
+			return invalid("event_id", reasonUnsorted)
+		}
+		last = id
+		return nil
+	})
+}

@@ -1,0 +1,144 @@
+package causal_test
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// requireCount checks the value and that the JSON form has it.
+func requireCount(t *testing.T, want int64, c *causal.PNCounter) {
+	t.Helper()
+	got, err := c.Value()
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	var again causal.PNCounter
+	require.NoError(t, json.Unmarshal(must(json.Marshal(c)), &again))
+	got, err = again.Value()
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func TestPNCounterOverflow(t *testing.T) {
+	var c causal.PNCounter
+	for i, delta := range []int64{math.MaxInt64, math.MaxInt64, math.MinInt64, math.MinInt64, 7} {
+		require.NoError(t, c.Add(newEvent(t, i+1), delta))
+	}
+	requireCount(t, 5, &c)
+	c.MarkSeen(vector(t, map[string]int64{"alice": 5}))
+	require.NoError(t, c.Compact(vector(t, map[string]int64{"alice": 2})))
+	require.Contains(t, string(must(json.Marshal(c))), `"total":18446744073709551614}`)
+	requireCount(t, 5, &c)
+	require.NoError(t, c.Compact(c.Seen()))
+	requireCount(t, 5, &c)
+	require.Equal(t, `{"totals":[{"node_id":"alice","lamport_clock":5,"total":5}],"events":[],"seen":{"alice":5}}`, string(must(json.Marshal(c))))
+
+	require.NoError(t, c.Add(newEvent(t, 6), math.MaxInt64))
+	_, err := c.Value()
+	require.EqualError(t, err, "causal: validation failed: payload has deltas whose total does not fit 64 bits")
+	require.NoError(t, c.Add(newEvent(t, 7), -5))
+	requireCount(t, math.MaxInt64, &c)
+	require.NoError(t, c.Add(newEvent(t, 8), math.MinInt64))
+	require.NoError(t, c.Add(newEvent(t, 9), math.MinInt64))
+	require.NoError(t, c.Add(newEvent(t, 10), math.MinInt64))
+	c.MarkSeen(vector(t, map[string]int64{"alice": 10}))
+	require.NoError(t, c.Compact(c.Seen()))
+	require.Contains(t, string(must(json.Marshal(c))), `"total":-18446744073709551617}`)
+	require.NoError(t, c.Add(newEvent(t, 11), math.MaxInt64))
+	require.NoError(t, c.Add(newEvent(t, 12), math.MaxInt64))
+	requireCount(t, -3, &c)
+}
+
+func TestPNCounterOnce(t *testing.T) {
+	e := by(t, 1, "alice", 3, `{"delta":5}`)
+	var c causal.PNCounter
+	require.NoError(t, c.Apply(e))
+	require.NoError(t, c.Add(e, 5))
+	for _, other := range []error{
+		c.Add(e, 6), c.Apply(by(t, 1, "bob", 3, `{"delta":5}`)), c.Apply(by(t, 1, "alice", 4, `{"delta":5}`)),
+	} {
+		var conflict *causal.EventConflictError
+		require.ErrorAs(t, other, &conflict)
+		require.Equal(t, e.ID(), conflict.ID)
+	}
+	requirePayloadFault(t, c.Apply(by(t, 1, "alice", 3, `{"delta":"5"}`)), `member "delta" must be an integer`)
+	requireCount(t, 5, &c)
+
+	var other causal.PNCounter
+	require.NoError(t, other.Add(by(t, 2, "bob", 1, `{}`), 1))
+	require.NoError(t, other.Add(e, 6))
+	for i := range 5 { // the error is about the least ID
+		require.NoError(t, c.Add(newEvent(t, 10+i), 1))
+		require.NoError(t, other.Add(newEvent(t, 10+i), 2))
+	}
+	var conflict *causal.EventConflictError
+	require.ErrorAs(t, c.Merge(other), &conflict)
+	require.Equal(t, e.ID(), conflict.ID)
+	requireCount(t, 10, &c)
+
+	// Within a total, an event is not counted again; beyond it is.
+	c.MarkSeen(vector(t, map[string]int64{"alice": 3}))
+	require.NoError(t, c.Compact(c.Seen()))
+	require.NoError(t, c.Apply(e))
+	require.NoError(t, c.Apply(by(t, 2, "alice", 4, `{"delta":1}`)))
+	requireCount(t, 11, &c)
+	require.ErrorIs(t, c.Compact(vector(t, map[string]int64{"alice": 4})), causal.ErrCausalGap)
+
+	// Events at the clock 0 stay what they are: no vector clock has seen them.
+	require.NoError(t, c.Apply(by(t, 3, "alice", 0, `{"delta":10}`)))
+	require.NoError(t, c.Apply(by(t, 4, "alice", 0, `{"delta":10}`)))
+	require.NoError(t, c.Compact(c.Seen()))
+	requireCount(t, 31, &c)
+}
+
+// Two totals over the same events that differ: one was compacted before all events
+// had come.
+func TestPNCounterContradiction(t *testing.T) {
+	var a, b causal.PNCounter
+	cut := vector(t, map[string]int64{"alice": 2})
+	require.NoError(t, a.Apply(by(t, 1, "alice", 1, `{"delta":5}`)))
+	require.NoError(t, a.Apply(by(t, 2, "alice", 2, `{"delta":5}`)))
+	require.NoError(t, b.Apply(by(t, 2, "alice", 2, `{"delta":5}`)))
+	for _, c := range []*causal.PNCounter{&a, &b} {
+		c.MarkSeen(cut) // not true of b
+		require.NoError(t, c.Compact(cut))
+	}
+	require.ErrorIs(t, a.Merge(b), causal.ErrCausalGap)
+	require.ErrorIs(t, b.Merge(a), causal.ErrCausalGap)
+	requireCount(t, 10, &a)
+	requireCount(t, 5, &b)
+}
+
+func TestPNCounterJSON(t *testing.T) {
+	var c causal.PNCounter
+	require.NoError(t, c.Apply(by(t, 1, "alice", 1, `{"delta":5}`)))
+	totals := func(totals string) string { return `{"totals":[` + totals + `],"events":[],"seen":{}}` }
+	events := func(events string) string {
+		return `{"totals":[{"node_id":"b","lamport_clock":3,"total":0}],"events":[` + events + `],"seen":{}}`
+	}
+	event := func(n int, node, clock string) string {
+		return `{"event_id":"` + string(testID(n)) + `","node_id":"` + node + `","lamport_clock":` + clock + `,"delta":1}`
+	}
+	for text, reason := range map[string]string{
+		`{}`: "totals is missing",
+		totals(`{"node_id":"a","lamport_clock":0,"total":1}`):                                             "totals has an item whose lamport_clock must be at least 1",
+		totals(`{"node_id":"a","lamport_clock":1,"total":1.0}`):                                           "totals has an item whose total must be an integer without fraction or exponent",
+		totals(`{"node_id":"a","lamport_clock":1,"total":158456325028528675187087900672}`):                "totals has an item whose total does not fit", // 2^97
+		totals(`{"node_id":"a","lamport_clock":1,"total":0},{"node_id":"a","lamport_clock":2,"total":0}`): "totals has an item whose node_id must be in ascending order, each once",
+		events(event(1, "b", "3")):                                                                                      "events must not be in the totals",
+		events(event(1, "b", "4") + "," + event(1, "b", "5")):                                                           "events has an item whose event_id must be in ascending order, each once",
+		events(event(2, "c", "4") + "," + event(1, "c", "4")):                                                           "events has an item whose event_id must be in ascending order, each once",
+		events(`{"event_id":"x","node_id":"b","lamport_clock":3,"delta":1}`):                                            "events has an item whose event_id must be 26 ASCII letters or digits",
+		events(`{"event_id":"TEST0000000000000000000007","node_id":"b","lamport_clock":3,"delta":9223372036854775808}`): "events has an item whose delta does not fit",
+	} {
+		require.EqualError(t, c.UnmarshalJSON([]byte(text)), "causal: validation failed: "+reason, text)
+		requireCount(t, 5, &c)
+	}
+	require.NoError(t, c.UnmarshalJSON([]byte(totals(`{"node_id":"a","lamport_clock":1,"total":-79228162514264337593543950335}`)))) // 1 - 2^96
+	require.NoError(t, c.UnmarshalJSON([]byte(events(event(1, "b", "0")))))
+	requireCount(t, 1, &c)
+}
