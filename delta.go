@@ -85,7 +85,7 @@ type dot struct {
 }
 
 // dotOf returns the name of a valid event.
-func dotOf(e Event) dot { return dot{unique.Make(e.p.NodeID), e.clock} }
+func dotOf(e Event) dot { return dot{e.p.node, e.clock} }
 
 // compare orders dots by time, then node, as [Compare] does.
 func (d dot) compare(o dot) int {

@@ -39,10 +39,17 @@ func canonical[E cmp.Ordered](element E) E {
 // elementMember returns the element that a valid JSON value holds, or why it holds
 // none. A string shares the memory of the JSON text.
 func elementMember[E cmp.Ordered](value string) (element E, reason string, cause error) {
-	if text, ok := any(&element).(*string); ok {
-		*text, reason = stringMember(value)
+	if _, isText := any(element).(string); isText {
+		text, reason := stringMember(value)
+		element, _ = any(text).(E)
 		return element, reason, nil
 	}
+	return decodeElement[E](value)
+}
+
+// decodeElement is elementMember for all types but string. It is on its own because
+// its result is on the heap.
+func decodeElement[E cmp.Ordered](value string) (element E, reason string, cause error) {
 	switch {
 	case value == "null":
 		return element, reasonNull, nil
@@ -62,6 +69,12 @@ func appendPayloadElements[E cmp.Ordered](e Event, member string, to []E) ([]E, 
 	if !ok {
 		return to, nil
 	}
+	return appendElements(e, member, array, to)
+}
+
+// appendElements appends the elements of the array that is the value of this member
+// of the payload of e.
+func appendElements[E cmp.Ordered](e Event, member, array string, to []E) ([]E, error) {
 	if array[0] != '[' {
 		return nil, e.payloadError(`member "`+member+`" `+reasonNotArray, nil)
 	}

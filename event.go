@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+	"unique"
 )
 
 // EventParams are the inputs of [NewEvent]. The zero value is not valid: the
@@ -66,11 +67,12 @@ type Event struct {
 
 // event is what an Event points to. Nothing writes to it once it is shared.
 type event struct {
-	payload     string // a JSON object; beside idHash, as merges mostly read just these
-	idHash      uint64 // hashID(ID)
-	EventParams        // validated; its Payload is not used
-	extra       string // unknown members as JSON text, each after a comma
-	hasSlug     bool   // project_slug is not null; "" and null differ on the wire
+	payload     string                // a JSON object; beside idHash, as merges mostly read just these
+	idHash      uint64                // hashID(ID)
+	EventParams                       // validated; its Payload is not used
+	node        unique.Handle[string] // NodeID, small and equal for equal nodes
+	extra       string                // unknown members as JSON text, each after a comma
+	hasSlug     bool                  // project_slug is not null; "" and null differ on the wire
 }
 
 // NewEvent makes an event. The error is a [*ValidationError] that names every

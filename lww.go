@@ -135,7 +135,7 @@ func (r *LWWRegister[T]) Set(e Event, value T) error {
 		return errZeroEvent()
 	}
 	// The register outlives the event, whose text it must not keep.
-	stamp := writeStamp{e.clock, strings.Clone(e.p.NodeID), EventID(strings.Clone(string(e.p.ID)))}
+	stamp := writeStamp{e.clock, e.p.NodeID, EventID(strings.Clone(string(e.p.ID)))}
 	return r.Merge(LWWRegister[T]{stamp, value})
 }
 

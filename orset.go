@@ -65,8 +65,8 @@ func (s *ORSet[E]) Apply(e Event) error {
 	if e.p == nil {
 		return errZeroEvent()
 	}
-	change, err := payloadORSetChange[E](e)
-	if err != nil {
+	var change ORSetChange[E]
+	if err := change.read(e); err != nil {
 		return err
 	}
 	change.detach()

@@ -64,32 +64,50 @@ func (c ORSetChange[E]) detach() {
 	}
 }
 
-// payloadORSetChange reads the payload of e.
-func payloadORSetChange[E cmp.Ordered](e Event) (change ORSetChange[E], err error) {
-	if change.Add, err = appendPayloadElements[E](e, "add", nil); err != nil {
-		return change, err
+// read reads the payload of e into c, and reuses its slices.
+func (c *ORSetChange[E]) read(e Event) (err error) {
+	c.Add, c.Remove = c.Add[:0], c.Remove[:0]
+	add, remove := "", "" // of members with one name the last counts
+	for name, value := range members(e.p.payload) {
+		switch {
+		case isQuoted(name, "add"):
+			add = value
+		case isQuoted(name, "remove"):
+			remove = value
+		}
 	}
-	array, ok := e.payloadMember("remove")
-	if !ok {
-		return change, nil
+	if add != "" {
+		if c.Add, err = appendElements(e, "add", add, c.Add); err != nil {
+			return err
+		}
 	}
-	reason, cause := readArray(array, func(text string) error {
-		var r ORSetRemoval[E]
-		err := readObject(text, []string{"element", "observed"}, func(name, value string) (reason string, cause error) {
-			if name == "element" {
-				r.Element, reason, cause = elementMember[E](value)
-				return reason, cause
-			}
-			r.Observed, reason = parseVectorClock(value)
-			return reason, nil
-		})
-		change.Remove = append(change.Remove, r)
+	if remove == "" {
+		return nil
+	}
+	reason, cause := readArray(remove, func(text string) error {
+		r, err := readRemoval[E](text)
+		c.Remove = append(c.Remove, r)
 		return err
 	})
 	if reason != "" {
-		return change, e.payloadError(`member "remove" `+reason, cause)
+		return e.payloadError(`member "remove" `+reason, cause)
 	}
-	return change, nil
+	return nil
+}
+
+var removalMembers = []string{"element", "observed"}
+
+// readRemoval reads a removal.
+func readRemoval[E cmp.Ordered](text string) (r ORSetRemoval[E], err error) {
+	err = readObject(text, removalMembers, func(name, value string) (reason string, cause error) {
+		if name == "element" {
+			r.Element, reason, cause = elementMember[E](value)
+			return reason, cause
+		}
+		r.Observed, reason = parseVectorClock(value)
+		return reason, nil
+	})
+	return r, err
 }
 
 // MergeORSet returns the elements of the observed-remove set that the changes in
@@ -101,13 +119,18 @@ func payloadORSetChange[E cmp.Ordered](e Event) (change ORSetChange[E], err erro
 // is no such change and for the zero Event, and an [*EventConflictError] for one
 // ID with two contents.
 func MergeORSet(events []Event) ([]string, error) {
-	return MergeORSetFunc(events, payloadORSetChange[string])
+	var c ORSetChange[string] // reused: MergeORSetFunc copies what it keeps
+	return MergeORSetFunc(events, func(e Event) (ORSetChange[string], error) {
+		err := c.read(e)
+		return c, err
+	})
 }
 
 // MergeORSetFunc is [MergeORSet] for changes that the caller's function finds in
-// an event. The function must depend on nothing but the event's content. Its error
-// comes back as the cause of a [*ValidationError], which also refuses changes that
-// break the rules on [ORSetChange].
+// an event. The function must depend on nothing but the event's content, and keeps
+// what the changes refer to. Its error comes back as the cause of a
+// [*ValidationError], which also refuses changes that break the rules on
+// [ORSetChange].
 func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChange[E], error)) ([]E, error) {
 	if change == nil {
 		return nil, invalid("change", reasonNil)

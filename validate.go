@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unique"
 
 	"github.com/go-playground/validator/v10"
 )
@@ -74,6 +75,8 @@ func (d *event) finish(faults *eventFaults) *ValidationError {
 	if fields == nil {
 		d.ProjectUUID = strings.ToLower(d.ProjectUUID)
 		d.idHash = hashID(d.ID)
+		d.node = unique.Make(d.NodeID)
+		d.NodeID = d.node.Value() // one text for all events of the node
 		return nil
 	}
 	err := &ValidationError{Fields: fields}
