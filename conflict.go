@@ -27,7 +27,8 @@ func Compare(a, b Event) int {
 // IsConcurrent reports whether two different events change the same aggregate at
 // the same Lamport clock. Then neither can have caused the other. It is the rule
 // of the Python library, and a conservative one: it has no false positives, but
-// most pairs of truly concurrent events have different clocks and are not found:
+// most pairs of truly concurrent events have different clocks and are not found. In
+// simulations of 2 to 10 nodes it found 0.8 to 8.1 per cent of them (TestRecall);
 // [Relation] finds them all where events carry vector clocks. It is false for the
 // zero Event.
 func IsConcurrent(a, b Event) bool {

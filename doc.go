@@ -15,9 +15,15 @@
 // An [Event] is an immutable value, made by [NewEvent] or decoded from JSON, and
 // kept in an [EventStore]. [Compare] puts events in one total order that is the
 // same on all nodes. [IsConcurrent] finds events in conflict, [TopologicalSort]
-// puts causes before effects, and the merges ([MergeGSet], [MergeCounter],
-// [MergeStateMachine]) fold a set of events into one answer, whatever order the
-// events came in and however often.
+// puts causes before effects, and the merges ([MergeGSet], [MergeORSet],
+// [MergeCounter], [MergeLWW], [MergeStateMachine]) fold a set of events into one
+// answer, whatever order the events came in and however often.
+//
+// Who keeps state rather than events uses what is behind the merges: [GSet],
+// [ORSet], [PNCounter] and [LWWRegister] apply events one by one, also late or
+// again, and merge with the states of other nodes. A state that knows what it has
+// seen can send a [Delta] to a replica that has seen less, and forget what all
+// nodes have seen ([StableCut]).
 //
 // Everything is safe for concurrent use, and owns nothing that it is given, unless
 // its comment says otherwise. A nil context, store or function is a

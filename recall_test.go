@@ -1,0 +1,78 @@
+package causal_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// How much of what is concurrent do equal Lamport clocks show? Nodes emit events
+// about one aggregate, and now and then receive all that another one has. That
+// Relation is right for every pair, and IsConcurrent wherever it says yes, is
+// checked against what each node had in fact received.
+func TestRecall(t *testing.T) {
+	const events = 300
+	for _, nodes := range []int{2, 3, 5, 10} {
+		for _, syncs := range []int{1, 5, 20} { // events of a node between two exchanges, on average
+			t.Run(fmt.Sprintf("nodes=%d,events=%d", nodes, syncs), func(t *testing.T) {
+				random := rand.New(rand.NewPCG(uint64(nodes), uint64(syncs)))
+				history, received := exchange(t, random, nodes, syncs, events)
+				concurrent, found := 0, 0
+				for j, b := range history {
+					for i, a := range history[:j] {
+						want := causal.ConcurrentWith // b came later, so a cannot have seen it
+						if received[j][i] {
+							want = causal.HappensBefore
+						}
+						require.Equal(t, want, causal.Relation(a, b))
+						if causal.IsConcurrent(a, b) {
+							require.Equal(t, causal.ConcurrentWith, want)
+							found++
+						}
+						if want == causal.ConcurrentWith {
+							concurrent++
+						}
+					}
+				}
+				require.NotZero(t, concurrent)
+				recall := 100 * float64(found) / float64(concurrent)
+				t.Logf("%.1f %% of %d pairs", recall, concurrent)
+				require.Greater(t, recall, 0.75, "the comment on IsConcurrent says 0.8 to 8.1")
+				require.Less(t, recall, 8.15)
+			})
+		}
+	}
+}
+
+// exchange runs the nodes until they have emitted this many events, and returns
+// the events with what the node of each had received before.
+func exchange(t *testing.T, random *rand.Rand, nodes, syncs, events int) (history []causal.Event, received [][]bool) {
+	t.Helper()
+	trackers := make([]*causal.VectorTracker, nodes)
+	known := make([][]bool, nodes)
+	for i := range trackers {
+		trackers[i] = newTracker(t, fmt.Sprint("node-", i), &causal.MemClockStorage{}, nil)
+		known[i] = make([]bool, events)
+	}
+	for len(history) < events {
+		to := random.IntN(nodes)
+		if random.IntN(syncs+1) == 0 {
+			from := random.IntN(nodes)
+			for i, e := range history {
+				if known[from][i] && !known[to][i] {
+					require.NoError(t, trackers[to].Observe(ctx, e))
+					known[to][i] = true
+				}
+			}
+			continue
+		}
+		received = append(received, append([]bool{}, known[to]...))
+		known[to][len(history)] = true
+		history = append(history, stamp(t, trackers[to], fmt.Sprint("node-", to), len(history)))
+	}
+	return history, received
+}
