@@ -16,9 +16,9 @@ import (
 //
 // An add is known by the node and the Lamport clock of its event, and stands also
 // for the earlier adds of the element by its node. So the set keeps one entry for
-// each element and node that ever added it, which do not grow with repetition
-// (Bieniusa et al., "An optimized conflict-free replicated set", 2012);
-// [ORSet.Compact] drops those of removed elements.
+// each element and node that ever added it, however often (Bieniusa et al., "An
+// optimized conflict-free replicated set", 2012); [ORSet.Compact] drops those of
+// removed elements.
 //
 // The zero value is an empty set. A copy shares its content: use one of the two,
 // and merge into a zero ORSet for a set of its own. An ORSet is not safe for
