@@ -1,0 +1,251 @@
+// Package causaltest checks that a storage adapter keeps the contracts of package
+// causal. The author of an adapter calls [TestEventStore], [TestClockStorage] and
+// [TestErrorStorage] from tests of the adapter:
+//
+//	func TestStore(t *testing.T) {
+//		causaltest.TestEventStore(t, causaltest.Config[causal.EventStore]{
+//			Open: func(t testing.TB) causal.EventStore { return mystore.Open(t.TempDir()) },
+//		})
+//	}
+//
+// Each case is a subtest, and logs the sentence of the contract that it checks. The
+// capabilities of a storage ([causal.BatchSaver], [causal.LogReader],
+// [causal.ClockAdvancer], [io.Closer]) are found by assertion; what is not offered
+// is logged and not tested. Optional hooks of [Config] let the suite also check what
+// outlives a handle, another process and a crash.
+//
+// The suite itself is tested: it accepts the storages in memory of package causal,
+// and fails more than forty storages each of which breaks one sentence.
+package causaltest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// Config says how the suite gets at the storage under test: S is
+// [causal.EventStore], [causal.ClockStorage] or [causal.ErrorStorage]. Only Open is
+// required. The functions may be called from one goroutine at a time; they fail the
+// test themselves, and clean up with t.Cleanup.
+type Config[S any] struct {
+	// Open returns an empty storage that nobody else uses.
+	Open func(t testing.TB) S
+	// Reopen closes a storage and opens its data again, as after a restart. nil
+	// means that nothing outlives the handle.
+	Reopen func(t testing.TB, s S) S
+	// Peer returns a second handle on the data of s, such as another process has.
+	// nil means that data belong to one handle.
+	Peer func(t testing.TB, s S) S
+	// Crash lets the suite kill a process that writes. nil means that the storage
+	// does not claim to survive that.
+	Crash func(t testing.TB) Crash[S]
+	// Limits are what the storage does not take; the zero value has none.
+	Limits Limits
+	// Skip has the names of cases that the storage is known to fail, and why.
+	// They show as skipped tests, for which a careful build fails.
+	Skip map[string]string
+}
+
+// Limits are sizes that a storage states. Zero means the size that the suite tries.
+type Limits struct {
+	// Payload is the largest payload in bytes; zero means 10 MB.
+	Payload int
+	// Text is the longest aggregate or node ID in bytes; zero means 5,000.
+	Text int
+	// Entries is how many entries an error storage keeps; zero means
+	// [causal.DefaultErrorLimit].
+	Entries int
+}
+
+// testCase is one sentence of a contract.
+type testCase[S any] struct {
+	name  string
+	claim string
+	needs []need[S]
+	run   func(t *testing.T, c Config[S])
+}
+
+// need is what a case cannot do without: it returns the name of what is missing.
+type need[S any] func(c Config[S], s S) (missing string)
+
+func needsReopen[S any](c Config[S], _ S) string {
+	if c.Reopen == nil {
+		return "the hook Reopen"
+	}
+	return ""
+}
+
+func needsPeer[S any](c Config[S], _ S) string {
+	if c.Peer == nil {
+		return "the hook Peer"
+	}
+	return ""
+}
+
+func needsCrash[S any](c Config[S], _ S) string {
+	if c.Crash == nil {
+		return "the hook Crash"
+	}
+	return ""
+}
+
+// needsCapability is a need for an interface that storages may have.
+func needsCapability[C, S any](_ Config[S], s S) string {
+	if _, ok := any(s).(C); ok {
+		return ""
+	}
+	return fmt.Sprintf("%T", (*C)(nil))[1:]
+}
+
+// run runs the cases as subtests.
+func run[S any](t *testing.T, c Config[S], cases []testCase[S]) {
+	t.Helper()
+	require.NotNil(t, c.Open, "Config.Open is required")
+	unknown := maps.Clone(c.Skip)
+	for _, tc := range cases {
+		delete(unknown, tc.name)
+	}
+	require.Empty(t, slices.Collect(maps.Keys(unknown)), "Config.Skip names cases that do not exist")
+	sample := c.Open(t)
+	for _, tc := range cases {
+		if missing := tc.missing(c, sample); missing != "" {
+			t.Logf("%s is not tested without %s: %s", tc.name, missing, tc.claim)
+			continue
+		}
+		t.Run(tc.name, func(t *testing.T) {
+			t.Log(tc.claim)
+			if reason, ok := c.Skip[tc.name]; ok {
+				t.Skip(reason)
+			}
+			tc.run(t, c)
+		})
+	}
+}
+
+// missing returns what the case lacks, "" for nothing.
+func (tc testCase[S]) missing(c Config[S], sample S) string {
+	for _, need := range tc.needs {
+		if missing := need(c, sample); missing != "" {
+			return missing
+		}
+	}
+	return ""
+}
+
+var background = context.Background()
+
+// start is when the events of the suite happened.
+var start = time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC)
+
+const project = "12345678-1234-5678-1234-567812345678"
+
+// event returns the n-th event of a test, changed by the options. Its clock is n.
+func event(t require.TestingT, n int, change ...func(*causal.EventParams)) causal.Event {
+	p := causal.EventParams{
+		ID: eventID(n), Type: "Tested", AggregateID: "A", NodeID: "alice", LamportClock: int64(n),
+		Timestamp: start, ProjectUUID: project, Payload: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)),
+	}
+	for _, f := range change {
+		f(&p)
+	}
+	e, err := causal.NewEvent(p)
+	require.NoError(t, err)
+	return e
+}
+
+func eventID(n int) causal.EventID { return causal.EventID(fmt.Sprintf("CAUSALTEST%016d", n)) }
+
+// events returns the events from..to-1.
+func events(t require.TestingT, from, to int) []causal.Event {
+	all := make([]causal.Event, 0, to-from)
+	for n := from; n < to; n++ {
+		all = append(all, event(t, n))
+	}
+	return all
+}
+
+func in(aggregateID string) func(*causal.EventParams) {
+	return func(p *causal.EventParams) { p.AggregateID = aggregateID }
+}
+
+func on(nodeID string, clock int64) func(*causal.EventParams) {
+	return func(p *causal.EventParams) { p.NodeID, p.LamportClock = nodeID, clock }
+}
+
+func with(payload string) func(*causal.EventParams) {
+	return func(p *causal.EventParams) { p.Payload = json.RawMessage(payload) }
+}
+
+// requireSame requires the same events in the same order.
+func requireSame(t require.TestingT, want, got []causal.Event) {
+	if len(want) != len(got) {
+		require.Failf(t, "events are missing or too many", "%d events, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if !want[i].Equal(got[i]) {
+			require.Failf(t, "events differ", "event %d is %v, want %v", i, got[i], want[i])
+		}
+		if want[i].Timestamp().Format(time.RFC3339Nano) != got[i].Timestamp().Format(time.RFC3339Nano) {
+			require.Failf(t, "timestamps differ", "event %d", i)
+		}
+	}
+}
+
+// requireAll requires that the store has these events and no others.
+func requireAll(t require.TestingT, s causal.EventStore, want ...causal.Event) {
+	got, err := causal.LoadAll(background, s)
+	require.NoError(t, err)
+	requireSame(t, inOrder(want), got)
+}
+
+// inOrder returns the events in the order of Compare.
+func inOrder(events []causal.Event) []causal.Event {
+	return slices.SortedFunc(slices.Values(events), causal.Compare)
+}
+
+// saveAll saves the events one by one.
+func saveAll(t require.TestingT, s causal.EventStore, events ...causal.Event) {
+	for _, e := range events {
+		require.NoError(t, s.SaveEvent(background, e))
+	}
+}
+
+// patience is how long a call may take that must not block.
+const patience = 10 * time.Second
+
+// within fails the test if f does not return, as with a lock that is held.
+func within(t require.TestingT, what string, f func() error) {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		require.NoError(t, err, what)
+	case <-time.After(patience):
+		require.FailNow(t, what+" blocks for ever")
+	}
+}
+
+// closeStorage closes a storage that can be closed.
+func closeStorage(t require.TestingT, s any) {
+	if c, ok := s.(io.Closer); ok {
+		require.NoError(t, c.Close())
+	}
+}
+
+// small returns n, or less where tests must be short.
+func small(n int) int {
+	if testing.Short() {
+		return max(n/10, 1)
+	}
+	return n
+}

@@ -1,0 +1,299 @@
+package causaltest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/spec-kitty/causal"
+)
+
+type (
+	clockConfig = Config[causal.ClockStorage]
+	clockCase   = testCase[causal.ClockStorage]
+	clockNeeds  = []need[causal.ClockStorage]
+)
+
+var needsAdvance = needsCapability[causal.ClockAdvancer, causal.ClockStorage]
+
+// TestClockStorage checks a clock storage, with the capabilities that it has.
+func TestClockStorage(t *testing.T, c Config[causal.ClockStorage]) {
+	run(t, c, slices.Concat(valueCases, advanceCases, []clockCase{clockModelCase, clockCrashCase}))
+}
+
+var valueCases = []clockCase{
+	{
+		name:  "clock/values",
+		claim: "LoadClock returns the value that was saved last, also a lesser one, and 0 if there is none.",
+		run: func(t *testing.T, c clockConfig) {
+			s := c.Open(t)
+			requireClock(t, s, "alice", 0)
+			for _, value := range []int64{0, 5, 3, 1 << 53, 1<<53 + 1, math.MaxInt64 - 1, math.MaxInt64, 0, 7} {
+				require.NoError(t, s.SaveClock(background, "alice", value))
+				requireClock(t, s, "alice", value)
+			}
+			requireClock(t, s, "bob", 0)
+			if c.Peer != nil {
+				peer := c.Peer(t, s)
+				requireClock(t, peer, "alice", 7)
+				require.NoError(t, peer.SaveClock(background, "alice", 8))
+				requireClock(t, s, "alice", 8)
+			}
+			if c.Reopen != nil {
+				require.NoError(t, s.SaveClock(background, "alice", 9))
+				requireClock(t, c.Reopen(t, s), "alice", 9)
+			}
+		},
+	},
+	{
+		name:  "clock/keys",
+		claim: "Every valid UTF-8 text is a node ID, and two that differ have two clocks.",
+		run: func(t *testing.T, c clockConfig) {
+			s := c.Open(t)
+			all := keys(c.Limits)
+			for i, node := range all {
+				require.NoError(t, s.SaveClock(background, node, int64(i+1)))
+			}
+			for i, node := range all {
+				requireClock(t, s, node, int64(i+1))
+			}
+		},
+	},
+	{
+		name:  "clock/invalid",
+		claim: "A negative value and an empty node ID are *ValidationErrors, and change nothing.",
+		run: func(t *testing.T, c clockConfig) {
+			s := c.Open(t)
+			require.NoError(t, s.SaveClock(background, "alice", 5))
+			require.ErrorIs(t, s.SaveClock(background, "alice", -1), causal.ErrValidation)
+			require.ErrorIs(t, s.SaveClock(background, "", 1), causal.ErrValidation)
+			_, err := s.LoadClock(background, "")
+			require.ErrorIs(t, err, causal.ErrValidation)
+			requireClock(t, s, "alice", 5)
+		},
+	},
+	{
+		name:  "clock/context",
+		claim: "A context that has ended before the call means that nothing is written, and errors.Is finds its error and its cause.",
+		run: func(t *testing.T, c clockConfig) {
+			s := c.Open(t)
+			require.NoError(t, s.SaveClock(background, "alice", 5))
+			requireEnded(t, clockCalls(s))
+			for name, call := range clockCalls(s) {
+				require.ErrorIs(t, call(nil), causal.ErrValidation, name)
+			}
+			requireClock(t, s, "alice", 5)
+		},
+	},
+	{
+		name:  "clock/closed",
+		claim: "Close may be called twice; every call after it is ErrClosed.",
+		needs: clockNeeds{needsCapability[io.Closer, causal.ClockStorage]},
+		run: func(t *testing.T, c clockConfig) {
+			s := c.Open(t)
+			requireClosed(t, s, clockCalls(s))
+		},
+	},
+	{
+		name:  "clock/once",
+		claim: "A LamportClock on the storage never returns a value twice, also after the storage was opened again.",
+		needs: clockNeeds{needsReopen[causal.ClockStorage]},
+		run: func(t *testing.T, c clockConfig) {
+			s := c.Open(t)
+			last := int64(0)
+			for _, lease := range []int64{1, 10, 3} {
+				clock, err := causal.NewLamportClock(background, "alice", s, &causal.LamportClockOptions{Lease: lease})
+				require.NoError(t, err)
+				for range 25 {
+					value, err := clock.Tick(background)
+					require.NoError(t, err)
+					require.Greater(t, value, last)
+					last = value
+				}
+				s = c.Reopen(t, s)
+			}
+		},
+	},
+}
+
+func requireClock(t require.TestingT, s causal.ClockStorage, node string, want int64) {
+	got, err := s.LoadClock(background, node)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+// clockCalls returns a call of each method of a clock storage.
+func clockCalls(s causal.ClockStorage) calls {
+	all := calls{
+		"LoadClock": func(ctx context.Context) error {
+			_, err := s.LoadClock(ctx, "alice")
+			return err
+		},
+		"SaveClock": func(ctx context.Context) error { return s.SaveClock(ctx, "alice", 99) },
+	}
+	if a, ok := s.(causal.ClockAdvancer); ok {
+		all["AdvanceClock"] = func(ctx context.Context) error {
+			_, err := a.AdvanceClock(ctx, "alice", 0, 1)
+			return err
+		}
+	}
+	return all
+}
+
+var advanceCases = []clockCase{
+	{
+		name:  "advance/values",
+		claim: "AdvanceClock sets the value to max(value, floor) + by and returns it.",
+		needs: clockNeeds{needsAdvance},
+		run: func(t *testing.T, c clockConfig) {
+			s := c.Open(t)
+			for _, step := range []struct{ floor, by, want int64 }{
+				{0, 1, 1}, {0, 1, 2}, {10, 1, 11}, {5, 4, 15}, {1 << 53, 1, 1<<53 + 1}, {0, 1, 1<<53 + 2}, {math.MaxInt64 - 5, 4, math.MaxInt64 - 1},
+			} {
+				requireAdvance(t, s, step.floor, step.by, step.want)
+			}
+			requireClock(t, s, "bob", 0)
+			require.NoError(t, s.SaveClock(background, "alice", 3))
+			requireAdvance(t, s, 0, 1, 4)
+			if c.Reopen != nil {
+				requireAdvance(t, c.Reopen(t, s), 0, 1, 5)
+			}
+		},
+	},
+	{
+		name:  "advance/range",
+		claim: "A result above math.MaxInt64 is ErrClockOverflow, a negative floor or a by below 1 a *ValidationError; the value stays as it was.",
+		needs: clockNeeds{needsAdvance},
+		run: func(t *testing.T, c clockConfig) {
+			s := c.Open(t)
+			advance := s.(causal.ClockAdvancer).AdvanceClock
+			requireAdvance(t, s, math.MaxInt64-3, 1, math.MaxInt64-2)
+			for _, step := range []struct{ floor, by int64 }{{0, 3}, {math.MaxInt64, 1}, {0, math.MaxInt64}} {
+				_, err := advance(background, "alice", step.floor, step.by)
+				require.ErrorIs(t, err, causal.ErrClockOverflow)
+			}
+			for _, step := range []struct{ floor, by int64 }{{-1, 1}, {0, 0}, {0, -1}, {0, math.MinInt64}} {
+				_, err := advance(background, "alice", step.floor, step.by)
+				require.ErrorIs(t, err, causal.ErrValidation)
+			}
+			_, err := advance(background, "", 0, 1)
+			require.ErrorIs(t, err, causal.ErrValidation)
+			requireClock(t, s, "alice", math.MaxInt64-2)
+			requireAdvance(t, s, 0, 2, math.MaxInt64)
+		},
+	},
+	{
+		name:  "advance/shared",
+		claim: "The values up to the returned one are the caller's alone, across goroutines and handles.",
+		needs: clockNeeds{needsAdvance},
+		run: func(t *testing.T, c clockConfig) {
+			const workers = 8
+			s := c.Open(t)
+			handles := []causal.ClockStorage{s, s}
+			if c.Peer != nil {
+				handles[1] = c.Peer(t, s)
+			}
+			each := small(50)
+			values := make([][]int64, workers)
+			errs := make([]error, workers)
+			var wg sync.WaitGroup
+			for w := range workers {
+				wg.Go(func() { values[w], errs[w] = tick(handles[w%2], each, int64(1+w%3)) })
+			}
+			wg.Wait()
+			require.NoError(t, errors.Join(errs...))
+			all := slices.Concat(values...)
+			slices.Sort(all)
+			require.Len(t, slices.Compact(all), workers*each, "a value came twice")
+			stored, err := s.LoadClock(background, "alice")
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, stored, all[len(all)-1])
+		},
+	},
+}
+
+// tick returns values of a clock of its own on the storage.
+func tick(s causal.ClockStorage, count int, lease int64) (values []int64, err error) {
+	clock, err := causal.NewLamportClock(background, "alice", s, &causal.LamportClockOptions{Lease: lease})
+	if err != nil {
+		return nil, err
+	}
+	for range count {
+		value, err := clock.Tick(background)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, value)
+	}
+	return values, nil
+}
+
+func requireAdvance(t require.TestingT, s causal.ClockStorage, floor, by, want int64) {
+	got, err := s.(causal.ClockAdvancer).AdvanceClock(background, "alice", floor, by)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	requireClock(t, s, "alice", want)
+}
+
+var clockModelCase = clockCase{
+	name:  "clock/model",
+	claim: "Whatever is called in whatever order, the storage answers as the one in memory does.",
+	run: func(t *testing.T, c clockConfig) {
+		rapid.Check(t, func(rt *rapid.T) {
+			s, model := c.Open(t), &causal.MemClockStorage{}
+			node := rapid.SampledFrom([]string{"alice", "bob"})
+			value := rapid.OneOf(rapid.Int64Range(-2, 20), rapid.Int64Range(math.MaxInt64-5, math.MaxInt64))
+			actions := map[string]func(*rapid.T){
+				"save": func(t *rapid.T) {
+					n, v := node.Draw(t, "node"), value.Draw(t, "value")
+					require.Equal(t, model.SaveClock(background, n, v), s.SaveClock(background, n, v))
+				},
+				"": func(t *rapid.T) {
+					for _, n := range []string{"alice", "bob"} {
+						want, err := model.LoadClock(background, n)
+						require.NoError(t, err)
+						requireClock(t, s, n, want)
+					}
+				},
+			}
+			if _, ok := s.(causal.ClockAdvancer); ok {
+				actions["advance"] = func(t *rapid.T) {
+					n, floor, by := node.Draw(t, "node"), value.Draw(t, "floor"), value.Draw(t, "by")
+					want, wantErr := model.AdvanceClock(background, n, floor, by)
+					got, err := s.(causal.ClockAdvancer).AdvanceClock(background, n, floor, by)
+					require.Equal(t, wantErr, err)
+					require.Equal(t, want, got)
+				}
+			}
+			rt.Repeat(actions)
+			closeStorage(rt, s)
+		})
+	},
+}
+
+var clockCrashCase = clockCase{
+	name:  "crash/clocks",
+	claim: "A LamportClock on the storage never returns a value twice, also after its process was killed.",
+	needs: clockNeeds{needsCrash[causal.ClockStorage]},
+	run: func(t *testing.T, c clockConfig) {
+		last := int64(0)
+		c.Crash(t).each(t, func(acks []ack, s causal.ClockStorage) {
+			for _, a := range acks {
+				if a.Clock != 0 {
+					require.Greater(t, a.Clock, last, "a value came twice")
+					last = a.Clock
+				}
+			}
+			stored, err := s.LoadClock(background, crashNode)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, stored, last)
+		})
+	},
+}

@@ -1,0 +1,503 @@
+package causaltest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf16"
+
+	"github.com/spec-kitty/causal"
+)
+
+var background = context.Background()
+
+// defects are by what is wrong with them, as it was in stores of others.
+var defects = map[string]defect{
+	"ties in the order of arrival": {finds: "order/ties", events: sortingBy(compareClockAndNode)},
+	"nodes in the order of UTF-16": {finds: "order/ties", events: sortingBy(compareUTF16)},
+	"clocks as floats": {finds: "order/ties", events: changing(func(e causal.Event) causal.Event {
+		return rebuilt(e, func(p *causal.EventParams) { p.LamportClock = int64(min(float64(p.LamportClock), 1<<62)) })
+	})},
+	"late events are not seen": {finds: "order/late", events: func() causal.EventStore { return &appendOnly{} }},
+	"a silent limit of 500": {finds: "order/reverse", events: loading(func(ctx context.Context, s *causal.MemEventStore, id string) ([]causal.Event, error) {
+		events, err := s.LoadEvents(ctx, id)
+		return events[:min(len(events), 500)], err
+	})},
+	"an unknown aggregate is an error": {finds: "order/none", events: loading(func(ctx context.Context, s *causal.MemEventStore, id string) ([]causal.Event, error) {
+		events, err := s.LoadEvents(ctx, id)
+		if len(events) == 0 {
+			err = errors.New("not found")
+		}
+		return events, err
+	})},
+	"saving again is an error": {finds: "identity/again", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		for _, e := range events {
+			if exists(s, e.ID()) {
+				return errors.New("duplicate key")
+			}
+		}
+		return s.SaveEvents(ctx, events)
+	})},
+	"saving again replaces": {finds: "identity/conflict", events: func() causal.EventStore { return &replacing{} }},
+	"other content is dropped without an error": {finds: "identity/conflict", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		err := s.SaveEvents(ctx, events)
+		if errors.Is(err, causal.ErrEventConflict) {
+			return nil
+		}
+		return err
+	})},
+	"the zero Event is stored as nothing": {finds: "identity/zero", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		return s.SaveEvents(ctx, slices.DeleteFunc(slices.Clone(events), causal.Event.IsZero))
+	})},
+	"a batch is saved in part": {finds: "identity/atomic", events: saving(saveOneByOne)},
+	"numbers are written anew": {finds: "fidelity/payloads", events: changing(func(e causal.Event) causal.Event {
+		var payload map[string]any
+		if err := json.Unmarshal(e.Payload(), &payload); err != nil {
+			return e
+		}
+		return rebuilt(e, func(p *causal.EventParams) { p.Payload = payload })
+	})},
+	"whole seconds": {finds: "fidelity/times", events: changing(func(e causal.Event) causal.Event {
+		return rebuilt(e, func(p *causal.EventParams) { p.Timestamp = p.Timestamp.Truncate(time.Second) })
+	})},
+	"all times in UTC": {finds: "fidelity/times", events: changing(func(e causal.Event) causal.Event {
+		return rebuilt(e, func(p *causal.EventParams) { p.Timestamp = p.Timestamp.UTC() })
+	})},
+	"unknown members are dropped": {finds: "fidelity/members", events: changing(func(e causal.Event) causal.Event {
+		return rebuilt(e, func(*causal.EventParams) {})
+	})},
+	"vector clocks are dropped": {finds: "fidelity/members", events: changing(func(e causal.Event) causal.Event {
+		if e.VectorClock().IsZero() {
+			return e
+		}
+		return rebuilt(e, func(p *causal.EventParams) { p.VectorClock = causal.VectorClock{} })
+	})},
+	"loads share memory":      {finds: "fidelity/mutation", events: func() causal.EventStore { return &sharing{} }},
+	"keys joined with _":      {finds: "keys/aggregates", events: keyed(func(id string) string { return strings.ReplaceAll(id, "+", "_") })},
+	"keys end at NUL":         {finds: "keys/aggregates", events: keyed(func(id string) string { head, _, _ := strings.Cut(id, "\x00"); return "x" + head })},
+	"keys without their end":  {finds: "keys/aggregates", events: keyed(func(id string) string { return "x" + strings.TrimRight(id, " ") })},
+	"keys without their case": {finds: "keys/aggregates", events: keyed(strings.ToLower)},
+	"keys of 255 bytes":       {finds: "keys/aggregates", events: keyed(func(id string) string { return id[:min(len(id), 255)] })},
+	"keys by prefix": {finds: "keys/aggregates", events: loading(func(ctx context.Context, s *causal.MemEventStore, id string) (found []causal.Event, err error) {
+		for e, err := range s.AllEvents(ctx) {
+			if err != nil {
+				return nil, err
+			}
+			if strings.HasPrefix(e.AggregateID(), id) {
+				found = append(found, e)
+			}
+		}
+		return found, nil
+	})},
+	"a lock is held during the loop": {finds: "iteration/save", events: func() causal.EventStore { return &locking{} }},
+	"a pool of 10 readers": {finds: "iteration/nested", events: func() causal.EventStore {
+		pool := make(chan struct{}, 10)
+		return ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+			pool <- struct{}{}
+			defer func() { <-pool }()
+			s.AllEvents(ctx)(yield)
+		})()
+	}},
+	"a cut looks complete": {finds: "iteration/cancel", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+		for e, err := range s.AllEvents(ctx) {
+			if err != nil || !yield(e, err) {
+				return
+			}
+		}
+	})},
+	"an error comes again and again": {finds: "iteration/cancel", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+		for e, err := range s.AllEvents(ctx) {
+			if !yield(e, err) || err != nil && !yield(e, err) {
+				return
+			}
+		}
+	})},
+	"a goroutine for each loop": {finds: "iteration/leaks", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+		next, stop := iter.Pull2(s.AllEvents(ctx))
+		_ = stop // never called: the goroutine waits for ever
+		go func() { select {} }()
+		for e, err, ok := next(); ok && yield(e, err); e, err, ok = next() {
+		}
+	})},
+	"a duplicate is an entry of the log": {finds: "log/duplicates", events: func() causal.EventStore { return &repeating{} }},
+	"the log in the order of clocks":     {finds: "log/resume", events: func() causal.EventStore { return &logByClock{} }},
+	"any cursor will do": {finds: "log/foreign", events: tailing(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool) {
+		for _, err := range s.ReadLog(ctx, after) {
+			if errors.Is(err, causal.ErrInvalidCursor) {
+				return // the end, as if there were nothing new
+			}
+			break
+		}
+		s.ReadLog(ctx, after)(yield)
+	})},
+	"positions before the commit": {finds: "log/writers", events: func() causal.EventStore { return &gapped{} }},
+	"ended contexts are not looked at": {finds: "context/ended", events: saving(func(_ context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		return s.SaveEvents(background, events)
+	})},
+	"the cause of the context is lost": {finds: "context/ended", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		if ctx != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return s.SaveEvents(ctx, events)
+	})},
+	"an ended context breaks the connection": {finds: "context/many", events: func() causal.EventStore {
+		var poisoned bool
+		return saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+			if poisoned {
+				return errPoisoned
+			}
+			err := s.SaveEvents(ctx, events)
+			poisoned = errors.Is(err, context.DeadlineExceeded)
+			return err
+		})()
+	}},
+	"usable after Close":         {finds: "life/closed", events: func() causal.EventStore { return closable{&causal.MemEventStore{}} }},
+	"a loop goes on after Close": {finds: "life/loop", events: func() causal.EventStore { return closable{&causal.MemEventStore{}} }},
+
+	"a clock never goes back": {finds: "clock/values", clocks: func() causal.ClockStorage { return maxClocks{&causal.MemClockStorage{}} }},
+	"one clock for all nodes": {finds: "clock/keys", clocks: func() causal.ClockStorage { return oneClock{&causal.MemClockStorage{}} }},
+	"a negative clock is 0":   {finds: "clock/invalid", clocks: func() causal.ClockStorage { return clampedClocks{&causal.MemClockStorage{}} }},
+	"load, then save":         {finds: "advance/shared", clocks: func() causal.ClockStorage { return loadThenSave{&causal.MemClockStorage{}} }},
+	"a clock wraps":           {finds: "advance/range", clocks: func() causal.ClockStorage { return wrapping{&causal.MemClockStorage{}} }},
+
+	"one entry too many":           {finds: "errors/retention", entries: func() causal.ErrorStorage { return limited(causal.DefaultErrorLimit + 1) }},
+	"entries in the order of time": {finds: "errors/order", entries: func() causal.ErrorStorage { return byTime{limited(causal.DefaultErrorLimit)} }},
+	"a limit of 0 means 10":        {finds: "errors/invalid", entries: func() causal.ErrorStorage { return tenEntries{limited(causal.DefaultErrorLimit)} }},
+}
+
+func exists(s causal.EventStore, id causal.EventID) bool {
+	for e := range s.AllEvents(background) {
+		if e.ID() == id {
+			return true
+		}
+	}
+	return false
+}
+
+func compareClockAndNode(a, b causal.Event) int {
+	if a.LamportClock() != b.LamportClock() {
+		return causal.Compare(a, b)
+	}
+	return strings.Compare(a.NodeID(), b.NodeID())
+}
+
+func compareUTF16(a, b causal.Event) int {
+	if a.LamportClock() != b.LamportClock() || a.NodeID() == b.NodeID() {
+		return causal.Compare(a, b)
+	}
+	return slices.Compare(utf16.Encode([]rune(a.NodeID())), utf16.Encode([]rune(b.NodeID())))
+}
+
+// sortingBy returns a store that sorts the order of arrival by its own rule.
+func sortingBy(compare func(a, b causal.Event) int) func() causal.EventStore {
+	return ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+		var events []causal.Event
+		for entry, err := range s.ReadLog(ctx, causal.Cursor{}) {
+			if err != nil {
+				yield(causal.Event{}, err)
+				return
+			}
+			events = append(events, entry.Event)
+		}
+		slices.SortStableFunc(events, compare)
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	})
+}
+
+func saveOneByOne(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+	for _, e := range events {
+		if err := s.SaveEvent(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyed returns a store that makes keys of aggregate IDs.
+func keyed(key func(string) string) func() causal.EventStore {
+	return loading(func(ctx context.Context, s *causal.MemEventStore, id string) (found []causal.Event, err error) {
+		if id == "" {
+			return s.LoadEvents(ctx, id)
+		}
+		for e, err := range s.AllEvents(ctx) {
+			if err != nil {
+				return nil, err
+			}
+			if key(e.AggregateID()) == key(id) {
+				found = append(found, e)
+			}
+		}
+		return found, nil
+	})
+}
+
+// appendOnly does not see events that come late.
+type appendOnly struct {
+	causal.MemEventStore
+	latest causal.Event
+}
+
+func (s *appendOnly) SaveEvent(ctx context.Context, e causal.Event) error {
+	if causal.Compare(e, s.latest) < 0 {
+		return nil
+	}
+	s.latest = e
+	return s.MemEventStore.SaveEvent(ctx, e)
+}
+
+// replacing is a map by ID.
+type replacing struct {
+	mu     sync.Mutex
+	events []causal.Event
+}
+
+func (s *replacing) SaveEvent(_ context.Context, e causal.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = slices.DeleteFunc(s.events, func(old causal.Event) bool { return old.ID() == e.ID() })
+	s.events = append(s.events, e)
+	slices.SortFunc(s.events, causal.Compare)
+	return nil
+}
+
+func (s *replacing) LoadEvents(ctx context.Context, _ string) ([]causal.Event, error) {
+	return causal.LoadAll(ctx, s)
+}
+
+func (s *replacing) AllEvents(context.Context) iter.Seq2[causal.Event, error] {
+	return func(yield func(causal.Event, error) bool) {
+		s.mu.Lock()
+		events := slices.Clone(s.events)
+		s.mu.Unlock()
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// sharing hands out the slice that it keeps.
+type sharing struct {
+	causal.MemEventStore
+	cached []causal.Event
+}
+
+func (s *sharing) LoadEvents(ctx context.Context, id string) ([]causal.Event, error) {
+	fresh, err := s.MemEventStore.LoadEvents(ctx, id)
+	if len(s.cached) != len(fresh) {
+		s.cached = fresh
+	}
+	return s.cached, err
+}
+
+// locking holds its lock while the loop body runs.
+type locking struct {
+	mu sync.Mutex
+	causal.MemEventStore
+}
+
+func (s *locking) SaveEvent(ctx context.Context, e causal.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.MemEventStore.SaveEvent(ctx, e)
+}
+
+func (s *locking) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
+	return func(yield func(causal.Event, error) bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.MemEventStore.AllEvents(ctx)(yield)
+	}
+}
+
+// repeating has a log of all calls.
+type repeating struct {
+	causal.MemEventStore
+	calls causal.MemEventStore
+	count int
+}
+
+func (s *repeating) SaveEvent(ctx context.Context, e causal.Event) error {
+	err := s.MemEventStore.SaveEvent(ctx, e)
+	if err == nil {
+		s.count++
+		err = s.calls.SaveEvent(ctx, rebuilt(e, func(p *causal.EventParams) { p.ID = causal.NewEventID() }))
+	}
+	return err
+}
+
+func (s *repeating) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+	return s.calls.ReadLog(ctx, after)
+}
+
+func (s *repeating) Head(ctx context.Context) (causal.Cursor, error) { return s.calls.Head(ctx) }
+
+// logByClock delivers in the order of Compare.
+type logByClock struct{ causal.MemEventStore }
+
+func (s *logByClock) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+	return func(yield func(causal.LogEntry, error) bool) {
+		sorted, err := causal.LoadAll(ctx, &s.MemEventStore)
+		if err != nil {
+			yield(causal.LogEntry{}, err)
+			return
+		}
+		behind := len(sorted)
+		for range s.MemEventStore.ReadLog(ctx, after) {
+			behind--
+		}
+		cursors := []causal.Cursor{}
+		for entry := range s.MemEventStore.ReadLog(ctx, causal.Cursor{}) {
+			cursors = append(cursors, entry.Cursor)
+		}
+		for i, e := range sorted[behind:] {
+			if !yield(causal.LogEntry{Event: e, Cursor: cursors[behind+i]}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// gapped gives out the positions of a batch when it begins and shows its events
+// when it ends, as a sequence of a database does.
+type gapped struct {
+	causal.MemEventStore
+	mu    sync.Mutex
+	log   []*causal.Event // nil while its transaction runs
+	logID [16]byte
+}
+
+func (s *gapped) SaveEvent(ctx context.Context, e causal.Event) error {
+	return s.SaveEvents(ctx, []causal.Event{e})
+}
+
+func (s *gapped) SaveEvents(ctx context.Context, events []causal.Event) error {
+	s.mu.Lock()
+	s.logID = [16]byte{1}
+	from := len(s.log)
+	s.log = append(s.log, make([]*causal.Event, len(events))...)
+	s.mu.Unlock()
+	time.Sleep(time.Duration(len(events)) * 100 * time.Microsecond)
+	if err := s.MemEventStore.SaveEvents(ctx, events); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range events {
+		s.log[from+i] = &events[i]
+	}
+	return nil
+}
+
+func (s *gapped) ReadLog(_ context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+	return func(yield func(causal.LogEntry, error) bool) {
+		s.mu.Lock()
+		log := slices.Clone(s.log)
+		s.mu.Unlock()
+		at, err := after.PositionIn(s.logID, uint64(len(log)))
+		if err != nil {
+			yield(causal.LogEntry{}, err)
+			return
+		}
+		for i, e := range log[at:] {
+			if e != nil && !yield(causal.LogEntry{Event: *e, Cursor: causal.NewCursor(s.logID, at+uint64(i)+1)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// closable can be closed, which changes nothing.
+type closable struct{ *causal.MemEventStore }
+
+func (closable) Close() error { return nil }
+
+type maxClocks struct{ *causal.MemClockStorage }
+
+func (s maxClocks) SaveClock(ctx context.Context, node string, value int64) error {
+	old, err := s.LoadClock(ctx, node)
+	if err != nil {
+		return err
+	}
+	return s.MemClockStorage.SaveClock(ctx, node, max(old, value))
+}
+
+type oneClock struct{ *causal.MemClockStorage }
+
+func (s oneClock) SaveClock(ctx context.Context, node string, value int64) error {
+	if node == "" {
+		return s.MemClockStorage.SaveClock(ctx, node, value)
+	}
+	return s.MemClockStorage.SaveClock(ctx, "all", value)
+}
+
+func (s oneClock) LoadClock(ctx context.Context, node string) (int64, error) {
+	if node == "" {
+		return s.MemClockStorage.LoadClock(ctx, node)
+	}
+	return s.MemClockStorage.LoadClock(ctx, "all")
+}
+
+type clampedClocks struct{ *causal.MemClockStorage }
+
+func (s clampedClocks) SaveClock(ctx context.Context, node string, value int64) error {
+	return s.MemClockStorage.SaveClock(ctx, node, max(value, 0))
+}
+
+type loadThenSave struct{ *causal.MemClockStorage }
+
+func (s loadThenSave) AdvanceClock(ctx context.Context, node string, floor, by int64) (int64, error) {
+	value, err := s.LoadClock(ctx, node)
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(time.Microsecond) // as long as the way to a database
+	value = max(value, floor) + by
+	return value, s.SaveClock(ctx, node, value)
+}
+
+type wrapping struct{ *causal.MemClockStorage }
+
+func (s wrapping) AdvanceClock(ctx context.Context, node string, floor, by int64) (int64, error) {
+	value, err := s.MemClockStorage.AdvanceClock(ctx, node, floor, by)
+	if errors.Is(err, causal.ErrClockOverflow) {
+		return math.MinInt64, nil
+	}
+	return value, err
+}
+
+func limited(limit int) *causal.MemErrorStorage {
+	s, err := causal.NewMemErrorStorage(limit)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+type byTime struct{ *causal.MemErrorStorage }
+
+func (s byTime) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
+	entries, err := s.MemErrorStorage.RecentErrors(ctx, limit)
+	slices.SortStableFunc(entries, func(a, b causal.ErrorEntry) int { return b.Timestamp.Compare(a.Timestamp) })
+	return entries, err
+}
+
+type tenEntries struct{ *causal.MemErrorStorage }
+
+func (s tenEntries) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
+	if limit == 0 {
+		limit = 10
+	}
+	return s.MemErrorStorage.RecentErrors(ctx, limit)
+}

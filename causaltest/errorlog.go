@@ -1,0 +1,224 @@
+package causaltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+type (
+	errorConfig = Config[causal.ErrorStorage]
+	errorCase   = testCase[causal.ErrorStorage]
+	errorNeeds  = []need[causal.ErrorStorage]
+)
+
+// TestErrorStorage checks an error storage. It keeps Config.Limits.Entries entries.
+func TestErrorStorage(t *testing.T, c Config[causal.ErrorStorage]) {
+	if c.Limits.Entries == 0 {
+		c.Limits.Entries = causal.DefaultErrorLimit
+	}
+	run(t, c, slices.Concat(entryCases, []errorCase{errorCrashCase}))
+}
+
+var entryCases = []errorCase{
+	{
+		name:  "errors/order",
+		claim: "RecentErrors returns the entries that were appended last first, whatever their timestamps.",
+		run: func(t *testing.T, c errorConfig) {
+			s := c.Open(t)
+			requireEntries(t, s, 10)
+			var all []causal.ErrorEntry
+			for i, hours := range []int{0, 1, -1, 1, 0} {
+				e := entry(i + 1)
+				e.Timestamp = start.Add(time.Duration(hours) * time.Hour)
+				require.NoError(t, s.AppendError(background, e))
+				all = append([]causal.ErrorEntry{e}, all...)
+				all = all[:min(len(all), c.Limits.Entries)]
+			}
+			for limit := 1; limit < 8; limit++ {
+				requireEntries(t, s, limit, all[:min(limit, len(all))]...)
+			}
+			if c.Peer != nil {
+				requireEntries(t, c.Peer(t, s), 10, all...)
+			}
+			if c.Reopen != nil {
+				requireEntries(t, c.Reopen(t, s), 10, all...)
+			}
+		},
+	},
+	{
+		name:  "errors/retention",
+		claim: "AppendError drops the oldest entries over the limit, and no others.",
+		run: func(t *testing.T, c errorConfig) {
+			s := c.Open(t)
+			limit := c.Limits.Entries
+			var all []causal.ErrorEntry
+			for n := range 2*limit + 1 {
+				require.NoError(t, s.AppendError(background, entry(n+1)))
+				all = append(all, entry(n+1))
+				if n == limit-1 || n == limit || n == 2*limit {
+					kept := slices.Clone(all[max(0, len(all)-limit):])
+					slices.Reverse(kept)
+					requireEntries(t, s, limit, kept...)
+					requireEntries(t, s, 10*limit, kept...)
+				}
+			}
+		},
+	},
+	{
+		name:  "errors/goroutines",
+		claim: "As many entries as the limit says are kept where many goroutines append, those of each in its order.",
+		run: func(t *testing.T, c errorConfig) {
+			const workers = 8
+			s := c.Open(t)
+			handles := []causal.ErrorStorage{s, s}
+			if c.Peer != nil {
+				handles[1] = c.Peer(t, s)
+			}
+			each := c.Limits.Entries/workers + 3
+			errs := make([]error, workers)
+			var wg sync.WaitGroup
+			for w := range workers {
+				wg.Go(func() {
+					for i := range each {
+						e := entry(i + 1)
+						e.Agent = fmt.Sprint(w)
+						errs[w] = errors.Join(errs[w], handles[w%2].AppendError(background, e))
+					}
+				})
+			}
+			wg.Wait()
+			require.NoError(t, errors.Join(errs...))
+			got, err := s.RecentErrors(background, workers*each)
+			require.NoError(t, err)
+			require.Len(t, got, min(c.Limits.Entries, workers*each))
+			next := map[string]int{}
+			for _, e := range got {
+				var n int
+				_, err := fmt.Sscan(e.ErrorMessage, &n)
+				require.NoError(t, err)
+				if before, ok := next[e.Agent]; ok {
+					require.Equal(t, before, n, "an entry is missing between others of its goroutine")
+				}
+				next[e.Agent] = n - 1
+			}
+		},
+	},
+	{
+		name:  "errors/fidelity",
+		claim: "An entry comes back as it was, with its nanoseconds and its offset.",
+		run: func(t *testing.T, c errorConfig) {
+			for _, text := range []string{"é\n\r\t\u2028 \"\\'", "\x00", strings.Repeat("x", 1_000_000), " ", "%s{}"} {
+				s := c.Open(t)
+				e := causal.ErrorEntry{
+					Timestamp: start.Add(123_456_789).In(time.FixedZone("", -5400)), ActionAttempted: text, ErrorMessage: text,
+					Resolution: text, Agent: text,
+				}
+				require.NoError(t, s.AppendError(background, e))
+				requireEntries(t, s, 1, e)
+				if c.Reopen != nil {
+					requireEntries(t, c.Reopen(t, s), 1, e)
+				}
+			}
+			s := c.Open(t)
+			bare := causal.ErrorEntry{Timestamp: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), ActionAttempted: "a", ErrorMessage: "m"}
+			require.NoError(t, s.AppendError(background, bare))
+			requireEntries(t, s, 1, bare)
+			got, err := s.RecentErrors(background, 1)
+			require.NoError(t, err)
+			got[0].Agent = "changed"
+			requireEntries(t, s, 1, bare)
+		},
+	},
+	{
+		name:  "errors/invalid",
+		claim: "A limit below 1 and an entry that is not valid are *ValidationErrors, and nothing is stored.",
+		run: func(t *testing.T, c errorConfig) {
+			s := c.Open(t)
+			for _, limit := range []int{0, -1} {
+				_, err := s.RecentErrors(background, limit)
+				require.ErrorIs(t, err, causal.ErrValidation)
+			}
+			noMessage, notUTF8 := entry(1), entry(1)
+			noMessage.ErrorMessage, notUTF8.Agent = "", "\xff"
+			for _, e := range []causal.ErrorEntry{{}, noMessage, notUTF8} {
+				require.ErrorIs(t, s.AppendError(background, e), causal.ErrValidation)
+			}
+			requireEntries(t, s, 10)
+		},
+	},
+	{
+		name:  "errors/context",
+		claim: "A context that has ended before the call means that nothing is written, and errors.Is finds its error and its cause.",
+		run: func(t *testing.T, c errorConfig) {
+			s := c.Open(t)
+			requireEnded(t, errorCalls(s))
+			for name, call := range errorCalls(s) {
+				require.ErrorIs(t, call(nil), causal.ErrValidation, name)
+			}
+			requireEntries(t, s, 10)
+		},
+	},
+	{
+		name:  "errors/closed",
+		claim: "Close may be called twice; every call after it is ErrClosed.",
+		needs: errorNeeds{needsCapability[io.Closer, causal.ErrorStorage]},
+		run: func(t *testing.T, c errorConfig) {
+			s := c.Open(t)
+			requireClosed(t, s, errorCalls(s))
+		},
+	},
+}
+
+// requireEntries requires these entries of the latest limit ones.
+func requireEntries(t require.TestingT, s causal.ErrorStorage, limit int, want ...causal.ErrorEntry) {
+	got, err := s.RecentErrors(background, limit)
+	require.NoError(t, err)
+	require.Len(t, got, len(want))
+	for i, e := range got {
+		require.Equal(t, want[i].Timestamp.Format(time.RFC3339Nano), e.Timestamp.Format(time.RFC3339Nano))
+		e.Timestamp = want[i].Timestamp
+		require.Equal(t, want[i], e)
+	}
+}
+
+// errorCalls returns a call of each method of an error storage.
+func errorCalls(s causal.ErrorStorage) calls {
+	return calls{
+		"AppendError": func(ctx context.Context) error { return s.AppendError(ctx, entry(99)) },
+		"RecentErrors": func(ctx context.Context) error {
+			_, err := s.RecentErrors(ctx, 10)
+			return err
+		},
+	}
+}
+
+var errorCrashCase = errorCase{
+	name:  "crash/errors",
+	claim: "When AppendError has returned nil, the entry survives that the process is killed.",
+	needs: errorNeeds{needsCrash[causal.ErrorStorage]},
+	run: func(t *testing.T, c errorConfig) {
+		c.Crash(t).each(t, func(acks []ack, s causal.ErrorStorage) {
+			last := 0
+			for _, a := range acks {
+				last = max(last, a.Entry)
+			}
+			stored, err := lastEntry(background, s)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, stored, last)
+			all, err := s.RecentErrors(background, c.Limits.Entries)
+			require.NoError(t, err)
+			require.Len(t, all, min(stored, c.Limits.Entries), "an entry is missing between others")
+		})
+	},
+}

@@ -1,0 +1,171 @@
+package causaltest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+var fidelityCases = []eventCase{
+	{
+		name:  "fidelity/payloads",
+		claim: "A payload comes back as the same JSON value, to the last digit, and what is apart stays apart.",
+		run: func(t *testing.T, c eventConfig) {
+			requireFaithful(t, c, payloadEvents(t))
+		},
+	},
+	{
+		name:  "fidelity/large",
+		claim: "A payload of the size that the store states comes back whole.",
+		run: func(t *testing.T, c eventConfig) {
+			size := c.Limits.Payload
+			if size == 0 {
+				size = 10_000_000
+			}
+			const frame = len(`{"text":""}`)
+			requireFaithful(t, c, []causal.Event{
+				event(t, 1, with(`{"text":"`+strings.Repeat("x", size-frame)+`"}`)),
+				event(t, 2),
+			})
+		},
+	},
+	{
+		name:  "fidelity/times",
+		claim: "A timestamp comes back with its nanoseconds and its offset.",
+		run: func(t *testing.T, c eventConfig) {
+			zone := func(minutes int) *time.Location { return time.FixedZone("", 60*minutes) }
+			var all []causal.Event
+			for i, at := range []time.Time{
+				start, start.Add(1), start.Add(999_999_999), start.Add(123_456_000), start.In(zone(330)), start.In(zone(-1439)),
+				time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+				time.Date(9999, 12, 31, 23, 59, 59, 0, zone(-720)), time.Date(1969, 12, 31, 23, 59, 59, 5, time.UTC),
+			} {
+				all = append(all, event(t, i, func(p *causal.EventParams) { p.Timestamp = at }))
+			}
+			requireFaithful(t, c, all)
+		},
+	},
+	{
+		name:  "fidelity/members",
+		claim: "Every member of an event comes back: optional ones that are absent, null or empty, vector clocks, and those that nobody knows.",
+		run: func(t *testing.T, c eventConfig) {
+			seen, err := causal.NewVectorClock(map[string]int64{"alice": 7, "bob": 6, "é\x00": 1})
+			require.NoError(t, err)
+			all := []causal.Event{
+				event(t, 1),
+				event(t, 2, func(p *causal.EventParams) { p.ProjectSlug, p.CausationID = "slug", eventID(1) }),
+				event(t, 3, func(p *causal.EventParams) {
+					p.CorrelationID, p.SchemaVersion, p.DataTier, p.Type = eventID(1), "12.0.34", 4, "é\u2028<&>\x00"
+				}),
+				event(t, 7, func(p *causal.EventParams) { p.VectorClock = seen }),
+			}
+			for i, members := range []string{
+				`,"project_slug":""`, `,"project_slug":null`, `,"future":{"a":[1.50,null,"\u0000"]},"Future":1e400`,
+				`,"x":"\ud800","":0`, `,"vector_clock":{"alice":5}`,
+			} {
+				text, err := json.Marshal(event(t, 10+i, on("alice", 5)))
+				require.NoError(t, err)
+				plain := strings.Replace(string(text), `,"project_slug":null`, "", 1)
+				var e causal.Event
+				require.NoError(t, e.UnmarshalJSON([]byte(plain[:len(plain)-1]+members+"}")))
+				all = append(all, e)
+			}
+			requireFaithful(t, c, all)
+		},
+	},
+	{
+		name:  "fidelity/mutation",
+		claim: "Nothing that the caller does to what it gave or got reaches what is stored.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, 5)
+			batch := slices.Clone(all)
+			require.NoError(t, causal.SaveAll(background, s, batch))
+			for i := range batch {
+				batch[i] = event(t, 900+i)
+			}
+			for range 2 {
+				got, err := s.LoadEvents(background, "A")
+				require.NoError(t, err)
+				requireSame(t, all, got)
+				for i := range got {
+					payload := got[i].Payload()
+					for j := range payload {
+						payload[j] = 'x'
+					}
+					got[i] = event(t, 900+i)
+				}
+				_ = append(got, event(t, 999))
+			}
+			requireAll(t, s, all...)
+			saveAll(t, s, event(t, 7))
+			requireAll(t, s, append(all, event(t, 7))...)
+		},
+	},
+}
+
+// payloadEvents are events whose payloads are easily damaged.
+func payloadEvents(t require.TestingT) []causal.Event {
+	nested := strings.Repeat(`{"a":[`, 50) + strings.Repeat(`]}`, 50)
+	var all []causal.Event
+	for i, payload := range []string{
+		`{}`, nested, `{"a":null}`, `{"a":{}}`, `{"a":[]}`, `{"a":""}`, `{"a":0}`, `{"a":false}`,
+		`{"a":-0.0}`, `{"a":1e0}`, `{"a":1.50}`, `{"a":9007199254740993}`, `{"a":123456789012345678901234567890}`,
+		`{"a":0.1234567890123456789}`, `{"a":1e400}`, `{"a":1E-400}`,
+		`{"a":"\u0000"}`, `{"a":"\ud800"}`, `{"a":"\udc00\ud800"}`, `{"a":"\ud83d\ude00"}`, `{"a":"😀"}`,
+		"{\"a\":\"\u2028\u2029\"}", "{\"a\":\"\u00e9\"}", "{\"a\":\"e\u0301\"}", `{"a":"<script>&'\"\\"}`, `{"a":" \t\r\n"}`,
+		`{"":1,"a\u0000b":2,"A":3,"a":4}`, `{"b":1,"a":2}`, `{ "spaced" : [ 1 , 2 ] }`, "{\"a\":\"\ufffd\"}", "{\"a\":\"\ufeff\"}",
+	} {
+		all = append(all, event(t, i, with(payload)))
+	}
+	return all
+}
+
+// requireFaithful requires that the store returns the events as they are, through
+// every kind of read. Events are the same if Equal says so, and their payloads have
+// the same text but for white space.
+func requireFaithful(t *testing.T, c eventConfig, all []causal.Event) {
+	t.Helper()
+	s := c.Open(t)
+	saveAll(t, s, all...)
+	check := func(s causal.EventStore) {
+		requireOrder(t, s, all)
+		got, err := causal.LoadAll(background, s)
+		require.NoError(t, err)
+		for i, want := range inOrder(all) {
+			require.Equal(t, fingerprint(t, want), fingerprint(t, got[i]))
+		}
+	}
+	check(s)
+	if log, ok := s.(causal.LogReader); ok {
+		requireSame(t, all, readLog(t, log, causal.Cursor{}))
+	}
+	if c.Peer != nil {
+		check(c.Peer(t, s))
+	}
+	if c.Reopen != nil {
+		check(c.Reopen(t, s))
+	}
+}
+
+// fingerprint returns the members of an event as decoded JSON in which numbers keep
+// their text, so that 1 and 1.0 are apart. Of large events it returns only the size.
+func fingerprint(t require.TestingT, e causal.Event) any {
+	text, err := e.MarshalJSON()
+	require.NoError(t, err)
+	if len(text) > 1_000_000 {
+		return len(text)
+	}
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.UseNumber()
+	var members map[string]any
+	require.NoError(t, d.Decode(&members))
+	return fmt.Sprintf("%q", members)
+}

@@ -1,0 +1,172 @@
+package causaltest
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+var identityCases = []eventCase{
+	{
+		name:  "identity/again",
+		claim: "Saving an event again does nothing, also where its payload spells the same values otherwise.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			e := event(t, 1, with(`{"a":1,"b":[true]}`))
+			saveAll(t, s, e, e, event(t, 1, with(` { "b" : [ true ] , "a" : 1.0 } `)))
+			requireAll(t, s, e)
+			got, err := s.LoadEvents(background, "A")
+			require.NoError(t, err)
+			require.JSONEq(t, `{"a":1,"b":[true]}`, string(got[0].Payload()))
+		},
+	},
+	{
+		name:  "identity/goroutines",
+		claim: "An event that many goroutines save at once is stored once.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, 5)
+			errs := make([]error, 32)
+			var wg sync.WaitGroup
+			for i := range errs {
+				wg.Go(func() {
+					for j := range all {
+						errs[i] = errors.Join(errs[i], s.SaveEvent(background, all[(i+j)%len(all)]))
+					}
+				})
+			}
+			wg.Wait()
+			require.NoError(t, errors.Join(errs...))
+			requireAll(t, s, all...)
+		},
+	},
+	{
+		name:  "identity/peer",
+		claim: "An event that another handle has stored is visible, is not stored again, and cannot be replaced.",
+		needs: eventNeeds{needsPeer[causal.EventStore]},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			peer := c.Peer(t, s)
+			all := events(t, 0, 10)
+			saveAll(t, s, all[:6]...)
+			requireAll(t, peer, all[:6]...)
+			saveAll(t, peer, all[4:]...)
+			requireAll(t, s, all...)
+			requireConflicts(t, s, all)
+			requireConflicts(t, peer, all)
+		},
+	},
+	{
+		name:  "identity/reopen",
+		claim: "When SaveEvent has returned nil, the event is there after the store was closed and opened again.",
+		needs: eventNeeds{needsReopen[causal.EventStore]},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, 10)
+			saveAll(t, s, all[:5]...)
+			s = c.Reopen(t, s)
+			requireAll(t, s, all[:5]...)
+			saveAll(t, s, all...)
+			s = c.Reopen(t, s)
+			requireAll(t, s, all...)
+			requireConflicts(t, s, all)
+		},
+	},
+	{
+		name:  "identity/conflict",
+		claim: "An ID that is taken by different content is an *EventConflictError, and the stored event stays as it was.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, 3)
+			saveAll(t, s, all...)
+			requireConflicts(t, s, all)
+		},
+	},
+	{
+		name:  "identity/zero",
+		claim: "The zero Event is a *ValidationError, and nothing is stored.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			require.ErrorIs(t, s.SaveEvent(background, causal.Event{}), causal.ErrValidation)
+			require.ErrorIs(t, causal.SaveAll(background, s, []causal.Event{{}}), causal.ErrValidation)
+			requireAll(t, s)
+		},
+	},
+	{
+		name:  "identity/batch",
+		claim: "Each event of a batch means what it means to SaveEvent, including one that is in the batch twice; a batch may be empty.",
+		needs: eventNeeds{needsBatch},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, 20)
+			saveAll(t, s, all[3], all[7])
+			batch := append(shuffled(all), all...)
+			require.NoError(t, saveBatch(s, batch...))
+			require.NoError(t, saveBatch(s, batch...))
+			require.NoError(t, saveBatch(s))
+			requireAll(t, s, all...)
+		},
+	},
+	{
+		name:  "identity/atomic",
+		claim: "SaveEvents stores all events or, if it returns an error, none of them.",
+		needs: eventNeeds{needsBatch},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			taken := event(t, 100)
+			saveAll(t, s, taken)
+			all := events(t, 0, 9)
+			for _, bad := range []causal.Event{{}, event(t, 100, with(`{}`)), event(t, 8, with(`{}`)), event(t, 3, with(`{}`))} {
+				batch := append(append(all[:4:4], bad), all[4:]...)
+				err := saveBatch(s, batch...)
+				if bad.IsZero() {
+					require.ErrorIs(t, err, causal.ErrValidation)
+				} else {
+					requireConflict(t, err, bad.ID())
+				}
+				requireAll(t, s, taken)
+			}
+			require.NoError(t, saveBatch(s, all...))
+			requireAll(t, s, append(all, taken)...)
+		},
+	},
+}
+
+func saveBatch(s causal.EventStore, events ...causal.Event) error {
+	b, ok := s.(causal.BatchSaver)
+	if !ok {
+		return errors.New("a handle has other capabilities than the first one")
+	}
+	return b.SaveEvents(background, events)
+}
+
+// requireConflicts tries to replace the stored events 1 and 2.
+func requireConflicts(t require.TestingT, s causal.EventStore, all []causal.Event) {
+	changes := []func(*causal.EventParams){
+		with(`{"n":2}`), with(`{}`), with(`{"n":"1"}`), in("B"), on("bob", 1), on("alice", 2),
+		func(p *causal.EventParams) { p.Timestamp = start.Add(time.Nanosecond) },
+		func(p *causal.EventParams) { p.Type = "Changed" },
+		func(p *causal.EventParams) { p.ProjectSlug = "slug" },
+		func(p *causal.EventParams) { p.CausationID = eventID(2) },
+		func(p *causal.EventParams) { p.DataTier = 4 },
+	}
+	for _, change := range changes {
+		requireConflict(t, s.SaveEvent(background, event(t, 1, change)), eventID(1))
+	}
+	requireAll(t, s, all...)
+	elsewhere := event(t, 1, func(p *causal.EventParams) { p.Timestamp = start.In(time.FixedZone("", 3600)) })
+	require.NoError(t, s.SaveEvent(background, elsewhere), "the same instant at another offset is the same content")
+	requireAll(t, s, all...)
+}
+
+func requireConflict(t require.TestingT, err error, id causal.EventID) {
+	var conflict *causal.EventConflictError
+	require.ErrorAs(t, err, &conflict)
+	require.ErrorIs(t, err, causal.ErrEventConflict)
+	require.Equal(t, id, conflict.ID)
+}

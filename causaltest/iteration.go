@@ -1,0 +1,204 @@
+package causaltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// sequences returns the ranges that the store offers, as sequences of events.
+func sequences(s causal.EventStore) map[string]func(ctx context.Context) iter.Seq2[causal.Event, error] {
+	all := map[string]func(ctx context.Context) iter.Seq2[causal.Event, error]{"AllEvents": s.AllEvents}
+	if log, ok := s.(causal.LogReader); ok {
+		all["ReadLog"] = func(ctx context.Context) iter.Seq2[causal.Event, error] {
+			return func(yield func(causal.Event, error) bool) {
+				for entry, err := range log.ReadLog(ctx, causal.Cursor{}) {
+					if !yield(entry.Event, err) {
+						return
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// some is how many events a range goes over: more than a page of most adapters
+// would be too slow here, and what is asked holds for each position.
+const some = 20
+
+var iterationCases = []eventCase{
+	{
+		name:  "iteration/break",
+		claim: "A loop may end anywhere, each range is a fresh read, and the store goes on working.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, some)
+			require.NoError(t, causal.SaveAll(background, s, all))
+			for name, sequence := range sequences(s) {
+				events := sequence(background)
+				for stop := range some {
+					seen := 0
+					for e, err := range events {
+						require.NoError(t, err, name)
+						require.Equal(t, all[seen].ID(), e.ID(), name)
+						if seen == stop {
+							break
+						}
+						seen++
+					}
+				}
+			}
+			saveAll(t, s, event(t, some))
+			for name, sequence := range sequences(s) {
+				got, err := collect(sequence(background))
+				require.NoError(t, err, name)
+				requireSame(t, append(all, event(t, some)), got)
+			}
+		},
+	},
+	{
+		name:  "iteration/save",
+		claim: "No lock, transaction or connection is held while the loop body runs, so it may call the store.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, some)
+			require.NoError(t, causal.SaveAll(background, s, all))
+			next := some
+			for name, sequence := range sequences(s) {
+				within(t, "to save inside a loop over "+name, func() error {
+					for e, err := range sequence(background) {
+						if err != nil {
+							return err
+						}
+						if e.LamportClock() >= some { // one that this loop has saved
+							continue
+						}
+						if err := s.SaveEvent(background, event(t, next)); err != nil {
+							return err
+						}
+						next++
+						if _, err := s.LoadEvents(background, "A"); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			requireAll(t, s, events(t, 0, next)...)
+		},
+	},
+	{
+		name:  "iteration/nested",
+		claim: "Loops may be nested as deeply as one likes.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			require.NoError(t, causal.SaveAll(background, s, events(t, 0, 3)))
+			for name, sequence := range sequences(s) {
+				within(t, "a nest of loops over "+name, func() error {
+					deepest := 0
+					var nest func(depth int) error
+					nest = func(depth int) error {
+						deepest = max(deepest, depth)
+						if depth == 40 { // more than any pool has
+							return s.SaveEvent(background, event(t, 0))
+						}
+						for _, err := range sequence(background) {
+							if err != nil {
+								return err
+							}
+							return nest(depth + 1)
+						}
+						return errors.New("an empty range")
+					}
+					return nest(0)
+				})
+			}
+		},
+	},
+	{
+		name:  "iteration/cancel",
+		claim: "A read that was cut short by its context yields an error, once and last, and never looks complete.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, some)
+			require.NoError(t, causal.SaveAll(background, s, all))
+			for name, sequence := range sequences(s) {
+				for stop := range some - 1 {
+					requireCut(t, name, sequence, stop)
+				}
+			}
+			requireAll(t, s, all...)
+		},
+	},
+	{
+		name:  "iteration/leaks",
+		claim: "After a loop, however it ended, no goroutine is left.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			require.NoError(t, causal.SaveAll(background, s, events(t, 0, some)))
+			requireAll(t, s, events(t, 0, some)...) // the store has what it needs
+			before := runtime.NumGoroutine()
+			for range 50 {
+				for name, sequence := range sequences(s) {
+					for _, err := range sequence(background) {
+						require.NoError(t, err, name)
+						break
+					}
+					requireCut(t, name, sequence, 3)
+				}
+			}
+			require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+20 }, patience, 10*time.Millisecond,
+				"100 loops have left goroutines")
+		},
+	},
+}
+
+// collect returns the events of a sequence up to the first error.
+func collect(events iter.Seq2[causal.Event, error]) (all []causal.Event, err error) {
+	for e, err := range events {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// requireCut ends the context of a range at one of its events, which is not the
+// last.
+func requireCut(
+	t require.TestingT, name string, sequence func(ctx context.Context) iter.Seq2[causal.Event, error], stop int,
+) {
+	cause := errors.New("the reason")
+	ctx, cancel := context.WithCancelCause(background)
+	defer cancel(nil)
+	var last error
+	events, errs := 0, 0
+	for e, err := range sequence(ctx) {
+		last = err
+		if err != nil {
+			require.True(t, e.IsZero(), "%s: an event comes with the error", name)
+			errs++
+			continue
+		}
+		require.Zero(t, errs, "%s: an event after the error", name)
+		if events == stop {
+			cancel(cause)
+		}
+		events++
+	}
+	where := fmt.Sprintf("%s, cut at event %d", name, stop)
+	require.Equal(t, 1, errs, "%s: one error", where)
+	require.ErrorIs(t, last, context.Canceled, where)
+	require.ErrorIs(t, last, cause, where)
+	require.Less(t, events, some, where)
+}

@@ -1,0 +1,224 @@
+package causaltest
+
+import (
+	"encoding/base64"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+var logCases = []eventCase{
+	{
+		name:  "log/resume",
+		claim: "ReadLog yields the entries in the order of arrival, all from the zero Cursor, and from each cursor those behind it.",
+		needs: eventNeeds{needsLog},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := shuffled(events(t, 0, 30))
+			saveAll(t, s, all[:10]...)
+			require.NoError(t, causal.SaveAll(background, s, all[10:20]))
+			saveAll(t, s, all[20:]...)
+			requireResume(t, s, all)
+			if c.Peer != nil {
+				requireResume(t, c.Peer(t, s), all)
+			}
+			if c.Reopen != nil {
+				cursors := cursorsOf(t, s)
+				s = c.Reopen(t, s)
+				requireResume(t, s, all)
+				for i, cursor := range cursors {
+					requireSame(t, all[i+1:], readLog(t, s, cursor))
+				}
+			}
+		},
+	},
+	{
+		name:  "log/duplicates",
+		claim: "What was not stored, as it is there already, is in conflict or was refused, is no entry of the log.",
+		needs: eventNeeds{needsLog},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := events(t, 0, 6)
+			saveAll(t, s, all[:3]...)
+			saveAll(t, s, all[:3]...)
+			require.Error(t, s.SaveEvent(background, event(t, 1, with(`{}`))))
+			require.Error(t, s.SaveEvent(background, causal.Event{}))
+			require.NoError(t, causal.SaveAll(background, s, append(all[:4:4], all[3])))
+			if _, ok := s.(causal.BatchSaver); ok {
+				require.Error(t, saveBatch(s, all[4], all[5], event(t, 1, with(`{}`))))
+			}
+			requireResume(t, s, all[:4])
+			saveAll(t, s, all[4:]...)
+			requireResume(t, s, all)
+		},
+	},
+	{
+		name:  "log/head",
+		claim: "Reading behind Head yields what is saved from then on.",
+		needs: eventNeeds{needsLog},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			all := reversed(events(t, 0, 10))
+			for i, e := range all {
+				head, err := s.(causal.LogReader).Head(background)
+				require.NoError(t, err)
+				require.Empty(t, readLog(t, s, head))
+				saveAll(t, s, e, all[0])
+				requireSame(t, all[i:i+1], readLog(t, s, head))
+			}
+		},
+	},
+	{
+		name:  "log/foreign",
+		claim: "A cursor of another log, or beyond the end of this one, is ErrInvalidCursor.",
+		needs: eventNeeds{needsLog},
+		run: func(t *testing.T, c eventConfig) {
+			s, other := c.Open(t), c.Open(t)
+			saveAll(t, s, events(t, 0, 3)...)
+			saveAll(t, other, events(t, 0, 3)...)
+			foreign := append(cursorsOf(t, other), causal.NewCursor([16]byte{1, 2, 3}, 1), causal.NewCursor([16]byte{}, 2))
+			for _, cursor := range foreign {
+				requireInvalidCursor(t, s, cursor)
+			}
+			requireInvalidCursor(t, s, causal.NewCursor(logID(t, cursorsOf(t, s)[0]), 4))
+		},
+	},
+	{
+		name:  "log/writers",
+		claim: "Arrival order has no gaps: an entry that was not there when a reader passed never appears behind it.",
+		needs: eventNeeds{needsLog},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			handles := []causal.EventStore{s, s}
+			if c.Peer != nil {
+				handles[1] = c.Peer(t, s)
+			}
+			requireTail(t, handles, small(400))
+		},
+	},
+}
+
+// readLog returns the events behind the cursor.
+func readLog(t require.TestingT, s any, after causal.Cursor) (all []causal.Event) {
+	for entry, err := range s.(causal.LogReader).ReadLog(background, after) {
+		require.NoError(t, err)
+		all = append(all, entry.Event)
+	}
+	return all
+}
+
+// cursorsOf returns the cursor of each entry.
+func cursorsOf(t require.TestingT, s any) (cursors []causal.Cursor) {
+	for entry, err := range s.(causal.LogReader).ReadLog(background, causal.Cursor{}) {
+		require.NoError(t, err)
+		cursors = append(cursors, entry.Cursor)
+	}
+	return cursors
+}
+
+// logID returns the log of a cursor, which its text has behind a version byte.
+func logID(t require.TestingT, cursor causal.Cursor) [16]byte {
+	text, err := base64.RawURLEncoding.DecodeString(cursor.String())
+	require.NoError(t, err)
+	return [16]byte(text[1:17])
+}
+
+// requireResume requires these events in the order of arrival, from every cursor,
+// also after its way through text.
+func requireResume(t require.TestingT, s causal.EventStore, all []causal.Event) {
+	requireSame(t, all, readLog(t, s, causal.Cursor{}))
+	for i, cursor := range cursorsOf(t, s) {
+		var stored causal.Cursor
+		require.NoError(t, stored.UnmarshalText([]byte(cursor.String())))
+		requireSame(t, all[i+1:], readLog(t, s, stored))
+	}
+	head, err := s.(causal.LogReader).Head(background)
+	require.NoError(t, err)
+	require.Empty(t, readLog(t, s, head))
+}
+
+func requireInvalidCursor(t require.TestingT, s causal.EventStore, cursor causal.Cursor) {
+	errs := 0
+	for entry, err := range s.(causal.LogReader).ReadLog(background, cursor) {
+		require.ErrorIs(t, err, causal.ErrInvalidCursor)
+		require.Zero(t, entry)
+		errs++
+	}
+	require.Equal(t, 1, errs)
+}
+
+// requireTail lets writers save, in batches and one by one, with some that fail,
+// while readers follow the log; each event must come to each reader once.
+func requireTail(t require.TestingT, handles []causal.EventStore, count int) {
+	const writers = 4
+	taken := event(t, 1_000_000)
+	saveAll(t, handles[0], taken)
+	var writing sync.WaitGroup
+	errs := make([]error, writers+len(handles))
+	for w := range writers {
+		writing.Go(func() { errs[w] = write(t, handles[w%len(handles)], w*count, count) })
+	}
+	written := make(chan struct{})
+	go func() { writing.Wait(); close(written) }()
+	var reading sync.WaitGroup
+	seen := make([]map[causal.EventID]int, len(handles))
+	for r, s := range handles {
+		seen[r] = map[causal.EventID]int{}
+		reading.Go(func() { errs[writers+r] = follow(s, seen[r], written) })
+	}
+	reading.Wait()
+	require.NoError(t, errors.Join(errs...))
+	for _, ids := range seen {
+		require.Len(t, ids, writers*count+1)
+		for id, times := range ids {
+			require.Equal(t, 1, times, "entry %s", id)
+		}
+	}
+}
+
+// write saves count events from the n-th on.
+func write(t require.TestingT, s causal.EventStore, n, count int) error {
+	refused := event(t, 1_000_000, with(`{}`)) // its ID is taken
+	for end := n + count; n < end; {
+		size := min(1+n%7, end-n)
+		batch := events(t, n, n+size)
+		if _, ok := s.(causal.BatchSaver); ok {
+			if err := saveBatch(s, append(batch, refused)...); !errors.Is(err, causal.ErrEventConflict) {
+				return errors.Join(errors.New("a batch in conflict was not refused"), err)
+			}
+		}
+		if err := causal.SaveAll(background, s, batch); err != nil {
+			return err
+		}
+		n += size
+	}
+	return nil
+}
+
+// follow reads the log from where it has come to, again and again, until there is
+// nothing new once all is written.
+func follow(s causal.EventStore, seen map[causal.EventID]int, written <-chan struct{}) error {
+	var at causal.Cursor
+	for {
+		last := false
+		select {
+		case <-written:
+			last = true
+		default:
+		}
+		for entry, err := range s.(causal.LogReader).ReadLog(background, at) {
+			if err != nil {
+				return err
+			}
+			seen[entry.Event.ID()]++
+			at = entry.Cursor
+		}
+		if last {
+			return nil
+		}
+	}
+}
