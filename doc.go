@@ -48,7 +48,8 @@
 // [ErrorStorage]. An adapter may also offer [BatchSaver], [LogReader] and
 // [ClockAdvancer], which are found by type assertion. [MemEventStore],
 // [MemClockStorage] and [MemErrorStorage] keep everything in memory, work as zero
-// values and have all capabilities. Stores only append: an event ID that is taken
+// values and have all capabilities; module causalsqlite keeps everything in one
+// file. Package causaltest checks an adapter. Stores only append: an event ID that is taken
 // by different content is an error, and nothing is ever overwritten.
 //
 // There are two orders. Loads and merges use that of Compare. For delivery to

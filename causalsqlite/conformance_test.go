@@ -1,0 +1,75 @@
+package causalsqlite_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/causaltest"
+)
+
+// config is the configuration of the suite for a Store as one of the storages.
+func config[S any](t *testing.T, o *causalsqlite.Options) causaltest.Config[S] {
+	t.Helper()
+	paths := map[*causalsqlite.Store]string{}
+	openAt := func(t testing.TB, path string) S {
+		s, err := causalsqlite.Open(context.Background(), path, o)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		paths[s] = path
+		return any(s).(S)
+	}
+	pathOf := func(s S) string { return paths[any(s).(*causalsqlite.Store)] }
+	return causaltest.Config[S]{
+		Open: func(t testing.TB) S { return openAt(t, filepath.Join(t.TempDir(), "store.db")) },
+		Reopen: func(t testing.TB, s S) S {
+			require.NoError(t, any(s).(*causalsqlite.Store).Close())
+			return openAt(t, pathOf(s))
+		},
+		Peer: func(t testing.TB, s S) S { return openAt(t, pathOf(s)) },
+		Crash: func(t testing.TB) causaltest.Crash[S] {
+			path := filepath.Join(t.TempDir(), "store.db")
+			return causaltest.Crash[S]{
+				Command: func() *exec.Cmd {
+					cmd := exec.Command(os.Args[0], "-test.run=^TestConformanceWriter$")
+					cmd.Env = append(os.Environ(), "CAUSALSQLITE_WRITE="+path)
+					return cmd
+				},
+				Open: func(t testing.TB) S { return openAt(t, path) },
+			}
+		},
+	}
+}
+
+func TestConformance(t *testing.T) {
+	for name, o := range map[string]*causalsqlite.Options{
+		"full": nil, "normal": {Synchronous: causalsqlite.Normal, Readers: 1, ErrorLimit: 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			causaltest.TestEventStore(t, config[causal.EventStore](t, o))
+			causaltest.TestClockStorage(t, config[causal.ClockStorage](t, o))
+			c := config[causal.ErrorStorage](t, o)
+			if o != nil {
+				c.Limits.Entries = o.ErrorLimit
+			}
+			causaltest.TestErrorStorage(t, c)
+		})
+	}
+}
+
+// TestConformanceWriter is what a process runs that the suite kills.
+func TestConformanceWriter(t *testing.T) {
+	path := os.Getenv("CAUSALSQLITE_WRITE")
+	if path == "" {
+		return
+	}
+	s, err := causalsqlite.Open(context.Background(), path, nil)
+	require.NoError(t, err)
+	require.NoError(t, causaltest.Write(context.Background(), s, os.Stdout))
+}

@@ -1,0 +1,78 @@
+package causalsqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/spec-kitty/causal"
+)
+
+// AppendError adds an entry and drops what is over the limit of this Store, in
+// one step; see [causal.ErrorStorage].
+func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
+	const op = "append error"
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	data, err := e.MarshalJSON() // which validates
+	if err != nil {
+		return err
+	}
+	if err := s.checkOpen(op); err != nil {
+		return err
+	}
+	if len(data) > maxText {
+		return storageError(op, errors.New("the entry is too large"))
+	}
+	return s.writer.write(ctx, op, len(data), func(c *sqlite.Conn) (bool, error) {
+		err := s.insertError(c, data)
+		return err != nil, err
+	})
+}
+
+// insertError relies on IDs without gaps: only the lowest ones are ever deleted.
+func (s *Store) insertError(c *sqlite.Conn, data []byte) error {
+	err := query(c, "INSERT INTO errors (entry) VALUES (?)",
+		func(s *sqlite.Stmt) { s.BindText(1, string(data)) }, nil)
+	if err != nil {
+		return err
+	}
+	oldest := c.LastInsertRowID() - int64(s.errorLimit)
+	return query(c, "DELETE FROM errors WHERE id <= ?",
+		func(s *sqlite.Stmt) { s.BindInt64(1, oldest) }, nil)
+}
+
+// RecentErrors returns the latest entries; see [causal.ErrorStorage].
+func (s *Store) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
+	const op = "read errors"
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if limit < 1 {
+		return nil, invalid("limit", reasonNotPositive)
+	}
+	if err := s.checkOpen(op); err != nil {
+		return nil, err
+	}
+	var entries []causal.ErrorEntry
+	err := s.readers.read(ctx, op, func(c *sqlite.Conn) error {
+		entries = nil
+		return query(c, "SELECT id, entry FROM errors ORDER BY id DESC LIMIT ?",
+			func(s *sqlite.Stmt) { s.BindInt64(1, int64(limit)) },
+			func(s *sqlite.Stmt) (bool, error) {
+				var e causal.ErrorEntry
+				if err := e.UnmarshalJSON(columnBytes(s, 1, nil)); err != nil {
+					return false, fmt.Errorf("entry %d of the error log is damaged", s.ColumnInt64(0))
+				}
+				entries = append(entries, e)
+				return true, checkContext(ctx)
+			})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}

@@ -1,0 +1,199 @@
+package causalsqlite_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsqlite"
+)
+
+// exampleFile returns the path of a file that does not exist, in a new directory.
+func exampleFile() (path string, remove func()) {
+	dir, err := os.MkdirTemp("", "causalsqlite")
+	if err != nil {
+		log.Fatal(err)
+	}
+	return filepath.Join(dir, "events.db"), func() { _ = os.RemoveAll(dir) }
+}
+
+// A node keeps its clock and its events in one file, and goes on after a restart.
+func Example() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	for range 2 { // two lives of one program
+		store, err := causalsqlite.Open(ctx, path, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		clock, err := causal.NewLamportClock(ctx, "alice", store, nil)
+		if err != nil {
+			log.Fatal(err)
+		}
+		value, err := clock.Tick(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		event, err := causal.NewEvent(causal.EventParams{
+			Type: "WPStatusChanged", AggregateID: "WP001", NodeID: clock.NodeID(), LamportClock: value,
+			ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: map[string]string{"state": "doing"},
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := store.SaveEvent(ctx, event); err != nil {
+			log.Fatal(err)
+		}
+		events, err := store.LoadEvents(ctx, "WP001")
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(len(events), "events, clock", clock.Current())
+		if err := store.Close(); err != nil {
+			log.Fatal(err)
+		}
+	}
+	remove()
+	// Output:
+	// 1 events, clock 1
+	// 2 events, clock 2
+}
+
+func ExampleOpen() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.Close())
+	_, err = causalsqlite.Open(ctx, "", nil)
+	fmt.Println(err)
+	remove()
+	// Output:
+	// <nil>
+	// causal: validation failed: path must not be empty
+}
+
+// A reader remembers the cursor of what it has handled, and gets the rest later.
+func ExampleStore() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	head, err := store.Head(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var batch []causal.Event
+	for clock := range int64(3) {
+		event, err := causal.NewEvent(causal.EventParams{
+			Type: "Counted", AggregateID: "WP001", NodeID: "alice", LamportClock: clock + 1,
+			ProjectUUID: "12345678-1234-5678-1234-567812345678",
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		batch = append(batch, event)
+	}
+	if err := store.SaveEvents(ctx, batch); err != nil { // all or none
+		log.Fatal(err)
+	}
+	for entry, err := range store.ReadLog(ctx, head) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		head = entry.Cursor // to be stored, once the event is handled
+		fmt.Println("arrived:", entry.Event.LamportClock())
+	}
+	for range store.ReadLog(ctx, head) {
+		log.Fatal("there is nothing new")
+	}
+	for event, err := range store.AllEvents(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("in order:", event.LamportClock())
+	}
+	if err := store.Close(); err != nil {
+		log.Fatal(err)
+	}
+	remove()
+	// Output:
+	// arrived: 1
+	// arrived: 2
+	// arrived: 3
+	// in order: 1
+	// in order: 2
+	// in order: 3
+}
+
+func ExampleStore_AdvanceClock() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.SaveClock(ctx, "alice", 5))
+	fmt.Println(store.AdvanceClock(ctx, "alice", 0, 10)) // 6 to 15 are the caller's
+	fmt.Println(store.LoadClock(ctx, "alice"))
+	if err := store.Close(); err != nil {
+		log.Fatal(err)
+	}
+	remove()
+	// Output:
+	// <nil>
+	// 15 <nil>
+	// 15 <nil>
+}
+
+func ExampleOptions() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, &causalsqlite.Options{ErrorLimit: 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	errorLog, err := causal.NewErrorLog(store)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, message := range []string{"first", "second", "third"} {
+		if err := errorLog.Log(ctx, causal.ErrorEntry{ActionAttempted: "test", ErrorMessage: message}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	entries, err := store.RecentErrors(ctx, 10)
+	for _, e := range entries {
+		fmt.Println(e.ErrorMessage)
+	}
+	fmt.Println(err)
+	if err := store.Close(); err != nil {
+		log.Fatal(err)
+	}
+	remove()
+	// Output:
+	// third
+	// second
+	// <nil>
+}
+
+// Data that can be fetched again from elsewhere may be written without waiting
+// for the disk.
+func ExampleSynchronous() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, &causalsqlite.Options{Synchronous: causalsqlite.Normal})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.AppendError(ctx, causal.ErrorEntry{}) != nil, store.Close())
+	remove()
+	// Output: true <nil>
+}

@@ -1,0 +1,48 @@
+package causalsqlite
+
+import (
+	"context"
+	"slices"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// OpenNewer opens a file as a later version of this package would, whose schema
+// has these further migrations.
+func OpenNewer(ctx context.Context, path string, further ...string) (*Store, error) {
+	return open(ctx, path, nil, slices.Concat(migrations, further))
+}
+
+// Exec runs a statement on the connection for writing, outside of a transaction.
+func (s *Store) Exec(sql string) error {
+	return s.writer.write(context.Background(), "exec", 0, func(c *sqlite.Conn) (bool, error) {
+		err := exec(c, sql)
+		return err != nil, err
+	})
+}
+
+// Pragma returns the integer that a pragma of the connection for writing has.
+func (s *Store) Pragma(name string) (value int64, err error) {
+	err = s.writer.write(context.Background(), "exec", 0, func(c *sqlite.Conn) (bool, error) {
+		value, err = queryInt(c, "PRAGMA "+name)
+		return err != nil, err
+	})
+	return value, err
+}
+
+// Queued returns how many writes wait.
+func (s *Store) Queued() int {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	return len(s.writer.queue)
+}
+
+// Hold keeps the file locked for writing until the channel is closed. It closes
+// begun once it is locked.
+func (s *Store) Hold(begun chan<- struct{}, release <-chan struct{}) error {
+	return s.writer.write(context.Background(), "hold", 0, func(*sqlite.Conn) (bool, error) {
+		close(begun)
+		<-release
+		return true, nil
+	})
+}

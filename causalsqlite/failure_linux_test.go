@@ -1,0 +1,84 @@
+package causalsqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal/causalsqlite"
+)
+
+// mount mounts a small file system until the end of the test.
+func mount(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("SKIPPED, file systems cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, 0)) })
+	return dir
+}
+
+// The disk is full, then has room again.
+func TestFullDisk(t *testing.T) {
+	dir := mount(t)
+	s := openAt(t, filepath.Join(dir, "events.db"), nil)
+	saved := fill(t, s)
+	require.Positive(t, saved)
+	require.Len(t, loadAll(t, s), saved, "what was stored stays readable")
+	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=20m"))
+	requireWorks(t, s, saved)
+	require.NoError(t, s.Close())
+}
+
+// A file system without write access is an error, and harms nothing.
+func TestReadOnlyDirectory(t *testing.T) {
+	dir := mount(t)
+	path := filepath.Join(dir, "events.db")
+	s := openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 5)))
+	require.NoError(t, s.Close())
+	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	_, err := causalsqlite.Open(ctx, path, nil)
+	requireStorageError(t, err)
+	_, err = causalsqlite.Open(ctx, filepath.Join(dir, "new.db"), nil)
+	requireStorageError(t, err)
+	require.ErrorIs(t, err, syscall.EROFS)
+	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, ""))
+	s = openAt(t, path, nil)
+	require.Len(t, loadAll(t, s), 5)
+	require.NoError(t, s.Close())
+}
+
+// makeReadOnly takes the write access to a file away, also from root.
+func makeReadOnly(t *testing.T, path string) {
+	t.Helper()
+	require.NoError(t, os.Chmod(path, 0o400))
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	require.NoError(t, f.Close())
+	require.NoError(t, syscall.Mount(path, path, "", syscall.MS_BIND, ""))
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(path, 0)) })
+	require.NoError(t, syscall.Mount("", path, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+}
+
+// A file without write access can be read, and refuses writes.
+func TestReadOnlyFile(t *testing.T) {
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 5)))
+	require.NoError(t, s.Close())
+	makeReadOnly(t, path)
+	s = openAt(t, path, nil)
+	require.Len(t, loadAll(t, s), 5)
+	requireStorageError(t, s.SaveEvent(ctx, newEvent(t, 9)))
+	_, err := s.AdvanceClock(ctx, "alice", 0, 1)
+	requireStorageError(t, err)
+	require.Len(t, loadAll(t, s), 5)
+	require.NoError(t, s.Close())
+}

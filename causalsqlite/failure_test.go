@@ -1,0 +1,162 @@
+package causalsqlite_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsqlite"
+)
+
+// fill saves events until the disk is full, and returns how many were saved.
+func fill(t *testing.T, s *causalsqlite.Store) int {
+	t.Helper()
+	large := with(`{"x":"` + strings.Repeat("x", 20_000) + `"}`)
+	for n := range 10_000 {
+		if err := s.SaveEvent(ctx, newEvent(t, n, large)); err != nil {
+			requireStorageError(t, err)
+			require.ErrorContains(t, err, "full")
+			return n
+		}
+	}
+	require.Fail(t, "the disk is not full")
+	return 0
+}
+
+func requireWorks(t *testing.T, s *causalsqlite.Store, saved int) {
+	t.Helper()
+	require.Len(t, loadAll(t, s), saved)
+	require.NoError(t, s.SaveEvents(ctx, newEvents(t, saved, saved+2)))
+	_, err := s.AdvanceClock(ctx, "alice", 0, 1)
+	require.NoError(t, err)
+	require.Len(t, readLog(t, s, causal.Cursor{}), saved+2)
+}
+
+// The database has reached a limit, then has room again.
+func TestFullDatabase(t *testing.T) {
+	s := openNew(t)
+	require.NoError(t, s.Exec("PRAGMA max_page_count = 200"))
+	saved := fill(t, s)
+	require.Positive(t, saved)
+	require.Error(t, s.SaveEvents(ctx, newEvents(t, 5000, 9000)))
+	require.Len(t, loadAll(t, s), saved, "what was stored stays readable")
+	require.NoError(t, s.Exec("PRAGMA max_page_count = 100000"))
+	requireWorks(t, s, saved)
+}
+
+// One write that is too large for the disk does not harm those that share its
+// transaction.
+func TestFullDatabaseInAGroup(t *testing.T) {
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	require.NoError(t, s.Exec("PRAGMA max_page_count = 100"))
+	release := block(t, openAt(t, path, nil))
+	results := make(chan error)
+	for n := range 4 {
+		go func() { results <- s.SaveEvent(ctx, newEvent(t, n)) }()
+	}
+	large := make(chan error)
+	go func() {
+		large <- s.SaveEvent(ctx, newEvent(t, 9, with(`{"x":"`+strings.Repeat("x", 1<<20)+`"}`)))
+	}()
+	for s.Queued() < 5 {
+		require.False(t, t.Failed())
+	}
+	release()
+	for range 4 {
+		require.NoError(t, <-results)
+	}
+	requireStorageError(t, <-large)
+	require.Len(t, loadAll(t, s), 4)
+}
+
+// Damage in one place is an error that says so where it is read, and nowhere else.
+func TestDamagedPage(t *testing.T) {
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	const count = 2000
+	events := newEvents(t, 0, count, func(p *causal.EventParams) { p.AggregateID = fmt.Sprint("WP", p.LamportClock/100) })
+	require.NoError(t, s.SaveEvents(ctx, events))
+	require.NoError(t, s.Close())
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte(strings.Repeat("\xa5", 4096)), info.Size()/2/4096*4096)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+
+	s = openAt(t, path, nil)
+	var whole, damaged int
+	for aggregate := range count / 100 {
+		loaded, err := s.LoadEvents(ctx, fmt.Sprint("WP", aggregate))
+		if err != nil {
+			requireStorageError(t, err)
+			damaged++
+			continue
+		}
+		requireEqualEvents(t, events[aggregate*100:aggregate*100+100], loaded)
+		whole++
+	}
+	require.Positive(t, damaged)
+	require.Positive(t, whole)
+}
+
+// An entry that does not decode is an error that names its place; it is not taken
+// for bad input of the caller.
+func TestDamagedEntries(t *testing.T) {
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 1, 6)))
+	require.NoError(t, s.AppendError(ctx, entry(1)))
+	require.NoError(t, s.Close())
+	sql(t, path, `DROP TRIGGER events_never_change; UPDATE events SET data = '{"secret":1}' WHERE seq = 3; UPDATE errors SET entry = '[]'`)
+	s = openAt(t, path, nil)
+	check := func(err error) {
+		t.Helper()
+		requireStorageError(t, err)
+		require.ErrorContains(t, err, "entry 3 of the log is damaged")
+		require.NotContains(t, err.Error(), "secret")
+	}
+	_, err := s.LoadEvents(ctx, "WP001")
+	check(err)
+	for name, all := range ranges {
+		n := 0
+		for id, err := range all(ctx, s) {
+			if n++; n == 3 {
+				require.Empty(t, id)
+				check(err)
+				continue
+			}
+			require.NoError(t, err)
+			require.Equal(t, testID(n), id)
+		}
+		require.Equal(t, 3, n, name)
+	}
+	check(s.SaveEvent(ctx, newEvent(t, 3)))
+	_, err = s.RecentErrors(ctx, 1)
+	requireStorageError(t, err)
+	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 7)))
+}
+
+func TestMissingEntries(t *testing.T) {
+	for _, where := range []string{"seq = 1", "seq = 3", "seq IN (3, 4)"} {
+		path := testPath(t)
+		s := openAt(t, path, nil)
+		require.NoError(t, s.SaveEvents(ctx, newEvents(t, 1, 6)))
+		require.NoError(t, s.Close())
+		sql(t, path, "DROP TRIGGER events_are_kept; DELETE FROM events WHERE "+where)
+		s = openAt(t, path, nil)
+		var last error
+		for _, last = range s.ReadLog(ctx, causal.Cursor{}) {
+			if last != nil {
+				require.ErrorContains(t, last, "of the log is missing")
+			}
+		}
+		requireStorageError(t, last)
+	}
+}

@@ -1,0 +1,111 @@
+package causalsqlite
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// applicationID marks the files of this package: "caus" in ASCII.
+const applicationID = 0x63617573
+
+// migrations[n] takes a file from schema version n to n+1; PRAGMA user_version
+// holds the version. Those that were released never change.
+//
+// Rows of events are never changed nor deleted, so seq, which SQLite sets to one
+// more than the highest, numbers the log from 1 without gaps. IDs are BLOB as
+// they may contain NUL, and are compared byte by byte. Beside the columns that
+// queries need there is the event's JSON as one text, which keeps every member
+// and every digit, and is read faster than fourteen columns.
+var migrations = []string{`
+CREATE TABLE meta (
+	name  TEXT NOT NULL PRIMARY KEY,
+	value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('log_id', randomblob(16));
+
+CREATE TABLE events (
+	seq           INTEGER PRIMARY KEY,
+	event_id      TEXT NOT NULL UNIQUE,
+	aggregate_id  BLOB NOT NULL,
+	lamport_clock INTEGER NOT NULL CHECK (lamport_clock >= 0),
+	node_id       BLOB NOT NULL,
+	data          TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_of_aggregate ON events (aggregate_id, lamport_clock, node_id, event_id);
+CREATE INDEX events_in_order ON events (lamport_clock, node_id, event_id);
+CREATE TRIGGER events_never_change BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+CREATE TRIGGER events_are_kept BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+
+CREATE TABLE clocks (
+	node_id BLOB NOT NULL PRIMARY KEY,
+	value   INTEGER NOT NULL CHECK (value >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE errors (
+	id    INTEGER PRIMARY KEY,
+	entry TEXT NOT NULL
+) STRICT;
+`}
+
+// fileVersion returns the schema version of the file, 0 if it is empty, or the
+// error for a file that is not of this package or of a later version of it. The
+// caller has a transaction, so that the parts belong together.
+func fileVersion(c *sqlite.Conn, newest int) (int, error) {
+	var values [3]int64
+	for i, sql := range []string{
+		"PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema",
+	} {
+		var err error
+		if values[i], err = queryInt(c, sql); err != nil {
+			return 0, err
+		}
+	}
+	application, version, objects := values[0], values[1], values[2]
+	switch {
+	case values == [3]int64{}:
+		return 0, nil
+	case application != applicationID || version < 1 || objects == 0:
+		return 0, errors.New("the file is a database of another application")
+	case version > int64(newest):
+		return 0, fmt.Errorf("the file has schema version %d, and this package knows versions up to %d", version, newest)
+	}
+	return int(version), nil
+}
+
+// migrate brings the file to the newest version in one transaction.
+func migrate(c *sqlite.Conn, migrations []string) (err error) {
+	if err := exec(c, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = exec(c, "ROLLBACK")
+		}
+	}()
+	// Another process may have been faster.
+	version, err := fileVersion(c, len(migrations))
+	if err != nil {
+		return err
+	}
+	for _, script := range migrations[version:] {
+		if err := sqlitex.ExecScript(c, script); err != nil {
+			return err
+		}
+	}
+	for _, pragma := range []string{
+		"PRAGMA application_id = " + strconv.Itoa(applicationID),
+		"PRAGMA user_version = " + strconv.Itoa(len(migrations)),
+		"COMMIT",
+	} {
+		if err := exec(c, pragma); err != nil {
+			return err
+		}
+	}
+	return nil
+}

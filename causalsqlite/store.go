@@ -1,0 +1,175 @@
+package causalsqlite
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/spec-kitty/causal"
+)
+
+var _ interface {
+	causal.EventStore
+	causal.BatchSaver
+	causal.LogReader
+	causal.ClockStorage
+	causal.ClockAdvancer
+	causal.ErrorStorage
+	io.Closer
+} = (*Store)(nil)
+
+// Synchronous says when a write that returned nil is safe. The zero value is
+// [Full].
+type Synchronous int
+
+const (
+	// Full means that an acknowledged write survives the loss of power: each
+	// group of writes is flushed to the disk before its callers go on.
+	Full Synchronous = iota
+	// Normal means that an acknowledged write survives a crash of the process,
+	// but the last writes may be lost when the machine loses power. The file
+	// stays consistent. A reader of the log in another place may then hold a
+	// cursor beyond the end, or at another event than before: use it for data
+	// that can be fetched again.
+	Normal
+)
+
+// Options are the choices of [Open]; nil or the zero value means the defaults.
+type Options struct {
+	// Synchronous is when a write counts as done: Full, the default, or Normal.
+	Synchronous Synchronous
+	// ErrorLimit is how many entries of the error log are kept; 0 means
+	// [causal.DefaultErrorLimit].
+	ErrorLimit int
+	// Readers is how many reads run at a time, each on a connection of its own
+	// that is opened when it is first needed; further reads wait. 0 means the
+	// number of CPUs, and at least 4. The highest value is 1000.
+	Readers int
+}
+
+const maxReaders = 1000
+
+// Store keeps events, clocks and an error log in one SQLite file, with every
+// capability. It is safe for concurrent use, also by several processes and by
+// several Stores on one file. Use [Open]; the zero value is a closed store. A
+// Store must not be copied.
+type Store struct {
+	logID      [16]byte
+	errorLimit int
+	writer     *writer // nil in the zero value
+	readers    *readers
+	closed     atomic.Bool
+	close      func() error // runs once
+}
+
+// Open opens the store in a file, and creates the file, readable by its owner
+// alone, if there is none. A file of an earlier version of this package is
+// migrated. ctx bounds the opening, not the store's life.
+//
+// An empty path, ":memory:" and a bad option are a [*causal.ValidationError]. A
+// file that is no database, or belongs to another application or to a later
+// version of this package, is refused with a [*causal.StorageError] and stays as
+// it was. Every other failure is one too, except that of ctx.
+func Open(ctx context.Context, path string, o *Options) (*Store, error) {
+	return open(ctx, path, o, migrations)
+}
+
+func open(ctx context.Context, path string, o *Options, migrations []string) (*Store, error) {
+	const op = "open store"
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if o == nil {
+		o = &Options{}
+	}
+	if err := o.check(path); err != nil {
+		return nil, err
+	}
+	path, err := createFile(path)
+	if err != nil {
+		return nil, storageError(op, err)
+	}
+	s := &Store{errorLimit: o.ErrorLimit}
+	if s.errorLimit == 0 {
+		s.errorLimit = causal.DefaultErrorLimit
+	}
+	var conn *sqlite.Conn
+	err = retry(ctx, func() (err error) {
+		conn, s.logID, err = openWriter(ctx, path, o.Synchronous, migrations)
+		return err
+	})
+	if err != nil {
+		return nil, storageError(op, err)
+	}
+	count := o.Readers
+	if count == 0 {
+		count = max(4, runtime.NumCPU())
+	}
+	s.writer = newWriter(conn)
+	s.readers = newReaders(path, count)
+	s.close = sync.OnceValue(s.shutDown)
+	return s, nil
+}
+
+// check returns what is wrong with the inputs of Open.
+func (o *Options) check(path string) error {
+	switch {
+	case path == "":
+		return invalid("path", reasonEmpty)
+	case path == ":memory:":
+		return invalid("path", "must name a file")
+	case o.Synchronous != Full && o.Synchronous != Normal:
+		return invalid("synchronous", "must be Full or Normal")
+	case o.ErrorLimit < 0:
+		return invalid("error_limit", reasonNotNegative)
+	case o.Readers < 0:
+		return invalid("readers", reasonNotNegative)
+	case o.Readers > maxReaders:
+		return invalid("readers", "must be at most 1000")
+	}
+	return nil
+}
+
+// Close waits for the calls that are running, writes what SQLite keeps beside the
+// file into it, and closes it. Every later call, and every range that goes on,
+// gives an error that matches [causal.ErrClosed]. Closing again does nothing and
+// returns the same.
+func (s *Store) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
+
+func (s *Store) shutDown() error {
+	s.closed.Store(true)
+	s.writer.stop()
+	readersErr := s.readers.close()
+	// Without this, the last process to close does the same; a failure costs
+	// nothing but the size of the file beside.
+	_ = exec(s.writer.conn, "PRAGMA wal_checkpoint(TRUNCATE)")
+	err := s.writer.conn.Close()
+	if err == nil {
+		err = readersErr
+	}
+	return storageError("close store", err)
+}
+
+// check returns the error for a context that has ended and for a closed store.
+func (s *Store) check(ctx context.Context, op string) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	return s.checkOpen(op)
+}
+
+func (s *Store) checkOpen(op string) error {
+	if s.writer == nil || s.closed.Load() {
+		return closedError(op)
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package causalsqlite
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// What one transaction takes of the queue: both bound what a caller waits for.
+const (
+	maxGroup      = 256
+	maxGroupBytes = 4 << 20
+)
+
+// writer owns the connection for writing. Calls that come while a transaction is
+// written wait in a queue and share the next one, and with it one flush of the
+// disk. The caller whose turn it is writes for all of them.
+type writer struct {
+	conn *sqlite.Conn  // used by who has the turn, and by Close after all
+	turn chan struct{} // full while somebody has the turn
+
+	mu      sync.Mutex
+	queue   []*request // whose callers all wait for their turn
+	stopped bool
+	calls   sync.WaitGroup // of write
+}
+
+// request is one call's write.
+type request struct {
+	// do writes within a transaction. It reports the call's error, and whether
+	// the transaction is spoiled: it has a part of the changes, or has failed.
+	// It may be called again after a rollback.
+	do     func(*sqlite.Conn) (spoiled bool, err error)
+	size   int // in bytes, about
+	err    error
+	result chan error // has room for the result
+}
+
+func newWriter(c *sqlite.Conn) *writer {
+	return &writer{conn: c, turn: make(chan struct{}, 1)}
+}
+
+// write queues a write and returns when it is committed. If ctx ends before the
+// write has begun, it never begins; after that, its outcome is near.
+func (w *writer) write(ctx context.Context, op string, size int, do func(*sqlite.Conn) (bool, error)) error {
+	r := &request{do: do, size: size, result: make(chan error, 1)}
+	w.mu.Lock()
+	if w.stopped {
+		w.mu.Unlock()
+		return closedError(op)
+	}
+	w.queue = append(w.queue, r)
+	w.calls.Add(1)
+	w.mu.Unlock()
+	defer w.calls.Done()
+	for {
+		select {
+		case err := <-r.result:
+			return storageError(op, err)
+		case w.turn <- struct{}{}:
+			if len(r.result) == 0 {
+				w.writeGroup(ctx)
+			}
+			<-w.turn
+		case <-ctx.Done():
+			if w.withdraw(r) {
+				return checkContext(ctx)
+			}
+			return storageError(op, <-r.result)
+		}
+	}
+}
+
+// withdraw removes r from the queue. It is false if r is not there any more.
+func (w *writer) withdraw(r *request) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.queue, r)
+	if i < 0 {
+		return false
+	}
+	w.queue = slices.Delete(w.queue, i, i+1)
+	return true
+}
+
+// stop refuses further writes and waits for those in the queue.
+func (w *writer) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	w.mu.Unlock()
+	w.calls.Wait()
+}
+
+// writeGroup writes what is in the queue once the file is free, and gives each call
+// its result. Until then, the callers can still withdraw. It gives up if ctx ends
+// before.
+func (w *writer) writeGroup(ctx context.Context) {
+	err := w.begin(ctx)
+	if err != nil && ctx.Err() != nil {
+		return
+	}
+	group := w.take()
+	if err == nil && !w.transact(group) && len(group) > 1 {
+		// One request is to blame; alone, each gets what it deserves.
+		for _, r := range group {
+			if r.err = w.begin(context.WithoutCancel(ctx)); r.err == nil {
+				w.transact([]*request{r})
+			}
+		}
+	}
+	for _, r := range group {
+		if err != nil {
+			r.err = err
+		}
+		r.result <- r.err
+	}
+}
+
+// begin starts a transaction, when no other connection writes.
+func (w *writer) begin(ctx context.Context) error {
+	return retry(ctx, func() error { return exec(w.conn, "BEGIN IMMEDIATE") })
+}
+
+// take removes the next requests from the queue.
+func (w *writer) take() []*request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, size := 0, 0
+	for n < len(w.queue) && n < maxGroup {
+		size += w.queue[n].size
+		if n > 0 && size > maxGroupBytes {
+			break
+		}
+		n++
+	}
+	group := slices.Clone(w.queue[:n])
+	w.queue = slices.Delete(w.queue, 0, n)
+	return group
+}
+
+// transact runs the requests in the transaction that has begun, and ends it. It
+// is false if one of them spoiled it.
+func (w *writer) transact(group []*request) bool {
+	defer w.rollback()
+	if len(group) == 0 { // all have withdrawn
+		return true
+	}
+	for _, r := range group {
+		var spoiled bool
+		if spoiled, r.err = r.do(w.conn); spoiled {
+			return false
+		}
+	}
+	if err := exec(w.conn, "COMMIT"); err != nil {
+		for _, r := range group { // also of a conflict with what is not stored after all
+			r.err = err
+		}
+	}
+	return true
+}
+
+// rollback ends a transaction that was not committed, as after some failures
+// SQLite does by itself.
+func (w *writer) rollback() {
+	if !w.conn.AutocommitEnabled() {
+		_ = exec(w.conn, "ROLLBACK")
+	}
+}

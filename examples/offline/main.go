@@ -1,0 +1,239 @@
+// Offline shows a node that needs no network and survives being killed: it keeps its
+// events and its clock in a SQLite file, goes on where it was when it starts again,
+// and delivers its log to another node when it is online, from where that node has
+// come to.
+//
+//	go run ./examples/offline
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsqlite"
+)
+
+// fileVariable has the path of the store in a process that is a node.
+const fileVariable = "CAUSAL_OFFLINE_FILE"
+
+func main() {
+	ctx := context.Background()
+	if path := os.Getenv(fileVariable); path != "" {
+		if err := emit(ctx, path, os.Stdin, os.Stdout); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	if err := run(ctx, os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// emit is the process of a node: for each line that it reads it emits an event, and
+// writes the event when it is stored.
+func emit(ctx context.Context, path string, in io.Reader, out io.Writer) (err error) {
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	clock, err := causal.NewLamportClock(ctx, "alice", store, nil)
+	if err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		value, err := clock.Tick(ctx)
+		if err != nil {
+			return err
+		}
+		e, err := causal.NewEvent(causal.EventParams{
+			Type: "Noted", AggregateID: "notebook", NodeID: clock.NodeID(), LamportClock: value,
+			ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: map[string]string{"text": lines.Text()},
+		})
+		if err != nil {
+			return err
+		}
+		if err := store.SaveEvent(ctx, e); err != nil {
+			return err
+		}
+		if err := json.NewEncoder(out).Encode(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// node is a process of a node, as others see it.
+type node struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *json.Decoder
+}
+
+func startNode(ctx context.Context, path string) (*node, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), fileVariable+"="+path)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &node{cmd, in, json.NewDecoder(out)}, cmd.Start()
+}
+
+// emit lets the node emit events, and returns those that it says are stored.
+func (n *node) emit(texts ...string) (stored []causal.Event, err error) {
+	for _, text := range texts {
+		var e causal.Event
+		if _, err := fmt.Fprintln(n.in, text); err != nil {
+			return nil, err
+		}
+		if err := n.out.Decode(&e); err != nil {
+			return nil, err
+		}
+		stored = append(stored, e)
+	}
+	return stored, nil
+}
+
+// kill ends the process while it emits one more event.
+func (n *node) kill() error {
+	if _, err := fmt.Fprintln(n.in, "cut off"); err != nil {
+		return err
+	}
+	if err := n.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	var killed *exec.ExitError
+	if err := n.cmd.Wait(); !errors.As(err, &killed) {
+		return fmt.Errorf("the process was not killed: %w", err)
+	}
+	return nil
+}
+
+// stop lets the process end by itself.
+func (n *node) stop() error { return errors.Join(n.in.Close(), n.cmd.Wait()) }
+
+func run(ctx context.Context, out io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "offline")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "alice.db")
+
+	fmt.Fprintln(out, "1. Alice is offline. She emits 5 events, and is killed while she emits the next.")
+	alice, err := startNode(ctx, path)
+	if err != nil {
+		return err
+	}
+	stored, err := alice.emit("one", "two", "three", "four", "five")
+	if err != nil {
+		return err
+	}
+	if err := alice.kill(); err != nil {
+		return err
+	}
+
+	fmt.Fprintln(out, "2. She starts again, and emits 3 more.")
+	if alice, err = startNode(ctx, path); err != nil {
+		return err
+	}
+	more, err := alice.emit("six", "seven", "eight")
+	if err != nil {
+		return err
+	}
+	if err := alice.stop(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "   no clock value came twice:", more[0].LamportClock() > stored[4].LamportClock())
+	return deliver(ctx, out, path, filepath.Join(dir, "bob.db"), append(stored, more...))
+}
+
+// deliver brings what is in Alice's file to Bob's, in two parts.
+func deliver(ctx context.Context, out io.Writer, alicePath, bobPath string, stored []causal.Event) (err error) {
+	alice, err := causalsqlite.Open(ctx, alicePath, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, alice.Close()) }()
+	bob, err := causalsqlite.Open(ctx, bobPath, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bob.Close()) }()
+
+	all, err := causal.LoadAll(ctx, alice)
+	if err != nil {
+		return err
+	}
+	found := 0
+	for _, e := range stored {
+		if slices.ContainsFunc(all, e.Equal) {
+			found++
+		}
+	}
+	fmt.Fprintf(out, "   of the 8 events that she acknowledged, %d are in her file.\n", found)
+
+	fmt.Fprintln(out, "3. She is online. Bob takes what she has; the connection breaks after 4 events.")
+	clock, err := causal.NewLamportClock(ctx, "bob", bob, nil)
+	if err != nil {
+		return err
+	}
+	cursor, err := receive(ctx, clock, bob, alice, causal.Cursor{}, 4)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "4. He goes on from his cursor.")
+	if _, err := receive(ctx, clock, bob, alice, cursor, len(all)); err != nil {
+		return err
+	}
+	copied, err := causal.LoadAll(ctx, bob)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "   Bob has all of Alice's events:", slices.EqualFunc(all, copied, causal.Event.Equal))
+	fmt.Fprintln(out, "   Bob's clock is beyond them:", clock.Current() > all[len(all)-1].LamportClock())
+	return nil
+}
+
+// receive stores what the log has behind the cursor, most events at most, and
+// returns how far it has come. An event that came before changes nothing.
+func receive(
+	ctx context.Context, clock *causal.LamportClock, to causal.EventStore, from causal.LogReader, after causal.Cursor, most int,
+) (causal.Cursor, error) {
+	for entry, err := range from.ReadLog(ctx, after) {
+		if err != nil {
+			return after, err
+		}
+		if _, err := clock.Update(ctx, entry.Event.LamportClock()); err != nil {
+			return after, err
+		}
+		if err := to.SaveEvent(ctx, entry.Event); err != nil {
+			return after, err
+		}
+		after = entry.Cursor
+		if most--; most == 0 {
+			break
+		}
+	}
+	return after, nil
+}
