@@ -49,7 +49,8 @@
 // [ClockAdvancer], which are found by type assertion. [MemEventStore],
 // [MemClockStorage] and [MemErrorStorage] keep everything in memory, work as zero
 // values and have all capabilities; module causalsqlite keeps everything in one
-// file. Package causaltest checks an adapter. Stores only append: an event ID that is taken
+// file, causalpg in a PostgreSQL database. Package causaltest checks an adapter.
+// Stores only append: an event ID that is taken
 // by different content is an error, and nothing is ever overwritten.
 //
 // There are two orders. Loads and merges use that of Compare. For delivery to

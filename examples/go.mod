@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/spec-kitty/causal v0.0.0
+	github.com/spec-kitty/causal/causalpg v0.0.0
 	github.com/spec-kitty/causal/causalsqlite v0.0.0
 	// Tests only: assertions.
 	github.com/stretchr/testify v1.12.1
@@ -16,6 +17,10 @@ require (
 	github.com/go-playground/universal-translator v0.18.2 // indirect
 	github.com/go-playground/validator/v10 v10.30.6 // indirect
 	github.com/google/uuid v1.6.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/pgx/v5 v5.12.0 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/leodido/go-urn v1.5.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
@@ -23,6 +28,7 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	modernc.org/libc v1.80.1 // indirect
@@ -35,5 +41,6 @@ require (
 // For building inside the repository; importers ignore it.
 replace (
 	github.com/spec-kitty/causal => ../
+	github.com/spec-kitty/causal/causalpg => ../causalpg
 	github.com/spec-kitty/causal/causalsqlite => ../causalsqlite
 )

@@ -1,0 +1,72 @@
+package causalpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/spec-kitty/causal"
+)
+
+// AppendError adds an entry and drops what is over the limit of this Store, in
+// one step; see [causal.ErrorStorage]. If the connection is lost meanwhile, that
+// is an error, and the entry may be there.
+func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
+	const op = "append error"
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	data, err := e.MarshalJSON() // which validates
+	if err != nil {
+		return err
+	}
+	if err := s.checkOpen(op); err != nil {
+		return err
+	}
+	if len(data) > maxData {
+		return failure(ctx, op, errors.New("the entry is too large"))
+	}
+	return s.do(ctx, op, isUndone, func(c *pgx.Conn) error {
+		var b pgx.Batch // a transaction
+		b.Queue(s.sql.addError, data)
+		b.Queue(s.sql.dropErrors, s.errorLimit)
+		return c.SendBatch(ctx, &b).Close()
+	})
+}
+
+// RecentErrors returns the latest entries; see [causal.ErrorStorage].
+func (s *Store) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if limit < 1 {
+		return nil, invalid("limit", reasonNotPositive)
+	}
+	// Entries that were added at the same moment are over the limit together,
+	// until the next one comes.
+	limit = min(limit, s.errorLimit)
+	var entries []causal.ErrorEntry
+	err := s.do(ctx, "read errors", isTransient, func(c *pgx.Conn) error {
+		entries = nil
+		return query(ctx, c, s.sql.errors, []any{limit}, func(rows pgx.Rows) error {
+			var id int64
+			var data pgtype.DriverBytes
+			if err := rows.Scan(&id, &data); err != nil {
+				return err
+			}
+			var e causal.ErrorEntry
+			if err := e.UnmarshalJSON(data); err != nil {
+				return fmt.Errorf("entry %d of the error log is damaged", id)
+			}
+			entries = append(entries, e)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}

@@ -1,0 +1,81 @@
+package causalpg_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalpg"
+)
+
+func entry(n int) causal.ErrorEntry {
+	return causal.ErrorEntry{
+		Timestamp: testTime.Add(-time.Duration(n) * time.Hour), ActionAttempted: fmt.Sprint("action ", n),
+		ErrorMessage: "line 1\nline 2\x00", Agent: "a",
+	}
+}
+
+func TestErrorLog(t *testing.T) {
+	schema := newSchema(t)
+	for _, limit := range []int{0, 1, 3} {
+		kept := limit
+		if kept == 0 {
+			kept = causal.DefaultErrorLimit
+		}
+		s := openAt(t, testDSN, &causalpg.Options{Schema: schema, ErrorLimit: limit})
+		for n := range kept + 5 {
+			require.NoError(t, s.AppendError(ctx, entry(n)))
+		}
+		for _, ask := range []int{1, kept, kept + 100} {
+			entries, err := s.RecentErrors(ctx, ask)
+			require.NoError(t, err)
+			require.Len(t, entries, min(ask, kept))
+			for i, e := range entries {
+				want := entry(kept + 4 - i)
+				require.True(t, want.Timestamp.Equal(e.Timestamp))
+				_, wantOffset := want.Timestamp.Zone()
+				_, offset := e.Timestamp.Zone()
+				require.Equal(t, wantOffset, offset)
+				want.Timestamp = e.Timestamp
+				require.Equal(t, want, e)
+			}
+		}
+		require.NoError(t, s.Close())
+	}
+	s := openAt(t, testDSN, &causalpg.Options{Schema: schema, ErrorLimit: 3})
+	entries, err := s.RecentErrors(ctx, 10)
+	require.NoError(t, err)
+	require.Len(t, entries, 3, "they survive")
+	large := entry(1)
+	large.ErrorMessage, large.Agent = strings.Repeat("m", 1<<20), ""
+	require.NoError(t, s.AppendError(ctx, large))
+	entries, err = s.RecentErrors(ctx, 1)
+	require.NoError(t, err)
+	require.Equal(t, large.ErrorMessage, entries[0].ErrorMessage)
+	require.Empty(t, entries[0].Agent)
+}
+
+func TestConcurrentErrorsKeepTheLimit(t *testing.T) {
+	schema := newSchema(t)
+	o := &causalpg.Options{Schema: schema, ErrorLimit: 10}
+	stores := []*causalpg.Store{openAt(t, testDSN, o), openAt(t, testDSN, o)}
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for n := range 10 {
+				if err := stores[w%2].AppendError(ctx, entry(n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	entries, err := stores[0].RecentErrors(ctx, 1000)
+	require.NoError(t, err)
+	require.Len(t, entries, 10)
+}

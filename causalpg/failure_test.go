@@ -1,0 +1,210 @@
+package causalpg_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalpg"
+)
+
+// Timeouts of the server are the operator's decision: errors, not tried again.
+func TestServerTimeouts(t *testing.T) {
+	for _, setting := range []string{"statement_timeout", "lock_timeout"} {
+		schema := newSchema(t)
+		s := openAt(t, withSetting(setting, "30"), &causalpg.Options{Schema: schema})
+		release := block(t, schema)
+		start := time.Now()
+		err := s.SaveEvent(ctx, newEvent(t, 1))
+		requireStorageError(t, err)
+		require.ErrorContains(t, err, "timeout")
+		require.Less(t, time.Since(start), 2*time.Second)
+		release()
+		require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+		require.Len(t, loadAll(t, s), 1)
+	}
+}
+
+// A deadlock, which takes somebody who writes by other means, is resolved by saving
+// again.
+func TestDeadlock(t *testing.T) {
+	schema := newSchema(t)
+	s := openAt(t, withSetting("deadlock_timeout", "10"), &causalpg.Options{Schema: schema})
+	other := connect(t, withSetting("deadlock_timeout", "60000"))
+	execute(t, other, schema, "BEGIN")
+	execute(t, other, schema, `INSERT INTO {s}.events (position, event_id, lamport_clock, aggregate_id, node_id, data)
+		VALUES (77, $1, 1, 'a', 'n', '')`, string(testID(5)))
+	saved := make(chan error)
+	go func() { saved <- s.SaveEvent(ctx, newEvent(t, 5)) }()
+	requireWaiting(t, schema, 1) // for the ID, with the lock
+	execute(t, other, schema, "LOCK TABLE {s}.meta IN EXCLUSIVE MODE")
+	execute(t, other, schema, "ROLLBACK")
+	require.NoError(t, <-saved)
+	requirePositions(t, schema, 1)
+	var deadlocks int
+	require.Eventually(t, func() bool {
+		return other.QueryRow(ctx, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").Scan(&deadlocks) == nil && deadlocks > 0
+	}, 10*time.Second, 10*time.Millisecond)
+}
+
+// failing is a trigger that fails a number of times, which a sequence counts
+// outside of transactions.
+func failing(t *testing.T, schema, table, code string, times int) {
+	t.Helper()
+	c := connect(t, testDSN)
+	execute(t, c, schema, "CREATE SEQUENCE {s}.failures")
+	execute(t, c, schema, fmt.Sprintf(`CREATE FUNCTION {s}.fail() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN
+			IF nextval('{s}.failures') <= %d THEN RAISE EXCEPTION 'of the test' USING ERRCODE = '%s'; END IF;
+			RETURN NEW;
+		END $$`, times, code))
+	execute(t, c, schema, "CREATE TRIGGER fail BEFORE INSERT ON {s}."+table+" FOR EACH ROW EXECUTE FUNCTION {s}.fail()")
+}
+
+// What failed as others were in the way is tried again, but not for ever.
+func TestSerializationFailures(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	for _, code := range []string{"40001", "40P01"} {
+		for table, call := range map[string]string{"events": "SaveEvent", "clocks": "AdvanceClock", "errors": "AppendError"} {
+			schema := newSchema(t)
+			failing(t, schema, table, code, 3)
+			require.NoError(t, calls[call](ctx, openIn(t, schema), newEvent(t, 1)), "%s %s", code, call)
+		}
+	}
+	schema := newSchema(t)
+	failing(t, schema, "events", "40001", 1_000_000)
+	start := time.Now()
+	requireStorageError(t, openIn(t, schema).SaveEvent(ctx, newEvent(t, 1)))
+	require.Less(t, time.Since(start), 15*time.Second)
+}
+
+// One save that the server refuses does not harm those that share its transaction.
+func TestRefusedSaveInAGroup(t *testing.T) {
+	schema := newSchema(t)
+	execute(t, connect(t, testDSN), schema, "ALTER TABLE {s}.events ADD CHECK (octet_length(data) < 5000)")
+	s := openIn(t, schema)
+	release := block(t, schema)
+	results, large := make(chan error), make(chan error)
+	go func() { results <- s.SaveEvent(ctx, newEvent(t, 0)) }()
+	requireWaiting(t, schema, 1)
+	for n := range 4 {
+		go func() { results <- s.SaveEvent(ctx, newEvent(t, n+1)) }()
+	}
+	go func() { large <- s.SaveEvent(ctx, newEvent(t, 9, with(`{"hush":"`+strings.Repeat("hush", 2000)+`"}`))) }()
+	require.Eventually(t, func() bool { return s.Queued() == 5 }, 5*time.Second, time.Millisecond)
+	release()
+	for range 5 {
+		require.NoError(t, <-results)
+	}
+	err := <-large
+	requireStorageError(t, err)
+	require.NotContains(t, err.Error(), "hush")
+	require.Len(t, loadAll(t, s), 5)
+	requirePositions(t, schema, 5)
+}
+
+// The messages of some errors contain what was written; ours do not.
+func TestErrorsWithoutValues(t *testing.T) {
+	for _, code := range []string{"22000", "22023", "P0001"} {
+		schema := newSchema(t)
+		failing(t, schema, "events", code, 1000)
+		err := openIn(t, schema).SaveEvent(ctx, newEvent(t, 1))
+		requireStorageError(t, err)
+		require.NotContains(t, err.Error(), "of the test")
+		require.ErrorContains(t, err, code)
+	}
+}
+
+// A save that meets a damaged entry does not harm those that come with it.
+func TestDamagedEntryInAGroup(t *testing.T) {
+	schema := newSchema(t)
+	s := openIn(t, schema)
+	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 9)))
+	edit(t, schema, `UPDATE {s}.events SET data = '[]'`)
+	release := block(t, schema)
+	results, bad := make(chan error), make(chan error)
+	go func() { results <- s.SaveEvent(ctx, newEvent(t, 0)) }()
+	requireWaiting(t, schema, 1)
+	for n := range 3 {
+		go func() { results <- s.SaveEvent(ctx, newEvent(t, n+1)) }()
+	}
+	go func() { bad <- s.SaveEvent(ctx, newEvent(t, 9)) }()
+	require.Eventually(t, func() bool { return s.Queued() == 4 }, 5*time.Second, time.Millisecond)
+	release()
+	for range 4 {
+		require.NoError(t, <-results)
+	}
+	err := <-bad
+	requireStorageError(t, err)
+	require.ErrorContains(t, err, "entry 1 of the log is damaged")
+	requirePositions(t, schema, 5)
+}
+
+// An entry that does not decode is an error that names its place; it is not taken
+// for bad input of the caller.
+func TestDamagedEntries(t *testing.T) {
+	schema := newSchema(t)
+	s := openIn(t, schema)
+	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 1, 6)))
+	require.NoError(t, s.AppendError(ctx, entry(1)))
+	edit(t, schema, `UPDATE {s}.events SET data = '{"secret":1}' WHERE position = 3`)
+	edit(t, schema, `UPDATE {s}.errors SET entry = '[]'`)
+	check := func(err error) {
+		t.Helper()
+		requireStorageError(t, err)
+		require.ErrorContains(t, err, "entry 3 of the log is damaged")
+		require.NotContains(t, err.Error(), "secret")
+	}
+	check(second(s.LoadEvents(ctx, "WP001")))
+	for name, all := range ranges {
+		n := 0
+		for id, err := range all(ctx, s) {
+			if n++; n == 3 {
+				require.Empty(t, id)
+				check(err)
+				continue
+			}
+			require.NoError(t, err)
+			require.Equal(t, testID(n), id)
+		}
+		require.Equal(t, 3, n, name)
+	}
+	check(s.SaveEvent(ctx, newEvent(t, 3)))
+	requireStorageError(t, second(s.RecentErrors(ctx, 1)))
+	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 7)))
+
+	// Columns that do not fit the event never make a loop without end.
+	edit(t, schema, `UPDATE {s}.events SET data = (SELECT data FROM {s}.events WHERE position = 1) WHERE position = 3`)
+	check(second(causal.LoadAll(ctx, s)))
+}
+
+func TestMissingEntries(t *testing.T) {
+	for _, where := range []string{"position = 1", "position = 3", "position IN (3, 4)"} {
+		schema := newSchema(t)
+		s := openIn(t, schema)
+		require.NoError(t, s.SaveEvents(ctx, newEvents(t, 1, 6)))
+		edit(t, schema, "DELETE FROM {s}.events WHERE "+where)
+		var last error
+		for _, last = range s.ReadLog(ctx, causal.Cursor{}) {
+			if last != nil {
+				require.ErrorContains(t, last, "of the log is missing")
+			}
+		}
+		requireStorageError(t, last)
+	}
+}
+
+// Nobody changes history by mistake.
+func TestEventsNeverChange(t *testing.T) {
+	schema := newSchema(t)
+	require.NoError(t, openIn(t, schema).SaveEvent(ctx, newEvent(t, 1)))
+	c := connect(t, testDSN)
+	for _, sql := range []string{"UPDATE {s}.events SET position = 2", "DELETE FROM {s}.events", "TRUNCATE {s}.events"} {
+		_, err := c.Exec(ctx, causalpg.InSchema(schema, sql))
+		require.ErrorContains(t, err, "events are never changed nor deleted")
+	}
+}

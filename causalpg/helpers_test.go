@@ -1,0 +1,229 @@
+package causalpg_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalpg"
+)
+
+const projectUUID = "12345678-1234-5678-1234-567812345678"
+
+var (
+	ctx      = context.Background()
+	testTime = time.Date(2026, 1, 26, 10, 0, 0, 123456789, time.FixedZone("", 5*60*60+30*60))
+)
+
+// newSchema makes a schema that is dropped at the end of the test.
+func newSchema(t testing.TB) string {
+	t.Helper()
+	schema := "test " + rand.Text()
+	migrate(t, testDSN, schema)
+	return schema
+}
+
+// withSetting returns the connection string of the server for all tests, a URL or
+// a list, with one more setting.
+func withSetting(name, value string) string {
+	switch {
+	case !strings.Contains(testDSN, "://"):
+		return testDSN + " " + name + "=" + value
+	case strings.Contains(testDSN, "?"):
+		return testDSN + "&" + name + "=" + value
+	}
+	return testDSN + "?" + name + "=" + value
+}
+
+func migrate(t testing.TB, dsn, schema string) {
+	t.Helper()
+	require.NoError(t, causalpg.Migrate(ctx, dsn, &causalpg.Options{Schema: schema}))
+	t.Cleanup(func() {
+		if c, err := pgx.Connect(ctx, dsn); err == nil { // else the server is gone
+			_, _ = c.Exec(ctx, "DROP SCHEMA "+quoted(schema)+" CASCADE")
+			_ = c.Close(ctx)
+		}
+	})
+}
+
+func quoted(names ...string) string { return pgx.Identifier(names).Sanitize() }
+
+// openAt opens a store that is closed at the end of the test.
+func openAt(t testing.TB, dsn string, o *causalpg.Options) *causalpg.Store {
+	t.Helper()
+	s, err := causalpg.Open(ctx, dsn, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// openIn opens a store in a schema of the server for all tests.
+func openIn(t testing.TB, schema string) *causalpg.Store {
+	t.Helper()
+	return openAt(t, testDSN, &causalpg.Options{Schema: schema})
+}
+
+// openNew opens a store in a new schema.
+func openNew(t testing.TB) *causalpg.Store {
+	t.Helper()
+	return openIn(t, newSchema(t))
+}
+
+// newPool returns a pool whose configuration was changed.
+func newPool(t testing.TB, dsn string, change func(*pgxpool.Config)) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(dsn)
+	require.NoError(t, err)
+	change(config)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func withConns(n int32) func(*pgxpool.Config) { return func(c *pgxpool.Config) { c.MaxConns = n } }
+
+// newOn opens a store on a pool, in a new schema.
+func newOn(t testing.TB, pool *pgxpool.Pool) *causalpg.Store {
+	t.Helper()
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: newSchema(t)})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// connect returns a connection of the test.
+func connect(t testing.TB, dsn string) *pgx.Conn {
+	t.Helper()
+	c, err := pgx.Connect(ctx, dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close(ctx) })
+	return c
+}
+
+// execute runs a statement in which {s} is the schema.
+func execute(t testing.TB, c *pgx.Conn, schema, sql string, args ...any) {
+	t.Helper()
+	_, err := c.Exec(ctx, causalpg.InSchema(schema, sql), args...)
+	require.NoError(t, err)
+}
+
+// edit changes events, which the schema forbids.
+func edit(t testing.TB, schema, sql string) {
+	t.Helper()
+	c := connect(t, testDSN)
+	execute(t, c, schema, "ALTER TABLE {s}.events DISABLE TRIGGER USER")
+	execute(t, c, schema, sql)
+	execute(t, c, schema, "ALTER TABLE {s}.events ENABLE TRIGGER USER")
+}
+
+// block holds the lock that saves need, as another process would, until the caller
+// or the end of the test releases it.
+func block(t *testing.T, schema string) (release func()) {
+	t.Helper()
+	c := connect(t, testDSN)
+	execute(t, c, schema, "BEGIN")
+	execute(t, c, schema, "LOCK TABLE {s}.meta IN EXCLUSIVE MODE")
+	release = sync.OnceFunc(func() { execute(t, c, schema, "ROLLBACK") })
+	t.Cleanup(release)
+	return release
+}
+
+// requireWaiting waits until this many sessions wait for a lock on the tables.
+func requireWaiting(t *testing.T, schema string, count int) {
+	t.Helper()
+	c := connect(t, testDSN)
+	require.Eventually(t, func() bool {
+		n := 0
+		err := c.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
+			WHERE wait_event_type = 'Lock' AND position($1 IN query) > 0`, quoted(schema)).Scan(&n)
+		return err == nil && n == count
+	}, 10*time.Second, time.Millisecond)
+}
+
+// testID returns a valid event ID that depends on n alone and grows with it.
+func testID(n int) causal.EventID { return causal.EventID(fmt.Sprintf("TEST%022d", n)) }
+
+// newEvent returns the n-th event of a test, changed by the options.
+func newEvent(t testing.TB, n int, change ...func(*causal.EventParams)) causal.Event {
+	t.Helper()
+	p := causal.EventParams{
+		ID: testID(n), Type: "WPStatusChanged", AggregateID: "WP001", NodeID: "alice",
+		LamportClock: int64(n), Timestamp: testTime, ProjectUUID: projectUUID,
+	}
+	for _, c := range change {
+		c(&p)
+	}
+	e, err := causal.NewEvent(p)
+	require.NoError(t, err)
+	return e
+}
+
+// with returns a change of the payload to the given JSON text.
+func with(payload string) func(*causal.EventParams) {
+	return func(p *causal.EventParams) { p.Payload = json.RawMessage(payload) }
+}
+
+// newEvents returns events from..to-1.
+func newEvents(t testing.TB, from, to int, change ...func(*causal.EventParams)) []causal.Event {
+	t.Helper()
+	var events []causal.Event
+	for n := from; n < to; n++ {
+		events = append(events, newEvent(t, n, change...))
+	}
+	return events
+}
+
+// ids returns the IDs of the events.
+func ids(events []causal.Event) []causal.EventID {
+	out := make([]causal.EventID, len(events))
+	for i, e := range events {
+		out[i] = e.ID()
+	}
+	return out
+}
+
+// requireEqualEvents compares by Event.Equal.
+func requireEqualEvents(t require.TestingT, want, got []causal.Event) {
+	require.Equal(t, ids(want), ids(got))
+	for i := range want {
+		require.True(t, want[i].Equal(got[i]), "event %d differs", i)
+	}
+}
+
+// readLog returns the entries behind a cursor.
+func readLog(t require.TestingT, s causal.LogReader, after causal.Cursor) (entries []causal.LogEntry) {
+	for e, err := range s.ReadLog(ctx, after) {
+		require.NoError(t, err)
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// loadAll returns all events in order.
+func loadAll(t require.TestingT, s causal.EventStore) []causal.Event {
+	events, err := causal.LoadAll(ctx, s)
+	require.NoError(t, err)
+	return events
+}
+
+// requireStorageError checks that err is a failure of the store, and only that.
+func requireStorageError(t require.TestingT, err error) {
+	var e *causal.StorageError
+	require.ErrorAs(t, err, &e)
+	require.NotEmpty(t, e.Op)
+	require.NotErrorIs(t, err, causal.ErrValidation)
+	require.NotErrorIs(t, err, causal.ErrClosed)
+	require.NotErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, context.DeadlineExceeded)
+}

@@ -1,0 +1,142 @@
+package causalpg
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Migrate creates the schema that the options name, or brings that of an earlier
+// version of this package up to date; it does nothing if there is nothing to do.
+// It is one transaction, and any number of processes may call it at a time. dsn is
+// what [Open] takes, here for a role that may create tables, and a schema if it is
+// not there. o.ErrorLimit has no effect; nil means the defaults.
+//
+// A bad dsn or option is a [*causal.ValidationError]. A schema of a later version,
+// and every other failure, is a [*causal.StorageError]; nothing has changed then.
+func Migrate(ctx context.Context, dsn string, o *Options) error {
+	return migrate(ctx, dsn, o, migrations)
+}
+
+func migrate(ctx context.Context, dsn string, o *Options, migrations []string) error {
+	const op = "migrate"
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	if o == nil {
+		o = &Options{}
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return errDSN()
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // each statement runs once
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return failure(ctx, op, err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		return migrateIn(ctx, tx, o.schemaName(), migrations)
+	})
+	return failure(ctx, op, err)
+}
+
+// migrateIn brings the schema to the newest version.
+func migrateIn(ctx context.Context, tx pgx.Tx, schema string, migrations []string) error {
+	// Other processes wait here; each statement after it sees what they did.
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", lockOf(schema)); err != nil {
+		return err
+	}
+	version, err := versionIn(ctx, tx, schema)
+	if err != nil || version == len(migrations) {
+		return err
+	}
+	if version > len(migrations) {
+		return errNewer(version, len(migrations))
+	}
+	for _, script := range migrations[version:] {
+		// The simple protocol takes several statements.
+		if _, err := tx.Conn().PgConn().Exec(ctx, inSchema(schema, script)).ReadAll(); err != nil {
+			return err
+		}
+	}
+	if version > 0 {
+		_, err = tx.Exec(ctx, inSchema(schema, "UPDATE {s}.meta SET version = $1"), len(migrations))
+		return err
+	}
+	id := make([]byte, 16)
+	_, _ = rand.Read(id) // never fails
+	_, err = tx.Exec(ctx, inSchema(schema, "INSERT INTO {s}.meta (version, log_id) VALUES ($1, $2)"), len(migrations), id)
+	return err
+}
+
+// versionIn returns the version of the schema, which it creates if there is none,
+// 0 if it is empty.
+func versionIn(ctx context.Context, tx pgx.Tx, schema string) (version int, err error) {
+	var exists bool
+	err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema).Scan(&exists)
+	if err != nil {
+		return 0, err
+	}
+	if !exists { // IF NOT EXISTS would need the right to create it in any case
+		_, err = tx.Exec(ctx, inSchema(schema, "CREATE SCHEMA {s}"))
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = 'meta')`, schema).Scan(&exists)
+	if err != nil || !exists {
+		return 0, err
+	}
+	err = tx.QueryRow(ctx, inSchema(schema, "SELECT version FROM {s}.meta")).Scan(&version)
+	return version, err
+}
+
+// lockOf returns the key of the lock that migrations of a schema hold.
+func lockOf(schema string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("causalpg\x00" + schema)) // never fails
+	return int64(h.Sum64())
+}
+
+// readMeta returns the ID of the log in a schema of the newest version.
+func readMeta(ctx context.Context, q querier, schema string) (logID [16]byte, err error) {
+	var version int
+	var id []byte
+	err = q.QueryRow(ctx, inSchema(schema, "SELECT version, log_id FROM {s}.meta")).Scan(&version, &id)
+	var server *pgconn.PgError
+	switch {
+	case errors.As(err, &server) && (server.Code == "42P01" || server.Code == "3F000") || errors.Is(err, pgx.ErrNoRows):
+		return logID, errors.New("the schema is not there; call Migrate")
+	case err != nil:
+		return logID, err
+	case version > len(migrations):
+		return logID, errNewer(version, len(migrations))
+	case version < len(migrations):
+		return logID, fmt.Errorf("the schema has version %d, and this package needs %d; call Migrate", version, len(migrations))
+	case len(id) != len(logID):
+		return logID, errors.New("the ID of the log is damaged")
+	}
+	return [16]byte(id), nil
+}
+
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func errNewer(version, newest int) error {
+	return fmt.Errorf("the schema has version %d, and this package knows versions up to %d", version, newest)
+}
+
+// errDSN does not contain the parser's error: that quotes the DSN.
+func errDSN() error {
+	return invalid("dsn", "must be a PostgreSQL connection string")
+}

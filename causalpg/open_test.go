@@ -1,0 +1,257 @@
+package causalpg_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalpg"
+)
+
+func TestMigrateTwice(t *testing.T) {
+	schema := newSchema(t)
+	s := openIn(t, schema)
+	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	head, err := s.Head(ctx)
+	require.NoError(t, err)
+	migrate(t, testDSN, schema)
+	again, err := openIn(t, schema).Head(ctx)
+	require.NoError(t, err)
+	require.Equal(t, head, again)
+}
+
+// Ten processes that start at a time leave one schema.
+func TestMigrateConcurrently(t *testing.T) {
+	schema := "test " + rand.Text()
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if err := causalpg.Migrate(ctx, testDSN, &causalpg.Options{Schema: schema}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	migrate(t, testDSN, schema) // and clean up
+	a, err := openIn(t, schema).Head(ctx)
+	require.NoError(t, err)
+	b, err := openIn(t, schema).Head(ctx)
+	require.NoError(t, err)
+	require.Equal(t, a, b)
+}
+
+// A schema that is there, but empty or another application's, takes the tables if
+// the names are free.
+func TestMigrateExistingSchema(t *testing.T) {
+	schema := "test " + rand.Text()
+	c := connect(t, testDSN)
+	execute(t, c, schema, "CREATE SCHEMA {s}")
+	execute(t, c, schema, "CREATE TABLE {s}.others (x integer)")
+	migrate(t, testDSN, schema)
+	require.NoError(t, openIn(t, schema).SaveEvent(ctx, newEvent(t, 1)))
+
+	schema = "test " + rand.Text()
+	execute(t, c, schema, "CREATE SCHEMA {s}")
+	execute(t, c, schema, "CREATE TABLE {s}.events (x integer)")
+	requireStorageError(t, causalpg.Migrate(ctx, testDSN, &causalpg.Options{Schema: schema}))
+	var tables int
+	require.NoError(t, c.QueryRow(ctx, "SELECT count(*) FROM pg_tables WHERE schemaname = $1", schema).Scan(&tables))
+	require.Equal(t, 1, tables, "a migration is all or nothing")
+	execute(t, c, schema, "DROP SCHEMA {s} CASCADE")
+}
+
+func TestVersions(t *testing.T) {
+	schema := "test " + rand.Text()
+	o := &causalpg.Options{Schema: schema}
+	requireOpen := func(want string) {
+		t.Helper()
+		pool := newPool(t, testDSN, func(*pgxpool.Config) {})
+		for _, err := range []error{second(causalpg.Open(ctx, testDSN, o)), second(causalpg.New(ctx, pool, o))} {
+			requireStorageError(t, err)
+			require.ErrorContains(t, err, want)
+		}
+	}
+	requireOpen("the schema is not there; call Migrate")
+	c := connect(t, testDSN)
+	execute(t, c, schema, "CREATE SCHEMA {s}")
+	requireOpen("the schema is not there; call Migrate")
+	migrate(t, testDSN, schema)
+	s := openIn(t, schema)
+	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.Close())
+
+	require.NoError(t, causalpg.MigrateNewer(ctx, testDSN, o, "CREATE TABLE {s}.more (x integer)"))
+	newer := fmt.Sprintf("the schema has version %d, and this package knows versions up to %d", causalpg.Version+1, causalpg.Version)
+	requireOpen(newer)
+	err := causalpg.Migrate(ctx, testDSN, o)
+	requireStorageError(t, err)
+	require.ErrorContains(t, err, newer)
+
+	execute(t, c, schema, "UPDATE {s}.meta SET version = $1", causalpg.Version-1)
+	requireOpen("call Migrate")
+	execute(t, c, schema, "UPDATE {s}.meta SET version = $1", causalpg.Version)
+	require.Len(t, loadAll(t, openIn(t, schema)), 1)
+
+	// A migration that fails leaves the version that was there.
+	requireStorageError(t, causalpg.MigrateNewer(ctx, testDSN, o, "CREATE TABLE {s}.half (x integer)", "SELECT 1/0"))
+	require.Len(t, loadAll(t, openIn(t, schema)), 1)
+}
+
+// Schemas have any name, and nothing in a name is taken for SQL.
+func TestSchemaNames(t *testing.T) {
+	for _, schema := range []string{
+		`Upper`, `upper`, `with space`, `quote"inside`, `""`, `"; DROP SCHEMA public CASCADE; --`, `a'b`, `$user`, `{s}`, `a.b`, `é😀`,
+		`$1`, `--`, `\`, `select`, "line\nbreak", strings.Repeat("x", 63),
+	} {
+		migrate(t, testDSN, schema)
+		s := openIn(t, schema)
+		e := newEvent(t, 1, func(p *causal.EventParams) { p.AggregateID = schema })
+		require.NoError(t, s.SaveEvent(ctx, e), schema)
+		_, err := s.AdvanceClock(ctx, schema, 0, 1)
+		require.NoError(t, err)
+		loaded, err := s.LoadEvents(ctx, schema)
+		require.NoError(t, err)
+		requireEqualEvents(t, []causal.Event{e}, loaded)
+		require.Len(t, loadAll(t, s), 1)
+		require.Len(t, readLog(t, s, causal.Cursor{}), 1)
+	}
+	var public bool
+	c := connect(t, testDSN)
+	require.NoError(t, c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'public')").Scan(&public))
+	require.True(t, public)
+}
+
+func TestDefaultSchema(t *testing.T) {
+	require.NoError(t, causalpg.Migrate(ctx, testDSN, nil))
+	s := openAt(t, testDSN, nil)
+	_, err := s.Head(ctx)
+	require.NoError(t, err)
+}
+
+// The pool of New stays the caller's; Open closes its own.
+func TestPools(t *testing.T) {
+	schema := newSchema(t)
+	pool := newPool(t, testDSN, func(*pgxpool.Config) {})
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.Close())
+	require.NoError(t, pool.Ping(ctx))
+
+	s, err = causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	pool.Close()
+	requireStorageError(t, s.SaveEvent(ctx, newEvent(t, 2)))
+	require.NoError(t, s.Close())
+
+	const name = "causalpg-pool"
+	s = openAt(t, withSetting("application_name", name), &causalpg.Options{Schema: schema})
+	require.Len(t, loadAll(t, s), 1)
+	c := connect(t, testDSN)
+	sessions := func() (n int) {
+		require.NoError(t, c.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name).Scan(&n))
+		return n
+	}
+	require.Positive(t, sessions())
+	require.NoError(t, s.Close())
+	require.Eventually(t, func() bool { return sessions() == 0 }, 5*time.Second, 5*time.Millisecond)
+}
+
+// All query execution modes and isolation levels that a pool may have serve.
+func TestPoolSettings(t *testing.T) {
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
+		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
+		for _, level := range []string{"read committed", "serializable"} {
+			t.Run(fmt.Sprint(mode, " ", level), func(t *testing.T) {
+				pool := newPool(t, testDSN, func(c *pgxpool.Config) {
+					c.ConnConfig.DefaultQueryExecMode = mode
+					c.ConnConfig.RuntimeParams["default_transaction_isolation"] = level
+				})
+				requireStore(t, newOn(t, pool))
+			})
+		}
+	}
+}
+
+// requireStore uses everything, also from several goroutines.
+func requireStore(t *testing.T, s *causalpg.Store) {
+	t.Helper()
+	var wg sync.WaitGroup
+	node := "alice\x00\\'"
+	for worker := range 8 {
+		wg.Go(func() {
+			for n := range 5 {
+				first := worker*1000 + n*10
+				if err := s.SaveEvent(ctx, newEvent(t, first, with(`{"nul":"\u0000","quote":"'\\"}`))); err != nil {
+					t.Error(err)
+				}
+				if err := s.SaveEvents(ctx, append(newEvents(t, first+1, first+4), newEvent(t, 90_000))); err != nil {
+					t.Error(err)
+				}
+				if err := s.SaveEvent(ctx, newEvent(t, 90_000, with(`{"x":1}`))); !errorIsConflict(err) {
+					t.Error(err)
+				}
+				if _, err := s.AdvanceClock(ctx, node, 0, 1); err != nil {
+					t.Error(err)
+				}
+				if err := s.AppendError(ctx, entry(n)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	const count = 8*5*4 + 1
+	require.Len(t, loadAll(t, s), count)
+	require.Len(t, readLog(t, s, causal.Cursor{}), count)
+	loaded, err := s.LoadEvents(ctx, "WP001")
+	require.NoError(t, err)
+	require.Len(t, loaded, count)
+	value, err := s.LoadClock(ctx, node)
+	require.NoError(t, err)
+	require.EqualValues(t, 40, value)
+	require.NoError(t, s.SaveClock(ctx, node, 3))
+	entries, err := s.RecentErrors(ctx, 100)
+	require.NoError(t, err)
+	require.Len(t, entries, 40)
+}
+
+// A role with the rights that the package documents is enough.
+func TestRights(t *testing.T) {
+	schema := newSchema(t)
+	role := "test_" + strings.ToLower(rand.Text())
+	c := connect(t, testDSN)
+	for _, sql := range []string{
+		"CREATE ROLE " + role + " LOGIN", "GRANT USAGE ON SCHEMA {s} TO " + role,
+		"GRANT SELECT, INSERT ON {s}.events TO " + role, "GRANT SELECT, UPDATE ON {s}.meta TO " + role,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.clocks, {s}.errors TO " + role,
+	} {
+		execute(t, c, schema, sql)
+	}
+	t.Cleanup(func() {
+		execute(t, c, schema, "DROP OWNED BY "+role)
+		execute(t, c, schema, "DROP ROLE "+role)
+	})
+	pool := newPool(t, testDSN, func(c *pgxpool.Config) {
+		c.PrepareConn = func(ctx context.Context, c *pgx.Conn) (bool, error) {
+			_, err := c.Exec(ctx, "SET ROLE "+role)
+			return err == nil, err
+		}
+	})
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	requireStore(t, s)
+	require.NoError(t, s.Close())
+	pool.Close()
+}

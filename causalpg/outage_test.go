@@ -1,0 +1,287 @@
+package causalpg_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalpg"
+)
+
+// Sessions that are ended at any moment, during every operation, cost nothing: the
+// calls succeed, events are stored once, and no clock value is handed out twice.
+// Only an error entry may be refused, or be there twice if the caller repeats it.
+func TestTerminatedSessions(t *testing.T) {
+	schema, name := newSchema(t), "terminated"
+	s := openAt(t, withSetting("application_name", name), &causalpg.Options{Schema: schema})
+	killer := connect(t, testDSN)
+	stop, killed := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-stop:
+				killed <- n
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+			tag, err := killer.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE application_name = $1 ORDER BY random() LIMIT 2`, name)
+			if err != nil {
+				t.Error(err)
+			}
+			n += int(tag.RowsAffected())
+		}
+	}()
+	rounds := 20
+	if testing.Short() {
+		rounds = 8
+	}
+	var seen sync.Map
+	var refused atomic.Int64
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			for n := range rounds {
+				first := worker*10_000 + n*10
+				err := errors.Join(s.SaveEvent(ctx, newEvent(t, first)), s.SaveEvents(ctx, newEvents(t, first+1, first+4)))
+				value, advanceErr := s.AdvanceClock(ctx, "alice", 0, 1)
+				if _, twice := seen.LoadOrStore(value, true); twice {
+					t.Errorf("clock value %d twice", value)
+				}
+				_, loadErr := s.LoadEvents(ctx, "WP001")
+				_, clockErr := s.LoadClock(ctx, "alice")
+				_, entriesErr := s.RecentErrors(ctx, 5)
+				if err := errors.Join(err, advanceErr, loadErr, clockErr, entriesErr, s.SaveClock(ctx, "bob", 5)); err != nil {
+					t.Error(err)
+				}
+				for name, all := range ranges {
+					for _, err := range all(ctx, s) {
+						if err != nil {
+							t.Error(name, err)
+						}
+					}
+				}
+				if err := s.AppendError(ctx, entry(n)); err != nil {
+					requireStorageError(t, err)
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(stop)
+	t.Logf("%d sessions ended, %d error entries refused", <-killed, refused.Load())
+	require.Len(t, loadAll(t, s), 4*rounds*4)
+	requirePositions(t, schema, 4*rounds*4)
+}
+
+// A server that crashes and starts again during writes loses nothing that was
+// acknowledged; most calls do not even notice.
+func TestServerCrash(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	server := startServer(t, "fsync=off")
+	migrate(t, server.dsn(), "causal")
+	s := openAt(t, server.dsn(), nil)
+	var acknowledged, failed atomic.Int64
+	var events, values sync.Map
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				e := newEvent(t, worker*1_000_000+n)
+				if err := s.SaveEvent(ctx, e); err != nil {
+					requireStorageError(t, err)
+					failed.Add(1)
+				} else {
+					events.Store(e.ID(), true)
+					acknowledged.Add(1)
+				}
+				value, err := s.AdvanceClock(ctx, "alice", 0, 1)
+				if err != nil {
+					requireStorageError(t, err)
+				} else if _, twice := values.LoadOrStore(value, true); twice {
+					t.Errorf("clock value %d twice", value)
+				}
+			}
+		})
+	}
+	crashes := 3
+	if testing.Short() {
+		crashes = 1
+	}
+	for range crashes {
+		before := acknowledged.Load()
+		require.Eventually(t, func() bool { return acknowledged.Load() > before+20 }, 20*time.Second, time.Millisecond)
+		server.crash()
+		require.NoError(t, server.start())
+	}
+	before := acknowledged.Load()
+	require.Eventually(t, func() bool { return acknowledged.Load() > before+20 }, 20*time.Second, time.Millisecond)
+	close(stop)
+	wg.Wait()
+	t.Logf("%d saves acknowledged, %d failed", acknowledged.Load(), failed.Load())
+	stored := map[causal.EventID]bool{}
+	for _, e := range loadAll(t, s) {
+		require.False(t, stored[e.ID()])
+		stored[e.ID()] = true
+	}
+	events.Range(func(id, _ any) bool {
+		require.True(t, stored[id.(causal.EventID)], "an acknowledged event is lost")
+		return true
+	})
+	require.Len(t, readLog(t, s, causal.Cursor{}), len(stored))
+}
+
+// A server that is not there is an error that says so, after a bounded time.
+func TestNoServer(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	server := startServer(t)
+	migrate(t, server.dsn(), "causal")
+	s := openAt(t, server.dsn(), nil)
+	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	server.stop(ctx)
+	start := time.Now()
+	errs := make(chan error)
+	for name, call := range calls {
+		if name != "SaveEvents of nothing" {
+			go func() { errs <- call(ctx, s, newEvent(t, 2)) }()
+		}
+	}
+	for range len(calls) - 1 {
+		err := <-errs
+		requireStorageError(t, err)
+		require.ErrorContains(t, err, "connect")
+		var connect *pgconn.ConnectError
+		require.False(t, errors.As(err, &connect), "no type of the driver")
+	}
+	require.Less(t, time.Since(start), 20*time.Second)
+
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, s.SaveEvent(short, newEvent(t, 2)), context.DeadlineExceeded)
+	for _, err := range []error{second(causalpg.Open(ctx, server.dsn(), nil)), causalpg.Migrate(ctx, server.dsn(), nil)} {
+		requireStorageError(t, err)
+	}
+	secret := "postgres://someone:hush@127.0.0.1:1/nowhere"
+	for _, err := range []error{second(causalpg.Open(ctx, secret, nil)), causalpg.Migrate(ctx, secret, nil)} {
+		requireStorageError(t, err)
+		require.NotContains(t, err.Error(), "hush")
+		require.ErrorContains(t, err, "refused")
+	}
+	require.NoError(t, server.start())
+	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 2)))
+	require.Len(t, loadAll(t, s), 2)
+}
+
+// dialing makes a pool use connections that wrap has got hold of.
+func dialing(wrap func(net.Conn) net.Conn) func(*pgxpool.Config) {
+	return func(c *pgxpool.Config) {
+		dial := c.ConnConfig.DialFunc
+		c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return wrap(conn), nil
+		}
+	}
+}
+
+// lossy is a connection that breaks when the answer to a commit is read.
+type lossy struct {
+	net.Conn
+	lose *atomic.Int64 // how often
+}
+
+func (c *lossy) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if strings.Contains(string(b[:n]), "COMMIT\x00") && c.lose.Add(-1) >= 0 {
+		_ = c.Close()
+		return 0, errors.New("lost by the test")
+	}
+	return n, err
+}
+
+// A commit whose outcome the client does not get to know is resolved by saving
+// again: the event is there once.
+func TestUnknownOutcome(t *testing.T) {
+	schema := newSchema(t)
+	var lose atomic.Int64
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose} }))
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	defer s.Close()
+	for n := range 10 {
+		lose.Store(int64(n%3 + 1))
+		require.NoError(t, s.SaveEvents(ctx, newEvents(t, n*10, n*10+3)))
+		require.NoError(t, s.SaveEvent(ctx, newEvent(t, n*10+5)))
+		require.LessOrEqual(t, lose.Load(), int64(0), "answers were lost")
+	}
+	lose.Store(0)
+	require.Len(t, loadAll(t, s), 40)
+	requirePositions(t, schema, 40)
+}
+
+// fragile is a connection that breaks after a number of bytes, which all of them
+// count.
+type fragile struct {
+	net.Conn
+	left *atomic.Int64 // negative if it is not to break
+}
+
+func (c *fragile) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b[:min(len(b), 4096)])
+	if left := c.left.Load(); left >= 0 && c.left.CompareAndSwap(left, left-int64(n)) && left < int64(n) {
+		_ = c.Close()
+		return 0, errors.New("lost by the test")
+	}
+	return n, err
+}
+
+// Reads that lose their connection in the middle of a page are complete all the
+// same, and yield nothing twice.
+func TestReadsThatAreCutShort(t *testing.T) {
+	schema := newSchema(t)
+	const count = 3000
+	require.NoError(t, openIn(t, schema).SaveEvents(ctx, newEvents(t, 0, count)))
+	var left atomic.Int64
+	left.Store(-1)
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &fragile{c, &left} }))
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	defer s.Close()
+	for name, all := range ranges {
+		for _, bytes := range []int64{100, 10_000, 50_000, 200_000, 500_000} {
+			left.Store(bytes)
+			n := 0
+			for id, err := range all(ctx, s) {
+				require.NoError(t, err)
+				require.Equal(t, testID(n), id, name)
+				n++
+			}
+			require.Equal(t, count, n, name)
+			require.Negative(t, left.Load(), "a connection was lost")
+		}
+	}
+	left.Store(300_000)
+	loaded, err := s.LoadEvents(ctx, "WP001")
+	require.NoError(t, err)
+	require.Len(t, loaded, count)
+}

@@ -1,0 +1,88 @@
+package causalpg
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	defaultSchema   = "causal"
+	maxSchemaLength = 63 // bytes; the server cuts what is longer
+)
+
+// migrations[n] takes a schema from version n to n+1; meta holds the version.
+// Those that were released never change. {s} stands for the quoted schema.
+//
+// IDs are bytea as they may contain NUL, and are compared byte by byte whatever
+// the locale. Beside the columns that queries need there is the event's JSON as
+// its bytes, which keeps every member and every digit in a database of any
+// encoding. It is not compressed: that costs more time than it saves.
+//
+// An index takes keys of up to 2,700 bytes and an ID may be longer, so the
+// indexes hold its first bytes only.
+var migrations = []string{`
+CREATE TABLE {s}.meta (
+	one     boolean PRIMARY KEY DEFAULT true CHECK (one),
+	version integer NOT NULL,
+	log_id  bytea NOT NULL CHECK (octet_length(log_id) = 16)
+);
+
+CREATE TABLE {s}.events (
+	position      bigint PRIMARY KEY,
+	lamport_clock bigint NOT NULL CHECK (lamport_clock >= 0),
+	event_id      text COLLATE "C" NOT NULL UNIQUE,
+	aggregate_id  bytea NOT NULL,
+	node_id       bytea NOT NULL,
+	data          bytea NOT NULL
+);
+ALTER TABLE {s}.events ALTER COLUMN data SET STORAGE EXTERNAL;
+CREATE INDEX events_of_aggregate ON {s}.events (substring(aggregate_id FROM 1 FOR 250), lamport_clock);
+CREATE INDEX events_in_order ON {s}.events (lamport_clock, substring(node_id FROM 1 FOR 250));
+CREATE FUNCTION {s}.events_never_change() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN RAISE EXCEPTION ''events are never changed nor deleted''; END';
+CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {s}.events
+	EXECUTE FUNCTION {s}.events_never_change();
+
+CREATE TABLE {s}.clocks (
+	node_key bytea PRIMARY KEY, -- SHA-256 of node_id
+	node_id  bytea NOT NULL,
+	value    bigint NOT NULL CHECK (value >= 0)
+);
+
+CREATE TABLE {s}.errors (
+	id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	entry bytea NOT NULL
+);
+`}
+
+// schemaName returns the schema of the options.
+func (o *Options) schemaName() string {
+	if o.Schema == "" {
+		return defaultSchema
+	}
+	return o.Schema
+}
+
+// check returns what is wrong with the options.
+func (o *Options) check() error {
+	switch {
+	case !utf8.ValidString(o.Schema):
+		return invalid("schema", reasonNotUTF8)
+	case strings.ContainsRune(o.Schema, 0):
+		return invalid("schema", "must not contain NUL")
+	case len(o.Schema) > maxSchemaLength:
+		return invalid("schema", "must have at most 63 bytes")
+	case strings.HasPrefix(o.Schema, "pg_") || o.Schema == "information_schema":
+		return invalid("schema", "must not be one of the server's own")
+	case o.ErrorLimit < 0:
+		return invalid("error_limit", reasonNotNegative)
+	}
+	return nil
+}
+
+// inSchema puts the schema and its channel into a statement.
+func inSchema(schema, sql string) string {
+	return strings.NewReplacer("{s}", pgx.Identifier{schema}.Sanitize(), "{channel}", channel(schema)).Replace(sql)
+}

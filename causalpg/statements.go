@@ -1,0 +1,121 @@
+package causalpg
+
+import (
+	"math/bits"
+	"strconv"
+	"strings"
+)
+
+// statements are the texts of the statements of one schema.
+type statements struct {
+	begin      []string
+	insert     string
+	insertOne  string
+	byID       string
+	load       string
+	head       string
+	loadClock  string
+	saveClock  string
+	advance    string
+	addError   string
+	dropErrors string
+	errors     string
+	listen     string
+	arrival    [maxPageBits]string
+	order      [maxPageBits]string
+}
+
+// A transaction that saves begins with the lock on meta, which it holds until its
+// commit is visible to all, and sees all that was saved before: positions are in
+// the order of commits. The settings are for its one plan: it is made once, as making
+// it takes half as long as saving an event, and must not read the whole table, which
+// may have been small then. The commit wakes who waits for entries.
+var beginSave = []string{
+	"BEGIN ISOLATION LEVEL READ COMMITTED",
+	"SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), pg_notify('{channel}', '')",
+	"LOCK TABLE {s}.meta IN EXCLUSIVE MODE",
+}
+
+// insertSQL numbers the rows that are not stored in their order, behind those that
+// are. A subquery for each row is an index lookup, where a join would be planned
+// by the size that the table once had.
+const insertSQL = `WITH given AS MATERIALIZED (
+	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data,
+		(SELECT e.data = g.data FROM {s}.events e WHERE e.event_id = g.event_id) AS same
+	FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
+		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, n)
+), added AS (
+	INSERT INTO {s}.events (position, event_id, lamport_clock, aggregate_id, node_id, data)
+	SELECT (SELECT coalesce(max(position), 0) FROM {s}.events) + row_number() OVER (ORDER BY n),
+		event_id, lamport_clock, aggregate_id, node_id, data
+	FROM given WHERE same IS NULL AND NOT EXISTS (SELECT FROM given WHERE NOT same)
+)
+SELECT event_id FROM given WHERE NOT same`
+
+// insertOneSQL does the same for one row, which takes no number if it is stored.
+const insertOneSQL = `INSERT INTO {s}.events (position, event_id, lamport_clock, aggregate_id, node_id, data)
+	SELECT (SELECT coalesce(max(position), 0) + 1 FROM {s}.events), $1, $2, $3, $4, $5
+	ON CONFLICT (event_id) DO NOTHING`
+
+// A page ends with the row that makes it a megabyte. The server counts, as it
+// would send the rest too. The limit is a part of the text: to a plan that is kept
+// for all values of a parameter, it could be any part of the table.
+const arrivalSQL = `SELECT position, data FROM (
+	SELECT position, data, sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
+	FROM (
+		SELECT position, data FROM {s}.events WHERE position > $1 AND position <= $2
+		ORDER BY position LIMIT {limit}
+	) AS page
+) AS counted WHERE before < {bytes} ORDER BY position`
+
+// orderSQL sorts by an index on the clock and the first bytes of the node, and by
+// the rest what is equal in these.
+const orderSQL = `SELECT position, data FROM (
+	SELECT position, data, lamport_clock, start, node_id, event_id,
+		sum(octet_length(data)) OVER (ORDER BY lamport_clock, start, node_id, event_id) - octet_length(data) AS before
+	FROM (
+		SELECT position, data, lamport_clock, substring(node_id FROM 1 FOR 250) AS start, node_id, event_id
+		FROM {s}.events
+		WHERE (lamport_clock, substring(node_id FROM 1 FOR 250), node_id, event_id)
+			> ($1::bigint, substring($2::bytea FROM 1 FOR 250), $2::bytea, $3::text) AND position <= $4
+		ORDER BY lamport_clock, start, node_id, event_id LIMIT {limit}
+	) AS page
+) AS counted WHERE before < {bytes} ORDER BY lamport_clock, start, node_id, event_id`
+
+func newStatements(schema string) statements {
+	in := func(sql string) string { return inSchema(schema, sql) }
+	s := statements{
+		insert:    in(insertSQL),
+		insertOne: in(insertOneSQL),
+		byID:      in("SELECT position, data FROM {s}.events WHERE event_id = ANY ($1::text[])"),
+		load: in(`SELECT position, data FROM {s}.events
+			WHERE substring(aggregate_id FROM 1 FOR 250) = substring($1::bytea FROM 1 FOR 250) AND aggregate_id = $1
+			ORDER BY lamport_clock`),
+		head:      in("SELECT coalesce(max(position), 0) FROM {s}.events"),
+		loadClock: in("SELECT value FROM {s}.clocks WHERE node_key = $1"),
+		saveClock: in(`INSERT INTO {s}.clocks (node_key, node_id, value) VALUES ($1, $2, $3)
+			ON CONFLICT (node_key) DO UPDATE SET value = excluded.value`),
+		advance: in(`INSERT INTO {s}.clocks AS c (node_key, node_id, value) VALUES ($1, $2, $3::bigint + $4::bigint)
+			ON CONFLICT (node_key) DO UPDATE SET value = greatest(c.value, $3) + $4
+			WHERE greatest(c.value, $3) <= 9223372036854775807 - $4 RETURNING value`),
+		addError: in("INSERT INTO {s}.errors (entry) VALUES ($1)"),
+		dropErrors: in(`DELETE FROM {s}.errors
+			WHERE id <= (SELECT id FROM {s}.errors ORDER BY id DESC OFFSET $1 LIMIT 1)`),
+		errors: in("SELECT id, entry FROM {s}.errors ORDER BY id DESC LIMIT $1"),
+		listen: in("LISTEN {channel}"),
+	}
+	for _, sql := range beginSave {
+		s.begin = append(s.begin, in(sql))
+	}
+	for i := range maxPageBits {
+		limited := strings.NewReplacer("{limit}", strconv.Itoa(firstPage<<i), "{bytes}", strconv.Itoa(maxPageBytes)).Replace
+		s.arrival[i], s.order[i] = in(limited(arrivalSQL)), in(limited(orderSQL))
+	}
+	return s
+}
+
+// byArrival returns the statement for a page of this size.
+func (s *statements) byArrival(limit int) string { return s.arrival[bits.Len(uint(limit/firstPage))-1] }
+
+// inOrder returns the statement for a page of this size.
+func (s *statements) inOrder(limit int) string { return s.order[bits.Len(uint(limit/firstPage))-1] }

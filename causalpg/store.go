@@ -1,0 +1,164 @@
+package causalpg
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/spec-kitty/causal"
+)
+
+var _ interface {
+	causal.EventStore
+	causal.BatchSaver
+	causal.LogReader
+	causal.ClockStorage
+	causal.ClockAdvancer
+	causal.ErrorStorage
+	io.Closer
+} = (*Store)(nil)
+
+// Options are the choices of [Open], [New] and [Migrate]; nil or the zero value
+// means the defaults.
+type Options struct {
+	// Schema is the schema that holds the tables; "" means "causal". It is taken
+	// as it is: letters keep their case, and any character but NUL may occur. It
+	// has at most 63 bytes.
+	Schema string
+	// ErrorLimit is how many entries of the error log are kept, and the most that
+	// RecentErrors returns; 0 means [causal.DefaultErrorLimit].
+	ErrorLimit int
+}
+
+// Store keeps events, clocks and an error log in a schema of a PostgreSQL
+// database, with every capability. It is safe for concurrent use, also by several
+// processes and by several Stores on one schema. Use [Open] or [New]; the zero
+// value is a closed store. A Store must not be copied.
+type Store struct {
+	pool       *pgxpool.Pool // nil in the zero value
+	sql        statements
+	logID      [16]byte
+	errorLimit int
+	writer     writer
+	close      func()          // runs once
+	life       context.Context // ends with the store
+	end        func()          // ends life
+
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup // that use the pool
+}
+
+// Open opens the store in a schema that [Migrate] has made, with a pool of
+// connections of its own. dsn is a URL or a list of settings as libpq takes them,
+// with the settings of the pool that package pgxpool documents; what it does not
+// say comes from the environment (PGHOST and so on). ctx bounds the opening, not
+// the store's life.
+//
+// A bad dsn or option is a [*causal.ValidationError]. A schema that is missing, of
+// an earlier or of a later version of this package, and every other failure, is a
+// [*causal.StorageError].
+func Open(ctx context.Context, dsn string, o *Options) (*Store, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, errDSN()
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, failure(ctx, opOpen, err)
+	}
+	s, err := New(ctx, pool, o)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	s.close = sync.OnceFunc(func() { s.shutDown(); pool.Close() })
+	return s, nil
+}
+
+const opOpen = "open store"
+
+// New returns a store that uses a pool of the caller, in a schema that [Migrate]
+// has made. The pool stays the caller's: close it after the store. Errors are
+// those of [Open]; a nil pool is a [*causal.ValidationError].
+//
+// The store works with every default_transaction_isolation and every query
+// execution mode of package pgx.
+func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if o == nil {
+		o = &Options{}
+	}
+	if pool == nil {
+		return nil, invalid("pool", reasonNil)
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	schema := o.schemaName()
+	logID, err := readMeta(ctx, pool, schema)
+	if err != nil {
+		return nil, failure(ctx, opOpen, err)
+	}
+	s := &Store{pool: pool, sql: newStatements(schema), logID: logID, errorLimit: o.ErrorLimit}
+	if s.errorLimit == 0 {
+		s.errorLimit = causal.DefaultErrorLimit
+	}
+	s.writer.save = s.saveGroup
+	s.life, s.end = context.WithCancel(context.Background())
+	s.close = sync.OnceFunc(s.shutDown)
+	return s, nil
+}
+
+// Close waits for the calls that are running, and closes the pool that Open has
+// made. Every later call, and every range that goes on, gives an error that
+// matches [causal.ErrClosed]. Closing again does nothing. The error is nil.
+func (s *Store) Close() error {
+	if s.close != nil {
+		s.close()
+	}
+	return nil
+}
+
+func (s *Store) shutDown() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end()
+	s.calls.Wait()
+}
+
+// begin registers a call that Close waits for, if it returns nil.
+func (s *Store) begin(op string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pool == nil || s.closed {
+		return closedError(op)
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+// check returns the error for a context that has ended and for a closed store.
+func (s *Store) check(ctx context.Context, op string) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	return s.checkOpen(op)
+}
+
+func (s *Store) checkOpen(op string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pool == nil || s.closed {
+		return closedError(op)
+	}
+	return nil
+}

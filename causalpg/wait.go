@@ -1,0 +1,103 @@
+package causalpg
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/spec-kitty/causal"
+)
+
+// pollInterval is how often Wait looks by itself. Tests change it.
+var pollInterval = time.Second
+
+// Wait returns when the log has an entry behind the cursor, at once if it has one
+// already, for readers that follow the log with [Store.ReadLog]. The server's
+// NOTIFY wakes it; as that is only a hint, which poolers drop and lost connections
+// miss, it also looks once a second. While it waits, it has a connection of its
+// own, beside the pool.
+//
+// The error is that of ctx if it ends, [causal.ErrInvalidCursor] for a cursor of
+// another log or beyond the end of this one, or a [*causal.StorageError].
+func (s *Store) Wait(ctx context.Context, after causal.Cursor) error {
+	if err := s.check(ctx, opWait); err != nil {
+		return err
+	}
+	if found, err := s.hasMore(ctx, after); found || err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.life, func() { cancel(closedError(opWait)) })()
+	var l listener
+	defer l.close()
+	for {
+		l.connect(ctx, s)
+		// Only now, so that nothing comes between looking and waiting.
+		if found, err := s.hasMore(ctx, after); found || err != nil {
+			return err
+		}
+		l.wait(ctx)
+	}
+}
+
+const opWait = "wait for entries"
+
+// hasMore reports whether the log has an entry behind the cursor.
+func (s *Store) hasMore(ctx context.Context, after causal.Cursor) (bool, error) {
+	if err := s.checkOpen(opWait); err != nil {
+		return false, err
+	}
+	head, err := s.head(ctx, opWait)
+	if err != nil {
+		return false, err
+	}
+	position, err := after.PositionIn(s.logID, uint64(head))
+	return position < uint64(head), err
+}
+
+// listener is a connection that hears of saves, if there is one.
+type listener struct {
+	conn *pgx.Conn // nil if it cannot be had
+}
+
+// connect makes the connection, if it is not there. Without it, wait is a pause.
+func (l *listener) connect(ctx context.Context, s *Store) {
+	if l.conn != nil {
+		return
+	}
+	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		return
+	}
+	l.conn = conn
+	if _, err := conn.Exec(ctx, s.sql.listen); err != nil {
+		l.close()
+	}
+}
+
+// wait returns when a save was heard of, the connection is lost, ctx has ended or
+// it is time to look again.
+func (l *listener) wait(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pollInterval)
+	defer cancel()
+	if l.conn != nil {
+		if _, err := l.conn.WaitForNotification(ctx); err == nil || ctx.Err() != nil {
+			return
+		}
+		l.close()
+	}
+	<-ctx.Done()
+}
+
+func (l *listener) close() {
+	if l.conn != nil {
+		_ = l.conn.Close(context.Background())
+		l.conn = nil
+	}
+}
+
+// channel is where the saves of a schema are announced.
+func channel(schema string) string { return fmt.Sprintf("causal_%016x", uint64(lockOf(schema))) }
