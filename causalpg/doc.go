@@ -13,6 +13,7 @@
 // A write that returned nil is as durable as the server makes a commit: on its
 // disk, unless synchronous_commit is off. Saves of one Store that come at the same
 // time share one transaction, so many writers are much faster together than one.
+// A reader that follows the log waits with [Store.Wait] until there is more.
 //
 // A failure of the server or of the way to it is a [*causal.StorageError].
 // Deadlocks, serialization failures and lost connections are tried again for a few
