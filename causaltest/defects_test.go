@@ -56,6 +56,15 @@ var defects = map[string]defect{
 		return s.SaveEvents(ctx, slices.DeleteFunc(slices.Clone(events), causal.Event.IsZero))
 	})},
 	"a batch is saved in part": {finds: "identity/atomic", events: saving(saveOneByOne)},
+	"a batch is seen in part": {finds: "identity/whole", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		for _, e := range events {
+			time.Sleep(10 * time.Microsecond)
+			if err := s.SaveEvent(ctx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})},
 	"numbers are written anew": {finds: "fidelity/payloads", events: changing(func(e causal.Event) causal.Event {
 		var payload map[string]any
 		if err := json.Unmarshal(e.Payload(), &payload); err != nil {

@@ -113,6 +113,12 @@ var identityCases = []eventCase{
 		},
 	},
 	{
+		name:  "identity/whole",
+		claim: "Who reads while a batch is saved sees all of it or nothing.",
+		needs: eventNeeds{needsBatch},
+		run:   func(t *testing.T, c eventConfig) { requireWholeBatches(t, c.Open(t)) },
+	},
+	{
 		name:  "identity/atomic",
 		claim: "SaveEvents stores all events or, if it returns an error, none of them.",
 		needs: eventNeeds{needsBatch},
@@ -135,6 +141,35 @@ var identityCases = []eventCase{
 			requireAll(t, s, append(all, taken)...)
 		},
 	},
+}
+
+// requireWholeBatches reads while batches are saved.
+func requireWholeBatches(t require.TestingT, s causal.EventStore) {
+	const size = 10
+	saved := make(chan error, 1)
+	go func() {
+		var err error
+		for n := 0; n < 30 && err == nil; n++ {
+			err = saveBatch(s, events(t, n*size, (n+1)*size)...)
+		}
+		saved <- err
+	}()
+	for {
+		select {
+		case err := <-saved:
+			require.NoError(t, err)
+			return
+		default:
+		}
+		loaded, err := s.LoadEvents(background, "A")
+		require.NoError(t, err)
+		require.Zero(t, len(loaded)%size)
+		for name, sequence := range sequences(s) {
+			all, err := collect(sequence(background))
+			require.NoError(t, err)
+			require.Zero(t, len(all)%size, name)
+		}
+	}
 }
 
 func saveBatch(s causal.EventStore, events ...causal.Event) error {
