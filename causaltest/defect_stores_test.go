@@ -1,0 +1,274 @@
+package causaltest_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spec-kitty/causal"
+)
+
+// appendOnly does not see events that come late.
+type appendOnly struct {
+	causal.MemEventStore
+	latest causal.Event
+}
+
+func (s *appendOnly) SaveEvent(ctx context.Context, e causal.Event) error {
+	if causal.Compare(e, s.latest) < 0 {
+		return nil
+	}
+	s.latest = e
+	return s.MemEventStore.SaveEvent(ctx, e)
+}
+
+// replacing is a map by ID.
+type replacing struct {
+	mu     sync.Mutex
+	events []causal.Event
+}
+
+func (s *replacing) SaveEvent(_ context.Context, e causal.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = slices.DeleteFunc(s.events, func(old causal.Event) bool { return old.ID() == e.ID() })
+	s.events = append(s.events, e)
+	slices.SortFunc(s.events, causal.Compare)
+	return nil
+}
+
+func (s *replacing) LoadEvents(ctx context.Context, _ string) ([]causal.Event, error) {
+	return causal.LoadAll(ctx, s)
+}
+
+func (s *replacing) AllEvents(context.Context) iter.Seq2[causal.Event, error] {
+	return func(yield func(causal.Event, error) bool) {
+		s.mu.Lock()
+		events := slices.Clone(s.events)
+		s.mu.Unlock()
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// sharing hands out the slice that it keeps.
+type sharing struct {
+	causal.MemEventStore
+	cached []causal.Event
+}
+
+func (s *sharing) LoadEvents(ctx context.Context, id string) ([]causal.Event, error) {
+	fresh, err := s.MemEventStore.LoadEvents(ctx, id)
+	if len(s.cached) != len(fresh) {
+		s.cached = fresh
+	}
+	return s.cached, err
+}
+
+// locking holds its lock while the loop body runs.
+type locking struct {
+	mu sync.Mutex
+	causal.MemEventStore
+}
+
+func (s *locking) SaveEvent(ctx context.Context, e causal.Event) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.MemEventStore.SaveEvent(ctx, e)
+}
+
+func (s *locking) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
+	return func(yield func(causal.Event, error) bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.MemEventStore.AllEvents(ctx)(yield)
+	}
+}
+
+// repeating has a log of all calls.
+type repeating struct {
+	causal.MemEventStore
+	calls causal.MemEventStore
+	count int
+}
+
+func (s *repeating) SaveEvent(ctx context.Context, e causal.Event) error {
+	err := s.MemEventStore.SaveEvent(ctx, e)
+	if err == nil {
+		s.count++
+		err = s.calls.SaveEvent(ctx, rebuilt(e, func(p *causal.EventParams) { p.ID = causal.NewEventID() }))
+	}
+	return err
+}
+
+func (s *repeating) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+	return s.calls.ReadLog(ctx, after)
+}
+
+func (s *repeating) Head(ctx context.Context) (causal.Cursor, error) { return s.calls.Head(ctx) }
+
+// logByClock delivers in the order of Compare.
+type logByClock struct{ causal.MemEventStore }
+
+func (s *logByClock) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+	return func(yield func(causal.LogEntry, error) bool) {
+		sorted, err := causal.LoadAll(ctx, &s.MemEventStore)
+		if err != nil {
+			yield(causal.LogEntry{}, err)
+			return
+		}
+		behind := len(sorted)
+		for range s.MemEventStore.ReadLog(ctx, after) {
+			behind--
+		}
+		cursors := []causal.Cursor{}
+		for entry := range s.MemEventStore.ReadLog(ctx, causal.Cursor{}) {
+			cursors = append(cursors, entry.Cursor)
+		}
+		for i, e := range sorted[behind:] {
+			if !yield(causal.LogEntry{Event: e, Cursor: cursors[behind+i]}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// gapped gives out the positions of a batch when it begins and shows its events
+// when it ends, as a sequence of a database does.
+type gapped struct {
+	causal.MemEventStore
+	mu    sync.Mutex
+	log   []*causal.Event // nil while its transaction runs
+	logID [16]byte
+}
+
+func (s *gapped) SaveEvent(ctx context.Context, e causal.Event) error {
+	return s.SaveEvents(ctx, []causal.Event{e})
+}
+
+func (s *gapped) SaveEvents(ctx context.Context, events []causal.Event) error {
+	s.mu.Lock()
+	s.logID = [16]byte{1}
+	from := len(s.log)
+	s.log = append(s.log, make([]*causal.Event, len(events))...)
+	s.mu.Unlock()
+	time.Sleep(time.Duration(len(events)) * 100 * time.Microsecond)
+	if err := s.MemEventStore.SaveEvents(ctx, events); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range events {
+		s.log[from+i] = &events[i]
+	}
+	return nil
+}
+
+func (s *gapped) ReadLog(_ context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+	return func(yield func(causal.LogEntry, error) bool) {
+		s.mu.Lock()
+		log := slices.Clone(s.log)
+		s.mu.Unlock()
+		at, err := after.PositionIn(s.logID, uint64(len(log)))
+		if err != nil {
+			yield(causal.LogEntry{}, err)
+			return
+		}
+		for i, e := range log[at:] {
+			if e != nil && !yield(causal.LogEntry{Event: *e, Cursor: causal.NewCursor(s.logID, at+uint64(i)+1)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// closable can be closed, which changes nothing.
+type closable struct{ *causal.MemEventStore }
+
+func (closable) Close() error { return nil }
+
+type maxClocks struct{ *causal.MemClockStorage }
+
+func (s maxClocks) SaveClock(ctx context.Context, node string, value int64) error {
+	old, err := s.LoadClock(ctx, node)
+	if err != nil {
+		return err
+	}
+	return s.MemClockStorage.SaveClock(ctx, node, max(old, value))
+}
+
+type oneClock struct{ *causal.MemClockStorage }
+
+func (s oneClock) SaveClock(ctx context.Context, node string, value int64) error {
+	if node == "" {
+		return s.MemClockStorage.SaveClock(ctx, node, value)
+	}
+	return s.MemClockStorage.SaveClock(ctx, "all", value)
+}
+
+func (s oneClock) LoadClock(ctx context.Context, node string) (int64, error) {
+	if node == "" {
+		return s.MemClockStorage.LoadClock(ctx, node)
+	}
+	return s.MemClockStorage.LoadClock(ctx, "all")
+}
+
+type clampedClocks struct{ *causal.MemClockStorage }
+
+func (s clampedClocks) SaveClock(ctx context.Context, node string, value int64) error {
+	return s.MemClockStorage.SaveClock(ctx, node, max(value, 0))
+}
+
+type loadThenSave struct{ *causal.MemClockStorage }
+
+func (s loadThenSave) AdvanceClock(ctx context.Context, node string, floor, by int64) (int64, error) {
+	value, err := s.LoadClock(ctx, node)
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(time.Microsecond) // as long as the way to a database
+	value = max(value, floor) + by
+	return value, s.SaveClock(ctx, node, value)
+}
+
+type wrapping struct{ *causal.MemClockStorage }
+
+func (s wrapping) AdvanceClock(ctx context.Context, node string, floor, by int64) (int64, error) {
+	value, err := s.MemClockStorage.AdvanceClock(ctx, node, floor, by)
+	if errors.Is(err, causal.ErrClockOverflow) {
+		return math.MinInt64, nil
+	}
+	return value, err
+}
+
+func limited(limit int) *causal.MemErrorStorage {
+	s, err := causal.NewMemErrorStorage(limit)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+type byTime struct{ *causal.MemErrorStorage }
+
+func (s byTime) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
+	entries, err := s.MemErrorStorage.RecentErrors(ctx, limit)
+	slices.SortStableFunc(entries, func(a, b causal.ErrorEntry) int { return b.Timestamp.Compare(a.Timestamp) })
+	return entries, err
+}
+
+type tenEntries struct{ *causal.MemErrorStorage }
+
+func (s tenEntries) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
+	if limit == 0 {
+		limit = 10
+	}
+	return s.MemErrorStorage.RecentErrors(ctx, limit)
+}
