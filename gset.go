@@ -116,18 +116,11 @@ func (s *GSet[E]) MergeDelta(d Delta[GSet[E]]) error {
 // added it, and what was seen. The error is a [*ValidationError] for an element
 // that has no JSON form, such as an infinite number.
 func (s GSet[E]) MarshalJSON() ([]byte, error) {
-	b := []byte(`{"elements":[`)
-	for i, element := range slices.Sorted(maps.Keys(s.elements)) {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		var err error
-		if b, err = appendElement(append(b, `{"element":`...), element); err != nil {
-			return nil, err
-		}
-		b = append(s.elements[element].appendJSON(b, ","), '}')
+	b, err := appendSet(s.elements, func(b []byte, by dot) []byte { return by.appendJSON(b, ",") })
+	if err != nil {
+		return nil, err
 	}
-	return append(s.seen.appendJSON(append(b, `],"seen":`...)), '}'), nil
+	return append(s.seen.appendJSON(append(b, `,"seen":`...)), '}'), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. It leaves *s as it was if there is

@@ -41,6 +41,9 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 	union := map[E]struct{}{}
 	err := forEachOnce(events, func(e Event) error {
 		found, err := elements(e)
+		if err != nil {
+			return err
+		}
 		for _, element := range found {
 			if _, known := union[element]; known { // cheaper than to check and write it again
 				continue
@@ -50,7 +53,7 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 			}
 			union[canonical(element)] = struct{}{}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -175,6 +175,11 @@ func TestMergeGSetFuncElements(t *testing.T) {
 		return []float64{1, math.NaN()}, nil
 	})
 	requirePayloadFault(t, err, "has an element that must not be NaN")
+	boom := errors.New("boom")
+	_, err = causal.MergeGSetFunc([]causal.Event{newEvent(t, 1)}, func(causal.Event) ([]float64, error) {
+		return []float64{math.NaN()}, boom
+	})
+	require.ErrorIs(t, err, boom, "the function's own error counts")
 	type tag string
 	_, err = causal.MergeGSetFunc([]causal.Event{newEvent(t, 1)}, func(causal.Event) ([]tag, error) {
 		return []tag{"\xff"}, nil

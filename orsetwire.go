@@ -2,7 +2,6 @@ package causal
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -154,19 +153,13 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 // error is a [*ValidationError] for an element that has no JSON form, such as an
 // infinite number.
 func (s ORSet[E]) MarshalJSON() ([]byte, error) {
-	b := []byte(`{"elements":[`)
-	for i, element := range slices.Sorted(maps.Keys(s.elements)) {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		var err error
-		if b, err = appendElement(append(b, `{"element":`...), element); err != nil {
-			return nil, err
-		}
-		b = appendAdds(append(b, `,"adds":[`...), s.elements[element])
-		b = append(b, `]}`...)
+	b, err := appendSet(s.elements, func(b []byte, adds []orAdd) []byte {
+		return append(appendAdds(append(b, `,"adds":[`...), adds), ']')
+	})
+	if err != nil {
+		return nil, err
 	}
-	b = s.seen.appendJSON(append(b, `],"seen":`...))
+	b = s.seen.appendJSON(append(b, `,"seen":`...))
 	return append(s.stable.appendJSON(append(b, `,"stable":`...)), '}'), nil
 }
 

@@ -3,6 +3,7 @@ package causal
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -64,6 +65,22 @@ func nested(what string, err error) (reason string, cause error) {
 		return what + " whose " + f.Field + " " + f.Reason, inner.Err
 	}
 	return what + " that " + inner.Fields[0].Reason, inner.Err
+}
+
+// appendSet begins the JSON form of a set: its elements in ascending order, each an
+// object with the member "element" and those that rest appends.
+func appendSet[E cmp.Ordered, V any](elements map[E]V, rest func([]byte, V) []byte) (b []byte, err error) {
+	b = append(b, `{"elements":[`...)
+	for i, element := range slices.Sorted(maps.Keys(elements)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = appendElement(append(b, `{"element":`...), element); err != nil {
+			return nil, err
+		}
+		b = append(rest(b, elements[element]), '}')
+	}
+	return append(b, ']'), nil
 }
 
 // readElements reads an array of the elements of a set, each an object with the

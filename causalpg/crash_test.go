@@ -22,7 +22,7 @@ const (
 	crashRun    = "CAUSALPG_CRASH_RUN"    // and numbers its writes from this
 	crashCount  = "CAUSALPG_CRASH_COUNT"  // and ends by itself after that many
 
-	crashName = "causalpg-crash" // of the children's sessions
+	crashName = "causalpg-crash" // of the children's connections
 	batchSize = 5
 )
 
@@ -192,9 +192,9 @@ func TestProcesses(t *testing.T) {
 	}
 	c := connect(t, testDSN)
 	require.Eventually(t, func() bool { // the server still finishes what it got from the dead
-		var sessions int
-		err := c.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle' AND pid <> pg_backend_pid()", crashName).Scan(&sessions)
-		return err == nil && sessions == 0
+		var busy int
+		err := c.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle' AND pid <> pg_backend_pid()", crashName).Scan(&busy)
+		return err == nil && busy == 0
 	}, 10*time.Second, time.Millisecond)
 	close(written)
 	stored := <-followed

@@ -36,9 +36,9 @@
 // needs SELECT and INSERT on it, SELECT and UPDATE on meta, which a save locks, and
 // SELECT, INSERT, UPDATE and DELETE on clocks and errors.
 //
-// Behind a connection pooler that shares sessions between transactions, such as
+// Behind a connection pooler that gives each transaction another connection, such as
 // PgBouncer, set default_query_exec_mode to exec or cache_describe in the connection
-// string: the other modes of package pgx keep statements in a session or need
+// string: the other modes of package pgx keep statements with a connection or need
 // several round trips.
 //
 // An event or an error entry has at most 500,000,000 bytes of JSON, so that it can

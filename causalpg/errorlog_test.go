@@ -3,7 +3,6 @@ package causalpg_test
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -58,24 +57,4 @@ func TestErrorLog(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, large.ErrorMessage, entries[0].ErrorMessage)
 	require.Empty(t, entries[0].Agent)
-}
-
-func TestConcurrentErrorsKeepTheLimit(t *testing.T) {
-	schema := newSchema(t)
-	o := &causalpg.Options{Schema: schema, ErrorLimit: 10}
-	stores := []*causalpg.Store{openAt(t, testDSN, o), openAt(t, testDSN, o)}
-	var wg sync.WaitGroup
-	for w := range 8 {
-		wg.Go(func() {
-			for n := range 10 {
-				if err := stores[w%2].AppendError(ctx, entry(n)); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	entries, err := stores[0].RecentErrors(ctx, 1000)
-	require.NoError(t, err)
-	require.Len(t, entries, 10)
 }

@@ -139,7 +139,7 @@ func block(t *testing.T, schema string) (release func()) {
 	return release
 }
 
-// requireWaiting waits until this many sessions wait for a lock on the tables.
+// requireWaiting waits until this many connections wait for a lock on the tables.
 func requireWaiting(t *testing.T, schema string, count int) {
 	t.Helper()
 	c := connect(t, testDSN)

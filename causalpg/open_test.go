@@ -158,13 +158,13 @@ func TestPools(t *testing.T) {
 	s = openAt(t, withSetting("application_name", name), &causalpg.Options{Schema: schema})
 	require.Len(t, loadAll(t, s), 1)
 	c := connect(t, testDSN)
-	sessions := func() (n int) {
+	connections := func() (n int) {
 		require.NoError(t, c.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name).Scan(&n))
 		return n
 	}
-	require.Positive(t, sessions())
+	require.Positive(t, connections())
 	require.NoError(t, s.Close())
-	require.Eventually(t, func() bool { return sessions() == 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return connections() == 0 }, 5*time.Second, 5*time.Millisecond)
 }
 
 // All query execution modes and isolation levels that a pool may have serve.

@@ -18,10 +18,10 @@ import (
 	"github.com/spec-kitty/causal/causalpg"
 )
 
-// Sessions that are ended at any moment, during every operation, cost nothing: the
+// Connections that are ended at any moment, during every operation, cost nothing: the
 // calls succeed, events are stored once, and no clock value is handed out twice.
 // Only an error entry may be refused, or be there twice if the caller repeats it.
-func TestTerminatedSessions(t *testing.T) {
+func TestTerminatedConnections(t *testing.T) {
 	schema, name := newSchema(t), "terminated"
 	s := openAt(t, withSetting("application_name", name), &causalpg.Options{Schema: schema})
 	killer := connect(t, testDSN)
@@ -81,7 +81,7 @@ func TestTerminatedSessions(t *testing.T) {
 	}
 	wg.Wait()
 	close(stop)
-	t.Logf("%d sessions ended, %d error entries refused", <-killed, refused.Load())
+	t.Logf("%d connections ended, %d error entries refused", <-killed, refused.Load())
 	require.Len(t, loadAll(t, s), 4*rounds*4)
 	requirePositions(t, schema, 4*rounds*4)
 }

@@ -20,7 +20,7 @@ func waiting(ctx context.Context, t *testing.T, s *causalpg.Store, after causal.
 	return result
 }
 
-// listeners returns how many sessions listen.
+// listeners returns how many connections listen.
 func listeners(t *testing.T) (n int) {
 	t.Helper()
 	require.NoError(t, connect(t, testDSN).QueryRow(ctx,

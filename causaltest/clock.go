@@ -176,8 +176,10 @@ var advanceCases = []clockCase{
 			advance := s.(causal.ClockAdvancer).AdvanceClock
 			requireAdvance(t, s, math.MaxInt64-3, 1, math.MaxInt64-2)
 			for _, step := range []struct{ floor, by int64 }{{0, 3}, {math.MaxInt64, 1}, {0, math.MaxInt64}} {
-				_, err := advance(background, "alice", step.floor, step.by)
+				value, err := advance(background, "alice", step.floor, step.by)
 				require.ErrorIs(t, err, causal.ErrClockOverflow)
+				require.NotErrorIs(t, err, causal.ErrStorage)
+				require.Zero(t, value)
 			}
 			for _, step := range []struct{ floor, by int64 }{{-1, 1}, {0, 0}, {0, -1}, {0, math.MinInt64}} {
 				_, err := advance(background, "alice", step.floor, step.by)
@@ -205,7 +207,7 @@ var advanceCases = []clockCase{
 			errs := make([]error, workers)
 			var wg sync.WaitGroup
 			for w := range workers {
-				wg.Go(func() { values[w], errs[w] = tick(handles[w%2], each, int64(1+w%3)) })
+				wg.Go(func() { values[w], errs[w] = tick(handles[w%2], each, []int64{1, 3, 1024}[w%3]) })
 			}
 			wg.Wait()
 			require.NoError(t, errors.Join(errs...))
@@ -215,8 +217,33 @@ var advanceCases = []clockCase{
 			stored, err := s.LoadClock(background, "alice")
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, stored, all[len(all)-1])
+			requireNoGaps(t, handles)
 		},
 	},
+}
+
+// requireNoGaps advances a clock from many goroutines, one value at a time.
+func requireNoGaps(t require.TestingT, handles []causal.ClockStorage) {
+	const workers, each = 8, 25
+	values := make([][]int64, workers)
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for range each {
+				value, err := handles[w%len(handles)].(causal.ClockAdvancer).AdvanceClock(background, "bob", 0, 1)
+				values[w] = append(values[w], value)
+				errs[w] = errors.Join(errs[w], err)
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
+	all := slices.Concat(values...)
+	slices.Sort(all)
+	for i, value := range all {
+		require.Equal(t, int64(i+1), value, "a value is missing or came twice")
+	}
 }
 
 // tick returns values of a clock of its own on the storage.

@@ -19,7 +19,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Crash lets the suite kill a process that writes to a storage.
+// Crash lets the suite kill a process that writes to a storage. Command and Open are
+// required; the suite calls them from one goroutine.
 type Crash[S any] struct {
 	// Command returns a command that was not started yet. Its process opens the
 	// storage and calls [Write] with its standard output.

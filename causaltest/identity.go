@@ -27,22 +27,27 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/goroutines",
-		claim: "An event that many goroutines save at once is stored once.",
+		claim: "An event that many goroutines save at once, through several handles, is stored once.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
+			handles := []causal.EventStore{s, s}
+			if c.Peer != nil {
+				handles[1] = c.Peer(t, s)
+			}
 			all := events(t, 0, 5)
 			errs := make([]error, 32)
 			var wg sync.WaitGroup
 			for i := range errs {
 				wg.Go(func() {
 					for j := range all {
-						errs[i] = errors.Join(errs[i], s.SaveEvent(background, all[(i+j)%len(all)]))
+						errs[i] = errors.Join(errs[i], handles[i%2].SaveEvent(background, all[(i+j)%len(all)]))
 					}
 				})
 			}
 			wg.Wait()
 			require.NoError(t, errors.Join(errs...))
 			requireAll(t, s, all...)
+			requireAll(t, handles[1], all...)
 		},
 	},
 	{
@@ -203,5 +208,6 @@ func requireConflict(t require.TestingT, err error, id causal.EventID) {
 	var conflict *causal.EventConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.ErrorIs(t, err, causal.ErrEventConflict)
+	require.NotErrorIs(t, err, causal.ErrStorage)
 	require.Equal(t, id, conflict.ID)
 }

@@ -61,7 +61,7 @@ var orderCases = []eventCase{
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			all := events(t, 0, small(10_000))
-			for batch := range slices.Chunk(reversed(all), 1000) {
+			for batch := range slices.Chunk(reversed(all), 2500) {
 				require.NoError(t, causal.SaveAll(background, s, batch))
 			}
 			got, err := s.LoadEvents(background, "A")
