@@ -11,8 +11,8 @@ import (
 )
 
 // Events keep their payload as JSON text. The functions here read single members
-// of such text without decoding the rest. They rely on text that encoding/json
-// has found valid (checkJSON), so they need not look for errors, and none of
+// of such text without decoding the rest. They rely on text that has been found
+// valid (checkJSON), so they need not look for errors, and none of
 // them recurses.
 
 // maxDepth bounds how deeply a payload or an unknown member is nested, so that
@@ -22,23 +22,37 @@ const maxDepth = 1000
 // checkJSON returns the text of data without the space around it, or why it is
 // not one valid JSON value in valid UTF-8.
 func checkJSON(data []byte) (text string, err *ValidationError) {
-	if !json.Valid(data) {
-		var raw json.RawMessage
-		cause := json.Unmarshal(data, &raw)
-		reason := "is not valid JSON"
-		var syntax *json.SyntaxError
-		switch {
-		case strings.Contains(cause.Error(), "max depth"): // of encoding/json, far above ours
-			reason = reasonTooDeep
-		case errors.As(cause, &syntax):
-			reason = fmt.Sprintf("is not valid JSON, seen at byte %d", syntax.Offset)
-		}
-		return "", &ValidationError{Fields: []FieldError{{"", reason}}, Err: cause}
+	if !validJSON(data) {
+		return "", errInvalidJSON(data)
 	}
 	if !utf8.Valid(data) {
 		return "", invalid("", reasonNotUTF8)
 	}
-	return strings.Trim(string(data), " \t\r\n"), nil
+	return strings.TrimSpace(string(data)), nil // JSON allows only some of the space that this trims
+}
+
+// errInvalidJSON says what is wrong with data, in encoding/json's words.
+func errInvalidJSON(data []byte) *ValidationError {
+	var raw json.RawMessage
+	cause := json.Unmarshal(data, &raw)
+	reason := "is not valid JSON"
+	var syntax *json.SyntaxError
+	switch {
+	case cause != nil && strings.Contains(cause.Error(), "max depth"): // of encoding/json, far above ours
+		reason = reasonTooDeep
+	case errors.As(cause, &syntax):
+		reason = fmt.Sprintf("is not valid JSON, seen at byte %d", syntax.Offset)
+	}
+	return &ValidationError{Fields: []FieldError{{"", reason}}, Err: cause}
+}
+
+// isTooDeep reports whether a valid JSON value is nested more deeply than maxDepth.
+func isTooDeep(value string) bool {
+	if len(value) <= 2*maxDepth { // a level takes two bytes
+		return false
+	}
+	_, depth := skipValue(value, 0)
+	return depth > maxDepth
 }
 
 // members yields the name and the value of each member of a valid JSON object,

@@ -93,7 +93,7 @@ func (d *eventDecoder) unknownMember(name, rawName, value string) error {
 	if d.unknown[name] {
 		return invalid(name, reasonTwice)
 	}
-	if _, depth := skipValue(value, 0); depth > maxDepth {
+	if isTooDeep(value) {
 		return invalid(name, reasonTooDeep)
 	}
 	if d.unknown == nil {
@@ -180,7 +180,7 @@ func integerMember(value string) (n int64, reason string) {
 	if value == "null" {
 		return 0, reasonNull
 	}
-	if strings.Trim(strings.TrimPrefix(value, "-"), "0123456789") != "" {
+	if !isDigits(strings.TrimPrefix(value, "-")) {
 		return 0, reasonNotInteger
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
@@ -195,7 +195,7 @@ func objectMember(value string) (text, reason string) {
 	if value[0] != '{' {
 		return "", reasonNotObject
 	}
-	if _, depth := skipValue(value, 0); depth > maxDepth {
+	if isTooDeep(value) {
 		return "", reasonTooDeep
 	}
 	return value, ""
