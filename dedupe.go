@@ -12,42 +12,70 @@ var idSeed = maphash.MakeSeed()
 
 func hashID(id EventID) uint64 { return maphash.String(idSeed, string(id)) }
 
-// deduper finds the events that repeat an earlier one, and those that have the
-// ID of an earlier one but other content. It is a hash table of the indexes of
-// events (open addressing, linear probing, two thirds full at most). Events carry their
-// hash, so that most are told apart without a look at their IDs: a map from ID to
-// index takes twice the time, and would be the main cost of the merges.
-type deduper struct {
-	events   []Event // at the recorded indexes, the events that came first
-	slots    []dedupeSlot
-	hasZero  bool
-	conflict Event // the first under Compare of those in conflict
+// idTable finds events by their ID: a hash table of indexes into a slice of events
+// (open addressing, linear probing, two thirds full at most). Events carry their
+// hash, so that most are told apart without a look at their IDs, and the table
+// holds no pointers, so that the garbage collector does not look at it: a map from
+// ID to event takes twice the time, and would be the main cost of merges and of
+// MemEventStore.
+type idTable struct {
+	slots []idSlot
+	used  int
 }
 
-type dedupeSlot struct {
+type idSlot struct {
 	hash uint64
 	next int // the index of the event + 1; 0 marks a free slot
 }
 
-// newDeduper returns a deduper with room for len(events) IDs.
-func newDeduper(events []Event) *deduper {
-	size := 1 << bits.Len(uint(len(events)+len(events)/2))
-	return &deduper{events: events, slots: make([]dedupeSlot, size)}
-}
+// newIDTable returns a table with room for n IDs.
+func newIDTable(n int) idTable { return idTable{slots: make([]idSlot, 1<<bits.Len(uint(n+n/2)))} }
 
 // find returns the slot of the event with this ID, or the free slot for it.
-func (d *deduper) find(id EventID, hash uint64) *dedupeSlot {
-	mask := len(d.slots) - 1
+func (t *idTable) find(events []Event, id EventID, hash uint64) *idSlot {
+	mask := len(t.slots) - 1
 	for i := int(hash) & mask; ; i = (i + 1) & mask {
-		slot := &d.slots[i]
-		if slot.next == 0 || slot.hash == hash && d.events[slot.next-1].p.ID == id {
+		slot := &t.slots[i]
+		if slot.next == 0 || slot.hash == hash && events[slot.next-1].p.ID == id {
 			return slot
 		}
 	}
 }
 
+// grow makes room for n more IDs. Slots that find has returned are of no use then.
+func (t *idTable) grow(n int) {
+	if need := t.used + n; need+need/2 >= len(t.slots) {
+		old := t.slots
+		t.slots = newIDTable(max(need, 2*t.used)).slots
+		mask := len(t.slots) - 1
+		for _, slot := range old {
+			if slot.next > 0 {
+				i := int(slot.hash) & mask
+				for t.slots[i].next > 0 {
+					i = (i + 1) & mask
+				}
+				t.slots[i] = slot
+			}
+		}
+	}
+}
+
+// deduper finds the events that repeat an earlier one, and those that have the
+// ID of an earlier one but other content.
+type deduper struct {
+	events   []Event // at the recorded indexes, the events that came first
+	ids      idTable
+	hasZero  bool
+	conflict Event // the first under Compare of those in conflict
+}
+
+// newDeduper returns a deduper with room for len(events) IDs.
+func newDeduper(events []Event) *deduper {
+	return &deduper{events: events, ids: newIDTable(len(events))}
+}
+
 // index returns the recorded index of the event with this ID, or none.
-func (d *deduper) index(id EventID) int { return d.find(id, hashID(id)).next - 1 }
+func (d *deduper) index(id EventID) int { return d.ids.find(d.events, id, hashID(id)).next - 1 }
 
 // isNew reports whether e is the first event with its ID, and then records that
 // it is d.events[i]. It is false for the zero Event.
@@ -56,9 +84,9 @@ func (d *deduper) isNew(e Event, i int) bool {
 		d.hasZero = true
 		return false
 	}
-	slot := d.find(e.p.ID, e.p.idHash)
+	slot := d.ids.find(d.events, e.p.ID, e.p.idHash)
 	if slot.next == 0 {
-		*slot = dedupeSlot{e.p.idHash, i + 1}
+		*slot = idSlot{e.p.idHash, i + 1}
 		return true
 	}
 	if old := d.events[slot.next-1]; !old.Equal(e) {

@@ -31,7 +31,8 @@ type idGenerator struct {
 	wall    func() time.Time
 	random  io.Reader
 	mu      sync.Mutex
-	last    uint64 // the time field of the latest ID, in milliseconds
+	last    uint64    // the time field of the latest ID, in milliseconds
+	latest  ulid.ULID // kept here so that it needs no memory of its own
 	entropy *ulid.MonotonicEntropy
 }
 
@@ -49,9 +50,9 @@ func (g *idGenerator) next() EventID {
 		g.last = min(max(g.last, uint64(now)), ulid.MaxTime())
 	}
 	for {
-		id, err := ulid.New(g.last, g.entropy)
-		if err == nil {
-			return EventID(id.String())
+		_ = g.latest.SetTime(g.last) // which is never above MaxTime
+		if g.entropy.MonotonicRead(g.last, g.latest[6:]) == nil {
+			return EventID(g.latest.String())
 		}
 		// The random field has overflowed; crypto/rand itself cannot fail.
 		if g.last < ulid.MaxTime() {

@@ -18,10 +18,10 @@ import (
 // to that aggregate.
 type MemEventStore struct {
 	mu         sync.Mutex
-	byID       map[EventID]Event
+	log        []Event // in arrival order; only ever appended to
+	ids        idTable // of log
 	all        sortedEvents
 	aggregates map[string]*sortedEvents
-	log        []Event // in arrival order; only ever appended to
 	logID      [16]byte
 }
 
@@ -35,15 +35,17 @@ func (s *MemEventStore) SaveEvent(ctx context.Context, e Event) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old, ok := s.byID[e.p.ID]
-	switch {
-	case !ok:
-		s.add(e)
-	case !old.Equal(e):
+	s.ids.grow(1)
+	slot := s.slot(e)
+	if slot.next > 0 && !s.log[slot.next-1].Equal(e) {
 		return &EventConflictError{ID: e.p.ID}
 	}
+	s.add(e, slot)
 	return nil
 }
+
+// slot returns where the ID of e is or can be. The caller holds the lock.
+func (s *MemEventStore) slot(e Event) *idSlot { return s.ids.find(s.log, e.p.ID, e.p.idHash) }
 
 // SaveEvents stores all events or none; see [BatchSaver].
 func (s *MemEventStore) SaveEvents(ctx context.Context, events []Event) error {
@@ -59,26 +61,26 @@ func (s *MemEventStore) SaveEvents(ctx context.Context, events []Event) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ids.grow(len(events))
 	for _, e := range events {
-		if old, ok := s.byID[e.p.ID]; ok && !old.Equal(e) {
+		if slot := s.slot(e); slot.next > 0 && !s.log[slot.next-1].Equal(e) {
 			return &EventConflictError{ID: e.p.ID}
 		}
 	}
 	for _, e := range events {
-		if _, ok := s.byID[e.p.ID]; !ok {
-			s.add(e)
-		}
+		s.add(e, s.slot(e))
 	}
 	return nil
 }
 
-// add stores an event whose ID is free. The caller holds the lock.
-func (s *MemEventStore) add(e Event) {
-	if s.byID == nil {
-		s.byID = map[EventID]Event{}
+// add stores an event unless its slot is taken. The caller holds the lock.
+func (s *MemEventStore) add(e Event, slot *idSlot) {
+	if slot.next > 0 {
+		return
+	}
+	if s.aggregates == nil {
 		s.aggregates = map[string]*sortedEvents{}
 	}
-	s.byID[e.p.ID] = e
 	aggregate := s.aggregates[e.p.AggregateID]
 	if aggregate == nil {
 		aggregate = &sortedEvents{}
@@ -87,6 +89,8 @@ func (s *MemEventStore) add(e Event) {
 	aggregate.add(e)
 	s.all.add(e)
 	s.log = append(s.log, e)
+	*slot = idSlot{e.p.idHash, len(s.log)}
+	s.ids.used++
 }
 
 // LoadEvents returns the events of one aggregate; see [EventStore].
