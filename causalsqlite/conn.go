@@ -62,13 +62,15 @@ func queryInt(c *sqlite.Conn, sql string) (value int64, err error) {
 
 // columnBytes copies a text or blob into buf, which it grows as needed.
 func columnBytes(s *sqlite.Stmt, column int, buf []byte) []byte {
-	n := s.ColumnLen(column)
-	if cap(buf) < n {
-		buf = make([]byte, n)
+	buf = buf[:cap(buf)]
+	n := s.ColumnBytes(column, buf)
+	if n == len(buf) { // there may be more; to ask before takes time in each row
+		if n = s.ColumnLen(column); n > len(buf) {
+			buf = make([]byte, n)
+			s.ColumnBytes(column, buf)
+		}
 	}
-	buf = buf[:n]
-	s.ColumnBytes(column, buf)
-	return buf
+	return buf[:n]
 }
 
 // backoff is the time between two attempts. The zero value is ready for use.

@@ -102,7 +102,7 @@ func compare(c *sqlite.Conn, r row) error {
 				return false, nil
 			}
 			var err error
-			stored, err = decode(data, s.ColumnInt64(0))
+			stored, err = decode(s, data)
 			return false, err
 		})
 	if err == nil && !stored.Equal(r.event) {
@@ -111,11 +111,12 @@ func compare(c *sqlite.Conn, r row) error {
 	return err
 }
 
-// decode reads what is stored of an event, and names its place if it is damaged.
-func decode(data []byte, seq int64) (e causal.Event, err error) {
+// decode reads what is stored of an event. If it is damaged, the row's first
+// column says where.
+func decode(s *sqlite.Stmt, data []byte) (e causal.Event, err error) {
 	if err := e.UnmarshalJSON(data); err != nil {
 		// Not wrapped: it is not the caller's input that is invalid.
-		return e, fmt.Errorf("entry %d of the log is damaged", seq)
+		return e, fmt.Errorf("entry %d of the log is damaged", s.ColumnInt64(0))
 	}
 	return e, nil
 }
@@ -141,7 +142,7 @@ func (s *Store) LoadEvents(ctx context.Context, aggregateID string) ([]causal.Ev
 			func(s *sqlite.Stmt) { s.BindBytes(1, []byte(aggregateID)) },
 			func(s *sqlite.Stmt) (bool, error) {
 				buf = columnBytes(s, 1, buf)
-				e, err := decode(buf, s.ColumnInt64(0))
+				e, err := decode(s, buf)
 				events = append(events, e)
 				if err == nil {
 					err = checkContext(ctx)

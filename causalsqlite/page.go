@@ -37,7 +37,7 @@ func (p *page[T]) fill(c *sqlite.Conn, sql string, bind func(*sqlite.Stmt), item
 	p.items, p.count, p.bytes = p.items[:0], 0, 0
 	err := query(c, sql, bind, func(s *sqlite.Stmt) (bool, error) {
 		p.data = columnBytes(s, 1, p.data)
-		e, err := decode(p.data, s.ColumnInt64(0))
+		e, err := decode(s, p.data)
 		if err != nil {
 			return false, err
 		}
