@@ -136,7 +136,9 @@ func TestVectorClockOrderLaws(t *testing.T) {
 			require.Equal(t, causal.Before, causal.CompareVectorClocks(a, c))
 		}
 	})
-	require.Len(t, seen, 4, "not all orderings occurred")
+	if !testing.Short() { // which makes a fifth of the checks
+		require.Len(t, seen, 4, "not all orderings occurred")
+	}
 	require.Equal(t, "Equal Before After Concurrent Ordering(7)", fmt.Sprint(
 		causal.Equal, " ", causal.Before, " ", causal.After, " ", causal.Concurrent, " ", causal.Ordering(7)))
 }
