@@ -1,0 +1,49 @@
+package benchmarks
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/oklog/ulid/v2"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// BenchmarkID makes IDs as text, which is what JSON and keys of storages take.
+func BenchmarkID(b *testing.B) {
+	makers := []struct {
+		name string
+		make func() string
+	}{
+		{"causal", func() string { return string(causal.NewEventID()) }},
+		{"ulid", func() string { return ulid.Make().String() }},
+		{"uuid", func() string { return uuid.Must(uuid.NewV7()).String() }},
+	}
+	for _, m := range makers {
+		b.Run("op=make/lib="+m.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				m.make()
+			}
+		})
+	}
+	for _, m := range makers {
+		b.Run("op=make-parallel/lib="+m.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					m.make()
+				}
+			})
+		})
+	}
+}
+
+// What ulid leaves out, as the tables say: its IDs go back with the wall clock.
+func TestULIDGoesBackwards(t *testing.T) {
+	now := ulid.Now()
+	first := ulid.MustNew(now, ulid.DefaultEntropy())
+	second := ulid.MustNew(now-1, ulid.DefaultEntropy()) // as Make does when the wall clock steps back
+	require.Negative(t, second.Compare(first))
+}

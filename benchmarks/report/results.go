@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchmath"
+)
+
+// results are the samples of a run.
+type results struct {
+	config  map[string]string
+	order   []key
+	samples map[key]*samples
+}
+
+// key names a benchmark: Benchmark<name> of the package, without the number of
+// processors.
+type key struct{ pkg, name string }
+
+// samples are the rounds of one benchmark.
+type samples struct {
+	perOp, perEvent []float64 // seconds
+	allocs          []float64
+}
+
+// figure is the median of the rounds of a benchmark.
+type figure struct {
+	seconds   float64
+	perEvent  bool // seconds are of one event, not of one operation
+	allocs    float64
+	hasAllocs bool
+	rounds    *benchmath.Sample
+}
+
+// readResults reads the output of go test -bench.
+func readResults(path string) (*results, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &results{config: map[string]string{}, samples: map[key]*samples{}}
+	reader := benchfmt.NewReader(bytes.NewReader(text), path)
+	for reader.Scan() {
+		switch record := reader.Result().(type) {
+		case *benchfmt.Result:
+			r.add(record)
+		case *benchfmt.SyntaxError:
+			return nil, record
+		}
+	}
+	if len(r.order) == 0 {
+		err = errors.New("no results in " + path)
+	}
+	return r, errors.Join(err, reader.Err())
+}
+
+func (r *results) add(result *benchfmt.Result) {
+	for _, c := range result.Config {
+		if c.Key != "pkg" {
+			r.config[c.Key] = string(c.Value)
+		}
+	}
+	base, parts := result.Name.Parts()
+	k := key{pkg: result.GetConfig("pkg"), name: string(base)}
+	for _, part := range parts {
+		if part[0] == '/' {
+			k.name += string(part)
+		}
+	}
+	s := r.samples[k]
+	if s == nil {
+		s = &samples{}
+		r.samples[k] = s
+		r.order = append(r.order, k)
+	}
+	for _, v := range result.Values {
+		switch v.Unit {
+		case "sec/op":
+			s.perOp = append(s.perOp, v.Value)
+		case "sec/event":
+			s.perEvent = append(s.perEvent, v.Value)
+		case "allocs/op":
+			s.allocs = append(s.allocs, v.Value)
+		}
+	}
+}
+
+// benchmarksPackage is where the comparisons with peers are.
+const benchmarksPackage = "github.com/spec-kitty/causal/benchmarks"
+
+// figure returns the figure of a comparison, if it is there.
+func (r *results) figure(group, op, variant string) (figure, bool) {
+	s, ok := r.samples[key{benchmarksPackage, fmt.Sprintf("%s/op=%s/%s", group, op, variant)}]
+	if !ok {
+		return figure{}, false
+	}
+	return s.figure(), true
+}
+
+func (s *samples) figure() figure {
+	values, perEvent := s.perOp, false
+	if len(s.perEvent) > 0 {
+		values, perEvent = s.perEvent, true
+	}
+	f := figure{rounds: benchmath.NewSample(values, &benchmath.DefaultThresholds), perEvent: perEvent}
+	f.seconds = median(f.rounds)
+	if len(s.allocs) > 0 {
+		f.hasAllocs = true
+		f.allocs = median(benchmath.NewSample(s.allocs, &benchmath.DefaultThresholds))
+	}
+	return f
+}
+
+func median(s *benchmath.Sample) float64 { return benchmath.AssumeNothing.Summary(s, 0.95).Center }
+
+// fasterThan reports whether f is faster than g beyond the noise of the rounds.
+func (f figure) fasterThan(g figure) bool {
+	c := benchmath.AssumeNothing.Compare(f.rounds, g.rounds)
+	return f.seconds < g.seconds && c.P < c.Alpha
+}
+
+// machine says where the run took place, in words.
+func (r *results) machine() string {
+	return fmt.Sprintf("%s cores of an %s, %s/%s, %s", r.config["cores"], r.config["cpu"], r.config["goos"], r.config["goarch"],
+		strings.Replace(r.config["go-version"], "go", "Go ", 1))
+}
