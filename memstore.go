@@ -14,7 +14,7 @@ import (
 // long as the process. The zero value is an empty store; it is safe for
 // concurrent use and must not be copied after the first use.
 //
-// SaveEvent takes constant time, the loading of an aggregate time in proportion
+// SaveEvent takes amortized constant time, the loading of an aggregate time in proportion
 // to that aggregate.
 type MemEventStore struct {
 	mu         sync.Mutex

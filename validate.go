@@ -90,8 +90,8 @@ func (d *event) finish(faults *eventFaults) *ValidationError {
 }
 
 // isValid reports whether p keeps the rules of its validate tags, of which it is a
-// copy for the events that do: the validator takes ten times as long, and says
-// why for the others. A test holds the two together.
+// copy for the events that do: the validator takes several times as long
+// (docs/adr/0012), and says why for the others. A test holds the two together.
 func (p *EventParams) isValid() bool {
 	text := func(s string) bool { return s != "" && utf8.ValidString(s) }
 	return isEventID(string(p.ID)) && text(p.Type) && text(p.AggregateID) && text(p.NodeID) &&

@@ -40,9 +40,7 @@ type hallgrenRecord struct {
 }
 
 func newHallgrenRecord(f fact) hallgrenRecord {
-	r := hallgrenRecord{hallgrenEvent(f), newRecord(f.event)}
-	r.metadata.Payload = nil // it is the event's data
-	return r
+	return hallgrenRecord{hallgrenEvent(f), newMetadata(f)}
 }
 
 type hallgrenSQL struct{ *hallgrensql.SQLite }

@@ -10,5 +10,5 @@
 // Every benchmark is named Benchmark<group>/op=<operation>/lib=<library>. Events are
 // made before the clock starts, each library's in its own type with the same
 // content. What a library leaves out is asserted by the tests beside the
-// benchmarks.
+// benchmarks, where its documentation does not say it.
 package benchmarks

@@ -68,7 +68,13 @@ func BenchmarkGrowth(b *testing.B) {
 		})
 		full, err := save(inOrder)
 		require.NoError(b, err)
-		run("load", small, func() error { _, err := full.LoadEvents(ctx, "WP0000007"); return err })
+		run("load", small, func() error {
+			events, err := full.LoadEvents(ctx, "WP0000007")
+			if err == nil && len(events) != small {
+				err = fmt.Errorf("%d events", len(events))
+			}
+			return err
+		})
 		run("range", n, func() error { _, err := full.all(); return err })
 		run("merge-counter-in-order", n, func() error { _, err := causal.MergeCounter(inOrder); return err })
 		run("merge-counter", n, func() error { _, err := causal.MergeCounter(shuffled); return err })

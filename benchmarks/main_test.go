@@ -41,7 +41,7 @@ func moduleVersions() string {
 	return strings.Join(slices.Compact(lines), "")
 }
 
-// setBenchTime replaces the default of go test, with which a run takes an hour.
+// setBenchTime replaces the default of go test, with which a run takes half an hour.
 func setBenchTime() {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.benchtime" })

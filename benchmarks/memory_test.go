@@ -67,11 +67,15 @@ func (s causalStore) all() (n int, err error) {
 
 func (s causalStore) close() error { return s.closeStore() }
 
-// hallgrenEvent has the members that core.Event has no field for as metadata.
+// newMetadata has the members that core.Event has no field for.
+func newMetadata(f fact) record {
+	metadata := newRecord(f.event)
+	metadata.Payload = nil // it is the event's data
+	return metadata
+}
+
 func hallgrenEvent(f fact) core.Event {
-	meta := newRecord(f.event)
-	meta.Payload = nil
-	metadata, err := json.Marshal(meta)
+	metadata, err := json.Marshal(newMetadata(f))
 	if err != nil {
 		panic(err)
 	}

@@ -66,7 +66,7 @@ func columnBytes(s *sqlite.Stmt, column int, buf []byte) []byte {
 	n := s.ColumnBytes(column, buf)
 	if n == len(buf) { // there may be more; to ask before takes time in each row
 		if n = s.ColumnLen(column); n > len(buf) {
-			buf = make([]byte, n)
+			buf = make([]byte, n+1) // rows are often of one length
 			s.ColumnBytes(column, buf)
 		}
 	}

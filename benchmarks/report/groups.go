@@ -94,7 +94,7 @@ var groups = []group{
 			{key: "causalsqlite", name: "causalsqlite", ours: true},
 			{key: "hallgren", name: "hallgren/eventsourcing/eventstore/sql", leavesOut: "identity of events, events out of order, fractions of seconds, errors of reads that are cut short"},
 			{
-				key: "bbolt", name: "etcd-io/bbolt with our JSON", leavesOut: "use by a second process, arrival order, group commit",
+				key: "bbolt", name: "etcd-io/bbolt with our JSON", leavesOut: "use by a second process, arrival order",
 				faster: "the file belongs to one process, so that it is read from mapped memory and a page is written once; SQLite reads " +
 					"through a cache that other processes may make stale, and writes a page to its log and later to its place",
 			},

@@ -187,7 +187,7 @@ func (r *results) growth(o op, n int) (figure, error) {
 
 func growthTable(r *results) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Growth\n\nWhat one event costs by how many there are, all in memory. Sorting takes O(n log n), the rest O(n). The "+
+	fmt.Fprintf(&b, "## Growth\n\nWhat one event costs by how many there are, all in memory. Sorting takes O(n log n), also that in the first read after saves in random order, and the rest O(n). The "+
 		"steps above 10,000 are those of the processor's caches: events in random order are then read from memory.\n\n"+
 		"![Growth](%s)\n\n| operation |", chartName(growthGroup))
 	for _, n := range growthSizes {
