@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // The elements of sets: NaN is not equal to itself, so a set would never find it,
@@ -53,7 +55,7 @@ func decodeElement[E cmp.Ordered](value string) (element E, reason string, cause
 	switch {
 	case value == "null":
 		return element, reasonNull, nil
-	case loneSurrogate(value) >= 0:
+	case rawjson.HasLoneSurrogate(value):
 		return element, reasonSurrogate, nil
 	}
 	if err := json.Unmarshal([]byte(value), &element); err != nil {
@@ -78,7 +80,7 @@ func appendElements[E cmp.Ordered](e Event, member, array string, to []E) ([]E, 
 	if array[0] != '[' {
 		return nil, e.payloadError(`member "`+member+`" `+reasonNotArray, nil)
 	}
-	for text := range elements(array) {
+	for text := range rawjson.Elements(array) {
 		element, reason, cause := elementMember[E](text)
 		if reason != "" {
 			return nil, e.payloadError(`member "`+member+`": an element `+reason, cause)
@@ -102,7 +104,7 @@ func detach[E cmp.Ordered](elements []E) {
 // infinite number.
 func appendElement[E cmp.Ordered](b []byte, element E) ([]byte, error) {
 	if text, ok := any(element).(string); ok {
-		return appendQuoted(b, text), nil
+		return rawjson.AppendString(b, text), nil
 	}
 	text, err := json.Marshal(element)
 	if err != nil {

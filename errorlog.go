@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // ErrorEntry records that something went wrong and what became of it, so that
@@ -68,8 +70,8 @@ func (e *ErrorEntry) UnmarshalJSON(data []byte) error {
 		faults[i] = reasonMissing
 	}
 	var seen [len(entryMembers)]bool
-	for rawName, value := range members(text) {
-		name, _ := unquote(rawName)
+	for rawName, value := range rawjson.Members(text) {
+		name, _ := rawjson.Unquote(rawName)
 		i := slices.Index(entryMembers[:], name)
 		switch {
 		case i < 0:

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 	"unique"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // EventParams are the inputs of [NewEvent]. The zero value is not valid: the
@@ -196,7 +199,7 @@ func (e Event) payloadMember(name string) (value string, ok bool) {
 	if e.p == nil {
 		return "", false
 	}
-	return findMember(e.p.payload, name)
+	return rawjson.Find(e.p.payload, name)
 }
 
 // payloadError is a fault in the payload of an event that is itself valid.
@@ -255,8 +258,12 @@ func (e Event) Equal(f Event) bool {
 		a.ProjectUUID == b.ProjectUUID && a.ProjectSlug == b.ProjectSlug && a.hasSlug == b.hasSlug &&
 		a.CorrelationID == b.CorrelationID && a.SchemaVersion == b.SchemaVersion && a.DataTier == b.DataTier &&
 		CompareVectorClocks(a.VectorClock, b.VectorClock) == Equal &&
-		equalJSON(a.payload, b.payload) && equalMembers(a.extra, b.extra)
+		rawjson.Equal(a.payload, b.payload) &&
+		(a.extra == b.extra || rawjson.Equal(asObject(a.extra), asObject(b.extra)))
 }
+
+// asObject returns the JSON object of a list of members, each after a comma.
+func asObject(list string) string { return "{" + strings.TrimPrefix(list, ",") + "}" }
 
 // fixZone drops the monotonic reading, as In and UTC do, and reduces the location to UTC or a
 // fixed offset, which is all that the wire carries. Offsets that RFC 3339 cannot

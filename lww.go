@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // MergeLWW returns the value in the payload member "value" of the last of the
@@ -65,7 +67,7 @@ func lastWrite[T any](
 
 // decodeValue decodes the text of the payload member "value" of e.
 func decodeValue[T any](e Event, text string) (value T, err error) {
-	if loneSurrogate(text) >= 0 {
+	if rawjson.HasLoneSurrogate(text) {
 		return value, e.payloadError(`member "value" `+reasonSurrogate, nil)
 	}
 	var decoded T // not value: a failed decoder may have written to it
@@ -200,7 +202,7 @@ func (r LWWRegister[T]) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, &ValidationError{Fields: []FieldError{{"value", reasonNoJSON}}, Err: err}
 	}
-	if _, isText := any(r.value).(json.RawMessage); !isText && hasReplacement(string(value)) {
+	if _, isText := any(r.value).(json.RawMessage); !isText && rawjson.HasReplacement(string(value)) {
 		return nil, invalid("value", reasonNotUTF8)
 	}
 	b := append(append([]byte(`{"value":`), value...), `,"lamport_clock":`...)
@@ -234,7 +236,7 @@ func (r *LWWRegister[T]) UnmarshalJSON(data []byte) error {
 func (r *LWWRegister[T]) setMember(name, value string) (reason string, cause error) {
 	switch name {
 	case "value":
-		if loneSurrogate(value) >= 0 {
+		if rawjson.HasLoneSurrogate(value) {
 			return reasonSurrogate, nil
 		}
 		if err := json.Unmarshal([]byte(value), &r.value); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // The merges are pure functions of the set of events: the order of the input,
@@ -84,9 +86,9 @@ func (e Event) payloadDelta() (delta int64, ok bool, err error) {
 	if !ok {
 		return 0, false, nil
 	}
-	delta, reason := parseInteger(number)
-	if reason != "" {
-		return 0, false, e.payloadError(`member "delta" `+reason, nil)
+	delta, err = rawjson.ParseInteger(number)
+	if err != nil {
+		return 0, false, e.payloadError(`member "delta" `+err.Error(), nil)
 	}
 	return delta, true, nil
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // ORSetChange is what an event does to an [ORSet], in the form of a payload: use it
@@ -67,11 +69,11 @@ func (c ORSetChange[E]) detach() {
 func (c *ORSetChange[E]) read(e Event) (err error) {
 	c.Add, c.Remove = c.Add[:0], c.Remove[:0]
 	add, remove := "", "" // of members with one name the last counts
-	for name, value := range members(e.p.payload) {
+	for name, value := range rawjson.Members(e.p.payload) {
 		switch {
-		case isQuoted(name, "add"):
+		case rawjson.IsString(name, "add"):
 			add = value
-		case isQuoted(name, "remove"):
+		case rawjson.IsString(name, "remove"):
 			remove = value
 		}
 	}

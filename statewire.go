@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // The JSON forms of the state types are canonical: one text for each state. So
@@ -20,8 +22,8 @@ func readObject(text string, names []string, set func(name, value string) (reaso
 		return invalid("", reasonNotObject)
 	}
 	given := make([]bool, len(names))
-	for rawName, value := range members(text) {
-		name, _ := unquote(rawName)
+	for rawName, value := range rawjson.Members(text) {
+		name, _ := rawjson.Unquote(rawName)
 		i := slices.Index(names, name)
 		switch {
 		case i < 0:
@@ -46,7 +48,7 @@ func readArray(value string, item func(text string) error) (reason string, cause
 	if value[0] != '[' {
 		return reasonNotArray, nil
 	}
-	for text := range elements(value) {
+	for text := range rawjson.Elements(value) {
 		if err := item(text); err != nil {
 			return nested("has an item", err)
 		}

@@ -236,6 +236,10 @@ func isVersion(s string) bool {
 	return isDigits(major) && isDigits(minor) && isDigits(patch)
 }
 
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
 // isDigits reports whether s is one or more ASCII digits.
 func isDigits(s string) bool {
 	for i := range len(s) {

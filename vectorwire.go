@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // MarshalJSON writes the clock as an object of integers by node, in ascending
@@ -23,7 +25,7 @@ func (v VectorClock) appendJSON(b []byte) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendQuoted(b, e.node), ':')
+		b = append(rawjson.AppendString(b, e.node), ':')
 		b = strconv.AppendInt(b, e.time, 10)
 	}
 	return append(b, '}')
@@ -53,8 +55,8 @@ func parseVectorClock(text string) (v VectorClock, reason string) {
 		return v, reasonNotObject
 	}
 	var entries []vectorEntry
-	for rawNode, value := range members(text) {
-		node, ok := unquote(rawNode)
+	for rawNode, value := range rawjson.Members(text) {
+		node, ok := rawjson.Unquote(rawNode)
 		if !ok {
 			return v, reasonSurrogate
 		}

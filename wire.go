@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // UnmarshalJSON reads an event from its wire format. It leaves *e as it was if
@@ -32,7 +33,7 @@ func decodeEvent(data []byte) (Event, error) {
 	}
 	d := eventDecoder{content: &event{payload: "{}"}}
 	d.content.SchemaVersion = defaultSchemaVersion
-	for rawName, value := range members(text) {
+	for rawName, value := range rawjson.Members(text) {
 		if err := d.member(rawName, value); err != nil {
 			return Event{}, err
 		}
@@ -67,7 +68,7 @@ type eventDecoder struct {
 // member takes one member. Faults of known members are gathered; others end the
 // decoding.
 func (d *eventDecoder) member(rawName, value string) error {
-	name, ok := unquote(rawName)
+	name, ok := rawjson.Unquote(rawName)
 	if !ok {
 		return invalid("", "has a member name with half of a surrogate pair")
 	}
@@ -93,7 +94,7 @@ func (d *eventDecoder) unknownMember(name, rawName, value string) error {
 	if d.unknown[name] {
 		return invalid(name, reasonTwice)
 	}
-	if isTooDeep(value) {
+	if rawjson.IsDeeper(value, maxDepth) {
 		return invalid(name, reasonTooDeep)
 	}
 	if d.unknown == nil {
@@ -158,7 +159,7 @@ func stringMember(value string) (s, reason string) {
 	case value[0] != '"':
 		return "", reasonNotString
 	}
-	s, ok := unquote(value)
+	s, ok := rawjson.Unquote(value)
 	if !ok {
 		return "", reasonSurrogate
 	}
@@ -195,7 +196,7 @@ func objectMember(value string) (text, reason string) {
 	if value[0] != '{' {
 		return "", reasonNotObject
 	}
-	if isTooDeep(value) {
+	if rawjson.IsDeeper(value, maxDepth) {
 		return "", reasonTooDeep
 	}
 	return value, ""
@@ -284,7 +285,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 
 // appendString appends the name with its punctuation, then s as a JSON string.
 func appendString(b []byte, name, s string) []byte {
-	return appendQuoted(append(b, name...), s)
+	return rawjson.AppendString(append(b, name...), s)
 }
 
 // appendOptional is appendString, with null for a value that is absent.
@@ -312,24 +313,9 @@ func encodePayload(v any) (text, reason string, cause error) {
 		return "", err.Fields[0].Reason, err.Err
 	case !isText && text == "null":
 		return "{}", "", nil
-	case !isText && hasReplacement(text):
+	case !isText && rawjson.HasReplacement(text):
 		return "", "has a string that is not valid UTF-8", nil
 	}
 	text, reason = objectMember(text)
 	return text, reason, nil
-}
-
-// hasReplacement reports whether text has the escape \ufffd, which is what
-// json.Marshal makes of bytes that are not UTF-8; a real U+FFFD it writes as it
-// is.
-func hasReplacement(text string) bool {
-	for i := strings.IndexByte(text, '\\'); i >= 0 && i < len(text); i++ {
-		if text[i] == '\\' {
-			if escapedUnit(text, i) == utf8.RuneError {
-				return true
-			}
-			i++
-		}
-	}
-	return false
 }

@@ -1,23 +1,26 @@
-package causal
+package rawjson
 
-// maxJSONDepth is how deeply encoding/json nests.
-const maxJSONDepth = 10_000
+// maxDepth is how deeply encoding/json nests.
+const maxDepth = 10_000
 
-// validJSON reports whether data is one JSON value (RFC 8259) with nothing but
-// white space around it: what json.Valid reports, in less time, as it took a third
-// of the decoding of an event (docs/adr/0012). Like json.Valid it does not look at
-// UTF-8 or surrogates. It does not recurse.
-func validJSON(data []byte) bool {
+// Valid reports whether data is one JSON value with nothing but white space around
+// it. It agrees with json.Valid, which took a third of the time of decoding an
+// event (docs/adr/0012). Like json.Valid it does not look at UTF-8 or surrogates.
+func Valid(data []byte) bool {
+	// Each turn of the loop stands where a value begins: at the start, after a
+	// bracket that opens, or after a comma, in an object past the member's name. A
+	// bracket with something in it starts the next turn at once, for its first
+	// element. Otherwise the value has ended, and the turn goes on past everything
+	// that closes there, to the end of the text or to the next comma.
 	var room [32]byte
-	open := room[:0] // the brackets that are still to come
+	open := room[:0] // the closing brackets that are still to come
 	for i := 0; ; {
-		// A value begins here.
 		if i = validSpace(data, i); i == len(data) {
 			return false
 		}
 		switch c := data[i]; c {
 		case '{', '[':
-			if len(open) == maxJSONDepth {
+			if len(open) == maxDepth {
 				return false
 			}
 			open = append(open, c+2) // '}' and ']'
@@ -36,7 +39,6 @@ func validJSON(data []byte) bool {
 				return false
 			}
 		}
-		// A value has ended, and with it whatever closes here.
 		i = validSpace(data, i)
 		for len(open) > 0 && isAt(data, i, open[len(open)-1]) {
 			open = open[:len(open)-1]
@@ -67,7 +69,7 @@ func validSpace(data []byte, i int) int {
 	return i
 }
 
-// validName returns the index behind the name of a member and its colon, or -1.
+// validName returns the index after the name of a member and its colon, or -1.
 func validName(data []byte, i int) int {
 	if i = validSpace(data, i); !isAt(data, i, '"') {
 		return -1
@@ -81,7 +83,7 @@ func validName(data []byte, i int) int {
 	return i + 1
 }
 
-// validScalar returns the index behind the string, literal or number at i, or -1.
+// validScalar returns the index after the string, literal or number at i, or -1.
 func validScalar(data []byte, i int) int {
 	literal := ""
 	switch data[i] {
@@ -110,7 +112,7 @@ var isPlain = func() (plain [256]bool) {
 	return plain
 }()
 
-// validString returns the index behind the string at i, or -1.
+// validString returns the index after the string at i, or -1.
 func validString(data []byte, i int) int {
 	for i++; i < len(data); i++ {
 		c := data[i]
@@ -152,7 +154,7 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// validNumber returns the index behind the number at i, or -1.
+// validNumber returns the index after the number at i, or -1.
 func validNumber(data []byte, i int) int {
 	if data[i] == '-' {
 		i++
@@ -177,7 +179,7 @@ func validNumber(data []byte, i int) int {
 	return i
 }
 
-// validDigits returns the index behind the digits at i, or -1 if there is none.
+// validDigits returns the index after the digits at i, or -1 if there is none.
 func validDigits(data []byte, i int) int {
 	start := i
 	for i < len(data) && '0' <= data[i] && data[i] <= '9' {

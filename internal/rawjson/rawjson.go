@@ -1,63 +1,34 @@
-package causal
+// Package rawjson reads single values of JSON text (RFC 8259) without decoding
+// the rest, and keeps every digit and every spelling.
+//
+// [Valid] accepts text from outside. All other functions rely on text that Valid
+// has accepted and that is valid UTF-8: they do not look for errors, and panic or
+// answer nonsense otherwise. A value is passed without the white space around it.
+// Only [Equal] recurses, as deeply as the text is nested. Everything is safe for
+// concurrent use.
+package rawjson
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"iter"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// Events keep their payload as JSON text. The functions here read single members
-// of such text without decoding the rest. They rely on text that has been found
-// valid (checkJSON), so they need not look for errors, and none of
-// them recurses.
-
-// maxDepth bounds how deeply a payload or an unknown member is nested, so that
-// readers of events may recurse over them.
-const maxDepth = 1000
-
-// checkJSON returns the text of data without the space around it, or why it is
-// not one valid JSON value in valid UTF-8.
-func checkJSON(data []byte) (text string, err *ValidationError) {
-	if !validJSON(data) {
-		return "", errInvalidJSON(data)
-	}
-	if !utf8.Valid(data) {
-		return "", invalid("", reasonNotUTF8)
-	}
-	return strings.TrimSpace(string(data)), nil // JSON allows only some of the space that this trims
-}
-
-// errInvalidJSON says what is wrong with data, in encoding/json's words.
-func errInvalidJSON(data []byte) *ValidationError {
-	var raw json.RawMessage
-	cause := json.Unmarshal(data, &raw)
-	reason := "is not valid JSON"
-	var syntax *json.SyntaxError
-	switch {
-	case cause != nil && strings.Contains(cause.Error(), "max depth"): // of encoding/json, far above ours
-		reason = reasonTooDeep
-	case errors.As(cause, &syntax):
-		reason = fmt.Sprintf("is not valid JSON, seen at byte %d", syntax.Offset)
-	}
-	return &ValidationError{Fields: []FieldError{{"", reason}}, Err: cause}
-}
-
-// isTooDeep reports whether a valid JSON value is nested more deeply than maxDepth.
-func isTooDeep(value string) bool {
-	if len(value) <= 2*maxDepth { // a level takes two bytes
+// IsDeeper reports whether the value is nested more than max levels deep. A
+// scalar has no level, and {} and [] have one.
+func IsDeeper(value string, max int) bool {
+	if len(value) <= 2*max { // a level takes two bytes
 		return false
 	}
 	_, depth := skipValue(value, 0)
-	return depth > maxDepth
+	return depth > max
 }
 
-// members yields the name and the value of each member of a valid JSON object,
-// both as JSON text.
-func members(object string) iter.Seq2[string, string] {
+// Members yields the name and the value of each member of an object, both as JSON
+// text.
+func Members(object string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		i := skipSpace(object, 1)
 		for object[i] == '"' {
@@ -73,8 +44,8 @@ func members(object string) iter.Seq2[string, string] {
 	}
 }
 
-// elements yields the elements of a valid JSON array as JSON text.
-func elements(array string) iter.Seq[string] {
+// Elements yields the elements of an array as JSON text.
+func Elements(array string) iter.Seq[string] {
 	return func(yield func(element string) bool) {
 		i := skipSpace(array, 1)
 		for array[i] != ']' {
@@ -88,7 +59,7 @@ func elements(array string) iter.Seq[string] {
 }
 
 // skipElement returns where the value at i ends and where the comma or bracket
-// behind it is.
+// after it is.
 func skipElement(s string, i int) (end, next int) {
 	end, _ = skipValue(s, i)
 	return end, skipSpace(s, end)
@@ -102,7 +73,7 @@ func skipSpace(s string, i int) int {
 	return i
 }
 
-// skipString returns the index behind the string that starts at i.
+// skipString returns the index after the string that starts at i.
 func skipString(s string, i int) int {
 	for i++; s[i] != '"'; i++ {
 		if s[i] == '\\' {
@@ -112,7 +83,7 @@ func skipString(s string, i int) int {
 	return i + 1
 }
 
-// skipValue returns the index behind the value that starts at i, and how deeply
+// skipValue returns the index after the value that starts at i, and how deeply
 // that value is nested: 0 for a scalar.
 func skipValue(s string, i int) (end, depth int) {
 	switch s[i] {
@@ -144,32 +115,35 @@ func skipNested(s string, i int) (end, depth int) {
 	}
 }
 
-// findMember returns the text of the last member of the object with this name.
-func findMember(object, name string) (value string, ok bool) {
-	for raw, v := range members(object) {
-		if isQuoted(raw, name) {
+// Find returns the value of the object's member with this name, as JSON text, and
+// reports whether there is one. If the name is repeated, the last one wins, as in
+// encoding/json.
+func Find(object, name string) (value string, ok bool) {
+	for raw, v := range Members(object) {
+		if IsString(raw, name) {
 			value, ok = v, true
 		}
 	}
 	return value, ok
 }
 
-// isQuoted reports whether the JSON string raw means s. An escape is longer than
-// what it means, so most strings are told apart by their lengths.
-func isQuoted(raw, s string) bool {
+// IsString reports whether the JSON string raw has the value s.
+func IsString(raw, s string) bool {
+	// An escape is longer than its character, so lengths tell most strings apart.
 	if len(raw) <= len(s)+len(`""`) {
 		return raw[1:len(raw)-1] == s && strings.IndexByte(s, '\\') < 0
 	}
 	if strings.IndexByte(raw, '\\') < 0 {
 		return false
 	}
-	text, ok := unquote(raw)
+	text, ok := Unquote(raw)
 	return ok && text == s
 }
 
-// unquote returns what a valid JSON string means. It is not ok if the string
-// has half of a surrogate pair, for which Go's strings have no form.
-func unquote(raw string) (s string, ok bool) {
+// Unquote returns the value of a JSON string. It is not ok if the string has half
+// of a surrogate pair, which no Go string can hold. The result may share the
+// memory of raw.
+func Unquote(raw string) (s string, ok bool) {
 	if strings.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1], true
 	}
@@ -180,6 +154,9 @@ func unquote(raw string) (s string, ok bool) {
 	err := json.Unmarshal([]byte(raw), &text)
 	return text, err == nil
 }
+
+// HasLoneSurrogate reports whether a value contains half of a surrogate pair.
+func HasLoneSurrogate(value string) bool { return loneSurrogate(value) >= 0 }
 
 // loneSurrogate returns the index of the first \u escape in valid JSON text
 // that is half of a surrogate pair, or -1.
@@ -205,6 +182,21 @@ func loneSurrogate(text string) int {
 	return -1
 }
 
+// HasReplacement reports whether a value contains the escape \ufffd, which
+// json.Marshal writes in place of bytes that are not UTF-8. It writes a real U+FFFD
+// unescaped.
+func HasReplacement(value string) bool {
+	for i := strings.IndexByte(value, '\\'); i >= 0 && i < len(value); i++ {
+		if value[i] == '\\' {
+			if escapedUnit(value, i) == utf8.RuneError {
+				return true
+			}
+			i++
+		}
+	}
+	return false
+}
+
 // escapedUnit returns the UTF-16 code unit of the \uXXXX at i, or -1 if there
 // is none.
 func escapedUnit(text string, i int) int64 {
@@ -218,8 +210,8 @@ func escapedUnit(text string, i int) int64 {
 	return int64(unit)
 }
 
-// appendQuoted appends s as a JSON string. s is valid UTF-8.
-func appendQuoted(b []byte, s string) []byte {
+// AppendString appends s, which must be valid UTF-8, as a JSON string.
+func AppendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
 			quoted, _ := json.Marshal(s) // strings always encode

@@ -1,4 +1,4 @@
-package causal
+package rawjson
 
 import (
 	"encoding/json"
@@ -17,35 +17,35 @@ var jsonTexts = []string{
 	"\ufeff{}", "[1]\x00",
 }
 
-// FuzzValidJSON holds validJSON to encoding/json.
-func FuzzValidJSON(f *testing.F) {
+// FuzzValid holds Valid to encoding/json.
+func FuzzValid(f *testing.F) {
 	for _, text := range jsonTexts {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		require.Equal(t, json.Valid(data), validJSON(data), "%q", data)
+		require.Equal(t, json.Valid(data), Valid(data), "%q", data)
 	})
 }
 
-func TestValidJSONDepth(t *testing.T) {
-	for depth := maxJSONDepth - 1; depth <= maxJSONDepth+1; depth++ {
+func TestValidDepth(t *testing.T) {
+	for depth := maxDepth - 1; depth <= maxDepth+1; depth++ {
 		for _, level := range [][2]string{{"[", "]"}, {`{"a":`, "}"}} {
 			value := strings.Repeat(level[0], depth-1) + "[]" + strings.Repeat(level[1], depth-1)
-			require.Equal(t, json.Valid([]byte(value)), validJSON([]byte(value)), depth)
-			require.Equal(t, depth <= maxJSONDepth, validJSON([]byte(value)), depth)
+			require.Equal(t, json.Valid([]byte(value)), Valid([]byte(value)), depth)
+			require.Equal(t, depth <= maxDepth, Valid([]byte(value)), depth)
 		}
 	}
 }
 
 // Every text that is cut short or has one byte changed.
-func TestValidJSONDamaged(t *testing.T) {
+func TestValidDamaged(t *testing.T) {
 	text := []byte(`{"a": ["b\u00e9\n", -1.5e+3, true, null, {}], "c": {"d": false}}`)
 	for i := range text {
-		require.Equal(t, json.Valid(text[:i]), validJSON(text[:i]), "%q", text[:i])
+		require.Equal(t, json.Valid(text[:i]), Valid(text[:i]), "%q", text[:i])
 		for c := range 256 {
 			damaged := append([]byte(nil), text...)
 			damaged[i] = byte(c)
-			require.Equal(t, json.Valid(damaged), validJSON(damaged), "%q", damaged)
+			require.Equal(t, json.Valid(damaged), Valid(damaged), "%q", damaged)
 		}
 	}
 }

@@ -1,49 +1,39 @@
-package causal
+package rawjson
 
 import (
+	"errors"
 	"reflect"
 	"strconv"
 	"strings"
 )
 
-// equalJSON reports whether two valid JSON values are the same value.
-func equalJSON(a, b string) bool {
-	return a == b || reflect.DeepEqual(parseJSON(a), parseJSON(b))
+// Equal reports whether two values are the same: 1, 1.0 and 1e0 are one number, the
+// order of members does not matter, and of members with one name the last counts.
+func Equal(a, b string) bool {
+	return a == b || reflect.DeepEqual(parse(a), parse(b))
 }
 
-// equalMembers is equalJSON for two lists of members, each after a comma.
-func equalMembers(a, b string) bool {
-	return a == b || equalJSON(asObject(a), asObject(b))
-}
-
-// asObject returns the JSON object of a list of members, each after a comma.
-func asObject(list string) string {
-	return "{" + strings.TrimPrefix(list, ",") + "}"
-}
-
-// parseJSON returns a form of a valid JSON value in which equal values are
-// equal for reflect.DeepEqual: map[string]any, []any, string, jsonNumber or
-// jsonLiteral. encoding/json would do if it did not read each half of a
+// parse returns a form of a valid JSON value in which equal values are
+// equal for reflect.DeepEqual: map[string]any, []any, string, number or literal. encoding/json would do if it did not read each half of a
 // surrogate pair as the same U+FFFD.
-func parseJSON(text string) any {
-	p := jsonParser{text: text}
+func parse(text string) any {
+	p := parser{text: text}
 	return p.value()
 }
 
-type jsonLiteral string
+type literal string
 
-// jsonParser reads valid JSON in one pass. It recurses as deeply as the text is
-// nested: maxDepth at most.
-type jsonParser struct {
+// parser reads a value in one pass. It recurses as deeply as the value is nested.
+type parser struct {
 	text string
 	pos  int
 }
 
-func (p *jsonParser) value() any {
+func (p *parser) value() any {
 	switch p.text[p.pos] {
 	case '{':
 		object := map[string]any{}
-		p.nested(func() {
+		p.eachItem(func() {
 			name := canonicalString(p.token())
 			p.pos = skipSpace(p.text, skipSpace(p.text, p.pos)+1)
 			object[name] = p.value() // of members with one name the last counts
@@ -51,18 +41,18 @@ func (p *jsonParser) value() any {
 		return object
 	case '[':
 		array := []any{}
-		p.nested(func() { array = append(array, p.value()) })
+		p.eachItem(func() { array = append(array, p.value()) })
 		return array
 	case '"':
 		return canonicalString(p.token())
 	case 't', 'f', 'n':
-		return jsonLiteral(p.token())
+		return literal(p.token())
 	}
 	return canonicalNumber(p.token())
 }
 
-// nested calls item at the start of each member or element.
-func (p *jsonParser) nested(item func()) {
+// eachItem calls item at the start of each member or element.
+func (p *parser) eachItem(item func()) {
 	for p.pos = skipSpace(p.text, p.pos+1); p.text[p.pos] != '}' && p.text[p.pos] != ']'; {
 		item()
 		if p.pos = skipSpace(p.text, p.pos); p.text[p.pos] == ',' {
@@ -72,17 +62,17 @@ func (p *jsonParser) nested(item func()) {
 	p.pos++
 }
 
-// token returns the scalar at the position and moves behind it.
-func (p *jsonParser) token() string {
+// token returns the scalar at the position and moves past it.
+func (p *parser) token() string {
 	start := p.pos
 	p.pos, _ = skipValue(p.text, p.pos)
 	return p.text[start:p.pos]
 }
 
 // canonicalString returns what a valid JSON string means. Half of a surrogate
-// pair becomes its four digits behind a byte that UTF-8 does not have.
+// pair becomes its four digits after a byte that UTF-8 does not have.
 func canonicalString(raw string) string {
-	if s, ok := unquote(raw); ok {
+	if s, ok := Unquote(raw); ok {
 		return s
 	}
 	var b strings.Builder
@@ -91,7 +81,7 @@ func canonicalString(raw string) string {
 		if i < 0 {
 			i = len(body)
 		}
-		s, _ := unquote(`"` + body[:i] + `"`)
+		s, _ := Unquote(`"` + body[:i] + `"`)
 		b.WriteString(s)
 		if i == len(body) {
 			return b.String()
@@ -102,9 +92,9 @@ func canonicalString(raw string) string {
 	}
 }
 
-// jsonNumber is the number ±0.digits * 10^exp without leading or trailing
+// number is the number ±0.digits * 10^exp without leading or trailing
 // zeros, so that equal numbers are equal structs.
-type jsonNumber struct {
+type number struct {
 	negative bool
 	digits   string
 	exp      int64
@@ -112,7 +102,7 @@ type jsonNumber struct {
 
 // canonicalNumber returns the number that a valid JSON number means. One whose
 // exponent is beyond all use is only equal to itself.
-func canonicalNumber(raw string) jsonNumber {
+func canonicalNumber(raw string) number {
 	mantissa, negative := strings.CutPrefix(raw, "-")
 	exp := int64(0)
 	if i := strings.IndexAny(mantissa, "eE"); i >= 0 {
@@ -120,7 +110,7 @@ func canonicalNumber(raw string) jsonNumber {
 		if exp, err = strconv.ParseInt(mantissa[i+1:], 10, 32); err != nil {
 			exp = 0
 			if strings.Trim(mantissa[:i], "0.") != "" {
-				return jsonNumber{digits: raw}
+				return number{digits: raw}
 			}
 		}
 		mantissa = mantissa[:i]
@@ -128,27 +118,34 @@ func canonicalNumber(raw string) jsonNumber {
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	digits := strings.TrimLeft(whole+fraction, "0")
 	if digits == "" {
-		return jsonNumber{}
+		return number{}
 	}
 	exp += int64(len(digits) - len(fraction))
-	return jsonNumber{negative, strings.TrimRight(digits, "0"), exp}
+	return number{negative, strings.TrimRight(digits, "0"), exp}
 }
 
-// parseInteger returns the integer that a valid JSON value means, however it is
-// spelled, or why it is none.
-func parseInteger(raw string) (n int64, reason string) {
+// What ParseInteger says of a value.
+var (
+	ErrNotInteger = errors.New("must be an integer")
+	ErrRange      = errors.New("does not fit")
+)
+
+// ParseInteger returns the integer value of a number in any spelling, such as 10,
+// 10.0 or 1e1. The error is [ErrNotInteger], or [ErrRange] if it does not fit 64
+// bits.
+func ParseInteger(raw string) (int64, error) {
 	if n, err := strconv.ParseInt(raw, 10, 64); err == nil {
-		return n, ""
+		return n, nil
 	}
 	if c := raw[0]; c != '-' && (c < '0' || c > '9') {
-		return 0, "must be an integer"
+		return 0, ErrNotInteger
 	}
 	v := canonicalNumber(raw)
 	switch {
 	case v.exp < int64(len(v.digits)):
-		return 0, "must be an integer"
+		return 0, ErrNotInteger
 	case v.exp > int64(len("9223372036854775807")):
-		return 0, reasonRange
+		return 0, ErrRange
 	}
 	text := "0" + v.digits + strings.Repeat("0", int(v.exp)-len(v.digits))
 	if v.negative {
@@ -156,7 +153,7 @@ func parseInteger(raw string) (n int64, reason string) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, reasonRange
+		return 0, ErrRange
 	}
-	return n, ""
+	return n, nil
 }
