@@ -1,28 +1,9 @@
 package causal
 
 import (
-	"cmp"
-	"container/heap"
 	"slices"
-	"strings"
+	"strconv"
 )
-
-// Compare orders events by Lamport clock, then node ID, then event ID, the last
-// two bytewise. It returns -1, 0 or +1, as [cmp.Compare] does, and 0 only for
-// the same ID, clock and node. The order is total, the same everywhere, and
-// extends causality: an effect comes after its cause if its node has seen the
-// cause's clock ([LamportClock.Update]). The converse does not hold: that a comes
-// before b does not mean that a caused b. The zero Event is least.
-func Compare(a, b Event) int {
-	if a.clock != b.clock {
-		return cmp.Compare(a.clock, b.clock)
-	}
-	x, y := a.content(), b.content()
-	if c := strings.Compare(x.NodeID, y.NodeID); c != 0 {
-		return c
-	}
-	return strings.Compare(string(x.ID), string(y.ID))
-}
 
 // IsConcurrent reports whether two different events change the same aggregate at
 // the same Lamport clock. Then neither can have caused the other. It is the rule
@@ -36,102 +17,150 @@ func IsConcurrent(a, b Event) bool {
 		a.p.AggregateID == b.p.AggregateID && a.p.ID != b.p.ID
 }
 
-// TopologicalSort returns the events with each cause before its effects, and
-// otherwise in the order of [Compare]: of the events whose cause has come, the
-// least comes next (Kahn, "Topological Sorting of Large Networks", 1962). The
-// result does not depend on the order of the input. A cause that is not among
-// the events is ignored, and an event that is given twice counts once.
+// Causality is how two events relate; the zero value is Unknown.
+type Causality int
+
+// The relations of an event a to another one b.
+const (
+	// Unknown: what the events carry proves nothing, or contradicts itself.
+	Unknown Causality = iota
+	// Same: a and b have one ID.
+	Same
+	// HappensBefore: b's node had seen a when it emitted b.
+	HappensBefore
+	// HappensAfter: a's node had seen b when it emitted a.
+	HappensAfter
+	// ConcurrentWith: neither node had seen the other's event.
+	ConcurrentWith
+)
+
+// String returns the name of the relation.
+func (c Causality) String() string {
+	switch c {
+	case Unknown:
+		return "Unknown"
+	case Same:
+		return "Same"
+	case HappensBefore:
+		return "HappensBefore"
+	case HappensAfter:
+		return "HappensAfter"
+	case ConcurrentWith:
+		return "ConcurrentWith"
+	}
+	return "Causality(" + strconv.Itoa(int(c)) + ")"
+}
+
+// Relation returns how a relates to b in the order that Lamport calls "happened
+// before" (1978). It is exact if both carry a vector clock. Without, it says what
+// is certain: an event comes after the one that it names as its cause, after
+// the earlier events of its node, and never after one whose Lamport clock is not
+// less; else it is Unknown. It is Unknown also for the zero Event, and where a
+// broken node used one clock value twice.
+func Relation(a, b Event) Causality {
+	switch {
+	case a.p == nil || b.p == nil:
+		return Unknown
+	case a.p.ID == b.p.ID:
+		return Same
+	case a.p.NodeID == b.p.NodeID && a.clock == b.clock:
+		return Unknown
+	}
+	before, beforeKnown := happensBefore(a, b)
+	after, afterKnown := happensBefore(b, a)
+	switch {
+	case before && after:
+		return Unknown
+	case before:
+		return HappensBefore
+	case after:
+		return HappensAfter
+	case beforeKnown && afterKnown:
+		return ConcurrentWith
+	}
+	return Unknown
+}
+
+// happensBefore reports whether a happens before b, and whether that is known.
+func happensBefore(a, b Event) (before, known bool) {
+	switch {
+	case b.p.CausationID == a.p.ID:
+		return true, true
+	case !b.p.VectorClock.IsZero() && a.clock > 0: // no vector clock has the time 0
+		return b.p.VectorClock.Get(a.p.NodeID) >= a.clock, true
+	case a.clock >= b.clock:
+		return false, true
+	}
+	sameNode := a.p.NodeID == b.p.NodeID
+	return sameNode, sameNode
+}
+
+// Heads returns the maximal events of each aggregate: those after which no other
+// of the given events of the aggregate comes for certain (see [Relation]). They
+// are what a reader must reconcile; with vector clocks, all heads of an aggregate
+// are pairwise concurrent. The result is in the order of [Compare] and does not
+// depend on the order of the input.
 //
-// The caller owns the result, and the input stays as it is. The error is a
-// [*CycleError] if events cause each other or themselves, an
-// [*EventConflictError] for one ID with two contents, and a [*ValidationError]
-// for the zero Event. It takes O(n log n) time for any input.
-func TopologicalSort(events []Event) ([]Event, error) {
-	sorted, found, err := distinct(events)
+// The caller owns the result. The error is an [*EventConflictError] for one ID
+// with two contents, and a [*ValidationError] for the zero Event. The time is in
+// proportion to the events with their vector clocks, but for the sorting.
+func Heads(events []Event) ([]Event, error) {
+	sorted, _, err := distinct(events)
 	if err != nil {
 		return nil, err
 	}
-	cause := make([]int, len(sorted)) // the index of each event's cause, or none
-	ordered := true
-	for i, e := range sorted {
-		cause[i] = none
-		if id := e.p.CausationID; id != "" {
-			cause[i] = found.index(id)
-			ordered = ordered && cause[i] < i
+	type place struct{ aggregate, node string }
+	latest := map[place]int64{}              // the last clock of a node
+	seen := map[place]int64{}                // the latest time of a node that another one has seen
+	effects := map[EventID]map[string]bool{} // the aggregates of the effects of an event
+	for _, e := range sorted {
+		aggregate := e.p.AggregateID
+		latest[place{aggregate, e.p.NodeID}] = e.clock // ascending
+		for node, time := range e.p.VectorClock.All() {
+			if node != e.p.NodeID {
+				seen[place{aggregate, node}] = max(seen[place{aggregate, node}], time)
+			}
+		}
+		if cause := e.p.CausationID; cause != "" && cause != e.p.ID {
+			if effects[cause] == nil {
+				effects[cause] = map[string]bool{}
+			}
+			effects[cause][aggregate] = true
 		}
 	}
-	if ordered {
-		return sorted, nil
-	}
-	return kahn(sorted, cause)
-}
-
-// none is the index of no event.
-const none = -1
-
-// kahn sorts events, which are in the order of Compare, so that each comes after
-// its cause. Each event has one cause at most, so the effects of an event form a
-// list: first holds its head and next its links.
-func kahn(events []Event, cause []int) ([]Event, error) {
-	first, next := make([]int, len(events)), make([]int, len(events))
-	for i := range events {
-		first[i] = none
-	}
-	var ready indexHeap
-	for i, c := range cause {
-		if c == none {
-			ready = append(ready, i) // ascending, so it is a heap
-		} else {
-			next[i] = first[c]
-			first[c] = i
+	var heads []Event
+	for _, e := range sorted {
+		at := place{e.p.AggregateID, e.p.NodeID}
+		seenTime, isSeen := seen[at]
+		superseded := e.clock < latest[at] || isSeen && seenTime >= e.clock || effects[e.p.ID][e.p.AggregateID]
+		if !superseded {
+			heads = append(heads, e)
 		}
 	}
-	out := make([]Event, 0, len(events))
-	for len(ready) > 0 {
-		i := heap.Pop(&ready).(int) //nolint:forcetypeassert // the heap has nothing else
-		out = append(out, events[i])
-		cause[i] = done
-		for effect := first[i]; effect != none; effect = next[effect] {
-			heap.Push(&ready, effect)
+	return heads, nil
+}
+
+// Conflicts returns what a resolver must look at: for each aggregate with more
+// than one of its [Heads], these heads, in the order of [Compare]. With vector
+// clocks they are pairwise concurrent; without, some may only be Unknown to each
+// other. The groups are in the order of their first events.
+//
+// The caller owns the result. Errors and time are those of Heads.
+func Conflicts(events []Event) ([][]Event, error) {
+	heads, err := Heads(events)
+	if err != nil {
+		return nil, err
+	}
+	groupOf := map[string]int{} // by aggregate
+	var groups [][]Event
+	for _, e := range heads {
+		i, ok := groupOf[e.p.AggregateID]
+		if !ok {
+			i = len(groups)
+			groupOf[e.p.AggregateID] = i
+			groups = append(groups, nil)
 		}
+		groups[i] = append(groups[i], e)
 	}
-	if len(out) < len(events) {
-		return nil, findCycle(events, cause)
-	}
-	return out, nil
-}
-
-// done marks an event, in place of its cause, that has its place in the order.
-const done = -2
-
-// findCycle returns the cycle that the first event without a place leads to.
-func findCycle(events []Event, cause []int) *CycleError {
-	at := slices.IndexFunc(cause, func(c int) bool { return c != done })
-	for range events { // walk to causes until certainly inside the cycle
-		at = cause[at]
-	}
-	least := at
-	for i := cause[at]; i != at; i = cause[i] {
-		least = min(least, i)
-	}
-	ids := []EventID{events[least].ID()}
-	for i := cause[least]; i != least; i = cause[i] {
-		ids = append(ids, events[i].ID())
-	}
-	slices.Reverse(ids[1:]) // the walk went from effects to causes
-	return &CycleError{IDs: ids}
-}
-
-// indexHeap is a heap.Interface with the least index on top.
-type indexHeap []int
-
-func (h indexHeap) Len() int           { return len(h) }
-func (h indexHeap) Less(i, j int) bool { return h[i] < h[j] }
-func (h indexHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *indexHeap) Push(x any)        { *h = append(*h, x.(int)) } //nolint:forcetypeassert // see above
-func (h *indexHeap) Pop() any {
-	last := len(*h) - 1
-	x := (*h)[last]
-	*h = (*h)[:last]
-	return x
+	return slices.DeleteFunc(groups, func(group []Event) bool { return len(group) < 2 }), nil
 }

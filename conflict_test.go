@@ -1,54 +1,233 @@
 package causal_test
 
 import (
-	"cmp"
-	"encoding/json"
+	"fmt"
+	"math"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/spec-kitty/causal"
 )
 
-func TestConcurrentVectors(t *testing.T) {
-	type vector struct {
-		A, B       causal.Event
-		Concurrent bool
-		Cmp        int
-	}
-	for i, v := range readVectors[vector](t, "concurrent.jsonl") {
-		require.Equal(t, v.Concurrent, causal.IsConcurrent(v.A, v.B), "line %d", i+1)
-		require.Equal(t, v.Concurrent, causal.IsConcurrent(v.B, v.A), "line %d", i+1)
-		want := v.Cmp
-		if want == 0 { // the third key is ours
-			want = cmp.Compare(v.A.ID(), v.B.ID())
-		}
-		require.Equal(t, want, causal.Compare(v.A, v.B), "line %d", i+1)
-		require.Equal(t, -want, causal.Compare(v.B, v.A), "line %d", i+1)
-	}
+// simulation is a run of some nodes that emit events and receive each other's in
+// any order, with loss and repetition. It knows what happened before what.
+type simulation struct {
+	events  []causal.Event // with vector clocks
+	plain   []causal.Event // the same without
+	reaches []map[int]bool // for each event, the events that happened before it
 }
 
-func TestCompareKeys(t *testing.T) {
-	set := func(clock int64, node string) func(*causal.EventParams) {
-		return func(p *causal.EventParams) { p.LamportClock, p.NodeID = clock, node }
+func simulate(t *rapid.T) *simulation {
+	type state struct {
+		clock int64
+		seen  causal.VectorClock
+		past  map[int]bool
 	}
-	ascending := []causal.Event{
-		{},
-		newEvent(t, 9, set(0, "alice")),
-		newEvent(t, 8, set(1, "Alice")), // bytewise: upper case first
-		newEvent(t, 7, set(1, "alice")),
-		newEvent(t, 6, set(1, "alice2")),
-		newEvent(t, 4, set(1, "é")),
-		newEvent(t, 5, set(1, "é")),
-		newEvent(t, 1, set(10, "a")),
+	s := &simulation{}
+	nodes := make([]state, rapid.IntRange(2, 5).Draw(t, "nodes"))
+	for i := range nodes {
+		nodes[i].past = map[int]bool{}
 	}
-	for i, a := range ascending {
-		for j, b := range ascending {
-			require.Equal(t, cmp.Compare(i, j), causal.Compare(a, b), "%d and %d", i, j)
+	for range rapid.IntRange(1, 40).Draw(t, "steps") {
+		at := rapid.IntRange(0, len(nodes)-1).Draw(t, "node")
+		n := &nodes[at]
+		if len(s.events) > 0 && rapid.Bool().Draw(t, "receive") {
+			i := rapid.IntRange(0, len(s.events)-1).Draw(t, "event")
+			n.clock = max(n.clock, s.events[i].LamportClock()) + 1
+			n.seen = causal.MergeVectorClocks(n.seen, s.events[i].VectorClock())
+			n.past[i] = true
+			for j := range s.reaches[i] {
+				n.past[j] = true
+			}
+			continue
 		}
+		n.clock++
+		name := fmt.Sprint("node-", at)
+		var err error
+		n.seen, err = n.seen.With(name, n.clock)
+		require.NoError(t, err)
+		p := params(len(s.events))
+		p.NodeID, p.LamportClock, p.AggregateID = name, n.clock, rapid.SampledFrom([]string{"A", "B"}).Draw(t, "aggregate")
+		if causes := len(n.past); causes > 0 && rapid.Bool().Draw(t, "caused") {
+			for i := range s.events { // the first that it has seen
+				if n.past[i] {
+					p.CausationID = s.events[i].ID()
+					break
+				}
+			}
+		}
+		plain, err := causal.NewEvent(p)
+		require.NoError(t, err)
+		p.VectorClock = n.seen
+		e, err := causal.NewEvent(p)
+		require.NoError(t, err)
+		past := map[int]bool{}
+		for i := range n.past {
+			past[i] = true
+		}
+		n.past[len(s.events)] = true
+		s.events, s.plain, s.reaches = append(s.events, e), append(s.plain, plain), append(s.reaches, past)
 	}
+	return s
 }
+
+// relation is what really happened.
+func (s *simulation) relation(i, j int) causal.Causality {
+	switch {
+	case i == j:
+		return causal.Same
+	case s.reaches[j][i]:
+		return causal.HappensBefore
+	case s.reaches[i][j]:
+		return causal.HappensAfter
+	}
+	return causal.ConcurrentWith
+}
+
+func TestRelationAgreesWithReachability(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := simulate(t)
+		for i := range s.events {
+			for j := range s.events {
+				want := s.relation(i, j)
+				require.Equal(t, want, causal.Relation(s.events[i], s.events[j]), "%d and %d", i, j)
+				for _, pair := range [][2]causal.Event{
+					{s.plain[i], s.plain[j]}, {s.events[i], s.plain[j]}, {s.plain[i], s.events[j]},
+				} {
+					if got := causal.Relation(pair[0], pair[1]); got != causal.Unknown {
+						require.Equal(t, want, got, "with less to go by it may not know, but is never wrong")
+					}
+				}
+				if want == causal.HappensBefore {
+					require.Negative(t, causal.Compare(s.events[i], s.events[j]))
+				}
+				if causal.IsConcurrent(s.events[i], s.events[j]) {
+					require.Equal(t, causal.ConcurrentWith, want)
+				}
+			}
+		}
+	})
+}
+
+func TestHeadsAreMaximal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := simulate(t)
+		var want []causal.Event
+		for i, e := range s.events {
+			maximal := true
+			for j, f := range s.events {
+				later := s.reaches[j][i] && e.AggregateID() == f.AggregateID()
+				maximal = maximal && !later
+			}
+			if maximal {
+				want = append(want, e)
+			}
+		}
+		slices.SortFunc(want, causal.Compare)
+		input := append(slices.Clone(s.events), s.events[:len(s.events)/2]...)
+		got, err := causal.Heads(rapid.Permutation(input).Draw(t, "order"))
+		require.NoError(t, err)
+		require.Equal(t, ids(want), ids(got))
+
+		conflicts, err := causal.Conflicts(input)
+		require.NoError(t, err)
+		var inConflict []causal.EventID
+		for _, group := range conflicts {
+			for i, e := range group {
+				inConflict = append(inConflict, e.ID())
+				for _, f := range group[i+1:] {
+					require.Equal(t, e.AggregateID(), f.AggregateID())
+					require.Equal(t, causal.ConcurrentWith, causal.Relation(e, f))
+				}
+			}
+		}
+		var shared []causal.EventID // the heads that share their aggregate with another
+		for i, e := range want {
+			if slices.ContainsFunc(slices.Concat(want[:i], want[i+1:]), func(f causal.Event) bool { return e.AggregateID() == f.AggregateID() }) {
+				shared = append(shared, e.ID())
+			}
+		}
+		require.ElementsMatch(t, shared, inConflict)
+
+		plain, err := causal.Heads(s.plain)
+		require.NoError(t, err)
+		for _, id := range ids(want) { // with less to go by there are more heads, never fewer
+			require.Contains(t, ids(plain), id)
+		}
+	})
+}
+
+func TestRelation(t *testing.T) {
+	by := func(n int, node string, clock int64, cause int, times map[string]int64) causal.Event {
+		return newEvent(t, n, func(p *causal.EventParams) {
+			p.NodeID, p.LamportClock = node, clock
+			if cause > 0 {
+				p.CausationID = testID(cause)
+			}
+			if times != nil {
+				p.VectorClock = vector(t, times)
+			}
+		})
+	}
+	a := by(1, "alice", 3, 0, nil)
+	for name, test := range map[string]struct {
+		b    causal.Event
+		want causal.Causality
+	}{
+		"itself":                     {a, causal.Same},
+		"zero":                       {causal.Event{}, causal.Unknown},
+		"earlier of its node":        {by(2, "alice", 2, 0, nil), causal.HappensAfter},
+		"later of its node":          {by(2, "alice", 4, 0, nil), causal.HappensBefore},
+		"one clock of one node":      {by(2, "alice", 3, 0, nil), causal.Unknown},
+		"same clock elsewhere":       {by(2, "bob", 3, 0, nil), causal.ConcurrentWith},
+		"its effect":                 {by(2, "bob", 9, 1, nil), causal.HappensBefore},
+		"its effect, clock wrong":    {by(2, "bob", 1, 1, nil), causal.HappensBefore},
+		"later elsewhere":            {by(2, "bob", 9, 0, nil), causal.Unknown},
+		"has seen it":                {by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 3}), causal.HappensBefore},
+		"has not seen it, later":     {by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 2}), causal.ConcurrentWith},
+		"has not seen it, earlier":   {by(2, "bob", 2, 0, map[string]int64{"bob": 2}), causal.Unknown},
+		"clock 0 and a vector clock": {by(2, "bob", 0, 0, nil), causal.Unknown},
+	} {
+		require.Equal(t, test.want, causal.Relation(a, test.b), name)
+		flipped := map[causal.Causality]causal.Causality{
+			causal.HappensBefore: causal.HappensAfter, causal.HappensAfter: causal.HappensBefore,
+		}
+		want, ok := flipped[test.want]
+		if !ok {
+			want = test.want
+		}
+		require.Equal(t, want, causal.Relation(test.b, a), name)
+	}
+	zero, seeing := by(1, "carol", 0, 0, nil), by(2, "bob", 9, 0, map[string]int64{"bob": 9})
+	require.Equal(t, causal.Unknown, causal.Relation(zero, seeing), "no vector clock tells of the time 0")
+	require.Equal(t, "Unknown Same HappensBefore HappensAfter ConcurrentWith Causality(9)", fmt.Sprint(causal.Unknown, " ",
+		causal.Same, " ", causal.HappensBefore, " ", causal.HappensAfter, " ", causal.ConcurrentWith, " ", causal.Causality(9)))
+}
+
+func TestHeadsRefusesAndIgnores(t *testing.T) {
+	none, err := causal.Heads(nil)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	_, err = causal.Heads([]causal.Event{{}})
+	require.ErrorIs(t, err, causal.ErrValidation)
+	_, err = causal.Heads([]causal.Event{newEvent(t, 1), newEvent(t, 1, with(`{"a":1}`))})
+	require.ErrorIs(t, err, causal.ErrEventConflict)
+	_, err = causal.Conflicts([]causal.Event{{}})
+	require.ErrorIs(t, err, causal.ErrValidation)
+	itself := newEvent(t, 1, func(p *causal.EventParams) { p.CausationID = testID(1) })
+	heads, err := causal.Heads([]causal.Event{itself})
+	require.NoError(t, err)
+	require.Len(t, heads, 1, "what claims to cause itself supersedes nothing")
+	twice := []causal.Event{newEvent(t, 1, atMax), newEvent(t, 2, atMax)}
+	heads, err = causal.Heads(twice)
+	require.NoError(t, err)
+	require.Len(t, heads, 2, "neither of two events with one clock is lost")
+}
+
+func atMax(p *causal.EventParams) { p.LamportClock = math.MaxInt64 }
 
 func TestIsConcurrent(t *testing.T) {
 	a := newEvent(t, 1)
@@ -61,158 +240,4 @@ func TestIsConcurrent(t *testing.T) {
 	require.False(t, causal.IsConcurrent(a, causal.Event{}))
 	require.False(t, causal.IsConcurrent(causal.Event{}, a))
 	require.False(t, causal.IsConcurrent(causal.Event{}, causal.Event{}))
-}
-
-func TestTopologicalSortVectors(t *testing.T) {
-	type vector struct {
-		Events []causal.Event
-		Cycle  bool
-	}
-	for i, v := range readVectors[vector](t, "topological_sort.jsonl") {
-		sorted, err := causal.TopologicalSort(v.Events)
-		if v.Cycle {
-			require.ErrorIs(t, err, causal.ErrCycle, "line %d", i+1)
-			continue
-		}
-		require.NoError(t, err, "line %d", i+1)
-		requireCausesFirst(t, sorted)
-		require.ElementsMatch(t, ids(v.Events), ids(sorted))
-	}
-}
-
-// requireCausesFirst checks that no event comes before its cause.
-func requireCausesFirst(t require.TestingT, events []causal.Event) {
-	at := map[causal.EventID]int{}
-	for i, e := range events {
-		at[e.ID()] = i
-	}
-	for i, e := range events {
-		if cause, ok := at[e.CausationID()]; ok {
-			require.Less(t, cause, i, "%s before its cause", e.ID())
-		}
-	}
-}
-
-// event is one of a graph: its number, its cause's number (0 for none) and its
-// clock.
-type node struct{ n, cause, clock int }
-
-func graph(t testing.TB, nodes ...node) []causal.Event {
-	t.Helper()
-	var events []causal.Event
-	for _, n := range nodes {
-		events = append(events, newEvent(t, n.n, func(p *causal.EventParams) {
-			p.LamportClock = int64(n.clock)
-			if n.cause > 0 {
-				p.CausationID = testID(n.cause)
-			}
-		}))
-	}
-	return events
-}
-
-func TestTopologicalSort(t *testing.T) {
-	tests := map[string]struct {
-		nodes       []node
-		want, cycle []int
-	}{
-		"none":                          {},
-		"one":                           {nodes: []node{{1, 0, 0}}, want: []int{1}},
-		"by clock":                      {nodes: []node{{1, 0, 3}, {2, 0, 1}, {3, 0, 2}}, want: []int{2, 3, 1}},
-		"absent cause":                  {nodes: []node{{1, 99, 3}, {2, 98, 1}}, want: []int{2, 1}},
-		"cause with a later clock":      {nodes: []node{{1, 2, 1}, {2, 0, 5}, {3, 0, 3}}, want: []int{3, 2, 1}},
-		"effects at once, least first":  {nodes: []node{{1, 0, 9}, {4, 1, 3}, {3, 1, 2}, {2, 1, 1}, {5, 0, 10}}, want: []int{1, 2, 3, 4, 5}},
-		"twice":                         {nodes: []node{{1, 0, 1}, {2, 1, 2}, {1, 0, 1}, {2, 1, 2}}, want: []int{1, 2}},
-		"itself":                        {nodes: []node{{1, 1, 1}, {2, 0, 1}}, cycle: []int{1}},
-		"two":                           {nodes: []node{{1, 2, 1}, {2, 1, 2}, {3, 0, 0}}, cycle: []int{1, 2}},
-		"three, cause of next":          {nodes: []node{{1, 3, 3}, {2, 1, 2}, {3, 2, 1}}, cycle: []int{3, 1, 2}},
-		"cycle with a tail that is led": {nodes: []node{{1, 2, 0}, {2, 3, 5}, {3, 4, 6}, {4, 2, 7}, {5, 0, 0}}, cycle: []int{2, 4, 3}},
-		"two cycles: the least member":  {nodes: []node{{1, 2, 5}, {2, 1, 6}, {3, 4, 1}, {4, 3, 2}}, cycle: []int{3, 4}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			events := graph(t, test.nodes...)
-			for range 2 { // forwards and backwards
-				before := slices.Clone(ids(events))
-				sorted, err := causal.TopologicalSort(events)
-				require.Equal(t, before, ids(events), "the input has changed")
-				if test.cycle != nil {
-					var cycle *causal.CycleError
-					require.ErrorAs(t, err, &cycle)
-					require.ErrorIs(t, err, causal.ErrCycle)
-					require.Equal(t, toIDs(test.cycle), cycle.IDs)
-					require.Nil(t, sorted)
-				} else {
-					require.NoError(t, err)
-					require.Equal(t, toIDs(test.want), ids(sorted))
-				}
-				slices.Reverse(events)
-			}
-		})
-	}
-}
-
-func toIDs(numbers []int) []causal.EventID {
-	out := make([]causal.EventID, len(numbers))
-	for i, n := range numbers {
-		out[i] = testID(n)
-	}
-	return out
-}
-
-func TestTopologicalSortRefuses(t *testing.T) {
-	events := []causal.Event{newEvent(t, 1), newEvent(t, 2), newEvent(t, 2, with(`{"a":1}`)), newEvent(t, 1, with(`{"a":1}`))}
-	for range 2 {
-		_, err := causal.TopologicalSort(events)
-		var conflict *causal.EventConflictError
-		require.ErrorAs(t, err, &conflict)
-		require.Equal(t, testID(1), conflict.ID, "the first under Compare")
-		_, err = causal.TopologicalSort(append(events, causal.Event{}))
-		require.ErrorIs(t, err, causal.ErrValidation)
-		slices.Reverse(events)
-	}
-}
-
-// 100,000 events of one clock, a chain as long with clocks that contradict it,
-// and one cause of all: no recursion, no quadratic time.
-func TestTopologicalSortHostile(t *testing.T) {
-	const n = 100_000
-	backwards := chain(t, n, func(i int) int64 { return int64(n - i) })
-	slices.Reverse(backwards)
-	sorted, err := causal.TopologicalSort(backwards)
-	require.NoError(t, err)
-	require.Equal(t, testID(0), sorted[0].ID())
-	requireCausesFirst(t, sorted)
-
-	flat := make([]causal.Event, n)
-	for i := range flat {
-		flat[i] = newEvent(t, i, func(p *causal.EventParams) {
-			p.LamportClock, p.NodeID = 1, string(rune('a'+i%26))
-			if i > 0 {
-				p.CausationID = testID(0)
-			}
-		})
-	}
-	sorted, err = causal.TopologicalSort(flat)
-	require.NoError(t, err)
-	requireCausesFirst(t, sorted)
-	require.Len(t, sorted, n)
-
-	looped := chain(t, n, func(int) int64 { return 1 })
-	looped[0] = newEvent(t, 0, func(p *causal.EventParams) { p.LamportClock, p.CausationID = 1, testID(n-1) })
-	_, err = causal.TopologicalSort(looped)
-	var cycle *causal.CycleError
-	require.ErrorAs(t, err, &cycle)
-	require.Len(t, cycle.IDs, n)
-	require.EqualError(t, err, "causal: causation cycle of 100000 events")
-}
-
-func TestSortedEventsStayOurs(t *testing.T) {
-	events := graph(t, node{1, 0, 1}, node{2, 0, 2})
-	sorted, err := causal.TopologicalSort(events)
-	require.NoError(t, err)
-	sorted[0] = causal.Event{}
-	require.Equal(t, testID(1), events[0].ID())
-	_, err = json.Marshal(events)
-	require.NoError(t, err)
 }

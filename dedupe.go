@@ -1,16 +1,9 @@
 package causal
 
 import (
-	"hash/maphash"
 	"math/bits"
 	"slices"
 )
-
-// idSeed makes the hashes differ between processes, so that nobody can make up
-// IDs that collide.
-var idSeed = maphash.MakeSeed()
-
-func hashID(id EventID) uint64 { return maphash.String(idSeed, string(id)) }
 
 // idTable finds events by their ID: a hash table of indexes into a slice of events
 // (open addressing, linear probing, two thirds full at most). Events carry their

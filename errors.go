@@ -102,6 +102,35 @@ func invalid(field, reason string) *ValidationError {
 	return &ValidationError{Fields: []FieldError{{field, reason}}}
 }
 
+// invalidBecause is invalid with a cause, which may be nil.
+func invalidBecause(field, reason string, cause error) *ValidationError {
+	return &ValidationError{Fields: []FieldError{{field, reason}}, Err: cause}
+}
+
+// Reasons that more than one place gives.
+const (
+	reasonMissing     = "is missing"
+	reasonNull        = "must not be null"
+	reasonNotString   = "must be a string"
+	reasonNotInteger  = "must be an integer without fraction or exponent"
+	reasonRange       = "does not fit"
+	reasonNotObject   = "must be a JSON object"
+	reasonTwice       = "is given twice"
+	reasonEventID     = "must be 26 ASCII letters or digits"
+	reasonNotUTF8     = "must be valid UTF-8"
+	reasonTimestamp   = "must be an RFC 3339 date and time, with up to nine decimals"
+	reasonTooDeep     = "is nested too deeply"
+	reasonSurrogate   = "must not contain half of a surrogate pair"
+	reasonNotNegative = "must not be negative"
+	reasonEmpty       = "must not be empty"
+	reasonNil         = "must not be nil"
+	reasonNotPositive = "must be at least 1"
+	reasonNoJSON      = "cannot be encoded as JSON"
+	reasonNotArray    = "must be an array"
+	reasonOtherType   = "does not decode into the given type"
+	reasonUnsorted    = "must be in ascending order, each once"
+)
+
 // CycleError names events that cause each other, so that no order puts each
 // cause first. It matches [ErrCycle].
 type CycleError struct {
@@ -129,20 +158,6 @@ func (e *EventConflictError) Error() string { return ErrEventConflict.Error() }
 
 // Is reports whether target is [ErrEventConflict].
 func (e *EventConflictError) Is(target error) bool { return target == ErrEventConflict }
-
-// CausalGapError reports that a replica has not seen what an operation builds
-// upon. It matches [ErrCausalGap]. Nothing was changed; what is missing can be
-// fetched and the operation repeated.
-type CausalGapError struct { //nolint:revive // the field's term is causal gap; GapError says less
-	// Seen is what the replica has seen, Needed what it would have to have seen.
-	Seen, Needed VectorClock
-}
-
-// Error is the text of [ErrCausalGap]; the clocks are in the fields.
-func (e *CausalGapError) Error() string { return ErrCausalGap.Error() }
-
-// Is reports whether target is [ErrCausalGap].
-func (e *CausalGapError) Is(target error) bool { return target == ErrCausalGap }
 
 // ClockJumpError reports a remote clock that is more than MaxJump ahead of the
 // local one. It matches [ErrClockJump]. The local clock has not moved.

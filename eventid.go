@@ -2,6 +2,7 @@ package causal
 
 import (
 	"crypto/rand"
+	"hash/maphash"
 	"io"
 	"sync"
 	"time"
@@ -76,3 +77,9 @@ func isEventID(s string) bool {
 	}
 	return true
 }
+
+// idSeed makes the hashes differ between processes, so that nobody can make up
+// IDs that collide.
+var idSeed = maphash.MakeSeed()
+
+func hashID(id EventID) uint64 { return maphash.String(idSeed, string(id)) }

@@ -29,7 +29,9 @@ func (s *GSet[E]) Apply(e Event) error {
 	if err != nil {
 		return err
 	}
-	detach(elements)
+	for i := range elements {
+		detach(&elements[i])
+	}
 	return s.Add(e, elements...)
 }
 
@@ -126,22 +128,32 @@ func (s GSet[E]) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes. It leaves *s as it was if there is
 // an error, which is a [*ValidationError]. The caller keeps data.
 func (s *GSet[E]) UnmarshalJSON(data []byte) error {
-	text, invalidJSON := checkJSON(data)
-	if invalidJSON != nil {
-		return invalidJSON
+	text, err := checkJSON(data)
+	if err != nil {
+		return err
 	}
 	var read GSet[E]
-	err := readObject(text, []string{"elements", "seen"}, func(name, value string) (reason string, cause error) {
-		if name == "seen" {
-			read.seen, reason = parseVectorClock(value)
-			return reason, nil
-		}
-		read.elements = map[E]dot{}
-		return readElements(value, dotMembers, (*dot).setMember, func(element E, by dot) { read.elements[element] = by })
-	})
+	err = readObject(text,
+		member{"elements", read.readElements},
+		member{"seen", into(&read.seen, parseVectorClock)})
 	if err != nil {
 		return err
 	}
 	*s = read
 	return nil
+}
+
+// readElements reads the elements of the JSON form.
+func (s *GSet[E]) readElements(value string) error {
+	s.elements = map[E]dot{}
+	return readElements(value, func(text string) (element E, err error) {
+		var by dot
+		err = readObject(text,
+			member{"element", into(&element, parseElement[E])},
+			member{"node_id", into(&by.node, parseDotNode)},
+			member{"lamport_clock", into(&by.time, parseClock)})
+		detach(&element)
+		s.elements[element] = by
+		return element, err
+	})
 }

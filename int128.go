@@ -11,21 +11,16 @@ type int128 struct {
 	low  uint64
 }
 
-// wide returns n as an int128.
-func wide(n int64) int128 { return int128{n >> 63, uint64(n)} }
+// int128From returns n as an int128.
+func int128From(n int64) int128 { return int128{n >> 63, uint64(n)} }
 
-func (a int128) plus(b int128) int128 {
+func (a int128) add(b int128) int128 {
 	low, carry := bits.Add64(a.low, b.low, 0)
 	return int128{a.high + b.high + int64(carry), low}
 }
 
-// total returns the sum, or a *ValidationError if it does not fit 64 bits.
-func (a int128) total() (int64, error) {
-	if sum := int64(a.low); sum>>63 == a.high {
-		return sum, nil
-	}
-	return 0, invalid("payload", "has deltas whose total does not fit 64 bits")
-}
+// int64 returns the sum. It is not ok if the sum does not fit 64 bits.
+func (a int128) int64() (n int64, ok bool) { return int64(a.low), int64(a.low)>>63 == a.high }
 
 // String returns the decimal digits.
 func (a int128) String() string {
@@ -33,21 +28,9 @@ func (a int128) String() string {
 	return n.Add(n, new(big.Int).SetUint64(a.low)).String()
 }
 
-// totalBits bounds the sums that come from outside, so that those of all nodes
-// together fit an int128.
-const totalBits = 96
-
-// totalMember returns the sum that a JSON integer holds, or why it holds none.
-func totalMember(value string) (sum int128, reason string) {
-	n, reason := integerMember(value)
-	if reason != reasonRange {
-		return wide(n), reason
-	}
-	b, ok := new(big.Int).SetString(value, 10)
-	if !ok || len(value) > len("-")+totalBits*3/10+1 || b.BitLen() > totalBits {
-		return sum, reasonRange
-	}
-	high := new(big.Int).Rsh(b, 64) // rounds down
-	low := new(big.Int).And(b, new(big.Int).SetUint64(1<<64-1))
-	return int128{high.Int64(), low.Uint64()}, ""
+// int128FromBig returns n, which must fit.
+func int128FromBig(n *big.Int) int128 {
+	high := new(big.Int).Rsh(n, 64) // rounds down
+	low := new(big.Int).And(n, new(big.Int).SetUint64(1<<64-1))
+	return int128{high.Int64(), low.Uint64()}
 }

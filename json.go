@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spec-kitty/causal/internal/rawjson"
@@ -17,9 +19,9 @@ import (
 // readers of events may recurse over them.
 const maxDepth = 1000
 
-// checkJSON returns the text of data without the space around it, or why it is
-// not one valid JSON value in valid UTF-8.
-func checkJSON(data []byte) (text string, err *ValidationError) {
+// checkJSON returns the text of data without the space around it. The error is a
+// *ValidationError if data is not one valid JSON value in valid UTF-8.
+func checkJSON(data []byte) (text string, err error) {
 	if !rawjson.Valid(data) {
 		return "", errInvalidJSON(data)
 	}
@@ -30,7 +32,7 @@ func checkJSON(data []byte) (text string, err *ValidationError) {
 }
 
 // errInvalidJSON says what is wrong with data, in encoding/json's words.
-func errInvalidJSON(data []byte) *ValidationError {
+func errInvalidJSON(data []byte) error {
 	var raw json.RawMessage
 	cause := json.Unmarshal(data, &raw)
 	reason := "is not valid JSON"
@@ -41,5 +43,247 @@ func errInvalidJSON(data []byte) *ValidationError {
 	case errors.As(cause, &syntax):
 		reason = fmt.Sprintf("is not valid JSON, seen at byte %d", syntax.Offset)
 	}
-	return &ValidationError{Fields: []FieldError{{"", reason}}, Err: cause}
+	return invalidBecause("", reason, cause)
+}
+
+// encodePayload returns the JSON object that v encodes as.
+func encodePayload(v any) (text string, err error) {
+	data, isText := v.(json.RawMessage)
+	if v == nil || isText && data == nil {
+		return "{}", nil
+	}
+	if !isText {
+		if data, err = json.Marshal(v); err != nil {
+			return "", invalidBecause("", reasonNoJSON, err)
+		}
+	}
+	text, err = checkJSON(data)
+	switch {
+	case err != nil:
+		return "", err
+	case !isText && text == "null":
+		return "{}", nil
+	case !isText && rawjson.HasReplacement(text):
+		return "", invalid("", "has a string that is not valid UTF-8")
+	}
+	return parseObject(text)
+}
+
+// The parsers below take the text of a valid JSON value. Their errors are each a
+// *ValidationError about the value as a whole; inField and inPart say where the
+// value stands.
+
+// inField returns an error about a value as one about the field that holds it.
+func inField(field string, err error) error {
+	fault, cause := faultOf(err)
+	return invalidBecause(field, fault.Reason, cause)
+}
+
+// inPart returns an error about a part of a value as one about the value; what
+// names the part.
+func inPart(what string, err error) error {
+	fault, cause := faultOf(err)
+	if fault.Field != "" {
+		return invalidBecause("", what+" whose "+fault.Field+" "+fault.Reason, cause)
+	}
+	return invalidBecause("", what+" that "+fault.Reason, cause)
+}
+
+// faultOf returns what a parser or reader found, zero if it found nothing.
+func faultOf(err error) (fault FieldError, cause error) {
+	if err == nil {
+		return FieldError{}, nil
+	}
+	var found *ValidationError // on the heap
+	errors.As(err, &found)     // no parser returns anything else
+	return found.Fields[0], found.Err
+}
+
+// parseString returns the value of a JSON string, which may share its memory.
+func parseString(value string) (string, error) {
+	switch {
+	case value == "null":
+		return "", invalid("", reasonNull)
+	case value[0] != '"':
+		return "", invalid("", reasonNotString)
+	}
+	s, ok := rawjson.Unquote(value)
+	if !ok {
+		return "", invalid("", reasonSurrogate)
+	}
+	return s, nil
+}
+
+// parseNodeID returns the node ID that a JSON string holds.
+func parseNodeID(value string) (string, error) {
+	node, err := parseString(value)
+	if err == nil && node == "" {
+		err = invalid("", reasonEmpty)
+	}
+	return node, err
+}
+
+// parseEventID returns the event ID that a JSON string holds.
+func parseEventID(value string) (EventID, error) {
+	id, err := parseString(value)
+	if err == nil && !isEventID(id) {
+		err = invalid("", reasonEventID)
+	}
+	return EventID(id), err
+}
+
+// parseInt returns the value of a JSON integer.
+func parseInt(value string) (int64, error) {
+	if value == "null" {
+		return 0, invalid("", reasonNull)
+	}
+	if !isDigits(strings.TrimPrefix(value, "-")) {
+		return 0, invalid("", reasonNotInteger)
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return 0, invalid("", reasonRange)
+	}
+	return n, nil
+}
+
+// parseClock returns the Lamport clock that a JSON integer holds.
+func parseClock(value string) (int64, error) {
+	clock, err := parseInt(value)
+	if err == nil && clock < 0 {
+		err = invalid("", reasonNotNegative)
+	}
+	return clock, err
+}
+
+// parseObject returns the text of a JSON object.
+func parseObject(value string) (string, error) {
+	if value[0] != '{' {
+		return "", invalid("", reasonNotObject)
+	}
+	if rawjson.IsDeeper(value, maxDepth) {
+		return "", invalid("", reasonTooDeep)
+	}
+	return value, nil
+}
+
+// parseTime returns the time that a JSON string holds.
+func parseTime(value string) (time.Time, error) {
+	s, err := parseString(value)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, ok := parseTimestamp(s)
+	if !ok {
+		return t, invalid("", reasonTimestamp)
+	}
+	return t, nil
+}
+
+// parseTimestamp reads an RFC 3339 date and time, and what the Python library
+// writes and reads besides: without a zone, which means UTC, with a space for
+// the T, and a bare date. More than nine decimals would be lost, so they are
+// refused.
+func parseTimestamp(s string) (t time.Time, ok bool) {
+	const date = len("2006-01-02")
+	const second = len("2006-01-02T15:04:05")
+	switch {
+	case len(s) == date:
+		s += "T00:00:00Z"
+	case len(s) < second:
+		return t, false
+	case s[date] == ' ':
+		s = s[:date] + "T" + s[date+1:]
+	}
+	fraction, zone := s[second:], "Z"
+	if i := strings.IndexAny(fraction, "Z+-"); i >= 0 {
+		fraction, zone = fraction[:i], fraction[i:]
+	} else {
+		s += zone
+	}
+	// What follows are faults that time.Parse overlooks.
+	switch {
+	case fraction != "" && fraction[0] != '.', len(fraction) > len(".999999999"):
+		return t, false
+	case zone != "Z" && (len(zone) != len("+07:00") || zone[1:3] > "23" || zone[4:6] > "59"):
+		return t, false
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	return wireTime(t), err == nil
+}
+
+// member is a member of an object that readObject reads.
+type member struct {
+	name string
+	read func(value string) error
+}
+
+// into returns a function that parses a value into *to.
+func into[T any](to *T, parse func(string) (T, error)) func(string) error {
+	return func(value string) (err error) {
+		*to, err = parse(value)
+		return err
+	}
+}
+
+// readObject reads a JSON object that must have exactly these members, in any
+// order. The JSON forms of the state types are canonical, one text for each state,
+// so their readers accept only what the writers write.
+func readObject(text string, members ...member) error {
+	if text[0] != '{' {
+		return invalid("", reasonNotObject)
+	}
+	var given uint // a bit for each member
+	for name, value, at := rawjson.NextMember(text, 0); name != ""; name, value, at = rawjson.NextMember(text, at) {
+		i := 0
+		for i < len(members) && !rawjson.IsString(name, members[i].name) {
+			i++
+		}
+		switch {
+		case i == len(members):
+			return invalid("", "has an unknown member")
+		case given&(1<<i) != 0:
+			return invalid(members[i].copyName(), reasonTwice)
+		}
+		given |= 1 << i
+		if err := members[i].read(value); err != nil {
+			return inField(members[i].copyName(), err)
+		}
+	}
+	for i, m := range members {
+		if given&(1<<i) == 0 {
+			return invalid(m.copyName(), reasonMissing)
+		}
+	}
+	return nil
+}
+
+// copyName returns a copy of the name: an error that held the name itself would
+// move the members of every call to the heap.
+func (m member) copyName() string { return strings.Clone(m.name) }
+
+// readArray calls item for each element of a JSON array, until there is an error.
+func readArray(value string, item func(text string) error) error {
+	if value[0] != '[' {
+		return invalid("", reasonNotArray)
+	}
+	for text := range rawjson.Elements(value) {
+		if err := item(text); err != nil {
+			return inPart("has an item", err)
+		}
+	}
+	return nil
+}
+
+// appendString appends the name with its punctuation, then s as a JSON string.
+func appendString(b []byte, name, s string) []byte {
+	return rawjson.AppendString(append(b, name...), s)
+}
+
+// appendOptional is appendString, with null for a value that is absent.
+func appendOptional(b []byte, name, s string, present bool) []byte {
+	if present {
+		return appendString(b, name, s)
+	}
+	return append(append(b, name...), "null"...)
 }

@@ -10,61 +10,6 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// MergeLWW returns the value in the payload member "value" of the last of the
-// events under [Compare] that has one: the value of a last-writer-wins register
-// (Shapiro et al. 2011, specification 9). It is decoded as [json.Unmarshal] does;
-// ok is false if no event has a value. As Compare extends causality, a write wins
-// over those that its node had seen; which of two concurrent writes wins is
-// arbitrary, but the same everywhere. See [Conflicts] for what is lost.
-//
-// The error is a [*ValidationError] for a last value that does not decode into T
-// and for the zero Event, and an [*EventConflictError] for one ID with two
-// contents. Values that are not the last are not decoded.
-func MergeLWW[T any](events []Event) (value T, ok bool, err error) {
-	e, text, err := lastWrite(events, func(e Event) (string, bool, error) {
-		text, ok := e.payloadMember("value")
-		return text, ok, nil
-	})
-	if err != nil || e.p == nil {
-		return value, false, err
-	}
-	value, err = decodeValue[T](e, text)
-	return value, err == nil, err
-}
-
-// MergeLWWFunc is [MergeLWW] for values that the caller's function finds in an
-// event; it returns false for an event that writes none. The function must depend
-// on nothing but the event's content. Its error comes back as the cause of a
-// [*ValidationError].
-func MergeLWWFunc[T any](
-	events []Event, value func(Event) (T, bool, error),
-) (last T, ok bool, err error) {
-	if value == nil {
-		return last, false, invalid("value", reasonNil)
-	}
-	e, last, err := lastWrite(events, value)
-	return last, e.p != nil, err
-}
-
-// lastWrite returns the last event that has a value, and the value; the zero
-// Event if there is none.
-func lastWrite[T any](
-	events []Event, value func(Event) (T, bool, error),
-) (last Event, latest T, err error) {
-	err = forEachOnce(events, func(e Event) error {
-		found, ok, err := value(e)
-		if ok && err == nil && (last.p == nil || Compare(e, last) > 0) {
-			last, latest = e, found
-		}
-		return err
-	})
-	if err != nil {
-		var none T
-		return Event{}, none, err
-	}
-	return last, latest, nil
-}
-
 // decodeValue decodes the text of the payload member "value" of e.
 func decodeValue[T any](e Event, text string) (value T, err error) {
 	if rawjson.HasLoneSurrogate(text) {
@@ -72,7 +17,7 @@ func decodeValue[T any](e Event, text string) (value T, err error) {
 	}
 	var decoded T // not value: a failed decoder may have written to it
 	if err := json.Unmarshal([]byte(text), &decoded); err != nil {
-		return value, e.payloadError(`member "value" does not decode into the given type`, err)
+		return value, e.payloadError(`member "value" `+reasonOtherType, err)
 	}
 	return decoded, nil
 }
@@ -189,8 +134,6 @@ func (r LWWRegister[T]) NodeID() string { return r.stamp.node }
 // did.
 func (r LWWRegister[T]) LamportClock() int64 { return r.stamp.clock }
 
-var lwwMembers = []string{"value", "lamport_clock", "node_id", "event_id"}
-
 // MarshalJSON writes the value, as [json.Marshal] does, and who wrote it; {} if
 // nobody did. The error is a [*ValidationError] for a value that has no JSON form
 // or strings that are not valid UTF-8.
@@ -200,7 +143,7 @@ func (r LWWRegister[T]) MarshalJSON() ([]byte, error) {
 	}
 	value, err := json.Marshal(r.value)
 	if err != nil {
-		return nil, &ValidationError{Fields: []FieldError{{"value", reasonNoJSON}}, Err: err}
+		return nil, invalidBecause("value", reasonNoJSON, err)
 	}
 	if _, isText := any(r.value).(json.RawMessage); !isText && rawjson.HasReplacement(string(value)) {
 		return nil, invalid("value", reasonNotUTF8)
@@ -225,29 +168,27 @@ func (r *LWWRegister[T]) UnmarshalJSON(data []byte) error {
 		*r = read
 		return nil
 	}
-	if err := readObject(text, lwwMembers, read.setMember); err != nil {
+	err = readObject(text,
+		member{"value", read.readValue},
+		member{"lamport_clock", into(&read.stamp.clock, parseClock)},
+		member{"node_id", into(&read.stamp.node, parseNodeID)},
+		member{"event_id", into(&read.stamp.id, parseEventID)})
+	if err != nil {
 		return err
 	}
+	read.stamp.node = strings.Clone(read.stamp.node) // without the JSON text
+	read.stamp.id = EventID(strings.Clone(string(read.stamp.id)))
 	*r = read
 	return nil
 }
 
-// setMember takes one member of the JSON form.
-func (r *LWWRegister[T]) setMember(name, value string) (reason string, cause error) {
-	switch name {
-	case "value":
-		if rawjson.HasLoneSurrogate(value) {
-			return reasonSurrogate, nil
-		}
-		if err := json.Unmarshal([]byte(value), &r.value); err != nil {
-			return "does not decode into the given type", err
-		}
-	case "lamport_clock":
-		r.stamp.clock, reason = clockMember(value)
-	case "node_id":
-		r.stamp.node, reason = nodeMember(value)
-	case "event_id":
-		r.stamp.id, reason = eventIDMember(value)
+// readValue reads the value of the JSON form.
+func (r *LWWRegister[T]) readValue(text string) error {
+	if rawjson.HasLoneSurrogate(text) {
+		return invalid("", reasonSurrogate)
 	}
-	return reason, nil
+	if err := json.Unmarshal([]byte(text), &r.value); err != nil {
+		return invalidBecause("", reasonOtherType, err)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package causal_test
 
 import (
 	"encoding/json"
-	"errors"
 	"math"
 	"testing"
 	"time"
@@ -11,72 +10,6 @@ import (
 
 	"github.com/spec-kitty/causal"
 )
-
-func TestMergeLWW(t *testing.T) {
-	tests := []struct {
-		payload, fault string
-		want           any
-		ok             bool
-	}{
-		{payload: `{}`},
-		{payload: `{"value":null}`, ok: true},
-		{payload: `{"value":"a\u0061"}`, want: "aa", ok: true},
-		{payload: `{"value":"a","value":"b"}`, want: "b", ok: true},
-		{payload: `{"value":[1,{"a":true}]}`, want: []any{1.0, map[string]any{"a": true}}, ok: true},
-		{payload: `{"value":"\ud800"}`, fault: `member "value" must not contain half of a surrogate pair`},
-	}
-	for _, test := range tests {
-		e := newEvent(t, 1, with(test.payload))
-		got, ok, err := causal.MergeLWW[any]([]causal.Event{e})
-		var r causal.LWWRegister[any]
-		errApply := r.Apply(e)
-		if test.fault != "" {
-			requirePayloadFault(t, err, test.fault)
-			requirePayloadFault(t, errApply, test.fault)
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, test.want, got)
-		require.Equal(t, test.ok, ok)
-		require.NoError(t, errApply)
-		value, ok := r.Value()
-		require.Equal(t, test.want, value)
-		require.Equal(t, test.ok, ok)
-	}
-	got, ok, err := causal.MergeLWW[string](nil)
-	require.NoError(t, err)
-	require.False(t, ok)
-	require.Empty(t, got)
-
-	// The last value alone must have the type.
-	events := []causal.Event{newEvent(t, 1, with(`{"value":"text"}`)), newEvent(t, 2, with(`{"value":[1,2,"x"]}`))}
-	list, ok, err := causal.MergeLWW[[]int](events[:1])
-	requirePayloadFault(t, err, `member "value" does not decode into the given type`)
-	require.Nil(t, list)
-	require.False(t, ok)
-	var kind *json.UnmarshalTypeError
-	require.ErrorAs(t, err, &kind)
-	text, ok, err := causal.MergeLWW[any](events)
-	require.NoError(t, err)
-	require.True(t, ok)
-	require.Len(t, text, 3)
-	array, ok, err := causal.MergeLWW[[]int](events)
-	require.ErrorIs(t, err, causal.ErrValidation)
-	require.False(t, ok)
-	require.Nil(t, array, "half of a value")
-}
-
-func TestMergeLWWFunc(t *testing.T) {
-	events := []causal.Event{newEvent(t, 2), newEvent(t, 1)}
-	cause := errors.New("S3CRET")
-	_, ok, err := causal.MergeLWWFunc(events, func(causal.Event) (int, bool, error) { return 1, true, cause })
-	require.ErrorIs(t, err, cause)
-	require.NotContains(t, err.Error(), "S3CRET")
-	requirePayloadFault(t, err, "was refused by the function that reads it")
-	require.False(t, ok)
-	_, _, err = causal.MergeLWWFunc[int](events, nil)
-	require.EqualError(t, err, "causal: validation failed: value must not be nil")
-}
 
 // The ties of the order: clock, then node, then event.
 func TestLWWOrder(t *testing.T) {

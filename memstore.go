@@ -327,7 +327,7 @@ func (s *MemErrorStorage) AppendError(ctx context.Context, e ErrorEntry) error {
 	if err := e.Validate(); err != nil {
 		return err
 	}
-	e.Timestamp = fixZone(e.Timestamp)
+	e.Timestamp = wireTime(e.Timestamp)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.entries) < cmp.Or(s.limit, DefaultErrorLimit) {

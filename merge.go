@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // The merges are pure functions of the set of events: the order of the input,
@@ -65,6 +63,45 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 	return sorted, nil
 }
 
+// MergeORSet returns the elements of the observed-remove set that the changes in
+// the payloads of the events make, in ascending order: those with an add that no
+// remove had seen (Shapiro et al. 2011, specification 15). See [ORSetChange] for
+// the payload and [ORSet] for what is an add.
+//
+// The caller owns the result. The error is a [*ValidationError] for a payload that
+// is no such change and for the zero Event, and an [*EventConflictError] for one
+// ID with two contents.
+func MergeORSet(events []Event) ([]string, error) {
+	var c ORSetChange[string] // reused: MergeORSetFunc copies what it keeps
+	return MergeORSetFunc(events, func(e Event) (ORSetChange[string], error) {
+		err := c.read(e)
+		return c, err
+	})
+}
+
+// MergeORSetFunc is [MergeORSet] for changes that the caller's function finds in
+// an event. The function must depend on nothing but the event's content, and keeps
+// what the changes refer to. Its error comes back as the cause of a
+// [*ValidationError], which also refuses changes that break the rules on
+// [ORSetChange].
+func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChange[E], error)) ([]E, error) {
+	if change == nil {
+		return nil, invalid("change", reasonNil)
+	}
+	var s ORSet[E]
+	err := forEachOnce(events, func(e Event) error {
+		c, err := change(e)
+		if err != nil {
+			return err
+		}
+		return s.Change(e, c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.sorted(), nil
+}
+
 // MergeCounter returns the sum of the integers in the payload member "delta" of
 // the events, each event ID once: the value of an operation-based counter (Shapiro et
 // al. 2011, specification 5). A missing member means 0.
@@ -79,20 +116,6 @@ func MergeCounter(events []Event) (int64, error) {
 	})
 }
 
-// payloadDelta returns the integer in the payload member "delta", and whether
-// there is one.
-func (e Event) payloadDelta() (delta int64, ok bool, err error) {
-	number, ok := e.payloadMember("delta")
-	if !ok {
-		return 0, false, nil
-	}
-	delta, err = rawjson.ParseInteger(number)
-	if err != nil {
-		return 0, false, e.payloadError(`member "delta" `+err.Error(), nil)
-	}
-	return delta, true, nil
-}
-
 // MergeCounterFunc is [MergeCounter] for deltas that the caller's function finds
 // in an event. The function must depend on nothing but the event's content. Its
 // error comes back as the cause of a [*ValidationError].
@@ -103,13 +126,68 @@ func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, 
 	var sum int128
 	err := forEachOnce(events, func(e Event) error {
 		d, err := delta(e)
-		sum = sum.plus(wide(d))
+		sum = sum.add(int128From(d))
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
-	return sum.total()
+	return counterValue(sum)
+}
+
+// MergeLWW returns the value in the payload member "value" of the last of the
+// events under [Compare] that has one: the value of a last-writer-wins register
+// (Shapiro et al. 2011, specification 9). It is decoded as [json.Unmarshal] does;
+// ok is false if no event has a value. As Compare extends causality, a write wins
+// over those that its node had seen; which of two concurrent writes wins is
+// arbitrary, but the same everywhere. See [Conflicts] for what is lost.
+//
+// The error is a [*ValidationError] for a last value that does not decode into T
+// and for the zero Event, and an [*EventConflictError] for one ID with two
+// contents. Values that are not the last are not decoded.
+func MergeLWW[T any](events []Event) (value T, ok bool, err error) {
+	e, text, err := lastWrite(events, func(e Event) (string, bool, error) {
+		text, ok := e.payloadMember("value")
+		return text, ok, nil
+	})
+	if err != nil || e.p == nil {
+		return value, false, err
+	}
+	value, err = decodeValue[T](e, text)
+	return value, err == nil, err
+}
+
+// MergeLWWFunc is [MergeLWW] for values that the caller's function finds in an
+// event; it returns false for an event that writes none. The function must depend
+// on nothing but the event's content. Its error comes back as the cause of a
+// [*ValidationError].
+func MergeLWWFunc[T any](
+	events []Event, value func(Event) (T, bool, error),
+) (last T, ok bool, err error) {
+	if value == nil {
+		return last, false, invalid("value", reasonNil)
+	}
+	e, last, err := lastWrite(events, value)
+	return last, e.p != nil, err
+}
+
+// lastWrite returns the last event that has a value, and the value; the zero
+// Event if there is none.
+func lastWrite[T any](
+	events []Event, value func(Event) (T, bool, error),
+) (last Event, latest T, err error) {
+	err = forEachOnce(events, func(e Event) error {
+		found, ok, err := value(e)
+		if ok && err == nil && (last.p == nil || Compare(e, last) > 0) {
+			last, latest = e, found
+		}
+		return err
+	})
+	if err != nil {
+		var none T
+		return Event{}, none, err
+	}
+	return last, latest, nil
 }
 
 // StateMachine says how [MergeStateMachine] finds and ranks states. The caller
@@ -159,9 +237,10 @@ func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, erro
 		if !ok {
 			return "", e.payloadError("has no state", nil)
 		}
-		state, reason := stringMember(value)
-		if reason != "" {
-			return "", e.payloadError("has a state that "+reason, nil)
+		state, err := parseString(value)
+		if err != nil {
+			fault, _ := faultOf(err)
+			return "", e.payloadError("has a state that "+fault.Reason, nil)
 		}
 		return state, nil
 	})
@@ -215,9 +294,9 @@ func rankedState(
 	var fault *FieldError
 	switch {
 	case e.clock != first.clock:
-		fault = &FieldError{eventMembers[memberLamportClock], "must be the same in all events"}
+		fault = &FieldError{fieldNames[fieldLamportClock], "must be the same in all events"}
 	case e.p.AggregateID != first.p.AggregateID:
-		fault = &FieldError{eventMembers[memberAggregateID], "must be the same in all events"}
+		fault = &FieldError{fieldNames[fieldAggregateID], "must be the same in all events"}
 	}
 	if fault != nil {
 		return "", &ValidationError{EventID: e.p.ID, Fields: []FieldError{*fault}}

@@ -3,9 +3,7 @@ package causal_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"testing"
 
@@ -13,113 +11,6 @@ import (
 
 	"github.com/spec-kitty/causal"
 )
-
-// jsonTags finds tags of any type, as JSON text in which 1, 1.0 and true are one
-// element, as they are in Python.
-func jsonTags(e causal.Event) ([]string, error) {
-	var p struct{ Tags []any }
-	if err := e.DecodePayload(&p); err != nil {
-		return nil, err
-	}
-	var tags []string
-	for _, tag := range p.Tags {
-		switch tag {
-		case true:
-			tag = 1
-		case false:
-			tag = 0
-		}
-		text, err := json.Marshal(tag)
-		if err != nil {
-			return nil, err
-		}
-		tags = append(tags, string(text))
-	}
-	return tags, nil
-}
-
-func TestGSetVectors(t *testing.T) {
-	type vector struct {
-		Events []causal.Event
-		Want   []string
-	}
-	plain := 0
-	for i, v := range readVectors[vector](t, "gset.jsonl") {
-		var want []string // as jsonTags writes them
-		onlyStrings := true
-		for _, text := range v.Want {
-			onlyStrings = onlyStrings && text[0] == '"'
-			raw := fmt.Sprintf(`{"tags":[%s]}`, text)
-			tags, err := jsonTags(newEvent(t, 0, with(raw)))
-			require.NoError(t, err)
-			want = append(want, tags...)
-		}
-		got, err := causal.MergeGSetFunc(v.Events, jsonTags)
-		require.NoError(t, err, "line %d", i+1)
-		require.ElementsMatch(t, want, got, "line %d", i+1)
-
-		tags, err := causal.MergeGSet(v.Events)
-		if !onlyStrings { // the difference: our default form takes strings only
-			require.ErrorIs(t, err, causal.ErrValidation, "line %d", i+1)
-			continue
-		}
-		plain++
-		require.NoError(t, err, "line %d", i+1)
-		require.True(t, slices.IsSorted(tags))
-		for j, tag := range want {
-			require.NoError(t, json.Unmarshal([]byte(tag), &want[j]))
-		}
-		require.ElementsMatch(t, want, tags, "line %d", i+1)
-	}
-	require.Positive(t, plain)
-}
-
-func TestCounterVectors(t *testing.T) {
-	type vector struct {
-		Events []causal.Event
-		Want   int64
-	}
-	for i, v := range readVectors[vector](t, "counter.jsonl") {
-		got, err := causal.MergeCounter(v.Events)
-		require.NoError(t, err, "line %d", i+1)
-		require.Equal(t, v.Want, got, "line %d", i+1)
-	}
-}
-
-func TestStateMachineVectors(t *testing.T) {
-	type vector struct {
-		Events      []causal.Event
-		Priority    map[string]int
-		StateKey    string `json:"state_key"`
-		OK          bool
-		Winner      causal.EventID
-		Manual      bool
-		Conflicting []causal.EventID
-	}
-	refused, sameNode := 0, 0
-	for i, v := range readVectors[vector](t, "state_machine.jsonl") {
-		got, err := causal.MergeStateMachine(v.Events, causal.StateMachine{Priority: v.Priority, Key: v.StateKey})
-		if !v.OK {
-			refused++
-			require.ErrorIs(t, err, causal.ErrValidation, "line %d", i+1)
-			continue
-		}
-		require.NoError(t, err, "line %d", i+1)
-		require.Equal(t, v.Manual, got.RequiresManualReview, "line %d", i+1)
-		require.ElementsMatch(t, v.Conflicting, ids(got.ConflictingEvents), "line %d", i+1)
-		require.True(t, slices.IsSortedFunc(got.ConflictingEvents, causal.Compare))
-		if got.MergedEvent.ID() != v.Winner {
-			// The difference: two events of one node with one priority. The
-			// reference takes the one that came first, we the lesser ID.
-			sameNode++
-			at := slices.Index(ids(v.Events), v.Winner)
-			require.Equal(t, v.Events[at].NodeID(), got.MergedEvent.NodeID(), "line %d", i+1)
-			require.Less(t, got.MergedEvent.ID(), v.Winner, "line %d", i+1)
-		}
-	}
-	require.Positive(t, refused)
-	require.LessOrEqual(t, sameNode, 12)
-}
 
 func TestMergeGSet(t *testing.T) {
 	tests := []struct {
@@ -389,4 +280,70 @@ func TestMergeStateMachine(t *testing.T) {
 		p.AggregateID, p.NodeID = "other", "z"
 	})}, causal.StateMachine{Priority: priority})
 	require.EqualError(t, err, "causal: validation failed: aggregate_id must be the same in all events")
+}
+
+func TestMergeLWW(t *testing.T) {
+	tests := []struct {
+		payload, fault string
+		want           any
+		ok             bool
+	}{
+		{payload: `{}`},
+		{payload: `{"value":null}`, ok: true},
+		{payload: `{"value":"a\u0061"}`, want: "aa", ok: true},
+		{payload: `{"value":"a","value":"b"}`, want: "b", ok: true},
+		{payload: `{"value":[1,{"a":true}]}`, want: []any{1.0, map[string]any{"a": true}}, ok: true},
+		{payload: `{"value":"\ud800"}`, fault: `member "value" must not contain half of a surrogate pair`},
+	}
+	for _, test := range tests {
+		e := newEvent(t, 1, with(test.payload))
+		got, ok, err := causal.MergeLWW[any]([]causal.Event{e})
+		var r causal.LWWRegister[any]
+		errApply := r.Apply(e)
+		if test.fault != "" {
+			requirePayloadFault(t, err, test.fault)
+			requirePayloadFault(t, errApply, test.fault)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, test.want, got)
+		require.Equal(t, test.ok, ok)
+		require.NoError(t, errApply)
+		value, ok := r.Value()
+		require.Equal(t, test.want, value)
+		require.Equal(t, test.ok, ok)
+	}
+	got, ok, err := causal.MergeLWW[string](nil)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.Empty(t, got)
+
+	// The last value alone must have the type.
+	events := []causal.Event{newEvent(t, 1, with(`{"value":"text"}`)), newEvent(t, 2, with(`{"value":[1,2,"x"]}`))}
+	list, ok, err := causal.MergeLWW[[]int](events[:1])
+	requirePayloadFault(t, err, `member "value" does not decode into the given type`)
+	require.Nil(t, list)
+	require.False(t, ok)
+	var kind *json.UnmarshalTypeError
+	require.ErrorAs(t, err, &kind)
+	text, ok, err := causal.MergeLWW[any](events)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Len(t, text, 3)
+	array, ok, err := causal.MergeLWW[[]int](events)
+	require.ErrorIs(t, err, causal.ErrValidation)
+	require.False(t, ok)
+	require.Nil(t, array, "half of a value")
+}
+
+func TestMergeLWWFunc(t *testing.T) {
+	events := []causal.Event{newEvent(t, 2), newEvent(t, 1)}
+	cause := errors.New("S3CRET")
+	_, ok, err := causal.MergeLWWFunc(events, func(causal.Event) (int, bool, error) { return 1, true, cause })
+	require.ErrorIs(t, err, cause)
+	require.NotContains(t, err.Error(), "S3CRET")
+	requirePayloadFault(t, err, "was refused by the function that reads it")
+	require.False(t, ok)
+	_, _, err = causal.MergeLWWFunc[int](events, nil)
+	require.EqualError(t, err, "causal: validation failed: value must not be nil")
 }

@@ -3,10 +3,13 @@ package causal
 import (
 	"cmp"
 	"maps"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 	"unique"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // PNCounter is a counter that goes up and down: the sum of the deltas of events,
@@ -50,6 +53,20 @@ func (c *PNCounter) Apply(e Event) error {
 	return c.Add(e, delta)
 }
 
+// payloadDelta returns the integer in the payload member "delta", and whether
+// there is one.
+func (e Event) payloadDelta() (delta int64, ok bool, err error) {
+	number, ok := e.payloadMember("delta")
+	if !ok {
+		return 0, false, nil
+	}
+	delta, err = rawjson.ParseInteger(number)
+	if err != nil {
+		return 0, false, e.payloadError(`member "delta" `+err.Error(), nil)
+	}
+	return delta, true, nil
+}
+
 // Add counts the delta of e, once. The error is a [*ValidationError] for the zero
 // Event and an [*EventConflictError] if the counter has another delta, node or
 // clock of this event; then the counter is as it was.
@@ -71,7 +88,7 @@ func (c *PNCounter) Add(e Event, delta int64) error {
 		c.events = map[EventID]counterEvent{}
 	}
 	c.events[EventID(strings.Clone(string(e.p.ID)))] = added // without the text of the event
-	c.sum = c.sum.plus(wide(delta))
+	c.sum = c.sum.add(int128From(delta))
 	return nil
 }
 
@@ -102,7 +119,7 @@ func (c *PNCounter) Merge(other PNCounter) error {
 	}
 	maps.DeleteFunc(c.events, func(_ EventID, e counterEvent) bool { return c.counted(e.dot) })
 	c.seen = MergeVectorClocks(c.seen, other.seen)
-	c.sum = c.add()
+	c.sum = c.total()
 	return nil
 }
 
@@ -125,20 +142,29 @@ func (c *PNCounter) checkMerge(other PNCounter) error {
 	return nil
 }
 
-// add returns the sum of all that the counter has.
-func (c *PNCounter) add() (sum int128) {
+// total returns the sum of all that the counter has.
+func (c *PNCounter) total() (sum int128) {
 	for _, total := range c.totals {
-		sum = sum.plus(total.sum)
+		sum = sum.add(total.sum)
 	}
 	for _, e := range c.events {
-		sum = sum.plus(wide(e.delta))
+		sum = sum.add(int128From(e.delta))
 	}
 	return sum
 }
 
 // Value returns the sum. The error is a [*ValidationError] for a sum that does not
 // fit 64 bits; a later delta may bring it back.
-func (c PNCounter) Value() (int64, error) { return c.sum.total() }
+func (c PNCounter) Value() (int64, error) { return counterValue(c.sum) }
+
+// counterValue returns the sum of the deltas of a counter.
+func counterValue(sum int128) (int64, error) {
+	value, ok := sum.int64()
+	if !ok {
+		return 0, invalid(fieldNames[fieldPayload], "has deltas whose total does not fit 64 bits")
+	}
+	return value, nil
+}
 
 // Seen returns what the counter has seen for certain; see [PNCounter.MarkSeen].
 func (c PNCounter) Seen() VectorClock { return c.seen }
@@ -168,7 +194,7 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 		if c.totals == nil {
 			c.totals = map[unique.Handle[string]]counterTotal{}
 		}
-		sum := c.totals[e.node].sum.plus(wide(e.delta))
+		sum := c.totals[e.node].sum.add(int128From(e.delta))
 		c.totals[e.node] = counterTotal{cut.Get(e.node.Value()), sum}
 		return true
 	})
@@ -188,7 +214,7 @@ func (c PNCounter) DeltaSince(since VectorClock) Delta[PNCounter] {
 			part.events[id] = e
 		}
 	}
-	part.sum = part.add()
+	part.sum = part.total()
 	return Delta[PNCounter]{since, part}
 }
 
@@ -239,21 +265,15 @@ func (c PNCounter) compareEvents(x, y EventID) int {
 // UnmarshalJSON reads what MarshalJSON writes. It leaves *c as it was if there is
 // an error, which is a [*ValidationError]. The caller keeps data.
 func (c *PNCounter) UnmarshalJSON(data []byte) error {
-	text, invalidJSON := checkJSON(data)
-	if invalidJSON != nil {
-		return invalidJSON
+	text, err := checkJSON(data)
+	if err != nil {
+		return err
 	}
 	read := PNCounter{totals: map[unique.Handle[string]]counterTotal{}, events: map[EventID]counterEvent{}}
-	err := readObject(text, []string{"totals", "events", "seen"}, func(name, value string) (reason string, cause error) {
-		switch name {
-		case "totals":
-			return read.readTotals(value)
-		case "events":
-			return read.readEvents(value)
-		}
-		read.seen, reason = parseVectorClock(value)
-		return reason, nil
-	})
+	err = readObject(text,
+		member{"totals", read.readTotals},
+		member{"events", read.readEvents},
+		member{"seen", into(&read.seen, parseVectorClock)})
 	if err != nil {
 		return err
 	}
@@ -262,58 +282,67 @@ func (c *PNCounter) UnmarshalJSON(data []byte) error {
 			return invalid("events", "must not be in the totals")
 		}
 	}
-	read.sum = read.add()
+	read.sum = read.total()
 	*c = read
 	return nil
 }
 
 // readTotals reads the totals of the JSON form.
-func (c *PNCounter) readTotals(value string) (reason string, cause error) {
+func (c *PNCounter) readTotals(value string) error {
 	last := ""
 	return readArray(value, func(text string) error {
-		var at dot
+		var node unique.Handle[string]
 		var total counterTotal
-		err := readObject(text, append([]string{"total"}, dotMembers...), func(name, value string) (reason string, cause error) {
-			if name == "total" {
-				total.sum, reason = totalMember(value)
-				return reason, nil
-			}
-			return at.setMember(name, value)
-		})
+		err := readObject(text,
+			member{"node_id", into(&node, parseDotNode)},
+			member{"lamport_clock", into(&total.time, parseClock)},
+			member{"total", into(&total.sum, parseTotal)})
 		switch {
 		case err != nil:
 			return err
-		case at.time == 0:
+		case total.time == 0:
 			return invalid("lamport_clock", reasonNotPositive)
-		case last >= at.node.Value():
+		case last >= node.Value():
 			return invalid("node_id", reasonUnsorted)
 		}
-		last, total.time = at.node.Value(), at.time
-		c.totals[at.node] = total
+		last = node.Value()
+		c.totals[node] = total
 		return nil
 	})
 }
 
+// totalBits bounds the sums that come from outside, so that those of all nodes
+// together fit an int128.
+const totalBits = 96
+
+// parseTotal returns the sum that a JSON integer holds.
+func parseTotal(value string) (int128, error) {
+	n, err := parseInt(value)
+	if fault, _ := faultOf(err); fault.Reason != reasonRange {
+		return int128From(n), err
+	}
+	b, ok := new(big.Int).SetString(value, 10)
+	if !ok || len(value) > len("-")+totalBits*3/10+1 || b.BitLen() > totalBits {
+		return int128{}, err
+	}
+	return int128FromBig(b), nil
+}
+
 // readEvents reads the events of the JSON form.
-func (c *PNCounter) readEvents(value string) (reason string, cause error) {
+func (c *PNCounter) readEvents(value string) error {
 	var last EventID
 	return readArray(value, func(text string) error {
 		var e counterEvent
 		var id EventID
-		err := readObject(text, append([]string{"event_id", "delta"}, dotMembers...), func(name, value string) (reason string, cause error) {
-			switch name {
-			case "event_id":
-				id, reason = eventIDMember(value)
-			case "delta":
-				e.delta, reason = integerMember(value)
-			default:
-				return e.setMember(name, value)
-			}
-			return reason, nil
-		})
+		err := readObject(text,
+			member{"event_id", into(&id, parseEventID)},
+			member{"node_id", into(&e.node, parseDotNode)},
+			member{"lamport_clock", into(&e.time, parseClock)},
+			member{"delta", into(&e.delta, parseInt)})
 		if err != nil {
 			return err
 		}
+		id = EventID(strings.Clone(string(id))) // without the JSON text
 		_, twice := c.events[id]
 		c.events[id] = e
 		if twice || last != "" && c.compareEvents(last, id) >= 0 {

@@ -19,7 +19,7 @@ func TestRulesAgree(t *testing.T) {
 		p := valid
 		change(&p)
 		var faults eventFaults
-		fields := checkMembers(&p, eventMembers[:], faults[:])
+		fields := checkFields(&p, fieldNames[:], faults[:])
 		require.Equal(t, fields == nil, p.isValid(), "%s: %v", name, fields)
 		if fields == nil {
 			accepted[name]++
@@ -54,7 +54,7 @@ func TestRulesAgree(t *testing.T) {
 	for _, version := range []string{"", "1", "1.0", "1.0.0.0", "1..0", "1.0.", ".0.0", "1.0.a", "-1.0.0", "01.10.100", "1.0.0 "} {
 		check("schema_version", func(p *EventParams) { p.SchemaVersion = version })
 	}
-	for _, name := range eventMembers {
+	for _, name := range fieldNames {
 		if name != "payload" && name != "vector_clock" { // which have no tag
 			require.Positive(t, accepted[name], name)
 			require.Positive(t, refused[name], name)

@@ -1,11 +1,15 @@
 package causal
 
 import (
+	"encoding/binary"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
 // VectorClock says how much of each node's history has been seen: for each node
@@ -40,8 +44,8 @@ const maxVectorNodes = 1 << 16
 func NewVectorClock(times map[string]int64) (VectorClock, error) {
 	entries := make([]vectorEntry, 0, len(times))
 	for node, time := range times {
-		if reason := checkVectorEntry(node, time); reason != "" {
-			return VectorClock{}, invalid(vectorField, reason)
+		if err := checkVectorEntry(node, time); err != nil {
+			return VectorClock{}, inField(vectorField, err)
 		}
 		if time > 0 {
 			entries = append(entries, vectorEntry{node, time})
@@ -62,15 +66,15 @@ const (
 	reasonVectorTime = "must not have negative times"
 )
 
-// checkVectorEntry returns what is wrong with an entry, "" if nothing is.
-func checkVectorEntry(node string, time int64) string {
+// checkVectorEntry returns what is wrong with an entry.
+func checkVectorEntry(node string, time int64) error {
 	switch {
 	case node == "" || !utf8.ValidString(node):
-		return reasonVectorNode
+		return invalid("", reasonVectorNode)
 	case time < 0:
-		return reasonVectorTime
+		return invalid("", reasonVectorTime)
 	}
-	return ""
+	return nil
 }
 
 // Len returns the number of nodes of which something was seen.
@@ -111,8 +115,8 @@ func (v VectorClock) All() iter.Seq2[string, int64] {
 // as for the time 0. The error is a [*ValidationError] for a node that is empty
 // or not valid UTF-8 and for a negative time.
 func (v VectorClock) With(node string, time int64) (VectorClock, error) {
-	if reason := checkVectorEntry(node, time); reason != "" {
-		return VectorClock{}, invalid(vectorField, reason)
+	if err := checkVectorEntry(node, time); err != nil {
+		return VectorClock{}, inField(vectorField, err)
 	}
 	if time <= v.Get(node) {
 		return v, nil
@@ -278,4 +282,162 @@ func lowerBound(a, b VectorClock) VectorClock {
 		}
 	}
 	return VectorClock{bound}
+}
+
+// MarshalJSON writes the clock as an object of integers by node, in ascending
+// bytewise order of the nodes. The error is a [*ValidationError] for more than
+// 65,536 nodes.
+func (v VectorClock) MarshalJSON() ([]byte, error) {
+	if len(v.entries) > maxVectorNodes {
+		return nil, invalid(vectorField, reasonVectorSize)
+	}
+	return v.appendJSON(nil), nil
+}
+
+func (v VectorClock) appendJSON(b []byte) []byte {
+	b = append(b, '{')
+	for i, e := range v.entries {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(rawjson.AppendString(b, e.node), ':')
+		b = strconv.AppendInt(b, e.time, 10)
+	}
+	return append(b, '}')
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. It leaves *v as it was if there is
+// an error, which is a [*ValidationError]: there is one form of each clock, so
+// nodes out of order or given twice, and times that are not positive integers,
+// are refused. The caller keeps data.
+func (v *VectorClock) UnmarshalJSON(data []byte) error {
+	text, err := checkJSON(data)
+	if err != nil {
+		return err
+	}
+	decoded, err := parseVectorClock(text)
+	if err != nil {
+		return inField(vectorField, err)
+	}
+	*v = decoded
+	return nil
+}
+
+// parseVectorClock returns the vector clock that a JSON object holds.
+func parseVectorClock(text string) (VectorClock, error) {
+	if text[0] != '{' {
+		return VectorClock{}, invalid("", reasonNotObject)
+	}
+	var entries []vectorEntry
+	for rawNode, value := range rawjson.Members(text) {
+		node, ok := rawjson.Unquote(rawNode)
+		if !ok {
+			return VectorClock{}, invalid("", reasonSurrogate)
+		}
+		time, err := parseInt(value)
+		if err != nil {
+			return VectorClock{}, inPart("has a time", err)
+		}
+		if entries, err = appendVectorEntry(entries, strings.Clone(node), time); err != nil {
+			return VectorClock{}, err
+		}
+	}
+	return VectorClock{entries}, nil
+}
+
+// appendVectorEntry appends an entry that comes from outside, if it can follow the
+// others.
+func appendVectorEntry(entries []vectorEntry, node string, time int64) ([]vectorEntry, error) {
+	if err := checkVectorEntry(node, time); err != nil {
+		return nil, err
+	}
+	switch {
+	case time == 0:
+		return nil, invalid("", "must not have the time 0")
+	case len(entries) > 0 && entries[len(entries)-1].node >= node:
+		return nil, invalid("", "must have its nodes in ascending order, each once")
+	case len(entries) == maxVectorNodes:
+		return nil, invalid("", reasonVectorSize)
+	}
+	return append(entries, vectorEntry{node, time}), nil
+}
+
+// The binary form is a version byte, the number of entries, and for each entry
+// the length of the node, the node and the time. Numbers are unsigned varints in
+// their shortest form (encoding/binary).
+const (
+	vectorVersion    = 1
+	vectorEntryBytes = 3 // at least: two varints and a node of one byte
+)
+
+// MarshalBinary writes the clock in a compact binary form. The error is a
+// [*ValidationError] for more than 65,536 nodes.
+func (v VectorClock) MarshalBinary() ([]byte, error) {
+	if len(v.entries) > maxVectorNodes {
+		return nil, invalid(vectorField, reasonVectorSize)
+	}
+	size := 1 + binary.MaxVarintLen64
+	for _, e := range v.entries {
+		size += len(e.node) + 2*binary.MaxVarintLen64
+	}
+	b := append(make([]byte, 0, size), vectorVersion)
+	b = binary.AppendUvarint(b, uint64(len(v.entries)))
+	for _, e := range v.entries {
+		b = binary.AppendUvarint(b, uint64(len(e.node)))
+		b = append(b, e.node...)
+		b = binary.AppendUvarint(b, uint64(e.time))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary reads what MarshalBinary writes. It leaves *v as it was if there
+// is an error, which is a [*ValidationError]: data that ends early or goes on
+// behind the clock, a count that the data cannot hold, numbers that are not in
+// their shortest form, and what UnmarshalJSON refuses. The caller keeps data.
+func (v *VectorClock) UnmarshalBinary(data []byte) error {
+	decoded, err := parseVectorBytes(data)
+	if err != nil {
+		return inField(vectorField, err)
+	}
+	*v = decoded
+	return nil
+}
+
+func parseVectorBytes(data []byte) (VectorClock, error) {
+	malformed := invalid("", "is not the binary form of a vector clock")
+	if len(data) == 0 || data[0] != vectorVersion {
+		return VectorClock{}, malformed
+	}
+	count, rest, ok := cutUvarint(data[1:])
+	if !ok || count > uint64(len(rest)/vectorEntryBytes) {
+		return VectorClock{}, malformed
+	}
+	var entries []vectorEntry
+	for range count {
+		var length, time uint64
+		if length, rest, ok = cutUvarint(rest); !ok || length > uint64(len(rest)) {
+			return VectorClock{}, malformed
+		}
+		node := string(rest[:length])
+		if time, rest, ok = cutUvarint(rest[length:]); !ok || time > math.MaxInt64 {
+			return VectorClock{}, malformed
+		}
+		var err error
+		if entries, err = appendVectorEntry(entries, node, int64(time)); err != nil {
+			return VectorClock{}, err
+		}
+	}
+	if len(rest) > 0 {
+		return VectorClock{}, malformed
+	}
+	return VectorClock{entries}, nil
+}
+
+// cutUvarint reads a varint in its shortest form from the front of data.
+func cutUvarint(data []byte) (n uint64, rest []byte, ok bool) {
+	n, size := binary.Uvarint(data)
+	if size <= 0 || size > 1 && data[size-1] == 0 {
+		return 0, nil, false
+	}
+	return n, data[size:], true
 }

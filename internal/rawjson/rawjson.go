@@ -30,18 +30,26 @@ func IsDeeper(value string, max int) bool {
 // text.
 func Members(object string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
-		i := skipSpace(object, 1)
-		for object[i] == '"' {
-			nameEnd := skipString(object, i)
-			start := skipSpace(object, nameEnd)     // the colon
-			start = skipSpace(object, start+1)      // the value
-			end, next := skipElement(object, start) // the comma or brace
-			if !yield(object[i:nameEnd], object[start:end]) || object[next] == '}' {
-				return
-			}
-			i = skipSpace(object, next+1)
+		name, value, at := NextMember(object, 0)
+		for name != "" && yield(name, value) {
+			name, value, at = NextMember(object, at)
 		}
 	}
+}
+
+// NextMember is [Members] for callers that cannot afford its function values. It
+// returns one member and the index to call it with for the next one, 0 for the first.
+// The name is empty if there is no further member.
+func NextMember(object string, at int) (name, value string, next int) {
+	i := skipSpace(object, at+1) // past the brace or comma
+	if object[at] == '}' || object[i] != '"' {
+		return "", "", at
+	}
+	nameEnd := skipString(object, i)
+	start := skipSpace(object, nameEnd)     // the colon
+	start = skipSpace(object, start+1)      // the value
+	end, next := skipElement(object, start) // the comma or brace
+	return object[i:nameEnd], object[start:end], next
 }
 
 // Elements yields the elements of an array as JSON text.

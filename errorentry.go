@@ -1,0 +1,112 @@
+package causal
+
+import (
+	"slices"
+	"time"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
+)
+
+// ErrorEntry records that something went wrong and what became of it, so that
+// people and agents learn from it. It is a plain value: copy it freely, and do
+// not write to a shared one. The zero value is not valid.
+type ErrorEntry struct {
+	// Timestamp is when it happened. [ErrorLog.Log] replaces zero by the
+	// present. The year is 1 to 9999.
+	Timestamp time.Time `validate:"year" wire:"timestamp"`
+	// ActionAttempted is what was being done. Required.
+	ActionAttempted string `validate:"required,utf8" wire:"action_attempted"`
+	// ErrorMessage is what went wrong. Required.
+	ErrorMessage string `validate:"required,utf8" wire:"error_message"`
+	// Resolution is what was done about it; empty while that is open.
+	Resolution string `validate:"utf8" wire:"resolution"`
+	// Agent is who did it. [ErrorLog.Log] replaces "" by "unknown".
+	Agent string `validate:"utf8" wire:"agent"`
+}
+
+// defaultAgent is the agent of entries that name none.
+const defaultAgent = "unknown"
+
+// Validate returns nil or a [*ValidationError] that names every bad field by its
+// wire name. Storage adapters call it.
+func (e ErrorEntry) Validate() error {
+	if fields := checkFields(&e, entryFields[:], make([]string, len(entryFields))); fields != nil {
+		return &ValidationError{Fields: fields}
+	}
+	return nil
+}
+
+// MarshalJSON writes the entry in the wire format. The error is that of
+// Validate.
+func (e ErrorEntry) MarshalJSON() ([]byte, error) {
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
+	b := append([]byte(nil), `{"timestamp":"`...)
+	b = wireTime(e.Timestamp).AppendFormat(b, time.RFC3339Nano)
+	b = appendString(b, `","action_attempted":`, e.ActionAttempted)
+	b = appendString(b, `,"error_message":`, e.ErrorMessage)
+	b = appendString(b, `,"resolution":`, e.Resolution)
+	b = appendString(b, `,"agent":`, e.Agent)
+	return append(b, '}'), nil
+}
+
+// UnmarshalJSON reads an entry from its wire format. It leaves *e as it was if
+// there is an error, which is a [*ValidationError]. Timestamps are read as those
+// of events; a missing resolution means "" and a missing agent "unknown".
+// Unknown members are ignored, as in the Python library. The caller keeps data.
+func (e *ErrorEntry) UnmarshalJSON(data []byte) error {
+	text, err := checkJSON(data)
+	if err != nil {
+		return err
+	}
+	if text[0] != '{' {
+		return invalid("", reasonNotObject)
+	}
+	entry := ErrorEntry{Agent: defaultAgent}
+	faults := make([]string, len(entryFields))
+	for i := range requiredEntryFields {
+		faults[i] = reasonMissing
+	}
+	var seen [len(entryFields)]bool
+	for rawName, value := range rawjson.Members(text) {
+		name, _ := rawjson.Unquote(rawName)
+		i := slices.Index(entryFields[:], name)
+		switch {
+		case i < 0:
+		case seen[i]:
+			faults[i] = reasonTwice
+		default:
+			seen[i] = true
+			fault, _ := faultOf(entry.set(name, value))
+			faults[i] = fault.Reason
+		}
+	}
+	if fields := checkFields(&entry, entryFields[:], faults); fields != nil {
+		return &ValidationError{Fields: fields}
+	}
+	*e = entry
+	return nil
+}
+
+// The fields of an entry in the order of the wire, the required ones first.
+var entryFields = [...]string{"timestamp", "action_attempted", "error_message", "resolution", "agent"}
+
+const requiredEntryFields = 3
+
+// set stores the value of a field, if its JSON type is right.
+func (e *ErrorEntry) set(field, value string) (err error) {
+	switch field {
+	case "timestamp":
+		e.Timestamp, err = parseTime(value)
+	case "action_attempted":
+		e.ActionAttempted, err = parseString(value)
+	case "error_message":
+		e.ErrorMessage, err = parseString(value)
+	case "resolution":
+		e.Resolution, err = parseString(value)
+	case "agent":
+		e.Agent, err = parseString(value)
+	}
+	return err
+}

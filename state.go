@@ -1,0 +1,186 @@
+package causal
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+	"unique"
+
+	"github.com/spec-kitty/causal/internal/rawjson"
+)
+
+// dot names an event by its node and Lamport clock (Almeida et al. 2018). It is
+// small, and does not keep the text of the event that it is about.
+type dot struct {
+	node unique.Handle[string]
+	time int64
+}
+
+// dotOf returns the name of a valid event.
+func dotOf(e Event) dot { return dot{e.p.node, e.clock} }
+
+// compare orders dots by time, then node, as [Compare] does.
+func (d dot) compare(o dot) int {
+	if d.time != o.time {
+		return cmp.Compare(d.time, o.time)
+	}
+	return strings.Compare(d.node.Value(), o.node.Value())
+}
+
+// within reports whether v has seen the event. The time 0 is in no vector clock.
+func (d dot) within(v VectorClock) bool {
+	return d.time > 0 && !v.IsZero() && d.time <= v.Get(d.node.Value())
+}
+
+// appendJSON appends the members of a dot, with the punctuation before them.
+func (d dot) appendJSON(b []byte, before string) []byte {
+	b = appendString(append(b, before...), `"node_id":`, d.node.Value())
+	return strconv.AppendInt(append(b, `,"lamport_clock":`...), d.time, 10)
+}
+
+// parseDotNode returns the node of a dot, which keeps none of the JSON text.
+func parseDotNode(value string) (unique.Handle[string], error) {
+	node, err := parseNodeID(value)
+	return unique.Make(node), err
+}
+
+// The elements of sets: NaN is not equal to itself, so a set would never find it,
+// and a string that is not UTF-8 has no JSON form.
+
+// checkElement returns why a set cannot have the element, "" if it can.
+func checkElement[E cmp.Ordered](element E) string {
+	if element != element { //nolint:gocritic // only NaN is not itself
+		return "must not be NaN"
+	}
+	text, isString := any(element).(string)
+	if !isString {
+		v := reflect.ValueOf(element)
+		if v.Kind() != reflect.String {
+			return ""
+		}
+		text = v.String()
+	}
+	if !utf8.ValidString(text) {
+		return reasonNotUTF8
+	}
+	return ""
+}
+
+// canonical returns the element, 0 for the other zero of floats.
+func canonical[E cmp.Ordered](element E) E {
+	var zero E
+	return element + zero
+}
+
+// parseElement returns the element that a JSON value holds. A string shares the
+// memory of the JSON text.
+func parseElement[E cmp.Ordered](value string) (element E, err error) {
+	if _, isText := any(element).(string); isText {
+		text, err := parseString(value)
+		element, _ = any(text).(E)
+		return element, err
+	}
+	return decodeElement[E](value)
+}
+
+// decodeElement is parseElement for all types but string. It is on its own because
+// its result is on the heap.
+func decodeElement[E cmp.Ordered](value string) (element E, err error) {
+	switch {
+	case value == "null":
+		return element, invalid("", reasonNull)
+	case rawjson.HasLoneSurrogate(value):
+		return element, invalid("", reasonSurrogate)
+	}
+	if err := json.Unmarshal([]byte(value), &element); err != nil {
+		return element, invalidBecause("", reasonOtherType, err)
+	}
+	if reason := checkElement(element); reason != "" {
+		return element, invalid("", reason)
+	}
+	return canonical(element), nil
+}
+
+// appendPayloadElements appends the elements of the array in this member of the
+// payload of e; a missing member has none.
+func appendPayloadElements[E cmp.Ordered](e Event, member string, to []E) ([]E, error) {
+	array, ok := e.payloadMember(member)
+	if !ok {
+		return to, nil
+	}
+	return appendElements(e, member, array, to)
+}
+
+// appendElements appends the elements of the array that is the value of this member
+// of the payload of e.
+func appendElements[E cmp.Ordered](e Event, member, array string, to []E) ([]E, error) {
+	if array[0] != '[' {
+		return nil, e.payloadError(`member "`+member+`" `+reasonNotArray, nil)
+	}
+	for text := range rawjson.Elements(array) {
+		element, err := parseElement[E](text)
+		if err != nil {
+			fault, cause := faultOf(err)
+			return nil, e.payloadError(`member "`+member+`": an element `+fault.Reason, cause)
+		}
+		to = append(to, element)
+	}
+	return to, nil
+}
+
+// detach copies a string out of the JSON text that it shares: a set outlives the
+// event, and would keep all of its text.
+func detach[E cmp.Ordered](element *E) {
+	if text, ok := any(element).(*string); ok {
+		*text = strings.Clone(*text)
+	}
+}
+
+// appendElement appends an element as JSON. The error is a *ValidationError for an
+// infinite number.
+func appendElement[E cmp.Ordered](b []byte, element E) ([]byte, error) {
+	if text, ok := any(element).(string); ok {
+		return rawjson.AppendString(b, text), nil
+	}
+	text, err := json.Marshal(element)
+	if err != nil {
+		return nil, invalidBecause("element", reasonNoJSON, err)
+	}
+	return append(b, text...), nil
+}
+
+// appendSet begins the JSON form of a set: its elements in ascending order, each an
+// object with the member "element" and those that rest appends.
+func appendSet[E cmp.Ordered, V any](elements map[E]V, rest func([]byte, V) []byte) (b []byte, err error) {
+	b = append(b, `{"elements":[`...)
+	for i, element := range slices.Sorted(maps.Keys(elements)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = appendElement(append(b, `{"element":`...), element); err != nil {
+			return nil, err
+		}
+		b = append(rest(b, elements[element]), '}')
+	}
+	return append(b, ']'), nil
+}
+
+// readElements reads an array of the elements of a set, which must be in ascending
+// order. read reads one of them and returns it.
+func readElements[E cmp.Ordered](value string, read func(text string) (E, error)) error {
+	var last E
+	isFirst := true
+	return readArray(value, func(text string) error {
+		element, err := read(text)
+		if err == nil && !isFirst && last >= element {
+			err = invalid("element", reasonUnsorted)
+		}
+		last, isFirst = element, false
+		return err
+	})
+}

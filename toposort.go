@@ -1,0 +1,106 @@
+package causal
+
+import (
+	"container/heap"
+	"slices"
+)
+
+// TopologicalSort returns the events with each cause before its effects, and
+// otherwise in the order of [Compare]: of the events whose cause has come, the
+// least comes next (Kahn, "Topological Sorting of Large Networks", 1962). The
+// result does not depend on the order of the input. A cause that is not among
+// the events is ignored, and an event that is given twice counts once.
+//
+// The caller owns the result, and the input stays as it is. The error is a
+// [*CycleError] if events cause each other or themselves, an
+// [*EventConflictError] for one ID with two contents, and a [*ValidationError]
+// for the zero Event. It takes O(n log n) time for any input.
+func TopologicalSort(events []Event) ([]Event, error) {
+	sorted, found, err := distinct(events)
+	if err != nil {
+		return nil, err
+	}
+	cause := make([]int, len(sorted)) // the index of each event's cause, or none
+	ordered := true
+	for i, e := range sorted {
+		cause[i] = none
+		if id := e.p.CausationID; id != "" {
+			cause[i] = found.index(id)
+			ordered = ordered && cause[i] < i
+		}
+	}
+	if ordered {
+		return sorted, nil
+	}
+	return kahn(sorted, cause)
+}
+
+// none is the index of no event.
+const none = -1
+
+// kahn sorts events, which are in the order of Compare, so that each comes after
+// its cause. Each event has one cause at most, so the effects of an event form a
+// list: first holds its head and next its links.
+func kahn(events []Event, cause []int) ([]Event, error) {
+	first, next := make([]int, len(events)), make([]int, len(events))
+	for i := range events {
+		first[i] = none
+	}
+	var ready indexHeap
+	for i, c := range cause {
+		if c == none {
+			ready = append(ready, i) // ascending, so it is a heap
+		} else {
+			next[i] = first[c]
+			first[c] = i
+		}
+	}
+	out := make([]Event, 0, len(events))
+	for len(ready) > 0 {
+		i := heap.Pop(&ready).(int) //nolint:forcetypeassert // the heap has nothing else
+		out = append(out, events[i])
+		cause[i] = done
+		for effect := first[i]; effect != none; effect = next[effect] {
+			heap.Push(&ready, effect)
+		}
+	}
+	if len(out) < len(events) {
+		return nil, findCycle(events, cause)
+	}
+	return out, nil
+}
+
+// done marks an event, in place of its cause, that has its place in the order.
+const done = -2
+
+// findCycle returns the cycle that the first event without a place leads to.
+func findCycle(events []Event, cause []int) *CycleError {
+	at := slices.IndexFunc(cause, func(c int) bool { return c != done })
+	for range events { // walk to causes until certainly inside the cycle
+		at = cause[at]
+	}
+	least := at
+	for i := cause[at]; i != at; i = cause[i] {
+		least = min(least, i)
+	}
+	ids := []EventID{events[least].ID()}
+	for i := cause[least]; i != least; i = cause[i] {
+		ids = append(ids, events[i].ID())
+	}
+	slices.Reverse(ids[1:]) // the walk went from effects to causes
+	return &CycleError{IDs: ids}
+}
+
+// indexHeap is a heap.Interface with the least index on top.
+type indexHeap []int
+
+func (h indexHeap) Len() int           { return len(h) }
+func (h indexHeap) Less(i, j int) bool { return h[i] < h[j] }
+func (h indexHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *indexHeap) Push(x any)        { *h = append(*h, x.(int)) } //nolint:forcetypeassert // see above
+func (h *indexHeap) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	*h = (*h)[:last]
+	return x
+}
