@@ -67,7 +67,7 @@ func newDeduper(events []Event) *deduper {
 	return &deduper{events: events, ids: newIDTable(len(events))}
 }
 
-// index returns the recorded index of the event with this ID, or none.
+// index returns the recorded index of the event with this ID, or noIndex.
 func (d *deduper) index(id EventID) int { return d.ids.find(d.events, id, hashID(id)).next - 1 }
 
 // isNew reports whether e is the first event with its ID, and then records that
@@ -99,7 +99,7 @@ func (d *deduper) err() error {
 	case d.hasZero:
 		return errZeroEvent()
 	case d.conflict.p != nil:
-		return &EventConflictError{ID: d.conflict.p.ID}
+		return &IDConflictError{ID: d.conflict.p.ID}
 	}
 	return nil
 }

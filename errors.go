@@ -17,12 +17,12 @@ var (
 	ErrValidation = errors.New("causal: validation failed")
 	// ErrCycle is a set of events that cause each other: see [CycleError].
 	ErrCycle = errors.New("causal: causation cycle")
-	// ErrEventConflict is one event ID with two different contents: see
-	// [EventConflictError].
-	ErrEventConflict = errors.New("causal: event ID already has different content")
-	// ErrCausalGap is a part of a history whose earlier part is missing: see
-	// [CausalGapError].
-	ErrCausalGap = errors.New("causal: earlier events are missing")
+	// ErrIDConflict is one event ID with two different contents: see
+	// [IDConflictError].
+	ErrIDConflict = errors.New("causal: event ID already has different content")
+	// ErrGap is a part of a history whose earlier part is missing: see
+	// [GapError].
+	ErrGap = errors.New("causal: earlier events are missing")
 	// ErrClockOverflow is a clock value above the range of a Lamport clock, or
 	// a clock that has issued its last value. The clock has not moved.
 	ErrClockOverflow = errors.New("causal: clock value above the range")
@@ -147,17 +147,17 @@ func (e *CycleError) Error() string {
 // Is reports whether target is [ErrCycle].
 func (e *CycleError) Is(target error) bool { return target == ErrCycle }
 
-// EventConflictError names an event ID that two different events use.
-// It matches [ErrEventConflict]. What was stored before is still there.
-type EventConflictError struct {
+// IDConflictError names an event ID that two different events use.
+// It matches [ErrIDConflict]. What was stored before is still there.
+type IDConflictError struct {
 	ID EventID
 }
 
-// Error is the text of [ErrEventConflict]; the ID is in the field.
-func (e *EventConflictError) Error() string { return ErrEventConflict.Error() }
+// Error is the text of [ErrIDConflict]; the ID is in the field.
+func (e *IDConflictError) Error() string { return ErrIDConflict.Error() }
 
-// Is reports whether target is [ErrEventConflict].
-func (e *EventConflictError) Is(target error) bool { return target == ErrEventConflict }
+// Is reports whether target is [ErrIDConflict].
+func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict }
 
 // ClockJumpError reports a remote clock that is more than MaxJump ahead of the
 // local one. It matches [ErrClockJump]. The local clock has not moved.

@@ -45,13 +45,13 @@ func ExampleCycleError() {
 	// causal: causation cycle of 2 events true
 }
 
-func ExampleEventConflictError() {
+func ExampleIDConflictError() {
 	_, err := causal.MergeCounter([]causal.Event{
 		exampleEvent(id1, "alice", 1, `{"delta": 1}`), exampleEvent(id1, "alice", 1, `{"delta": 2}`),
 	})
-	var conflict *causal.EventConflictError
+	var conflict *causal.IDConflictError
 	fmt.Println(errors.As(err, &conflict), conflict.ID)
-	fmt.Println(conflict.Error(), conflict.Is(causal.ErrEventConflict))
+	fmt.Println(conflict.Error(), conflict.Is(causal.ErrIDConflict))
 	// Output:
 	// true 01HZXW5B2Q3R4S5T6V7W8X9Y01
 	// causal: event ID already has different content true

@@ -183,7 +183,7 @@ func checkEventVector(v VectorClock, node string, clock int64) string {
 		return ""
 	case v.Len() > maxVectorNodes:
 		return reasonVectorSize
-	case v.Get(node) != clock:
+	case v.At(node) != clock:
 		return "must have lamport_clock as the time of node_id"
 	}
 	for other, time := range v.All() {
@@ -345,7 +345,7 @@ func (e Event) Equal(f Event) bool {
 		a.LamportClock == b.LamportClock && a.Timestamp.Equal(b.Timestamp) && a.CausationID == b.CausationID &&
 		a.ProjectUUID == b.ProjectUUID && a.ProjectSlug == b.ProjectSlug && a.hasSlug == b.hasSlug &&
 		a.CorrelationID == b.CorrelationID && a.SchemaVersion == b.SchemaVersion && a.DataTier == b.DataTier &&
-		CompareVectorClocks(a.VectorClock, b.VectorClock) == Equal &&
+		a.VectorClock.Compare(b.VectorClock) == OrderSame &&
 		rawjson.Equal(a.payload, b.payload) &&
 		(a.extra == b.extra || rawjson.Equal(asObject(a.extra), asObject(b.extra)))
 }

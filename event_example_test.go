@@ -134,7 +134,7 @@ func ExampleEvent_VectorClock() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	stamp, err := seen.With("alice", 8) // the event itself
+	stamp, err := seen.Advance("alice", 8) // the event itself
 	if err != nil {
 		log.Fatal(err)
 	}

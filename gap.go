@@ -1,23 +1,23 @@
 package causal
 
-// CausalGapError reports that a replica has not seen what an operation builds
-// upon. It matches [ErrCausalGap]. Nothing was changed; what is missing can be
+// GapError reports that a replica has not seen what an operation builds
+// upon. It matches [ErrGap]. Nothing was changed; what is missing can be
 // fetched and the operation repeated.
-type CausalGapError struct { //nolint:revive // the field's term is causal gap; GapError says less
+type GapError struct {
 	// Seen is what the replica has seen, Needed what it would have to have seen.
 	Seen, Needed VectorClock
 }
 
-// Error is the text of [ErrCausalGap]; the clocks are in the fields.
-func (e *CausalGapError) Error() string { return ErrCausalGap.Error() }
+// Error is the text of [ErrGap]; the clocks are in the fields.
+func (e *GapError) Error() string { return ErrGap.Error() }
 
-// Is reports whether target is [ErrCausalGap].
-func (e *CausalGapError) Is(target error) bool { return target == ErrCausalGap }
+// Is reports whether target is [ErrGap].
+func (e *GapError) Is(target error) bool { return target == ErrGap }
 
-// checkGap returns a *CausalGapError if seen lacks something of needed.
+// checkGap returns a *GapError if seen lacks something of needed.
 func checkGap(seen, needed VectorClock) error {
-	if c := CompareVectorClocks(needed, seen); c == Equal || c == Before {
+	if c := needed.Compare(seen); c == OrderSame || c == OrderBefore {
 		return nil
 	}
-	return &CausalGapError{Seen: seen, Needed: needed}
+	return &GapError{Seen: seen, Needed: needed}
 }

@@ -69,7 +69,7 @@ func (s *GSet[E]) Merge(other GSet[E]) {
 	for element, by := range other.elements {
 		s.join(element, by)
 	}
-	s.seen = MergeVectorClocks(s.seen, other.seen)
+	s.seen = s.seen.Merge(other.seen)
 }
 
 // Contains reports whether the element is in the set.
@@ -91,20 +91,20 @@ func (s GSet[E]) Seen() VectorClock { return s.seen }
 // what [VectorTracker.Seen] returns, if each event that the tracker observed was
 // also applied, and nodes exchange their events without gaps. Apply alone cannot
 // know, as earlier events may be on their way.
-func (s *GSet[E]) MarkSeen(v VectorClock) { s.seen = MergeVectorClocks(s.seen, v) }
+func (s *GSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
 // DeltaSince returns what a replica lacks that has seen since.
 func (s GSet[E]) DeltaSince(since VectorClock) Delta[GSet[E]] {
 	d := Delta[GSet[E]]{since, GSet[E]{seen: s.seen}}
 	for element, by := range s.elements {
-		if !by.within(since) {
+		if !by.seenBy(since) {
 			d.part.join(element, by)
 		}
 	}
 	return d
 }
 
-// MergeDelta adds what the delta has. The error is a [*CausalGapError] if the set
+// MergeDelta adds what the delta has. The error is a [*GapError] if the set
 // has not seen what the delta builds upon; then it is as it was.
 func (s *GSet[E]) MergeDelta(d Delta[GSet[E]]) error {
 	if err := checkGap(s.seen, d.since); err != nil {

@@ -74,7 +74,7 @@ func ExampleDelta() {
 
 // seenOf returns the vector clock of who has seen e and all before it.
 func seenOf(e causal.Event) causal.VectorClock {
-	v, err := causal.VectorClock{}.With(e.NodeID(), e.LamportClock())
+	v, err := causal.VectorClock{}.Advance(e.NodeID(), e.LamportClock())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func seenOf(e causal.Event) causal.VectorClock {
 
 // A delta that builds upon more than a replica has seen is refused, not merged in
 // part.
-func ExampleCausalGapError() {
+func ExampleGapError() {
 	var here, there causal.GSet[string]
 	e := exampleEvent(id1, "alice", 2, `{"tags": ["urgent"]}`)
 	if err := here.Apply(e); err != nil {
@@ -91,8 +91,8 @@ func ExampleCausalGapError() {
 	}
 	here.MarkSeen(seenOf(e))
 	err := there.MergeDelta(here.DeltaSince(here.Seen()))
-	var gap *causal.CausalGapError
-	fmt.Println(errors.As(err, &gap), errors.Is(err, causal.ErrCausalGap))
+	var gap *causal.GapError
+	fmt.Println(errors.As(err, &gap), errors.Is(err, causal.ErrGap))
 	fmt.Println(gap.Seen, gap.Needed)
 	fmt.Println(there.MergeDelta(here.DeltaSince(gap.Seen)), there.Len())
 	// Output:

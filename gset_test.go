@@ -68,7 +68,7 @@ func TestDelta(t *testing.T) {
 	d := s.DeltaSince(since)
 	require.Equal(t, since, d.Since())
 	require.Contains(t, string(must(json.Marshal(d))), `"part":{"elements":[{"element":"at zero","node_id":"a","lamport_clock":0},{"element":"y",`)
-	var gap *causal.CausalGapError
+	var gap *causal.GapError
 	require.ErrorAs(t, replica.MergeDelta(d), &gap)
 	require.Equal(t, since, gap.Needed)
 	require.True(t, gap.Seen.IsZero())

@@ -75,7 +75,7 @@ func (r *LWWRegister[T]) Apply(e Event) error {
 
 // Set takes a value that e wrote. The register keeps the value, with what it
 // refers to. The error is a [*ValidationError] for the zero Event and an
-// [*EventConflictError] if the register holds another value, clock or node of this
+// [*IDConflictError] if the register holds another value, clock or node of this
 // event; then the register is as it was.
 func (r *LWWRegister[T]) Set(e Event, value T) error {
 	if e.p == nil {
@@ -87,7 +87,7 @@ func (r *LWWRegister[T]) Set(e Event, value T) error {
 }
 
 // Merge takes the other register's write if it is the later one. Then both hold
-// what the value refers to. The error is an [*EventConflictError] if both hold one
+// what the value refers to. The error is an [*IDConflictError] if both hold one
 // event with two values, by T's method Equal(T) bool or else by
 // [reflect.DeepEqual], where a value that is not equal to itself, as NaN, counts as
 // equal; then r is as it was.
@@ -100,7 +100,7 @@ func (r *LWWRegister[T]) Merge(other LWWRegister[T]) error {
 		}
 		return nil
 	case c != 0 || !equalValues(r.value, other.value):
-		return &EventConflictError{ID: r.stamp.id}
+		return &IDConflictError{ID: r.stamp.id}
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func TestLWWRegisterConflict(t *testing.T) {
 	e := newEvent(t, 1)
 	other := newEvent(t, 1, func(p *causal.EventParams) { p.LamportClock = 9 })
 	conflict := func(err error) {
-		var c *causal.EventConflictError
+		var c *causal.IDConflictError
 		require.ErrorAs(t, err, &c)
 		require.Equal(t, e.ID(), c.ID)
 	}

@@ -38,7 +38,7 @@ func (s *MemEventStore) SaveEvent(ctx context.Context, e Event) error {
 	s.ids.grow(1)
 	slot := s.slot(e)
 	if slot.next > 0 && !s.log[slot.next-1].Equal(e) {
-		return &EventConflictError{ID: e.p.ID}
+		return &IDConflictError{ID: e.p.ID}
 	}
 	s.add(e, slot)
 	return nil
@@ -64,7 +64,7 @@ func (s *MemEventStore) SaveEvents(ctx context.Context, events []Event) error {
 	s.ids.grow(len(events))
 	for _, e := range events {
 		if slot := s.slot(e); slot.next > 0 && !s.log[slot.next-1].Equal(e) {
-			return &EventConflictError{ID: e.p.ID}
+			return &IDConflictError{ID: e.p.ID}
 		}
 	}
 	for _, e := range events {

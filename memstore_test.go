@@ -80,7 +80,7 @@ func TestMemEventStore(t *testing.T) {
 	require.NoError(t, s.SaveEvent(ctx, e))
 	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 5, with(`{"n":1.0}`))), "the same content")
 	err = s.SaveEvent(ctx, newEvent(t, 5, with(`{"n":2}`)))
-	var conflict *causal.EventConflictError
+	var conflict *causal.IDConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.Equal(t, testID(5), conflict.ID)
 	require.EqualError(t, err, "causal: event ID already has different content")
@@ -179,7 +179,7 @@ func TestSaveAllFallsBack(t *testing.T) {
 	batch := []causal.Event{newEvent(t, 1), newEvent(t, 2)}
 	require.NoError(t, causal.SaveAll(ctx, s, batch))
 	bad := []causal.Event{newEvent(t, 3), newEvent(t, 2, with(`{"a":1}`)), newEvent(t, 4)}
-	require.ErrorIs(t, causal.SaveAll(ctx, s, bad), causal.ErrEventConflict)
+	require.ErrorIs(t, causal.SaveAll(ctx, s, bad), causal.ErrIDConflict)
 	all, err := causal.LoadAll(ctx, s)
 	require.NoError(t, err)
 	require.Equal(t, toIDs([]int{1, 2, 3}), ids(all), "up to the first error")

@@ -20,7 +20,7 @@ import (
 //
 // The caller owns the result. The error is a [*ValidationError] for tags that
 // are not an array of strings and for the zero Event, and an
-// [*EventConflictError] for one ID with two contents.
+// [*IDConflictError] for one ID with two contents.
 func MergeGSet(events []Event) ([]string, error) {
 	var tags []string // reused: MergeGSetFunc copies the elements
 	return MergeGSetFunc(events, func(e Event) ([]string, error) {
@@ -69,7 +69,7 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 // the payload and [ORSet] for what is an add.
 //
 // The caller owns the result. The error is a [*ValidationError] for a payload that
-// is no such change and for the zero Event, and an [*EventConflictError] for one
+// is no such change and for the zero Event, and an [*IDConflictError] for one
 // ID with two contents.
 func MergeORSet(events []Event) ([]string, error) {
 	var c ORSetChange[string] // reused: MergeORSetFunc copies what it keeps
@@ -108,7 +108,7 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 //
 // The error is a [*ValidationError] for a delta that is not a 64-bit integer,
 // for a total that is none (partial sums may be beyond), and for the zero Event,
-// and an [*EventConflictError] for one ID with two contents.
+// and an [*IDConflictError] for one ID with two contents.
 func MergeCounter(events []Event) (int64, error) {
 	return MergeCounterFunc(events, func(e Event) (int64, error) {
 		delta, _, err := e.payloadDelta()
@@ -143,7 +143,7 @@ func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, 
 // arbitrary, but the same everywhere. See [Conflicts] for what is lost.
 //
 // The error is a [*ValidationError] for a last value that does not decode into T
-// and for the zero Event, and an [*EventConflictError] for one ID with two
+// and for the zero Event, and an [*IDConflictError] for one ID with two
 // contents. Values that are not the last are not decoded.
 func MergeLWW[T any](events []Event) (value T, ok bool, err error) {
 	e, text, err := lastWrite(events, func(e Event) (string, bool, error) {
@@ -225,7 +225,7 @@ type ConflictResolution struct {
 //
 // The error is a [*ValidationError] for no events, for events with different
 // clocks or aggregates, for a state that is missing, not a string or not ranked,
-// and for the zero Event, and an [*EventConflictError] for one ID with two
+// and for the zero Event, and an [*IDConflictError] for one ID with two
 // contents.
 func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, error) {
 	key := cmp.Or(m.Key, "state")

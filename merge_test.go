@@ -168,7 +168,7 @@ func TestMergesRefuseBadSets(t *testing.T) {
 				{good(3), good(2), good(1), other(2), other(3)}, {other(3), other(2), good(1), good(3), good(2)},
 			} {
 				_, err = merge(events)
-				var conflict *causal.EventConflictError
+				var conflict *causal.IDConflictError
 				require.ErrorAs(t, err, &conflict)
 				require.Equal(t, testID(2), conflict.ID)
 			}

@@ -1,23 +1,40 @@
 package causal
 
-import (
-	"cmp"
-	"strings"
+import "strconv"
+
+// Order is how one event relates to another ([Relation]), or one vector clock to
+// another ([VectorClock.Compare]). The zero value is OrderUnknown.
+type Order int
+
+// The orders of a to b. Of events, "a happens before b" means that b's node had seen
+// a when it emitted b (Lamport 1978); of vector clocks, that b has seen all that a
+// has, and more.
+const (
+	// OrderUnknown means that what is known proves nothing, or contradicts itself.
+	OrderUnknown Order = iota
+	// OrderSame means that a and b are the same event, or have seen the same.
+	OrderSame
+	// OrderBefore means that a happens before b.
+	OrderBefore
+	// OrderAfter means that b happens before a.
+	OrderAfter
+	// OrderConcurrent means that neither happens before the other.
+	OrderConcurrent
 )
 
-// Compare orders events by Lamport clock, then node ID, then event ID, the last
-// two bytewise. It returns -1, 0 or +1, as [cmp.Compare] does, and 0 only for
-// the same ID, clock and node. The order is total, the same everywhere, and
-// extends causality: an effect comes after its cause if its node has seen the
-// cause's clock ([LamportClock.Update]). The converse does not hold: that a comes
-// before b does not mean that a caused b. The zero Event is least.
-func Compare(a, b Event) int {
-	if a.clock != b.clock {
-		return cmp.Compare(a.clock, b.clock)
+// String returns the name of the order, such as "Before".
+func (o Order) String() string {
+	switch o {
+	case OrderUnknown:
+		return "Unknown"
+	case OrderSame:
+		return "Same"
+	case OrderBefore:
+		return "Before"
+	case OrderAfter:
+		return "After"
+	case OrderConcurrent:
+		return "Concurrent"
 	}
-	x, y := a.content(), b.content()
-	if c := strings.Compare(x.NodeID, y.NodeID); c != 0 {
-		return c
-	}
-	return strings.Compare(string(x.ID), string(y.ID))
+	return "Order(" + strconv.Itoa(int(o)) + ")"
 }

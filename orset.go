@@ -53,9 +53,9 @@ func (a orAdd) join(b orAdd) orAdd {
 	return a
 }
 
-// within reports whether v has seen the add and, if it is removed, its removal.
-func (a orAdd) within(v VectorClock) bool {
-	return a.add.within(v) && (!a.isRemoved() || a.removed.within(v))
+// seenBy reports whether v has seen the add and, if it is removed, its removal.
+func (a orAdd) seenBy(v VectorClock) bool {
+	return a.add.seenBy(v) && (!a.isRemoved() || a.removed.seenBy(v))
 }
 
 // Apply takes the change in the payload of e; see [ORSetChange]. The error is one
@@ -105,7 +105,7 @@ func (s *ORSet[E]) join(element E, a orAdd) {
 		if joined := adds[i].join(a); joined != adds[i] {
 			adds[i] = joined
 		}
-	case a.add.within(s.stable):
+	case a.add.seenBy(s.stable):
 		return
 	default:
 		if s.elements == nil {
@@ -164,13 +164,13 @@ func (s *ORSet[E]) Merge(other ORSet[E]) {
 	compacted := checkGap(s.stable, other.stable) != nil // further than this set
 	if !other.stable.IsZero() {
 		s.drop(func(element E, a orAdd) bool { // what the other one has dropped
-			return (compacted || a.isRemoved()) && a.add.within(other.stable) &&
+			return (compacted || a.isRemoved()) && a.add.seenBy(other.stable) &&
 				indexOfNode(other.elements[element], a) < 0
 		})
 	}
 	s.mergeAdds(other)
-	s.seen = MergeVectorClocks(s.seen, other.seen)
-	s.stable = MergeVectorClocks(s.stable, other.stable)
+	s.seen = s.seen.Merge(other.seen)
+	s.stable = s.stable.Merge(other.stable)
 	if compacted {
 		s.drop(s.isStable)
 	}
@@ -186,7 +186,7 @@ func (s *ORSet[E]) mergeAdds(other ORSet[E]) {
 }
 
 // isStable reports whether a is removed and no node can lack it.
-func (s *ORSet[E]) isStable(_ E, a orAdd) bool { return a.isRemoved() && a.within(s.stable) }
+func (s *ORSet[E]) isStable(_ E, a orAdd) bool { return a.isRemoved() && a.seenBy(s.stable) }
 
 // drop drops the adds for which gone is true.
 func (s *ORSet[E]) drop(gone func(element E, a orAdd) bool) {
@@ -244,23 +244,23 @@ func (s ORSet[E]) Seen() VectorClock { return s.seen }
 
 // MarkSeen notes that the set has applied all events within v that concern it, as
 // [GSet.MarkSeen] does.
-func (s *ORSet[E]) MarkSeen(v VectorClock) { s.seen = MergeVectorClocks(s.seen, v) }
+func (s *ORSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
 // Compact drops the entries of elements that were removed within the cut, which is
 // what all nodes have seen: see [StableCut]. From then on the set ignores events
-// within the cut, which only repeat. The error is a [*CausalGapError] for a cut
+// within the cut, which only repeat. The error is a [*GapError] for a cut
 // that the set has not seen; then it is as it was.
 func (s *ORSet[E]) Compact(cut VectorClock) error {
 	if err := checkGap(s.seen, cut); err != nil {
 		return err
 	}
-	s.stable = MergeVectorClocks(s.stable, cut)
+	s.stable = s.stable.Merge(cut)
 	s.drop(s.isStable)
 	return nil
 }
 
 // DeltaSince returns what a replica lacks that has seen since. The error is a
-// [*CausalGapError] if that is less than what was compacted here: then the replica
+// [*GapError] if that is less than what was compacted here: then the replica
 // needs the whole set.
 func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 	if err := checkGap(since, s.stable); err != nil {
@@ -269,7 +269,7 @@ func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 	d := Delta[ORSet[E]]{since, ORSet[E]{seen: s.seen}}
 	for element, adds := range s.elements {
 		for _, a := range adds {
-			if !a.within(since) {
+			if !a.seenBy(since) {
 				d.part.join(element, a)
 			}
 		}
@@ -277,13 +277,13 @@ func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 	return d, nil
 }
 
-// MergeDelta takes what the delta has. The error is a [*CausalGapError] if the set
+// MergeDelta takes what the delta has. The error is a [*GapError] if the set
 // has not seen what the delta builds upon; then it is as it was.
 func (s *ORSet[E]) MergeDelta(d Delta[ORSet[E]]) error {
 	if err := checkGap(s.seen, d.since); err != nil {
 		return err
 	}
 	s.mergeAdds(d.part)
-	s.seen = MergeVectorClocks(s.seen, d.part.seen)
+	s.seen = s.seen.Merge(d.part.seen)
 	return nil
 }

@@ -192,7 +192,7 @@ func TestORSetHeap(t *testing.T) {
 	require.Less(t, heap(), before+elements*10, "less than 10 bytes for 100 repetitions of an element")
 
 	seen := vector(t, map[string]int64{"alice": clock})
-	require.ErrorIs(t, s.Compact(seen), causal.ErrCausalGap)
+	require.ErrorIs(t, s.Compact(seen), causal.ErrGap)
 	s.MarkSeen(seen)
 	require.NoError(t, s.Compact(seen))
 	require.Equal(t, fmt.Sprintf(`{"elements":[],"seen":{"alice":%d},"stable":{"alice":%d}}`, clock, clock), string(must(s.MarshalJSON())))

@@ -68,7 +68,7 @@ func (e Event) payloadDelta() (delta int64, ok bool, err error) {
 }
 
 // Add counts the delta of e, once. The error is a [*ValidationError] for the zero
-// Event and an [*EventConflictError] if the counter has another delta, node or
+// Event and an [*IDConflictError] if the counter has another delta, node or
 // clock of this event; then the counter is as it was.
 func (c *PNCounter) Add(e Event, delta int64) error {
 	if e.p == nil {
@@ -77,7 +77,7 @@ func (c *PNCounter) Add(e Event, delta int64) error {
 	added := counterEvent{dotOf(e), delta}
 	if old, known := c.events[e.p.ID]; known {
 		if old != added {
-			return &EventConflictError{ID: e.p.ID}
+			return &IDConflictError{ID: e.p.ID}
 		}
 		return nil
 	}
@@ -96,8 +96,8 @@ func (c *PNCounter) Add(e Event, delta int64) error {
 func (c *PNCounter) counted(d dot) bool { return d.time > 0 && d.time <= c.totals[d.node].time }
 
 // Merge counts what the other counter has and this one has not. They share nothing
-// then. The error is an [*EventConflictError] for one event ID with two contents,
-// and a [*CausalGapError] for two totals over the same events that differ, as
+// then. The error is an [*IDConflictError] for one event ID with two contents,
+// and a [*GapError] for two totals over the same events that differ, as
 // one was marked as seen or compacted too early; then c is as it was.
 func (c *PNCounter) Merge(other PNCounter) error {
 	if err := c.checkMerge(other); err != nil {
@@ -118,7 +118,7 @@ func (c *PNCounter) Merge(other PNCounter) error {
 		c.events[id] = e
 	}
 	maps.DeleteFunc(c.events, func(_ EventID, e counterEvent) bool { return c.counted(e.dot) })
-	c.seen = MergeVectorClocks(c.seen, other.seen)
+	c.seen = c.seen.Merge(other.seen)
 	c.sum = c.total()
 	return nil
 }
@@ -132,11 +132,11 @@ func (c *PNCounter) checkMerge(other PNCounter) error {
 		}
 	}
 	if conflict != "" {
-		return &EventConflictError{ID: conflict}
+		return &IDConflictError{ID: conflict}
 	}
 	for node, total := range other.totals {
 		if mine, known := c.totals[node]; known && mine.time == total.time && mine.sum != total.sum {
-			return &CausalGapError{Seen: c.seen, Needed: other.seen}
+			return &GapError{Seen: c.seen, Needed: other.seen}
 		}
 	}
 	return nil
@@ -171,12 +171,12 @@ func (c PNCounter) Seen() VectorClock { return c.seen }
 
 // MarkSeen notes that the counter has applied all events within v that concern it,
 // as [GSet.MarkSeen] does for a set.
-func (c *PNCounter) MarkSeen(v VectorClock) { c.seen = MergeVectorClocks(c.seen, v) }
+func (c *PNCounter) MarkSeen(v VectorClock) { c.seen = c.seen.Merge(v) }
 
 // Compact adds the events within the cut to the totals of their nodes, so that the
 // counter no longer grows with them. Any cut that the counter has seen will do. From
 // then on it ignores those events, which only repeat. The error is a
-// [*CausalGapError] for a cut that it has not seen; then it is as it was.
+// [*GapError] for a cut that it has not seen; then it is as it was.
 func (c *PNCounter) Compact(cut VectorClock) error {
 	if err := checkGap(c.seen, cut); err != nil {
 		return err
@@ -188,14 +188,14 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 		}
 	}
 	maps.DeleteFunc(c.events, func(_ EventID, e counterEvent) bool {
-		if !e.within(cut) {
+		if !e.seenBy(cut) {
 			return false
 		}
 		if c.totals == nil {
 			c.totals = map[unique.Handle[string]]counterTotal{}
 		}
 		sum := c.totals[e.node].sum.add(int128From(e.delta))
-		c.totals[e.node] = counterTotal{cut.Get(e.node.Value()), sum}
+		c.totals[e.node] = counterTotal{cut.At(e.node.Value()), sum}
 		return true
 	})
 	return nil
@@ -205,12 +205,12 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 func (c PNCounter) DeltaSince(since VectorClock) Delta[PNCounter] {
 	part := PNCounter{map[unique.Handle[string]]counterTotal{}, map[EventID]counterEvent{}, int128{}, c.seen}
 	for node, total := range c.totals {
-		if d := (dot{node, total.time}); !d.within(since) {
+		if d := (dot{node, total.time}); !d.seenBy(since) {
 			part.totals[node] = total
 		}
 	}
 	for id, e := range c.events {
-		if !e.within(since) {
+		if !e.seenBy(since) {
 			part.events[id] = e
 		}
 	}
@@ -218,7 +218,7 @@ func (c PNCounter) DeltaSince(since VectorClock) Delta[PNCounter] {
 	return Delta[PNCounter]{since, part}
 }
 
-// MergeDelta counts what the delta has. The error is a [*CausalGapError] if the
+// MergeDelta counts what the delta has. The error is a [*GapError] if the
 // counter has not seen what the delta builds upon, or one of [PNCounter.Merge];
 // then it is as it was.
 func (c *PNCounter) MergeDelta(d Delta[PNCounter]) error {

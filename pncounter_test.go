@@ -61,7 +61,7 @@ func TestPNCounterOnce(t *testing.T) {
 	for _, other := range []error{
 		c.Add(e, 6), c.Apply(by(t, 1, "bob", 3, `{"delta":5}`)), c.Apply(by(t, 1, "alice", 4, `{"delta":5}`)),
 	} {
-		var conflict *causal.EventConflictError
+		var conflict *causal.IDConflictError
 		require.ErrorAs(t, other, &conflict)
 		require.Equal(t, e.ID(), conflict.ID)
 	}
@@ -75,7 +75,7 @@ func TestPNCounterOnce(t *testing.T) {
 		require.NoError(t, c.Add(newEvent(t, 10+i), 1))
 		require.NoError(t, other.Add(newEvent(t, 10+i), 2))
 	}
-	var conflict *causal.EventConflictError
+	var conflict *causal.IDConflictError
 	require.ErrorAs(t, c.Merge(other), &conflict)
 	require.Equal(t, e.ID(), conflict.ID)
 	requireCount(t, 10, &c)
@@ -86,7 +86,7 @@ func TestPNCounterOnce(t *testing.T) {
 	require.NoError(t, c.Apply(e))
 	require.NoError(t, c.Apply(by(t, 2, "alice", 4, `{"delta":1}`)))
 	requireCount(t, 11, &c)
-	require.ErrorIs(t, c.Compact(vector(t, map[string]int64{"alice": 4})), causal.ErrCausalGap)
+	require.ErrorIs(t, c.Compact(vector(t, map[string]int64{"alice": 4})), causal.ErrGap)
 
 	// Events at the clock 0 stay what they are: no vector clock has seen them.
 	require.NoError(t, c.Apply(by(t, 3, "alice", 0, `{"delta":10}`)))
@@ -107,8 +107,8 @@ func TestPNCounterContradiction(t *testing.T) {
 		c.MarkSeen(cut) // not true of b
 		require.NoError(t, c.Compact(cut))
 	}
-	require.ErrorIs(t, a.Merge(b), causal.ErrCausalGap)
-	require.ErrorIs(t, b.Merge(a), causal.ErrCausalGap)
+	require.ErrorIs(t, a.Merge(b), causal.ErrGap)
+	require.ErrorIs(t, b.Merge(a), causal.ErrGap)
 	requireCount(t, 10, &a)
 	requireCount(t, 5, &b)
 }

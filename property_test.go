@@ -259,7 +259,7 @@ func TestMemEventStoreStateMachine(t *testing.T) {
 				p.ID = arrival[0].ID()
 				other, err := causal.NewEvent(p)
 				require.NoError(t, err)
-				require.ErrorIs(t, s.SaveEvents(ctx, []causal.Event{eventGen(t, "lost"), other}), causal.ErrEventConflict)
+				require.ErrorIs(t, s.SaveEvents(ctx, []causal.Event{eventGen(t, "lost"), other}), causal.ErrIDConflict)
 			},
 			"read log": func(t *rapid.T) {
 				from := rapid.IntRange(0, len(arrival)).Draw(t, "from")

@@ -24,16 +24,16 @@ func TestRecall(t *testing.T) {
 				concurrent, found := 0, 0
 				for j, b := range history {
 					for i, a := range history[:j] {
-						want := causal.ConcurrentWith // b came later, so a cannot have seen it
+						want := causal.OrderConcurrent // b came later, so a cannot have seen it
 						if received[j][i] {
-							want = causal.HappensBefore
+							want = causal.OrderBefore
 						}
 						require.Equal(t, want, causal.Relation(a, b))
 						if causal.IsConcurrent(a, b) {
-							require.Equal(t, causal.ConcurrentWith, want)
+							require.Equal(t, causal.OrderConcurrent, want)
 							found++
 						}
-						if want == causal.ConcurrentWith {
+						if want == causal.OrderConcurrent {
 							concurrent++
 						}
 					}

@@ -27,14 +27,14 @@ func ExampleRelation() {
 	fmt.Println(causal.Relation(a, b), causal.Relation(b, a))
 	fmt.Println(causal.Relation(b, c), causal.IsConcurrent(b, c)) // their Lamport clocks differ
 	// Output:
-	// HappensBefore HappensAfter
-	// ConcurrentWith false
+	// Before After
+	// Concurrent false
 }
 
-func ExampleCausality() {
+func ExampleOrder() {
 	later := exampleEvent(id2, "bob", 9, `{}`) // without a vector clock
 	relation := causal.Relation(exampleEvent(id1, "alice", 1, `{}`), later)
-	fmt.Println(relation, relation == causal.Unknown, causal.Same.String())
+	fmt.Println(relation, relation == causal.OrderUnknown, causal.OrderSame.String())
 	// Output: Unknown true Same
 }
 

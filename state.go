@@ -32,9 +32,9 @@ func (d dot) compare(o dot) int {
 	return strings.Compare(d.node.Value(), o.node.Value())
 }
 
-// within reports whether v has seen the event. The time 0 is in no vector clock.
-func (d dot) within(v VectorClock) bool {
-	return d.time > 0 && !v.IsZero() && d.time <= v.Get(d.node.Value())
+// seenBy reports whether v has seen the event. The time 0 is in no vector clock.
+func (d dot) seenBy(v VectorClock) bool {
+	return d.time > 0 && !v.IsZero() && d.time <= v.At(d.node.Value())
 }
 
 // appendJSON appends the members of a dot, with the punctuation before them.

@@ -222,11 +222,11 @@ func (n *network) mergeDeltas(t *rapid.T) {
 	from, to := n.pickPair(t)
 	since := n.pick(t, "since").set.Seen()
 	before := to.json(t)
-	order := causal.CompareVectorClocks(since, to.set.Seen())
-	gap := order == causal.After || order == causal.Concurrent
+	order := since.Compare(to.set.Seen())
+	gap := order == causal.OrderAfter || order == causal.OrderConcurrent
 	setDelta, err := from.set.DeltaSince(since)
 	if err != nil {
-		require.ErrorIs(t, err, causal.ErrCausalGap)
+		require.ErrorIs(t, err, causal.ErrGap)
 		return
 	}
 	errs := []error{
@@ -235,7 +235,7 @@ func (n *network) mergeDeltas(t *rapid.T) {
 	}
 	for _, err := range errs {
 		if gap {
-			require.ErrorIs(t, err, causal.ErrCausalGap)
+			require.ErrorIs(t, err, causal.ErrGap)
 			require.Equal(t, before, to.json(t))
 		} else {
 			require.NoError(t, err)
@@ -297,10 +297,10 @@ func (n *network) compact(t *rapid.T) {
 		require.NoError(t, r.set.Compact(causal.StableCut(seen...)))
 	}
 	cut := rapid.SampledFrom(seen).Draw(t, "cut")
-	order := causal.CompareVectorClocks(cut, r.counter.Seen())
+	order := cut.Compare(r.counter.Seen())
 	err := r.counter.Compact(cut)
-	if order == causal.After || order == causal.Concurrent {
-		require.ErrorIs(t, err, causal.ErrCausalGap)
+	if order == causal.OrderAfter || order == causal.OrderConcurrent {
+		require.ErrorIs(t, err, causal.ErrGap)
 	} else {
 		require.NoError(t, err)
 	}

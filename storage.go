@@ -15,7 +15,7 @@ type EventStore interface {
 	// SaveEvent stores e. When it returns nil, e is durable at the level that
 	// the adapter states and visible to every later read. Saving an event again
 	// does nothing. An ID that is taken by different content (not [Event.Equal])
-	// is an [*EventConflictError], and the stored event stays as it was. The
+	// is an [*IDConflictError], and the stored event stays as it was. The
 	// zero Event is a [*ValidationError].
 	SaveEvent(ctx context.Context, e Event) error
 

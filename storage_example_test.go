@@ -15,7 +15,7 @@ func ExampleEventStore() {
 	e := exampleEvent(id1, "alice", 1, `{"state": "doing"}`)
 	fmt.Println(store.SaveEvent(ctx, e), store.SaveEvent(ctx, e)) // the second does nothing
 	err := store.SaveEvent(ctx, exampleEvent(id1, "alice", 1, `{"state": "done"}`))
-	fmt.Println(err, errors.Is(err, causal.ErrEventConflict))
+	fmt.Println(err, errors.Is(err, causal.ErrIDConflict))
 	// Output:
 	// <nil> <nil>
 	// causal: event ID already has different content true

@@ -13,17 +13,17 @@ import (
 //
 // The caller owns the result, and the input stays as it is. The error is a
 // [*CycleError] if events cause each other or themselves, an
-// [*EventConflictError] for one ID with two contents, and a [*ValidationError]
+// [*IDConflictError] for one ID with two contents, and a [*ValidationError]
 // for the zero Event. It takes O(n log n) time for any input.
 func TopologicalSort(events []Event) ([]Event, error) {
 	sorted, found, err := distinct(events)
 	if err != nil {
 		return nil, err
 	}
-	cause := make([]int, len(sorted)) // the index of each event's cause, or none
+	cause := make([]int, len(sorted)) // the index of each event's cause, or noIndex
 	ordered := true
 	for i, e := range sorted {
-		cause[i] = none
+		cause[i] = noIndex
 		if id := e.p.CausationID; id != "" {
 			cause[i] = found.index(id)
 			ordered = ordered && cause[i] < i
@@ -35,8 +35,11 @@ func TopologicalSort(events []Event) ([]Event, error) {
 	return kahn(sorted, cause)
 }
 
-// none is the index of no event.
-const none = -1
+// What stands in place of the index of an event's cause.
+const (
+	noIndex = -1 // the event has no cause among the events
+	placed  = -2 // the event has its place in the order
+)
 
 // kahn sorts events, which are in the order of Compare, so that each comes after
 // its cause. Each event has one cause at most, so the effects of an event form a
@@ -44,11 +47,11 @@ const none = -1
 func kahn(events []Event, cause []int) ([]Event, error) {
 	first, next := make([]int, len(events)), make([]int, len(events))
 	for i := range events {
-		first[i] = none
+		first[i] = noIndex
 	}
 	var ready indexHeap
 	for i, c := range cause {
-		if c == none {
+		if c == noIndex {
 			ready = append(ready, i) // ascending, so it is a heap
 		} else {
 			next[i] = first[c]
@@ -59,8 +62,8 @@ func kahn(events []Event, cause []int) ([]Event, error) {
 	for len(ready) > 0 {
 		i := heap.Pop(&ready).(int) //nolint:forcetypeassert // the heap has nothing else
 		out = append(out, events[i])
-		cause[i] = done
-		for effect := first[i]; effect != none; effect = next[effect] {
+		cause[i] = placed
+		for effect := first[i]; effect != noIndex; effect = next[effect] {
 			heap.Push(&ready, effect)
 		}
 	}
@@ -70,12 +73,9 @@ func kahn(events []Event, cause []int) ([]Event, error) {
 	return out, nil
 }
 
-// done marks an event, in place of its cause, that has its place in the order.
-const done = -2
-
 // findCycle returns the cycle that the first event without a place leads to.
 func findCycle(events []Event, cause []int) *CycleError {
-	at := slices.IndexFunc(cause, func(c int) bool { return c != done })
+	at := slices.IndexFunc(cause, func(c int) bool { return c != placed })
 	for range events { // walk to causes until certainly inside the cycle
 		at = cause[at]
 	}

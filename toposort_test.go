@@ -112,7 +112,7 @@ func TestTopologicalSortRefuses(t *testing.T) {
 	events := []causal.Event{newEvent(t, 1), newEvent(t, 2), newEvent(t, 2, with(`{"a":1}`)), newEvent(t, 1, with(`{"a":1}`))}
 	for range 2 {
 		_, err := causal.TopologicalSort(events)
-		var conflict *causal.EventConflictError
+		var conflict *causal.IDConflictError
 		require.ErrorAs(t, err, &conflict)
 		require.Equal(t, testID(1), conflict.ID, "the first under Compare")
 		_, err = causal.TopologicalSort(append(events, causal.Event{}))

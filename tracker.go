@@ -83,14 +83,14 @@ func (t *VectorTracker) advance(ctx context.Context, v VectorClock) error {
 			return err
 		}
 	}
-	t.seen = MergeVectorClocks(t.seen, v)
+	t.seen = t.seen.Merge(v)
 	return nil
 }
 
 // observe returns what is seen after e.
 func observe(seen VectorClock, e Event) VectorClock {
-	seen = MergeVectorClocks(seen, e.p.VectorClock)
-	seen, _ = seen.With(e.p.NodeID, e.clock) // an event's node and clock are valid
+	seen = seen.Merge(e.p.VectorClock)
+	seen, _ = seen.Advance(e.p.NodeID, e.clock) // an event's node and clock are valid
 	return seen
 }
 
@@ -106,7 +106,7 @@ func (t *VectorTracker) Stamp(ctx context.Context) (int64, VectorClock, error) {
 	if err != nil {
 		return 0, VectorClock{}, err
 	}
-	seen, err := t.seen.With(t.clock.NodeID(), value)
+	seen, err := t.seen.Advance(t.clock.NodeID(), value)
 	if err != nil {
 		return 0, VectorClock{}, err
 	}

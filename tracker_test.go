@@ -37,9 +37,9 @@ func TestVectorTracker(t *testing.T) {
 	require.NoError(t, bob.Observe(ctx, a))
 	b := stamp(t, bob, "bob", 2)
 	require.Equal(t, `{"alice":1,"bob":3}`, b.VectorClock().String())
-	require.Equal(t, causal.HappensBefore, causal.Relation(a, b))
+	require.Equal(t, causal.OrderBefore, causal.Relation(a, b))
 	c := stamp(t, alice, "alice", 3)
-	require.Equal(t, causal.ConcurrentWith, causal.Relation(b, c))
+	require.Equal(t, causal.OrderConcurrent, causal.Relation(b, c))
 
 	require.NoError(t, alice.Observe(ctx, a), "its own event")
 	plain := newEvent(t, 4, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "carol", 9 })

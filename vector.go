@@ -83,8 +83,8 @@ func (v VectorClock) Len() int { return len(v.entries) }
 // IsZero reports whether nothing was seen.
 func (v VectorClock) IsZero() bool { return len(v.entries) == 0 }
 
-// Get returns the time of a node's latest event that was seen, 0 if none was.
-func (v VectorClock) Get(node string) int64 {
+// At returns the entry for node, or 0 if v has none.
+func (v VectorClock) At(node string) int64 {
 	if i, ok := v.search(node); ok {
 		return v.entries[i].time
 	}
@@ -110,15 +110,15 @@ func (v VectorClock) All() iter.Seq2[string, int64] {
 	}
 }
 
-// With returns v after an event of the node at this time was seen: the node's
-// time becomes the later of the two. It returns v itself if that changes nothing,
-// as for the time 0. The error is a [*ValidationError] for a node that is empty
-// or not valid UTF-8 and for a negative time.
-func (v VectorClock) With(node string, time int64) (VectorClock, error) {
+// Advance returns v with the entry for node raised to time, as after an event of the
+// node at this time was seen. It returns v itself if the entry is there already, and
+// for the time 0. The error is a [*ValidationError] if node is empty or not valid
+// UTF-8, or if time is negative.
+func (v VectorClock) Advance(node string, time int64) (VectorClock, error) {
 	if err := checkVectorEntry(node, time); err != nil {
 		return VectorClock{}, inField(vectorField, err)
 	}
-	if time <= v.Get(node) {
+	if time <= v.At(node) {
 		return v, nil
 	}
 	i, ok := v.search(node)
@@ -151,45 +151,16 @@ func (v VectorClock) Without(nodes ...string) VectorClock {
 // String returns the clock as its JSON text, for people.
 func (v VectorClock) String() string { return string(v.appendJSON(nil)) }
 
-// Ordering is how two vector clocks relate; the zero value is Equal.
-type Ordering int
-
-// The orderings of a vector clock a to another one b.
-const (
-	// Equal: both have seen the same.
-	Equal Ordering = iota
-	// Before: b has seen all that a has, and more.
-	Before
-	// After: a has seen all that b has, and more.
-	After
-	// Concurrent: each has seen something that the other has not.
-	Concurrent
-)
-
-// String returns the name of the ordering.
-func (o Ordering) String() string {
-	switch o {
-	case Equal:
-		return "Equal"
-	case Before:
-		return "Before"
-	case After:
-		return "After"
-	case Concurrent:
-		return "Concurrent"
-	}
-	return "Ordering(" + strconv.Itoa(int(o)) + ")"
-}
-
-// CompareVectorClocks returns how a relates to b: a is Before b if no time of a
-// is later than that of b and one is earlier (Mattern 1988). A node that is absent
-// counts as the time 0. It passes over both once and allocates nothing.
-func CompareVectorClocks(a, b VectorClock) Ordering {
-	x, y := a.entries, b.entries
+// Compare returns how v relates to w: v is [OrderBefore] w if w has seen all that v
+// has, and more, which is to say that no time of v is later than that of w and one
+// is earlier (Mattern 1988). A node that is absent counts as the time 0. The result
+// is never [OrderUnknown]. Compare passes over both once and allocates nothing.
+func (v VectorClock) Compare(w VectorClock) Order {
+	x, y := v.entries, w.entries
 	if len(x) == len(y) && (len(x) == 0 || &x[0] == &y[0]) {
-		return Equal // copies of one clock
+		return OrderSame // copies of one clock
 	}
-	less, greater := false, false // is a time of a earlier, later than that of b
+	less, greater := false, false // is a time of v earlier, later than that of w
 	for len(x) > 0 && len(y) > 0 && (!less || !greater) {
 		switch {
 		case x[0].node == y[0].node:
@@ -207,27 +178,25 @@ func CompareVectorClocks(a, b VectorClock) Ordering {
 	less, greater = less || len(y) > 0, greater || len(x) > 0
 	switch {
 	case less && greater:
-		return Concurrent
+		return OrderConcurrent
 	case less:
-		return Before
+		return OrderBefore
 	case greater:
-		return After
+		return OrderAfter
 	}
-	return Equal
+	return OrderSame
 }
 
-// MergeVectorClocks returns what a and b have seen together: for each node the
-// later time (the least upper bound). It returns a or b itself if that has seen
-// all.
-func MergeVectorClocks(a, b VectorClock) VectorClock {
-	switch CompareVectorClocks(a, b) {
-	case Equal, After:
-		return a
-	case Before:
-		return b
-	case Concurrent:
+// Merge returns what v and w have seen together: for each node the later time (the
+// least upper bound). It returns v or w itself if that has seen all.
+func (v VectorClock) Merge(w VectorClock) VectorClock {
+	switch v.Compare(w) {
+	case OrderSame, OrderAfter:
+		return v
+	case OrderBefore:
+		return w
 	}
-	x, y := a.entries, b.entries
+	x, y := v.entries, w.entries
 	merged := make([]vectorEntry, 0, len(x)+len(y))
 	for len(x) > 0 && len(y) > 0 {
 		switch {
@@ -261,12 +230,11 @@ func StableCut(clocks ...VectorClock) VectorClock {
 
 // lowerBound returns the earlier time of each node that both have.
 func lowerBound(a, b VectorClock) VectorClock {
-	switch CompareVectorClocks(a, b) {
-	case Equal, Before:
+	switch a.Compare(b) {
+	case OrderSame, OrderBefore:
 		return a
-	case After:
+	case OrderAfter:
 		return b
-	case Concurrent:
 	}
 	x, y := a.entries, b.entries
 	bound := make([]vectorEntry, 0, min(len(x), len(y)))

@@ -32,14 +32,14 @@ func ExampleVectorClock() {
 	fmt.Println(seen.IsZero())
 	for _, e := range []causal.Event{exampleEvent(id1, "alice", 1, `{}`), exampleEvent(id2, "bob", 7, `{}`)} {
 		var err error
-		if seen, err = seen.With(e.NodeID(), e.LamportClock()); err != nil {
+		if seen, err = seen.Advance(e.NodeID(), e.LamportClock()); err != nil {
 			log.Fatal(err)
 		}
 	}
 	for node, time := range seen.All() {
 		fmt.Println(node, time)
 	}
-	fmt.Println(seen.Get("bob"), seen.Get("carol"), seen.Without("bob").String())
+	fmt.Println(seen.At("bob"), seen.At("carol"), seen.Without("bob").String())
 
 	text, err := json.Marshal(seen)
 	fmt.Println(string(text), err, seen.UnmarshalJSON(text))
@@ -54,27 +54,21 @@ func ExampleVectorClock() {
 	// 14 <nil> <nil>
 }
 
-func ExampleCompareVectorClocks() {
+func ExampleVectorClock_Compare() {
 	a := exampleVector(map[string]int64{"alice": 2, "bob": 1})
 	b := exampleVector(map[string]int64{"alice": 2, "bob": 4})
 	c := exampleVector(map[string]int64{"carol": 1})
-	fmt.Println(causal.CompareVectorClocks(a, b), causal.CompareVectorClocks(b, a))
-	fmt.Println(causal.CompareVectorClocks(b, c))
+	fmt.Println(a.Compare(b), b.Compare(a))
+	fmt.Println(b.Compare(c))
 	// Output:
 	// Before After
 	// Concurrent
 }
 
-func ExampleOrdering() {
-	var o causal.Ordering
-	fmt.Println(o, o == causal.Equal, causal.Concurrent.String())
-	// Output: Equal true Concurrent
-}
-
-func ExampleMergeVectorClocks() {
+func ExampleVectorClock_Merge() {
 	a := exampleVector(map[string]int64{"alice": 2, "bob": 1})
 	b := exampleVector(map[string]int64{"bob": 4, "carol": 3})
-	fmt.Println(causal.MergeVectorClocks(a, b))
+	fmt.Println(a.Merge(b))
 	// Output: {"alice":2,"bob":4,"carol":3}
 }
 

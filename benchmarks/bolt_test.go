@@ -62,7 +62,7 @@ func (s boltStore) save(events []causal.Event) error {
 					return err
 				}
 				if !old.Equal(e) {
-					return &causal.EventConflictError{ID: e.ID()}
+					return &causal.IDConflictError{ID: e.ID()}
 				}
 				continue
 			}

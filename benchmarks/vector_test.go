@@ -53,9 +53,9 @@ func vectorClocks(tb testing.TB, n int) (a, b mapClock, v, w causal.VectorClock)
 		both := [2]int64{time + ahead[i == n-2], time + ahead[i == n-1]}
 		a[node], b[node] = uint64(both[0]), uint64(both[1])
 		var err error
-		v, err = v.With(node, both[0])
+		v, err = v.Advance(node, both[0])
 		require.NoError(tb, err)
-		w, err = w.With(node, both[1])
+		w, err = w.Advance(node, both[1])
 		require.NoError(tb, err)
 	}
 	return a, b, v, w
@@ -75,18 +75,18 @@ func BenchmarkVector(b *testing.B) {
 				}
 			})
 		}
-		run("compare", "causal", func() bool { return causal.CompareVectorClocks(v, w) == causal.Concurrent })
+		run("compare", "causal", func() bool { return v.Compare(w) == causal.OrderConcurrent })
 		run("compare", "map", func() bool { less, greater := x.compare(y); return less && greater })
-		run("merge", "causal", func() bool { return causal.MergeVectorClocks(v, w).Len() == n })
+		run("merge", "causal", func() bool { return v.Merge(w).Len() == n })
 		run("merge", "map", func() bool { return len(x.merge(y)) == n })
-		run("tick", "causal", func() bool { next, err := v.With(node, v.Get(node)+1); return err == nil && next.Len() == n })
+		run("tick", "causal", func() bool { next, err := v.Advance(node, v.At(node)+1); return err == nil && next.Len() == n })
 		run("tick", "map", func() bool { return len(x.tick(node)) == n })
 	}
 }
 
 func TestMapClockIsRight(t *testing.T) {
 	x, y, v, w := vectorClocks(t, 16)
-	merged := causal.MergeVectorClocks(v, w)
+	merged := v.Merge(w)
 	require.Len(t, x.merge(y), merged.Len())
 	for node, time := range merged.All() {
 		require.Equal(t, uint64(time), x.merge(y)[node])
@@ -94,5 +94,5 @@ func TestMapClockIsRight(t *testing.T) {
 	less, greater := x.compare(x.merge(y))
 	require.True(t, less)
 	require.False(t, greater)
-	require.Equal(t, causal.Before, causal.CompareVectorClocks(v, merged))
+	require.Equal(t, causal.OrderBefore, v.Compare(merged))
 }

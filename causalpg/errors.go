@@ -67,7 +67,7 @@ func failure(ctx context.Context, op string, err error) error {
 		return nil
 	}
 	for _, known := range []error{
-		causal.ErrStorage, causal.ErrEventConflict, causal.ErrClockOverflow, causal.ErrInvalidCursor,
+		causal.ErrStorage, causal.ErrIDConflict, causal.ErrClockOverflow, causal.ErrInvalidCursor,
 	} {
 		if errors.Is(err, known) {
 			return err

@@ -81,7 +81,7 @@ func newRequest(events []causal.Event) (*request, error) {
 	var distinct rowSet
 	for _, x := range r.rows {
 		if !distinct.add([]row{x}) {
-			return nil, &causal.EventConflictError{ID: x.event.ID()}
+			return nil, &causal.IDConflictError{ID: x.event.ID()}
 		}
 	}
 	r.rows = distinct.rows

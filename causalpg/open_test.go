@@ -200,7 +200,7 @@ func requireStore(t *testing.T, s *causalpg.Store) {
 				if err := s.SaveEvents(ctx, append(newEvents(t, first+1, first+4), newEvent(t, 90_000))); err != nil {
 					t.Error(err)
 				}
-				if err := s.SaveEvent(ctx, newEvent(t, 90_000, with(`{"x":1}`))); !errors.Is(err, causal.ErrEventConflict) {
+				if err := s.SaveEvent(ctx, newEvent(t, 90_000, with(`{"x":1}`))); !errors.Is(err, causal.ErrIDConflict) {
 					t.Error(err)
 				}
 				if _, err := s.AdvanceClock(ctx, node, 0, 1); err != nil {

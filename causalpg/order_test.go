@@ -114,7 +114,7 @@ func TestLargeBatches(t *testing.T) {
 	large := with(`{"x":"` + strings.Repeat("x", 3_000_000) + `"}`)
 	batch := newEvents(t, 0, 7, large)
 	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 5)))
-	require.ErrorIs(t, s.SaveEvents(ctx, batch), causal.ErrEventConflict)
+	require.ErrorIs(t, s.SaveEvents(ctx, batch), causal.ErrIDConflict)
 	require.Len(t, loadAll(t, s), 1)
 	batch[5] = newEvent(t, 5)
 	require.NoError(t, s.SaveEvents(ctx, batch))

@@ -61,7 +61,7 @@ func settle(group []*request, stored map[causal.EventID]row) (left []*request) {
 		for _, x := range r.rows {
 			old, ok := stored[x.event.ID()]
 			if ok && !old.isSame(x) {
-				err = &causal.EventConflictError{ID: x.event.ID()}
+				err = &causal.IDConflictError{ID: x.event.ID()}
 				break
 			}
 			if !ok {

@@ -142,7 +142,7 @@ func TestArguments(t *testing.T) {
 		{second(causalsqlite.Open(ctx, "x", &causalsqlite.Options{ErrorLimit: -1})), "error_limit", "must not be negative"},
 		{second(causalsqlite.Open(ctx, "x", &causalsqlite.Options{Readers: -1})), "readers", "must not be negative"},
 		{second(causalsqlite.Open(ctx, "x", &causalsqlite.Options{Readers: 1001})), "readers", "must be at most 1000"},
-		{second(causalsqlite.Open(ctx, "x", &causalsqlite.Options{Synchronous: 7})), "synchronous", "must be Full or Normal"},
+		{second(causalsqlite.Open(ctx, "x", &causalsqlite.Options{Synchronous: 7})), "synchronous", "must be SyncFull or SyncNormal"},
 	} {
 		requireField(t, test.err, test.field, test.reason)
 	}

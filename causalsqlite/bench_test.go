@@ -126,7 +126,7 @@ func BenchmarkSaveRaw(b *testing.B) {
 
 // BenchmarkSave saves single events from 1 or more goroutines.
 func BenchmarkSave(b *testing.B) {
-	for _, mode := range []causalsqlite.Synchronous{causalsqlite.Full, causalsqlite.Normal} {
+	for _, mode := range []causalsqlite.Synchronous{causalsqlite.SyncFull, causalsqlite.SyncNormal} {
 		for _, writers := range []int{1, 16, 64} {
 			b.Run(fmt.Sprintf("%s/writers=%d", []string{"full", "normal"}[mode], writers), func(b *testing.B) {
 				s := openAt(b, benchPath(b), &causalsqlite.Options{Synchronous: mode})
@@ -261,7 +261,7 @@ func BenchmarkRange(b *testing.B) {
 // -open-size=1000000 the file has a million events.
 func BenchmarkOpen(b *testing.B) {
 	path := benchPath(b)
-	s := openAt(b, path, &causalsqlite.Options{Synchronous: causalsqlite.Normal})
+	s := openAt(b, path, &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
 	for n := 0; n < *openSize; n += 10_000 {
 		require.NoError(b, s.SaveEvents(ctx, benchEvents(b, 10_000)))
 	}

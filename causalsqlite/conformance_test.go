@@ -49,7 +49,7 @@ func config[S any](t *testing.T, o *causalsqlite.Options) causaltest.Config[S] {
 
 func TestConformance(t *testing.T) {
 	for name, o := range map[string]*causalsqlite.Options{
-		"full": nil, "normal": {Synchronous: causalsqlite.Normal, Readers: 1, ErrorLimit: 7},
+		"full": nil, "normal": {Synchronous: causalsqlite.SyncNormal, Readers: 1, ErrorLimit: 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			causaltest.TestEventStore(t, config[causal.EventStore](t, o))

@@ -8,7 +8,7 @@
 // these: batches, the log in arrival order, and clocks that several processes
 // share. Any number of goroutines and processes may use one file at a time.
 //
-// A write that returned nil is on the disk; with [Normal] it is with the
+// A write that returned nil is on the disk; with [SyncNormal] it is with the
 // operating system, and survives the process but perhaps not the machine. Calls
 // that write at the same time share one flush, so many writers together are much
 // faster than one. Reads do not wait for writes.

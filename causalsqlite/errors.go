@@ -64,7 +64,7 @@ func closedError(op string) error {
 // contract.
 func storageError(op string, err error) error {
 	for _, known := range []error{
-		causal.ErrStorage, causal.ErrEventConflict, causal.ErrClockOverflow, causal.ErrInvalidCursor,
+		causal.ErrStorage, causal.ErrIDConflict, causal.ErrClockOverflow, causal.ErrInvalidCursor,
 		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, known) {

@@ -69,7 +69,7 @@ func insertAll(c *sqlite.Conn, rows []row) (spoiled bool, err error) {
 			err = compare(c, r)
 		}
 		if err != nil {
-			return spoiled || !errors.Is(err, causal.ErrEventConflict), err
+			return spoiled || !errors.Is(err, causal.ErrIDConflict), err
 		}
 		spoiled = spoiled || isNew
 	}
@@ -106,7 +106,7 @@ func compare(c *sqlite.Conn, r row) error {
 			return false, err
 		})
 	if err == nil && !stored.Equal(r.event) {
-		err = &causal.EventConflictError{ID: r.event.ID()}
+		err = &causal.IDConflictError{ID: r.event.ID()}
 	}
 	return err
 }

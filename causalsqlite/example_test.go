@@ -189,7 +189,7 @@ func ExampleOptions() {
 func ExampleSynchronous() {
 	ctx := context.Background()
 	path, remove := exampleFile()
-	store, err := causalsqlite.Open(ctx, path, &causalsqlite.Options{Synchronous: causalsqlite.Normal})
+	store, err := causalsqlite.Open(ctx, path, &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
 	if err != nil {
 		log.Fatal(err)
 	}

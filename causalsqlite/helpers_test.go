@@ -39,7 +39,7 @@ func openAt(t testing.TB, path string, o *causalsqlite.Options) *causalsqlite.St
 // openNew opens a new store that does not wait for the disk.
 func openNew(t testing.TB) *causalsqlite.Store {
 	t.Helper()
-	return openAt(t, testPath(t), &causalsqlite.Options{Synchronous: causalsqlite.Normal})
+	return openAt(t, testPath(t), &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
 }
 
 // sql runs a script on a connection of its own.

@@ -78,7 +78,7 @@ func prepare(c *sqlite.Conn, mode Synchronous, migrations []string) error {
 // configure sets up the connection, and reads back what durability depends on.
 func configure(c *sqlite.Conn, mode Synchronous) error {
 	level := int64(2)
-	if mode == Normal {
+	if mode == SyncNormal {
 		level = 1
 	}
 	for _, pragma := range []string{

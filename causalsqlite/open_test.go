@@ -55,7 +55,7 @@ func TestPermissions(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	for mode, level := range map[causalsqlite.Synchronous]int64{causalsqlite.Full: 2, causalsqlite.Normal: 1} {
+	for mode, level := range map[causalsqlite.Synchronous]int64{causalsqlite.SyncFull: 2, causalsqlite.SyncNormal: 1} {
 		s := openAt(t, testPath(t), &causalsqlite.Options{Synchronous: mode})
 		for pragma, want := range map[string]int64{
 			"synchronous": level, "journal_size_limit": 64 << 20, "user_version": 1, "application_id": 0x63617573,

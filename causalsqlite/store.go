@@ -23,24 +23,24 @@ var _ interface {
 } = (*Store)(nil)
 
 // Synchronous says when a write that returned nil is safe. The zero value is
-// [Full].
+// [SyncFull].
 type Synchronous int
 
 const (
-	// Full means that an acknowledged write survives the loss of power: each
+	// SyncFull means that an acknowledged write survives the loss of power: each
 	// group of writes is flushed to the disk before its callers go on.
-	Full Synchronous = iota
-	// Normal means that an acknowledged write survives a crash of the process,
+	SyncFull Synchronous = iota
+	// SyncNormal means that an acknowledged write survives a crash of the process,
 	// but the last writes may be lost when the machine loses power. The file
 	// stays consistent. A reader of the log in another place may then hold a
 	// cursor beyond the end, or at another event than before: use it for data
 	// that can be fetched again.
-	Normal
+	SyncNormal
 )
 
 // Options are the choices of [Open]; nil or the zero value means the defaults.
 type Options struct {
-	// Synchronous is when a write counts as done: Full, the default, or Normal.
+	// Synchronous is when a write counts as done: SyncFull, the default, or SyncNormal.
 	Synchronous Synchronous
 	// ErrorLimit is how many entries of the error log are kept; 0 means
 	// [causal.DefaultErrorLimit].
@@ -122,8 +122,8 @@ func (o *Options) check(path string) error {
 		return invalid("path", reasonEmpty)
 	case path == ":memory:":
 		return invalid("path", "must name a file")
-	case o.Synchronous != Full && o.Synchronous != Normal:
-		return invalid("synchronous", "must be Full or Normal")
+	case o.Synchronous != SyncFull && o.Synchronous != SyncNormal:
+		return invalid("synchronous", "must be SyncFull or SyncNormal")
 	case o.ErrorLimit < 0:
 		return invalid("error_limit", reasonNotNegative)
 	case o.Readers < 0:

@@ -45,7 +45,7 @@ var defects = map[string]defect{
 	"saving again replaces": {finds: "identity/conflict", events: func() causal.EventStore { return &replacing{} }},
 	"other content is dropped without an error": {finds: "identity/conflict", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		err := s.SaveEvents(ctx, events)
-		if errors.Is(err, causal.ErrEventConflict) {
+		if errors.Is(err, causal.ErrIDConflict) {
 			return nil
 		}
 		return err

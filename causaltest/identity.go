@@ -84,7 +84,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/conflict",
-		claim: "An ID that is taken by different content is an *EventConflictError, and the stored event stays as it was.",
+		claim: "An ID that is taken by different content is an *IDConflictError, and the stored event stays as it was.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			all := events(t, 0, 3)
@@ -205,9 +205,9 @@ func requireConflicts(t require.TestingT, s causal.EventStore, all []causal.Even
 }
 
 func requireConflict(t require.TestingT, err error, id causal.EventID) {
-	var conflict *causal.EventConflictError
+	var conflict *causal.IDConflictError
 	require.ErrorAs(t, err, &conflict)
-	require.ErrorIs(t, err, causal.ErrEventConflict)
+	require.ErrorIs(t, err, causal.ErrIDConflict)
 	require.NotErrorIs(t, err, causal.ErrStorage)
 	require.Equal(t, id, conflict.ID)
 }

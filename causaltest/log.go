@@ -187,7 +187,7 @@ func write(t require.TestingT, s causal.EventStore, n, count int) error {
 		size := min(1+n%7, end-n)
 		batch := events(t, n, n+size)
 		if _, ok := s.(causal.BatchSaver); ok {
-			if err := saveBatch(s, append(batch, refused)...); !errors.Is(err, causal.ErrEventConflict) {
+			if err := saveBatch(s, append(batch, refused)...); !errors.Is(err, causal.ErrIDConflict) {
 				return errors.Join(errors.New("a batch in conflict was not refused"), err)
 			}
 		}

@@ -186,7 +186,7 @@ func report(ctx context.Context, out io.Writer, s causal.EventStore) error {
 	fmt.Fprintln(out, "4. Nobody had seen both events of these pairs. Equal Lamport clocks would show only some:")
 	for i, b := range events {
 		for _, a := range events[:i] {
-			if causal.Relation(a, b) != causal.ConcurrentWith {
+			if causal.Relation(a, b) != causal.OrderConcurrent {
 				continue
 			}
 			missed := "missed by Lamport clocks alone"
