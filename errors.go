@@ -3,9 +3,10 @@ package causal
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/spec-kitty/causal/internal/ctxerr"
 )
 
 // Sentinels for [errors.Is]. Where more is known than the kind of failure, the
@@ -195,18 +196,10 @@ func (e *StorageError) Is(target error) bool { return target == ErrStorage }
 // Unwrap returns the adapter's error.
 func (e *StorageError) Unwrap() error { return e.Err }
 
-// checkContext returns nil if ctx is alive, an error that matches ctx's error
-// and its cause if it has ended, and a *ValidationError if it is nil.
+// checkContext returns an error if ctx is nil or done.
 func checkContext(ctx context.Context) error {
 	if ctx == nil {
 		return invalid("ctx", reasonNil)
 	}
-	err := ctx.Err()
-	if err == nil {
-		return nil
-	}
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		return fmt.Errorf("causal: %w: %w", err, cause)
-	}
-	return fmt.Errorf("causal: %w", err)
+	return ctxerr.Of(ctx)
 }

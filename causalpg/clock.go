@@ -8,17 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
 )
 
 // LoadClock returns the node's value; see [causal.ClockStorage].
 func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err error) {
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
 		return 0, err
 	}
-	if err := checkText("node_id", nodeID); err != nil {
-		return 0, err
-	}
-	err = s.do(ctx, "load clock", isTransient, func(c *pgx.Conn) error {
+	err = s.read(ctx, "load clock", func(c *pgx.Conn) error {
 		value, _, err = queryInt(ctx, c, s.sql.loadClock, nodeKey(nodeID))
 		return err
 	})
@@ -27,13 +25,7 @@ func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err 
 
 // SaveClock replaces the node's value; see [causal.ClockStorage].
 func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error {
-	if err := checkContext(ctx); err != nil {
-		return err
-	}
-	if value < 0 {
-		return invalid("value", reasonNotNegative)
-	}
-	if err := checkText("node_id", nodeID); err != nil {
+	if err := causaladapter.CheckSaveClock(ctx, nodeID, value); err != nil {
 		return err
 	}
 	return s.do(ctx, "save clock", isTransient, func(c *pgx.Conn) error {
@@ -45,16 +37,7 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 // AdvanceClock reserves values, also between processes; see
 // [causal.ClockAdvancer]. A connection that is lost may cost by values.
 func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (value int64, err error) {
-	if err := checkContext(ctx); err != nil {
-		return 0, err
-	}
-	switch {
-	case floor < 0:
-		return 0, invalid("floor", reasonNotNegative)
-	case by < 1:
-		return 0, invalid("by", reasonNotPositive)
-	}
-	if err := checkText("node_id", nodeID); err != nil {
+	if err := causaladapter.CheckAdvanceClock(ctx, nodeID, floor, by); err != nil {
 		return 0, err
 	}
 	if err := s.checkOpen(opAdvance); err != nil {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // maxAttempts bounds how often something is tried that fails for a moment: about
@@ -22,17 +24,22 @@ func (s *Store) do(ctx context.Context, op string, repeat func(error) bool, f fu
 		return err
 	}
 	defer s.calls.Done()
-	return failure(ctx, op, s.retry(ctx, repeat, f))
+	return wrapError(ctx, op, s.retry(ctx, repeat, f))
+}
+
+// read is do for what may be repeated whatever became of it.
+func (s *Store) read(ctx context.Context, op string, f func(*pgx.Conn) error) error {
+	return s.do(ctx, op, isTransient, f)
 }
 
 func (s *Store) retry(ctx context.Context, repeat func(error) bool, f func(*pgx.Conn) error) error {
-	var pause backoff
+	pause := adapter.Backoff{First: 10 * time.Millisecond, Max: time.Second}
 	for attempt := 1; ; attempt++ {
 		err := s.attempt(ctx, attempt > 1, f)
 		if err == nil || attempt == maxAttempts || ctx.Err() != nil || !repeat(err) {
 			return err
 		}
-		if err := sleep(ctx, pause.next()); err != nil {
+		if err := adapter.Sleep(ctx, pause.Next()); err != nil {
 			return err
 		}
 	}
@@ -64,27 +71,6 @@ func (s *Store) acquire(ctx context.Context, probe bool) (*pgxpool.Conn, error) 
 		c.Release()
 	}
 	return nil, errLost
-}
-
-// backoff is the time between two attempts. The zero value is ready for use.
-type backoff time.Duration
-
-// next doubles the time, from 10 ms up to a second.
-func (b *backoff) next() time.Duration {
-	*b = min(max(2**b, backoff(10*time.Millisecond)), backoff(time.Second))
-	return time.Duration(*b)
-}
-
-// sleep waits, and returns early with an error if ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // query calls row for each row of a query.

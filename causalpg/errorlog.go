@@ -2,13 +2,14 @@ package causalpg
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // AppendError adds an entry and drops what is over the limit of this Store, in
@@ -16,18 +17,15 @@ import (
 // is an error, and the entry may be there.
 func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	const op = "append error"
-	if err := checkContext(ctx); err != nil {
-		return err
-	}
-	data, err := e.MarshalJSON() // which validates
-	if err != nil {
+	if err := causaladapter.CheckAppendError(ctx, e); err != nil {
 		return err
 	}
 	if err := s.checkOpen(op); err != nil {
 		return err
 	}
-	if len(data) > maxData {
-		return failure(ctx, op, errors.New("the entry is too large"))
+	data, err := adapter.EncodeEntry(e, maxData)
+	if err != nil {
+		return wrapError(ctx, op, err)
 	}
 	return s.do(ctx, op, isUndone, func(c *pgx.Conn) error {
 		var b pgx.Batch // a transaction
@@ -39,17 +37,14 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 
 // RecentErrors returns the latest entries; see [causal.ErrorStorage].
 func (s *Store) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckRecentErrors(ctx, limit); err != nil {
 		return nil, err
-	}
-	if limit < 1 {
-		return nil, invalid("limit", reasonNotPositive)
 	}
 	// Entries that were added at the same moment are over the limit together,
 	// until the next one comes.
 	limit = min(limit, s.errorLimit)
 	var entries []causal.ErrorEntry
-	err := s.do(ctx, "read errors", isTransient, func(c *pgx.Conn) error {
+	err := s.read(ctx, "read errors", func(c *pgx.Conn) error {
 		entries = nil
 		return query(ctx, c, s.sql.errors, []any{limit}, func(rows pgx.Rows) error {
 			var id int64

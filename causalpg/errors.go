@@ -3,85 +3,32 @@ package causalpg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// The reasons that package causal gives for the same faults.
-const (
-	reasonEmpty       = "must not be empty"
-	reasonNotUTF8     = "must be valid UTF-8"
-	reasonNil         = "must not be nil"
-	reasonNotNegative = "must not be negative"
-	reasonNotPositive = "must be at least 1"
-	reasonZeroEvent   = "must not be the zero Event"
-)
-
-// invalid is the error for one bad field.
-func invalid(field, reason string) error {
-	return &causal.ValidationError{Fields: []causal.FieldError{{Field: field, Reason: reason}}}
-}
-
-// checkText returns the error for a text that is empty or not UTF-8.
-func checkText(field, text string) error {
-	switch {
-	case text == "":
-		return invalid(field, reasonEmpty)
-	case !utf8.ValidString(text):
-		return invalid(field, reasonNotUTF8)
+// wrapError returns the error that a caller gets for err: err itself if it says what
+// it is in the terms of package causal, otherwise that of the caller's context if it
+// is done. Errors of the driver are reduced to their text, so that its types stay out
+// of the contract.
+func wrapError(ctx context.Context, op string, err error) error {
+	if err == nil || adapter.IsKnown(err) {
+		return err
 	}
-	return nil
-}
-
-// checkContext returns nil if ctx is alive, and an error that matches ctx's
-// error and its cause if it has ended.
-func checkContext(ctx context.Context) error {
-	if ctx == nil {
-		return invalid("ctx", reasonNil)
-	}
-	err := ctx.Err()
-	if err == nil {
-		return nil
-	}
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		return fmt.Errorf("causal: %w: %w", err, cause)
-	}
-	return fmt.Errorf("causal: %w", err)
-}
-
-func closedError(op string) error {
-	return &causal.StorageError{Op: op, Err: causal.ErrClosed}
-}
-
-// failure returns the error that a caller gets for err: err itself if it says
-// what it is in the terms of package causal, else that of the caller's context if
-// it has ended. Errors of the driver are reduced to their text, so that its types
-// stay out of the contract.
-func failure(ctx context.Context, op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, known := range []error{
-		causal.ErrStorage, causal.ErrIDConflict, causal.ErrClockOverflow, causal.ErrInvalidCursor,
-	} {
-		if errors.Is(err, known) {
-			return err
-		}
-	}
-	if ended := checkContext(ctx); ended != nil {
+	if ended := causaladapter.CheckContext(ctx); ended != nil {
 		return ended
 	}
-	return &causal.StorageError{Op: op, Err: errors.New(text(err))}
+	return &causal.StorageError{Op: op, Err: errors.New(errorText(err))}
 }
 
-// text describes an error of the driver without any value that was written: the
+// errorText describes an error of the driver without any value that was written: the
 // server puts values into details, and into the messages of some classes.
-func text(err error) string {
+func errorText(err error) string {
 	var server *pgconn.PgError
 	var connect *pgconn.ConnectError
 	switch {

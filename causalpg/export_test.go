@@ -28,7 +28,7 @@ var Version = len(migrations)
 func (s *Store) Queued() int {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
-	return len(s.writer.queue)
+	return s.writer.queue.Len()
 }
 
 // SetPollInterval changes how often Wait looks by itself, and returns how to change

@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/spec-kitty/causal/causaladapter"
 )
 
 // Migrate creates the schema that the options name, or brings that of an earlier
@@ -25,7 +27,7 @@ func Migrate(ctx context.Context, dsn string, o *Options) error {
 
 func migrate(ctx context.Context, dsn string, o *Options, migrations []string) error {
 	const op = "migrate"
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckContext(ctx); err != nil {
 		return err
 	}
 	if o == nil {
@@ -41,13 +43,13 @@ func migrate(ctx context.Context, dsn string, o *Options, migrations []string) e
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // each statement runs once
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return failure(ctx, op, err)
+		return wrapError(ctx, op, err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		return migrateIn(ctx, tx, o.schemaName(), migrations)
 	})
-	return failure(ctx, op, err)
+	return wrapError(ctx, op, err)
 }
 
 // migrateIn brings the schema to the newest version.
@@ -138,5 +140,5 @@ func errNewer(version, newest int) error {
 
 // errDSN does not contain the parser's error: that quotes the DSN.
 func errDSN() error {
-	return invalid("dsn", "must be a PostgreSQL connection string")
+	return causaladapter.Invalid("dsn", "must be a PostgreSQL connection string")
 }

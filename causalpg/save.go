@@ -1,6 +1,7 @@
 package causalpg
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -8,54 +9,123 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
+
+// maxData is the most bytes of JSON in one row: a dump doubles them, and the
+// server's limit for that is a gigabyte.
+const maxData = 500_000_000
+
+// row is what is stored of an event.
+type row struct {
+	event causal.Event
+	data  []byte
+}
+
+func (r row) isSame(other row) bool {
+	return bytes.Equal(r.data, other.data) || r.event.Equal(other.event)
+}
+
+// SaveEvent stores e; see [causal.EventStore].
+func (s *Store) SaveEvent(ctx context.Context, e causal.Event) error {
+	return s.saveEvents(ctx, "save event", []causal.Event{e})
+}
+
+// SaveEvents stores all events or none; see [causal.BatchSaver].
+func (s *Store) SaveEvents(ctx context.Context, events []causal.Event) error {
+	return s.saveEvents(ctx, "save events", events)
+}
+
+func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event) error {
+	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
+		return err
+	}
+	if len(events) == 0 {
+		return s.checkOpen(op)
+	}
+	if err := s.begin(op); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	r, err := newRequest(ctx, events)
+	if err == nil {
+		err = s.writer.write(r)
+	}
+	return wrapError(ctx, op, err)
+}
+
+// newRequest returns a request whose rows have different IDs.
+func newRequest(ctx context.Context, events []causal.Event) (*request, error) {
+	r := &request{ctx: ctx, rows: make([]row, len(events)), result: make(chan error, 1)}
+	for i, e := range events {
+		data, err := adapter.EncodeEvent(e, maxData)
+		if err != nil {
+			return nil, err
+		}
+		r.rows[i] = row{e, data}
+		r.size += len(data)
+	}
+	if len(events) == 1 {
+		return r, nil
+	}
+	var distinct rowSet
+	for _, x := range r.rows {
+		if !distinct.add([]row{x}) {
+			return nil, &causal.IDConflictError{ID: x.event.ID()}
+		}
+	}
+	r.rows = distinct.rows
+	return r, nil
+}
 
 // maxStatementBytes bounds what one statement inserts; a single event may be
 // larger.
 const maxStatementBytes = 16 << 20
 
-// saveGroup saves the rows of all requests in one transaction, and sends each
-// request its result.
-func (s *Store) saveGroup(ctx context.Context, group []*request) {
-	for len(group) > 0 {
-		different, err := s.insert(ctx, together(group))
+// saveAll saves the rows of all requests in one transaction, and finishes each
+// request.
+func (s *Store) saveAll(ctx context.Context, requests []*request) {
+	for len(requests) > 0 {
+		different, err := s.insert(ctx, uniqueRows(requests))
 		var stored map[causal.EventID]row
 		if err == nil && len(different) > 0 {
 			stored, err = s.lookUp(ctx, different)
 		}
 		switch {
-		case len(group) > 1 && (isRefusal(err) || errors.Is(err, errDamaged)):
+		case len(requests) > 1 && (isRefusal(err) || errors.Is(err, adapter.ErrDamaged)):
 			// One request is to blame; alone, each gets what it deserves.
-			for i := range group {
-				s.saveGroup(ctx, group[i:i+1])
+			for i := range requests {
+				s.saveAll(ctx, requests[i:i+1])
 			}
 			return
 		case err != nil || len(different) == 0:
-			for _, r := range group {
+			for _, r := range requests {
 				r.finish(err)
 			}
 			return
 		}
-		group = settle(group, stored)
+		requests = dropStored(requests, stored)
 	}
 }
 
-// together returns the rows of requests that do not contradict each other.
-func together(group []*request) []row {
-	if len(group) == 1 {
-		return group[0].rows
+// uniqueRows returns the rows of requests that do not contradict each other.
+func uniqueRows(requests []*request) []row {
+	if len(requests) == 1 {
+		return requests[0].rows
 	}
 	var all rowSet
-	for _, r := range group {
+	for _, r := range requests {
 		all.add(r.rows)
 	}
 	return all.rows
 }
 
-// settle drops the rows that are stored in other words, and the requests that are
-// in conflict with a stored row. What is left can be saved.
-func settle(group []*request, stored map[causal.EventID]row) (left []*request) {
-	for _, r := range group {
+// dropStored drops the rows that are stored in other words, and finishes the requests
+// that have no other rows or are in conflict with a stored one. What is left can be
+// saved.
+func dropStored(requests []*request, stored map[causal.EventID]row) (left []*request) {
+	for _, r := range requests {
 		var rows []row
 		var err error
 		for _, x := range r.rows {
@@ -173,13 +243,9 @@ func arguments(rows []row) []any {
 func (s *Store) lookUp(ctx context.Context, ids []string) (stored map[causal.EventID]row, err error) {
 	err = s.retry(ctx, isTransient, func(c *pgx.Conn) error {
 		stored = make(map[causal.EventID]row, len(ids))
-		return query(ctx, c, s.sql.byID, []any{ids}, func(rows pgx.Rows) error {
-			position, _, e, err := scanEvent(rows)
-			if err != nil {
-				return err
-			}
+		return queryEvents(ctx, c, s.sql.byID, []any{ids}, func(position int64, e causal.Event, _ int) error {
 			if _, ok := stored[e.ID()]; ok {
-				return damaged(position)
+				return adapter.Damaged(position)
 			}
 			stored[e.ID()] = row{event: e}
 			return nil
@@ -189,4 +255,28 @@ func (s *Store) lookUp(ctx context.Context, ids []string) (stored map[causal.Eve
 		err = errors.New("the log has lost entries")
 	}
 	return stored, err
+}
+
+// rowSet is a set of rows with different IDs. The zero value is empty.
+type rowSet struct {
+	rows []row
+	byID map[causal.EventID]row
+}
+
+// add adds the rows whose IDs are new. It is false if an ID is taken by different
+// content; the rows before that one are added.
+func (s *rowSet) add(rows []row) bool {
+	if s.byID == nil {
+		s.byID = make(map[causal.EventID]row, len(rows))
+	}
+	for _, r := range rows {
+		id := r.event.ID()
+		if old, ok := s.byID[id]; !ok {
+			s.byID[id] = r
+			s.rows = append(s.rows, r)
+		} else if !old.isSame(r) {
+			return false
+		}
+	}
+	return true
 }

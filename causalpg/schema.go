@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/spec-kitty/causal/causaladapter"
 )
 
 const (
@@ -69,15 +71,15 @@ func (o *Options) schemaName() string {
 func (o *Options) check() error {
 	switch {
 	case !utf8.ValidString(o.Schema):
-		return invalid("schema", reasonNotUTF8)
+		return causaladapter.Invalid("schema", "must be valid UTF-8")
 	case strings.ContainsRune(o.Schema, 0):
-		return invalid("schema", "must not contain NUL")
+		return causaladapter.Invalid("schema", "must not contain NUL")
 	case len(o.Schema) > maxSchemaLength:
-		return invalid("schema", "must have at most 63 bytes")
+		return causaladapter.Invalid("schema", "must have at most 63 bytes")
 	case strings.HasPrefix(o.Schema, "pg_") || o.Schema == "information_schema":
-		return invalid("schema", "must not be one of the server's own")
+		return causaladapter.Invalid("schema", "must not be one of the server's own")
 	case o.ErrorLimit < 0:
-		return invalid("error_limit", reasonNotNegative)
+		return causaladapter.Invalid("error_limit", "must not be negative")
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // statements are the texts of the statements of one schema.
@@ -21,8 +23,8 @@ type statements struct {
 	dropErrors string
 	errors     string
 	listen     string
-	arrival    [maxPageBits]string
-	order      [maxPageBits]string
+	arrival    [adapter.PageSizes]string
+	order      [adapter.PageSizes]string
 }
 
 // A transaction that saves begins with the lock on meta, which it holds until its
@@ -107,15 +109,19 @@ func newStatements(schema string) statements {
 	for _, sql := range beginSave {
 		s.begin = append(s.begin, in(sql))
 	}
-	for i := range maxPageBits {
-		limited := strings.NewReplacer("{limit}", strconv.Itoa(firstPage<<i), "{bytes}", strconv.Itoa(maxPageBytes)).Replace
+	for i := range adapter.PageSizes {
+		limited := strings.NewReplacer("{limit}", strconv.Itoa(adapter.FirstPage<<i), "{bytes}", strconv.Itoa(adapter.MaxPageBytes)).Replace
 		s.arrival[i], s.order[i] = in(limited(arrivalSQL)), in(limited(orderSQL))
 	}
 	return s
 }
 
 // byArrival returns the statement for a page of this size.
-func (s *statements) byArrival(limit int) string { return s.arrival[bits.Len(uint(limit/firstPage))-1] }
+func (s *statements) byArrival(limit int) string {
+	return s.arrival[bits.Len(uint(limit/adapter.FirstPage))-1]
+}
 
 // inOrder returns the statement for a page of this size.
-func (s *statements) inOrder(limit int) string { return s.order[bits.Len(uint(limit/firstPage))-1] }
+func (s *statements) inOrder(limit int) string {
+	return s.order[bits.Len(uint(limit/adapter.FirstPage))-1]
+}

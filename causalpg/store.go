@@ -2,23 +2,16 @@ package causalpg
 
 import (
 	"context"
-	"io"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-var _ interface {
-	causal.EventStore
-	causal.BatchSaver
-	causal.LogReader
-	causal.ClockStorage
-	causal.ClockAdvancer
-	causal.ErrorStorage
-	io.Closer
-} = (*Store)(nil)
+var _ adapter.Store = (*Store)(nil)
 
 // Options are the choices of [Open], [New] and [Migrate]; nil or the zero value
 // means the defaults.
@@ -43,8 +36,8 @@ type Store struct {
 	errorLimit int
 	writer     writer
 	close      func()          // runs once
-	life       context.Context // ends with the store
-	end        func()          // ends life
+	ctx        context.Context // ends with the store
+	cancel     func()          // ends ctx
 
 	mu     sync.Mutex
 	closed bool
@@ -61,7 +54,7 @@ type Store struct {
 // an earlier or of a later version of this package, and every other failure, is a
 // [*causal.StorageError].
 func Open(ctx context.Context, dsn string, o *Options) (*Store, error) {
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err
 	}
 	config, err := pgxpool.ParseConfig(dsn)
@@ -70,7 +63,7 @@ func Open(ctx context.Context, dsn string, o *Options) (*Store, error) {
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, failure(ctx, opOpen, err)
+		return nil, wrapError(ctx, opOpen, err)
 	}
 	s, err := New(ctx, pool, o)
 	if err != nil {
@@ -90,14 +83,14 @@ const opOpen = "open store"
 // The store works with every default_transaction_isolation and every query
 // execution mode of package pgx.
 func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err
 	}
 	if o == nil {
 		o = &Options{}
 	}
 	if pool == nil {
-		return nil, invalid("pool", reasonNil)
+		return nil, causaladapter.Invalid("pool", "must not be nil")
 	}
 	if err := o.check(); err != nil {
 		return nil, err
@@ -105,14 +98,14 @@ func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	schema := o.schemaName()
 	logID, err := readMeta(ctx, pool, schema)
 	if err != nil {
-		return nil, failure(ctx, opOpen, err)
+		return nil, wrapError(ctx, opOpen, err)
 	}
 	s := &Store{pool: pool, sql: newStatements(schema), logID: logID, errorLimit: o.ErrorLimit}
 	if s.errorLimit == 0 {
 		s.errorLimit = causal.DefaultErrorLimit
 	}
-	s.writer.save = s.saveGroup
-	s.life, s.end = context.WithCancel(context.Background())
+	s.writer.save = s.saveAll
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.close = sync.OnceFunc(s.shutDown)
 	return s, nil
 }
@@ -131,7 +124,7 @@ func (s *Store) shutDown() {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
-	s.end()
+	s.cancel()
 	s.calls.Wait()
 }
 
@@ -140,7 +133,7 @@ func (s *Store) begin(op string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pool == nil || s.closed {
-		return closedError(op)
+		return adapter.Closed(op)
 	}
 	s.calls.Add(1)
 	return nil
@@ -148,7 +141,7 @@ func (s *Store) begin(op string) error {
 
 // check returns the error for a context that has ended and for a closed store.
 func (s *Store) check(ctx context.Context, op string) error {
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckContext(ctx); err != nil {
 		return err
 	}
 	return s.checkOpen(op)
@@ -158,7 +151,7 @@ func (s *Store) checkOpen(op string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pool == nil || s.closed {
-		return closedError(op)
+		return adapter.Closed(op)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // pollInterval is how often Wait looks by itself. Tests change it.
@@ -30,7 +31,7 @@ func (s *Store) Wait(ctx context.Context, after causal.Cursor) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(s.life, func() { cancel(closedError(opWait)) })()
+	defer context.AfterFunc(s.ctx, func() { cancel(adapter.Closed(opWait)) })()
 	var l listener
 	defer l.close()
 	for {

@@ -7,21 +7,19 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
 )
 
 // LoadClock returns the node's value; see [causal.ClockStorage].
 func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err error) {
 	const op = "load clock"
-	if err := checkContext(ctx); err != nil {
-		return 0, err
-	}
-	if err := checkText("node_id", nodeID); err != nil {
+	if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
 		return 0, err
 	}
 	if err := s.checkOpen(op); err != nil {
 		return 0, err
 	}
-	err = s.readers.read(ctx, op, func(c *sqlite.Conn) error {
+	err = s.read(ctx, op, func(c *sqlite.Conn) error {
 		value, err = clockValue(c, nodeID)
 		return err
 	})
@@ -34,13 +32,7 @@ func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err 
 // SaveClock replaces the node's value; see [causal.ClockStorage].
 func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error {
 	const op = "save clock"
-	if err := checkContext(ctx); err != nil {
-		return err
-	}
-	if value < 0 {
-		return invalid("value", reasonNotNegative)
-	}
-	if err := checkText("node_id", nodeID); err != nil {
+	if err := causaladapter.CheckSaveClock(ctx, nodeID, value); err != nil {
 		return err
 	}
 	if err := s.checkOpen(op); err != nil {
@@ -56,23 +48,14 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 // [causal.ClockAdvancer].
 func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
 	const op = "advance clock"
-	if err := checkContext(ctx); err != nil {
-		return 0, err
-	}
-	switch {
-	case floor < 0:
-		return 0, invalid("floor", reasonNotNegative)
-	case by < 1:
-		return 0, invalid("by", reasonNotPositive)
-	}
-	if err := checkText("node_id", nodeID); err != nil {
+	if err := causaladapter.CheckAdvanceClock(ctx, nodeID, floor, by); err != nil {
 		return 0, err
 	}
 	if err := s.checkOpen(op); err != nil {
 		return 0, err
 	}
 	var advanced int64
-	err := s.writer.write(ctx, op, len(nodeID), func(c *sqlite.Conn) (spoiled bool, err error) {
+	err := s.writer.write(ctx, op, len(nodeID), func(c *sqlite.Conn) (dirty bool, err error) {
 		value, err := clockValue(c, nodeID)
 		if err != nil {
 			return true, err

@@ -2,9 +2,13 @@ package causalsqlite
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"zombiezen.com/go/sqlite"
+
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // openConn opens a connection. Whatever is busy is tried again here, not in
@@ -16,6 +20,139 @@ func openConn(path string) (*sqlite.Conn, error) {
 	}
 	c.SetBusyTimeout(0)
 	return c, nil
+}
+
+// openWriter returns a connection for writing to a file of the newest schema,
+// and the ID of its log.
+func openWriter(ctx context.Context, path string, mode Synchronous, migrations []string) (*sqlite.Conn, [16]byte, error) {
+	var logID [16]byte
+	if err := causaladapter.CheckContext(ctx); err != nil {
+		return nil, logID, err
+	}
+	c, err := openConn(path)
+	if err != nil {
+		return nil, logID, err
+	}
+	if err = prepare(c, mode, migrations); err == nil {
+		logID, err = readLogID(c)
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, logID, err
+	}
+	return c, logID, nil
+}
+
+// configure sets up the connection, and reads back what durability depends on.
+func configure(c *sqlite.Conn, mode Synchronous) error {
+	level := int64(2)
+	if mode == SyncNormal {
+		level = 1
+	}
+	for _, pragma := range []string{
+		"PRAGMA fullfsync = ON", // on macOS a flush that reaches the disk
+		"PRAGMA checkpoint_fullfsync = ON",
+		"PRAGMA synchronous = " + string('0'+rune(level)),
+		"PRAGMA journal_size_limit = 67108864",
+		"PRAGMA cache_size = -16384",
+		"PRAGMA trusted_schema = OFF",
+	} {
+		if err := exec(c, pragma); err != nil {
+			return err
+		}
+	}
+	var journal string
+	err := query(c, "PRAGMA journal_mode = WAL", nil, func(s *sqlite.Stmt) (bool, error) {
+		journal = s.ColumnText(0)
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	if journal != "wal" {
+		return errors.New("the file does not support write-ahead logging")
+	}
+	actual, err := queryInt(c, "PRAGMA synchronous")
+	if err == nil && actual != level {
+		err = errors.New("the synchronous mode cannot be set")
+	}
+	return err
+}
+
+// readers is a pool of connections for reading.
+type readers struct {
+	path   string
+	idle   chan *sqlite.Conn // nil stands for a connection that is not open yet
+	closed chan struct{}
+}
+
+func newReaders(path string, count int) *readers {
+	p := &readers{path: path, idle: make(chan *sqlite.Conn, count), closed: make(chan struct{})}
+	for range count {
+		p.idle <- nil
+	}
+	return p
+}
+
+// read calls f with a connection, again while another process is in the way. f
+// starts afresh each time, and calls nothing of the caller.
+func (p *readers) read(ctx context.Context, op string, f func(*sqlite.Conn) error) error {
+	var c *sqlite.Conn
+	select {
+	case <-p.closed:
+		return adapter.Closed(op)
+	case <-ctx.Done():
+		return causaladapter.CheckContext(ctx)
+	case c = <-p.idle:
+	}
+	defer func() { p.idle <- c }()
+	err := retry(ctx, func() (err error) {
+		if c == nil {
+			if c, err = openReader(p.path); err != nil {
+				return err
+			}
+		}
+		return f(c)
+	})
+	return wrapError(op, err)
+}
+
+// read calls f with a connection for reading; see [readers.read].
+func (s *Store) read(ctx context.Context, op string, f func(*sqlite.Conn) error) error {
+	return s.readers.read(ctx, op, f)
+}
+
+// openReader returns a connection that cannot write. It may still create the
+// files beside the database, as every connection must in WAL mode. It does not
+// map the file into memory: a disk that fails would then end the process.
+func openReader(path string) (*sqlite.Conn, error) {
+	c, err := openConn(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, pragma := range []string{
+		"PRAGMA query_only = ON", "PRAGMA cache_size = -8192", "PRAGMA trusted_schema = OFF",
+	} {
+		if err := exec(c, pragma); err != nil {
+			_ = c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// close waits for the reads that are running and closes all connections.
+func (p *readers) close() error {
+	close(p.closed)
+	var first error
+	for range cap(p.idle) {
+		if c := <-p.idle; c != nil {
+			if err := c.Close(); first == nil {
+				first = err
+			}
+		}
+	}
+	return first
 }
 
 // exec runs a statement that returns no rows, or whose rows are of no interest.
@@ -73,30 +210,17 @@ func columnBytes(s *sqlite.Stmt, column int, buf []byte) []byte {
 	return buf[:n]
 }
 
-// backoff is the time between two attempts. The zero value is ready for use.
-type backoff time.Duration
-
-// next doubles the time, up to 1 ms: a writer in another process leaves gaps
-// that are short.
-func (b *backoff) next() time.Duration {
-	*b = min(max(2**b, backoff(50*time.Microsecond)), backoff(time.Millisecond))
-	return time.Duration(*b)
-}
-
-// retry calls f until nothing is in its way, or ctx ends.
+// retry calls f until nothing is in its way, or ctx ends. A writer in another
+// process leaves gaps that are short.
 func retry(ctx context.Context, f func() error) error {
-	var pause backoff
+	pause := adapter.Backoff{First: 50 * time.Microsecond, Max: time.Millisecond}
 	for {
 		err := f()
 		if !isBusy(err) {
 			return err
 		}
-		timer := time.NewTimer(pause.next())
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return checkContext(ctx)
+		if err := adapter.Sleep(ctx, pause.Next()); err != nil {
+			return err
 		}
 	}
 }

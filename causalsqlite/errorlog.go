@@ -2,30 +2,28 @@ package causalsqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"zombiezen.com/go/sqlite"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // AppendError adds an entry and drops what is over the limit of this Store, in
 // one step; see [causal.ErrorStorage].
 func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	const op = "append error"
-	if err := checkContext(ctx); err != nil {
-		return err
-	}
-	data, err := e.MarshalJSON() // which validates
-	if err != nil {
+	if err := causaladapter.CheckAppendError(ctx, e); err != nil {
 		return err
 	}
 	if err := s.checkOpen(op); err != nil {
 		return err
 	}
-	if len(data) > maxText {
-		return storageError(op, errors.New("the entry is too large"))
+	data, err := adapter.EncodeEntry(e, maxText)
+	if err != nil {
+		return wrapError(op, err)
 	}
 	return s.writer.write(ctx, op, len(data), func(c *sqlite.Conn) (bool, error) {
 		err := s.insertError(c, data)
@@ -48,17 +46,14 @@ func (s *Store) insertError(c *sqlite.Conn, data []byte) error {
 // RecentErrors returns the latest entries; see [causal.ErrorStorage].
 func (s *Store) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
 	const op = "read errors"
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckRecentErrors(ctx, limit); err != nil {
 		return nil, err
-	}
-	if limit < 1 {
-		return nil, invalid("limit", reasonNotPositive)
 	}
 	if err := s.checkOpen(op); err != nil {
 		return nil, err
 	}
 	var entries []causal.ErrorEntry
-	err := s.readers.read(ctx, op, func(c *sqlite.Conn) error {
+	err := s.read(ctx, op, func(c *sqlite.Conn) error {
 		entries = nil
 		return query(c, "SELECT id, entry FROM errors ORDER BY id DESC LIMIT ?",
 			func(s *sqlite.Stmt) { s.BindInt64(1, int64(limit)) },
@@ -68,7 +63,7 @@ func (s *Store) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntr
 					return false, fmt.Errorf("entry %d of the error log is damaged", s.ColumnInt64(0))
 				}
 				entries = append(entries, e)
-				return true, checkContext(ctx)
+				return true, causaladapter.CheckContext(ctx)
 			})
 	})
 	if err != nil {

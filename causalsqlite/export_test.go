@@ -34,7 +34,7 @@ func (s *Store) Pragma(name string) (value int64, err error) {
 func (s *Store) Queued() int {
 	s.writer.mu.Lock()
 	defer s.writer.mu.Unlock()
-	return len(s.writer.queue)
+	return s.writer.queue.Len()
 }
 
 // Hold keeps the file locked for writing until the channel is closed. It closes

@@ -78,6 +78,28 @@ func fileVersion(c *sqlite.Conn, newest int) (int, error) {
 	return int(version), nil
 }
 
+// prepare sets up the connection and the schema. It writes nothing before it is
+// clear that the file is ours.
+func prepare(c *sqlite.Conn, mode Synchronous, migrations []string) error {
+	if err := exec(c, "BEGIN"); err != nil {
+		return err
+	}
+	version, err := fileVersion(c, len(migrations))
+	if endErr := exec(c, "COMMIT"); err == nil {
+		err = endErr
+	}
+	if err != nil {
+		return err
+	}
+	if err := configure(c, mode); err != nil {
+		return err
+	}
+	if version < len(migrations) {
+		return migrate(c, migrations)
+	}
+	return nil
+}
+
 // migrate brings the file to the newest version in one transaction.
 func migrate(c *sqlite.Conn, migrations []string) (err error) {
 	if err := exec(c, "BEGIN IMMEDIATE"); err != nil {
@@ -108,4 +130,18 @@ func migrate(c *sqlite.Conn, migrations []string) (err error) {
 		}
 	}
 	return nil
+}
+
+// readLogID returns the random ID that the file got when it was created.
+func readLogID(c *sqlite.Conn) (id [16]byte, err error) {
+	n := 0
+	err = query(c, "SELECT value FROM meta WHERE name = 'log_id'", nil, func(s *sqlite.Stmt) (bool, error) {
+		n = s.ColumnLen(0)
+		s.ColumnBytes(0, id[:])
+		return false, nil
+	})
+	if err == nil && n != len(id) {
+		err = errors.New("the ID of the log is damaged")
+	}
+	return id, err
 }

@@ -2,7 +2,10 @@ package causalsqlite
 
 import (
 	"context"
-	"io"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -10,17 +13,11 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-var _ interface {
-	causal.EventStore
-	causal.BatchSaver
-	causal.LogReader
-	causal.ClockStorage
-	causal.ClockAdvancer
-	causal.ErrorStorage
-	io.Closer
-} = (*Store)(nil)
+var _ adapter.Store = (*Store)(nil)
 
 // Synchronous says when a write that returned nil is safe. The zero value is
 // [SyncFull].
@@ -80,7 +77,7 @@ func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 
 func open(ctx context.Context, path string, o *Options, migrations []string) (*Store, error) {
 	const op = "open store"
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err
 	}
 	if o == nil {
@@ -91,7 +88,7 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 	}
 	path, err := createFile(path)
 	if err != nil {
-		return nil, storageError(op, err)
+		return nil, wrapError(op, err)
 	}
 	s := &Store{errorLimit: o.ErrorLimit}
 	if s.errorLimit == 0 {
@@ -103,7 +100,7 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 		return err
 	})
 	if err != nil {
-		return nil, storageError(op, err)
+		return nil, wrapError(op, err)
 	}
 	count := o.Readers
 	if count == 0 {
@@ -119,19 +116,43 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 func (o *Options) check(path string) error {
 	switch {
 	case path == "":
-		return invalid("path", reasonEmpty)
+		return causaladapter.Invalid("path", "must not be empty")
 	case path == ":memory:":
-		return invalid("path", "must name a file")
+		return causaladapter.Invalid("path", "must name a file")
 	case o.Synchronous != SyncFull && o.Synchronous != SyncNormal:
-		return invalid("synchronous", "must be SyncFull or SyncNormal")
+		return causaladapter.Invalid("synchronous", "must be SyncFull or SyncNormal")
 	case o.ErrorLimit < 0:
-		return invalid("error_limit", reasonNotNegative)
+		return causaladapter.Invalid("error_limit", "must not be negative")
 	case o.Readers < 0:
-		return invalid("readers", reasonNotNegative)
+		return causaladapter.Invalid("readers", "must not be negative")
 	case o.Readers > maxReaders:
-		return invalid("readers", "must be at most 1000")
+		return causaladapter.Invalid("readers", "must be at most 1000")
 	}
 	return nil
+}
+
+// creating is held while createFile has a file open: on POSIX systems the closing
+// of a file drops the locks that the whole process has on it, also SQLite's.
+var creating sync.Mutex
+
+// createFile creates an empty file if there is none, which SQLite would make
+// readable for others, and returns the absolute path, for connections that are
+// opened later. It never opens a file that exists.
+func createFile(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	creating.Lock()
+	defer creating.Unlock()
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return path, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return path, f.Close()
 }
 
 // Close waits for the calls that are running, writes what SQLite keeps beside the
@@ -156,12 +177,12 @@ func (s *Store) shutDown() error {
 	if err == nil {
 		err = readersErr
 	}
-	return storageError("close store", err)
+	return wrapError("close store", err)
 }
 
 // check returns the error for a context that has ended and for a closed store.
 func (s *Store) check(ctx context.Context, op string) error {
-	if err := checkContext(ctx); err != nil {
+	if err := causaladapter.CheckContext(ctx); err != nil {
 		return err
 	}
 	return s.checkOpen(op)
@@ -169,7 +190,7 @@ func (s *Store) check(ctx context.Context, op string) error {
 
 func (s *Store) checkOpen(op string) error {
 	if s.writer == nil || s.closed.Load() {
-		return closedError(op)
+		return adapter.Closed(op)
 	}
 	return nil
 }

@@ -2,16 +2,12 @@ package causalsqlite
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"zombiezen.com/go/sqlite"
-)
 
-// What one transaction takes of the queue: both bound what a caller waits for.
-const (
-	maxGroup      = 256
-	maxGroupBytes = 4 << 20
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // writer owns the connection for writing. Calls that come while a transaction is
@@ -22,7 +18,7 @@ type writer struct {
 	turn chan struct{} // full while somebody has the turn
 
 	mu      sync.Mutex
-	queue   []*request // whose callers all wait for their turn
+	queue   adapter.Queue[*request] // whose callers all wait for their turn
 	stopped bool
 	calls   sync.WaitGroup // of write
 }
@@ -30,13 +26,16 @@ type writer struct {
 // request is one call's write.
 type request struct {
 	// do writes within a transaction. It reports the call's error, and whether
-	// the transaction is spoiled: it has a part of the changes, or has failed.
+	// the transaction is dirty: it has a part of the changes, or has failed.
 	// It may be called again after a rollback.
-	do     func(*sqlite.Conn) (spoiled bool, err error)
+	do     func(*sqlite.Conn) (dirty bool, err error)
 	size   int // in bytes, about
 	err    error
 	result chan error // has room for the result
 }
+
+// Size returns about how many bytes are written.
+func (r *request) Size() int { return r.size }
 
 func newWriter(c *sqlite.Conn) *writer {
 	return &writer{conn: c, turn: make(chan struct{}, 1)}
@@ -49,16 +48,16 @@ func (w *writer) write(ctx context.Context, op string, size int, do func(*sqlite
 	w.mu.Lock()
 	if w.stopped {
 		w.mu.Unlock()
-		return closedError(op)
+		return adapter.Closed(op)
 	}
-	w.queue = append(w.queue, r)
+	w.queue.Push(r)
 	w.calls.Add(1)
 	w.mu.Unlock()
 	defer w.calls.Done()
 	for {
 		select {
 		case err := <-r.result:
-			return storageError(op, err)
+			return wrapError(op, err)
 		case w.turn <- struct{}{}:
 			if len(r.result) == 0 {
 				w.writeGroup(ctx)
@@ -66,23 +65,18 @@ func (w *writer) write(ctx context.Context, op string, size int, do func(*sqlite
 			<-w.turn
 		case <-ctx.Done():
 			if w.withdraw(r) {
-				return checkContext(ctx)
+				return causaladapter.CheckContext(ctx)
 			}
-			return storageError(op, <-r.result)
+			return wrapError(op, <-r.result)
 		}
 	}
 }
 
-// withdraw removes r from the queue. It is false if r is not there any more.
+// withdraw removes r from the queue, and reports whether it was there.
 func (w *writer) withdraw(r *request) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	i := slices.Index(w.queue, r)
-	if i < 0 {
-		return false
-	}
-	w.queue = slices.Delete(w.queue, i, i+1)
-	return true
+	return w.queue.Withdraw(r)
 }
 
 // stop refuses further writes and waits for those in the queue.
@@ -127,29 +121,19 @@ func (w *writer) begin(ctx context.Context) error {
 func (w *writer) take() []*request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n, size := 0, 0
-	for n < len(w.queue) && n < maxGroup {
-		size += w.queue[n].size
-		if n > 0 && size > maxGroupBytes {
-			break
-		}
-		n++
-	}
-	group := slices.Clone(w.queue[:n])
-	w.queue = slices.Delete(w.queue, 0, n)
-	return group
+	return w.queue.Take(nil)
 }
 
 // transact runs the requests in the transaction that has begun, and ends it. It
-// is false if one of them spoiled it.
+// is false if one of them dirty it.
 func (w *writer) transact(group []*request) bool {
 	defer w.rollback()
 	if len(group) == 0 { // all have withdrawn
 		return true
 	}
 	for _, r := range group {
-		var spoiled bool
-		if spoiled, r.err = r.do(w.conn); spoiled {
+		var dirty bool
+		if dirty, r.err = r.do(w.conn); dirty {
 			return false
 		}
 	}

@@ -1,0 +1,127 @@
+// Package causaladapter checks the arguments of a storage adapter, for authors of
+// adapters: each method of the interfaces of package causal has a check here that
+// says what the contract says. A method of an adapter begins with its check, looks
+// then whether the storage is open, and only then at what is stored:
+//
+//	func (s *Store) LoadClock(ctx context.Context, nodeID string) (int64, error) {
+//		if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
+//			return 0, err
+//		}
+//		...
+//	}
+//
+// All functions are safe for concurrent use and keep nothing that they are given. A
+// context that is done gives an error that matches its error and its cause; all
+// other faults are a [*causal.ValidationError] that names the parameter. The context
+// is looked at first.
+package causaladapter
+
+import (
+	"context"
+	"unicode/utf8"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/ctxerr"
+)
+
+// CheckContext returns an error if ctx is nil or done. It is the check for methods
+// without other arguments, and for loops between two steps.
+func CheckContext(ctx context.Context) error {
+	if ctx == nil {
+		return Invalid("ctx", "must not be nil")
+	}
+	return ctxerr.Of(ctx)
+}
+
+// CheckSaveEvents is the check for SaveEvent and SaveEvents: no event may be zero.
+func CheckSaveEvents(ctx context.Context, events []causal.Event) error {
+	if err := CheckContext(ctx); err != nil {
+		return err
+	}
+	for _, e := range events {
+		if e.IsZero() {
+			return Invalid("event", "must not be the zero Event")
+		}
+	}
+	return nil
+}
+
+// CheckLoadEvents is the check for LoadEvents: the aggregate must be a text.
+func CheckLoadEvents(ctx context.Context, aggregateID string) error {
+	return check(ctx, textFault("aggregate_id", aggregateID))
+}
+
+// CheckLoadClock is the check for LoadClock: the node must be a text.
+func CheckLoadClock(ctx context.Context, nodeID string) error {
+	return check(ctx, textFault("node_id", nodeID))
+}
+
+// CheckSaveClock is the check for SaveClock: the node must be a text, and the value
+// not negative.
+func CheckSaveClock(ctx context.Context, nodeID string, value int64) error {
+	return check(ctx, notNegative("value", value), textFault("node_id", nodeID))
+}
+
+// CheckAdvanceClock is the check for AdvanceClock: the node must be a text, floor not
+// negative, and by at least 1. That the sum stays in range is for the adapter to
+// check, as it depends on what is stored.
+func CheckAdvanceClock(ctx context.Context, nodeID string, floor, by int64) error {
+	return check(ctx, notNegative("floor", floor), positive("by", by), textFault("node_id", nodeID))
+}
+
+// CheckAppendError is the check for AppendError: the entry must be valid.
+func CheckAppendError(ctx context.Context, e causal.ErrorEntry) error {
+	if err := CheckContext(ctx); err != nil {
+		return err
+	}
+	return e.Validate()
+}
+
+// CheckRecentErrors is the check for RecentErrors: the limit must be at least 1.
+func CheckRecentErrors(ctx context.Context, limit int) error {
+	return check(ctx, positive("limit", int64(limit)))
+}
+
+// Invalid returns the [*causal.ValidationError] for one bad parameter. The reason is
+// a clause such as "must not be empty", and must not contain the value.
+func Invalid(field, reason string) error {
+	return &causal.ValidationError{Fields: []causal.FieldError{{Field: field, Reason: reason}}}
+}
+
+// check returns the error for the context, or for the first fault that has a reason.
+func check(ctx context.Context, faults ...causal.FieldError) error {
+	if err := CheckContext(ctx); err != nil {
+		return err
+	}
+	for _, f := range faults {
+		if f.Reason != "" {
+			return Invalid(f.Field, f.Reason)
+		}
+	}
+	return nil
+}
+
+// textFault says what is wrong with a text that must be there.
+func textFault(field, text string) causal.FieldError {
+	switch {
+	case text == "":
+		return causal.FieldError{Field: field, Reason: "must not be empty"}
+	case !utf8.ValidString(text):
+		return causal.FieldError{Field: field, Reason: "must be valid UTF-8"}
+	}
+	return causal.FieldError{}
+}
+
+func notNegative(field string, n int64) causal.FieldError {
+	if n < 0 {
+		return causal.FieldError{Field: field, Reason: "must not be negative"}
+	}
+	return causal.FieldError{}
+}
+
+func positive(field string, n int64) causal.FieldError {
+	if n < 1 {
+		return causal.FieldError{Field: field, Reason: "must be at least 1"}
+	}
+	return causal.FieldError{}
+}

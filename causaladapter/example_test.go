@@ -1,0 +1,38 @@
+package causaladapter_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+)
+
+// clocks is a storage of an adapter.
+type clocks map[string]int64
+
+func (c clocks) LoadClock(ctx context.Context, nodeID string) (int64, error) {
+	if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
+		return 0, err
+	}
+	return c[nodeID], nil
+}
+
+func (c clocks) SaveClock(ctx context.Context, nodeID string, value int64) error {
+	if err := causaladapter.CheckSaveClock(ctx, nodeID, value); err != nil {
+		return err
+	}
+	c[nodeID] = value
+	return nil
+}
+
+func Example() {
+	var s causal.ClockStorage = clocks{}
+	fmt.Println(s.SaveClock(context.Background(), "alice", 7))
+	fmt.Println(s.LoadClock(context.Background(), "alice"))
+	fmt.Println(s.LoadClock(context.Background(), ""))
+	// Output:
+	// <nil>
+	// 7 <nil>
+	// 0 causal: validation failed: node_id must not be empty
+}

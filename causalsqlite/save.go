@@ -1,0 +1,104 @@
+package causalsqlite
+
+import (
+	"context"
+	"errors"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// maxText is SQLite's limit for one value.
+const maxText = 1_000_000_000
+
+// SaveEvent stores e; see [causal.EventStore]. An event whose JSON is longer than
+// a billion bytes is a [*causal.StorageError].
+func (s *Store) SaveEvent(ctx context.Context, e causal.Event) error {
+	return s.saveEvents(ctx, "save event", []causal.Event{e})
+}
+
+// SaveEvents stores all events or none; see [causal.BatchSaver].
+func (s *Store) SaveEvents(ctx context.Context, events []causal.Event) error {
+	return s.saveEvents(ctx, "save events", events)
+}
+
+// row is what is stored of an event.
+type row struct {
+	event causal.Event
+	data  string
+}
+
+func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event) error {
+	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
+		return err
+	}
+	if err := s.checkOpen(op); err != nil || len(events) == 0 {
+		return err
+	}
+	rows, size := make([]row, len(events)), 0
+	for i, e := range events {
+		data, err := adapter.EncodeEvent(e, maxText)
+		if err != nil {
+			return wrapError(op, err)
+		}
+		rows[i] = row{e, string(data)}
+		size += len(data)
+	}
+	return s.writer.write(ctx, op, size, func(c *sqlite.Conn) (dirty bool, err error) {
+		return insertAll(c, rows)
+	})
+}
+
+// insertAll stores the rows. If it fails before it has changed anything, the
+// transaction is not dirty.
+func insertAll(c *sqlite.Conn, rows []row) (dirty bool, err error) {
+	for _, r := range rows {
+		isNew, err := insert(c, r)
+		if err == nil && !isNew {
+			err = compare(c, r)
+		}
+		if err != nil {
+			return dirty || !errors.Is(err, causal.ErrIDConflict), err
+		}
+		dirty = dirty || isNew
+	}
+	return false, nil
+}
+
+// insert stores a row, unless its ID is taken. A taken ID does not use up a seq.
+func insert(c *sqlite.Conn, r row) (isNew bool, err error) {
+	err = query(c, `INSERT INTO events (event_id, aggregate_id, lamport_clock, node_id, data)
+		VALUES (?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`,
+		func(s *sqlite.Stmt) {
+			s.BindText(1, string(r.event.ID()))
+			s.BindBytes(2, []byte(r.event.AggregateID()))
+			s.BindInt64(3, r.event.LamportClock())
+			s.BindBytes(4, []byte(r.event.NodeID()))
+			s.BindText(5, r.data)
+		}, nil)
+	return err == nil && c.Changes() == 1, err
+}
+
+// compare returns the error for an ID that is taken by different content.
+func compare(c *sqlite.Conn, r row) error {
+	var stored causal.Event
+	err := query(c, "SELECT seq, data FROM events WHERE event_id = ?",
+		func(s *sqlite.Stmt) { s.BindText(1, string(r.event.ID())) },
+		func(s *sqlite.Stmt) (bool, error) {
+			data := columnBytes(s, 1, nil)
+			if string(data) == r.data {
+				stored = r.event
+				return false, nil
+			}
+			var err error
+			stored, err = decode(s, data)
+			return false, err
+		})
+	if err == nil && !stored.Equal(r.event) {
+		err = &causal.IDConflictError{ID: r.event.ID()}
+	}
+	return err
+}

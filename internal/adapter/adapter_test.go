@@ -1,0 +1,300 @@
+package adapter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// request is a request of so many bytes.
+type request int
+
+func (r request) Size() int { return int(r) }
+
+func TestQueueTake(t *testing.T) {
+	many := make([]request, 300)
+	for i := range many {
+		many[i] = request(i)
+	}
+	for _, test := range []struct {
+		name    string
+		waiting []request
+		fits    func(request) bool
+		want    int
+	}{
+		{name: "nothing"},
+		{name: "one", waiting: []request{1}, want: 1},
+		{name: "one is never asked whether it fits", waiting: []request{1}, fits: func(request) bool { panic("asked") }, want: 1},
+		{name: "one of any size", waiting: []request{1 << 30}, want: 1},
+		{name: "up to 256", waiting: many, want: 256},
+		{name: "just 4 MiB", waiting: []request{1 << 20, 3 << 20, 0, 1}, want: 3},
+		{name: "the second is too large", waiting: []request{1, 4 << 20}, want: 1},
+		{name: "the third does not fit", waiting: []request{1, 2, 3, 4}, fits: func(r request) bool { return r < 3 }, want: 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var q adapter.Queue[request]
+			for _, r := range test.waiting {
+				q.Push(r)
+			}
+			require.Equal(t, test.waiting[:test.want], append([]request(nil), q.Take(test.fits)...))
+			require.Equal(t, len(test.waiting)-test.want, q.Len())
+			if q.Len() > 0 {
+				require.Equal(t, test.waiting[test.want], q.Take(nil)[0])
+			}
+		})
+	}
+}
+
+func TestQueueWithdraw(t *testing.T) {
+	var q adapter.Queue[request]
+	for r := range request(4) {
+		q.Push(r)
+	}
+	require.True(t, q.Withdraw(1))
+	require.False(t, q.Withdraw(1))
+	require.False(t, q.Withdraw(9))
+	require.Equal(t, []request{0, 2, 3}, q.Take(nil))
+	require.False(t, q.Withdraw(3))
+}
+
+func TestBackoff(t *testing.T) {
+	b := adapter.Backoff{First: 3, Max: 20}
+	var pauses []time.Duration
+	for range 5 {
+		pauses = append(pauses, b.Next())
+	}
+	require.Equal(t, []time.Duration{3, 6, 12, 20, 20}, pauses)
+}
+
+func TestSleep(t *testing.T) {
+	require.NoError(t, adapter.Sleep(t.Context(), time.Microsecond))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("the reason")
+	cancel(cause)
+	err := adapter.Sleep(ctx, time.Hour)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, cause)
+}
+
+func TestPageEnds(t *testing.T) {
+	require.Equal(t, []int{32, 96, 224, 480, 992, 2016, 3040}, adapter.PageEnds(7))
+}
+
+// source is a list of numbers that is read in pages.
+type source struct {
+	numbers int
+	size    int   // of each, in bytes
+	pages   []int // how many numbers each page had
+	failAt  int   // fails once it has added this many, if positive
+}
+
+func (s *source) fill(p *adapter.Page[int]) error {
+	p.Reset()
+	start := 0
+	for _, n := range s.pages {
+		start += n
+	}
+	n := 0
+	defer func() { s.pages = append(s.pages, n) }()
+	for ; start+n < s.numbers && !p.IsFull(); n++ {
+		if s.failAt > 0 && start+n == s.failAt {
+			return errors.New("failed")
+		}
+		p.Add(start+n, s.size)
+	}
+	return nil
+}
+
+func TestYieldPages(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		source source
+		stop   int // the loop ends, or check fails, at this number, if positive
+		want   int
+		pages  []int
+		err    string
+	}{
+		{name: "nothing", pages: []int{0}},
+		{name: "less than a page", source: source{numbers: 31}, want: 31, pages: []int{31}},
+		{name: "a page", source: source{numbers: 32}, want: 32, pages: []int{32, 0}},
+		{name: "pages grow", source: source{numbers: 4000}, want: 4000, pages: []int{32, 64, 128, 256, 512, 1024, 1024, 960}},
+		{name: "large items", source: source{numbers: 5, size: 600_000}, want: 5, pages: []int{2, 2, 1}},
+		{name: "a failure comes after what was read", source: source{numbers: 99, failAt: 40}, want: 40, pages: []int{32, 8}, err: "failed"},
+		{name: "a check ends the read", source: source{numbers: 99}, stop: 33, want: 33, pages: []int{32, 64}, err: "stopped"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			next, errs := 0, 0
+			check := func() error {
+				if test.stop > 0 && next == test.stop {
+					return errors.New("stopped")
+				}
+				return nil
+			}
+			adapter.YieldPages(func(n int, err error) bool {
+				if err != nil {
+					require.EqualError(t, err, test.err)
+					errs++
+					return true
+				}
+				require.Zero(t, errs)
+				require.Equal(t, next, n)
+				next++
+				return true
+			}, check, test.source.fill)
+			require.Equal(t, test.want, next)
+			require.Equal(t, test.pages, test.source.pages)
+			require.Equal(t, test.err != "", errs == 1)
+		})
+	}
+	t.Run("a loop that ends reads no further page", func(t *testing.T) {
+		s := source{numbers: 99}
+		adapter.YieldPages(func(int, error) bool { return false }, func() error { return nil }, s.fill)
+		require.Equal(t, []int{32}, s.pages)
+	})
+}
+
+// sourceOf returns a source that is never closed.
+func sourceOf(head int64, err error) adapter.Source {
+	return adapter.Source{Head: func() (int64, error) { return head, err }, Check: func() error { return nil }}
+}
+
+func TestReadsWithoutHead(t *testing.T) {
+	failed := errors.New("failed")
+	n := 0
+	for e, err := range adapter.ReadEvents(sourceOf(0, failed), nil) {
+		require.Equal(t, failed, err)
+		require.True(t, e.IsZero())
+		n++
+	}
+	for e, err := range adapter.ReadLog(sourceOf(0, failed), [16]byte{}, causal.Cursor{}, nil) {
+		require.Equal(t, failed, err)
+		require.Zero(t, e)
+		n++
+	}
+	require.Equal(t, 2, n)
+}
+
+func TestReadEvents(t *testing.T) {
+	var events []causal.Event
+	for n := range 100 {
+		e, err := causal.NewEvent(causal.EventParams{
+			Type: "t", AggregateID: "a", NodeID: "n", LamportClock: int64(n), ProjectUUID: "12345678-1234-5678-1234-567812345678",
+		})
+		require.NoError(t, err)
+		events = append(events, e)
+	}
+	swapped := append([]causal.Event(nil), events...)
+	swapped[31], swapped[32] = swapped[32], swapped[31] // at the border of two pages
+	for _, test := range []struct {
+		name   string
+		stored []causal.Event
+		want   int
+		err    string
+	}{
+		{name: "empty"},
+		{name: "in order", stored: events, want: 100},
+		{name: "out of order", stored: swapped, want: 32, err: "entry 33 of the log is damaged"},
+		{name: "twice the same", stored: []causal.Event{events[0], events[0]}, want: 1, err: "entry 2 of the log is damaged"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			read := 0
+			fill := func(p adapter.EventPage) error {
+				start := read
+				for range 2 { // as if it were tried again
+					p.Reset()
+					for read = start; read < len(test.stored) && !p.IsFull(); read++ {
+						if err := p.Add(int64(read+1), test.stored[read], 1); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			}
+			got := 0
+			var last error
+			for e, err := range adapter.ReadEvents(sourceOf(100, nil), fill) {
+				if last = err; err == nil {
+					require.True(t, test.stored[got].Equal(e))
+					got++
+				}
+			}
+			require.Equal(t, test.want, got)
+			if test.err == "" {
+				require.NoError(t, last)
+			} else {
+				require.EqualError(t, last, test.err)
+			}
+		})
+	}
+}
+
+func TestReadLog(t *testing.T) {
+	log := [16]byte{1}
+	for _, test := range []struct {
+		name   string
+		stored []int64 // positions
+		after  causal.Cursor
+		want   int
+		err    string
+	}{
+		{name: "empty"},
+		{name: "all", stored: []int64{1, 2, 3}, want: 3},
+		{name: "the rest", stored: []int64{1, 2, 3}, after: causal.NewCursor(log, 2), want: 1},
+		{name: "a hole", stored: []int64{1, 2, 4}, want: 2, err: "entry 3 of the log is missing"},
+		{name: "the last one is missing", stored: []int64{1, 2}, want: 2, err: "entry 3 of the log is missing"},
+		{name: "beyond the end", stored: []int64{1, 2, 3}, after: causal.NewCursor(log, 4), err: "causal: invalid cursor"},
+		{name: "another log", stored: []int64{1, 2, 3}, after: causal.NewCursor([16]byte{2}, 1), err: "causal: invalid cursor"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			head := int64(0)
+			if len(test.stored) > 0 {
+				head = 3
+			}
+			got := 0
+			var last error
+			fill := func(p adapter.EntryPage) error {
+				for range 2 { // as if it were tried again
+					p.Reset()
+					for _, position := range test.stored {
+						if position > p.After && position <= p.Head {
+							if err := p.Add(position, causal.Event{}, 1); err != nil {
+								return err
+							}
+						}
+					}
+				}
+				return nil
+			}
+			for _, err := range adapter.ReadLog(sourceOf(head, nil), log, test.after, fill) {
+				if last = err; err == nil {
+					got++
+				}
+			}
+			require.Equal(t, test.want, got)
+			if test.err == "" {
+				require.NoError(t, last)
+			} else {
+				require.EqualError(t, last, test.err)
+			}
+		})
+	}
+}
+
+func TestIsKnown(t *testing.T) {
+	for _, err := range []error{
+		&causal.StorageError{}, &causal.IDConflictError{}, causal.ErrClockOverflow, fmt.Errorf("x: %w", causal.ErrInvalidCursor), adapter.Closed("save"),
+	} {
+		require.True(t, adapter.IsKnown(err), "%v", err)
+	}
+	require.False(t, adapter.IsKnown(errors.New("other")))
+	require.False(t, adapter.IsKnown(nil))
+	require.ErrorIs(t, adapter.Damaged(3), adapter.ErrDamaged)
+	require.EqualError(t, adapter.Damaged(3), "entry 3 of the log is damaged")
+}

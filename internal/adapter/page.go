@@ -1,0 +1,184 @@
+package adapter
+
+import (
+	"iter"
+
+	"github.com/spec-kitty/causal"
+)
+
+// What a page holds at most; one event may be larger. The first page of a read is
+// small, for loops that end soon, and each later one twice as large, up to the last
+// size.
+const (
+	FirstPage    = 32
+	PageSizes    = 6 // how many sizes there are
+	lastPage     = FirstPage << (PageSizes - 1)
+	MaxPageBytes = 1 << 20
+)
+
+// PageEnds returns after how many small events each of the first n pages ends.
+func PageEnds(n int) []int {
+	ends, end, limit := make([]int, n), 0, 0
+	for i := range ends {
+		limit = nextLimit(limit)
+		end += limit
+		ends[i] = end
+	}
+	return ends
+}
+
+func nextLimit(limit int) int { return max(FirstPage, min(2*limit, lastPage)) }
+
+// Page is a part of a long read. Between two pages the reader holds nothing of the
+// storage, so that the caller may take its time.
+type Page[T any] struct {
+	items []T
+	limit int
+	bytes int
+}
+
+// Limit returns how many items the page may have.
+func (p *Page[T]) Limit() int { return p.limit }
+
+// IsFull reports whether the page takes no further item.
+func (p *Page[T]) IsFull() bool { return len(p.items) >= p.limit || p.bytes >= MaxPageBytes }
+
+// Add adds an item that was read from so many bytes.
+func (p *Page[T]) Add(item T, bytes int) {
+	p.items = append(p.items, item)
+	p.bytes += bytes
+}
+
+// Reset empties the page.
+func (p *Page[T]) Reset() {
+	clear(p.items) // so that events of the page before can be freed
+	p.items, p.bytes = p.items[:0], 0
+}
+
+// YieldPages yields the items of pages, up to the first one that is not full, and at
+// the end the error if there is one. fill resets the page and adds the items that
+// follow those of the page before; the items that it has added when it fails are
+// yielded before its error. check is asked before each item, and its error ends the
+// read.
+func YieldPages[T any](yield func(T, error) bool, check func() error, fill func(*Page[T]) error) {
+	var p Page[T]
+	var zero T
+	for {
+		p.limit = nextLimit(p.limit)
+		err := fill(&p)
+		for _, item := range p.items {
+			if err := check(); err != nil {
+				yield(zero, err)
+				return
+			}
+			if !yield(item, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		if !p.IsFull() {
+			return
+		}
+	}
+}
+
+// Source is what a read needs to know of its store.
+type Source struct {
+	Head  func() (position int64, err error) // of the last entry of the log
+	Check func() error                       // is asked before each item; its error ends the read
+}
+
+// EventPage is a page of all events in the order of [causal.Compare].
+type EventPage struct {
+	*Page[causal.Event]
+	Head  int64        // the position of the last entry of the read
+	After causal.Event // the event after which the page begins, zero at the start
+}
+
+// Add adds the event that follows and has this position in the log. The error is that
+// of [Damaged] if its columns put it in another place than its content.
+func (p EventPage) Add(position int64, e causal.Event, bytes int) error {
+	if last := p.last(); !last.IsZero() && causal.Compare(last, e) >= 0 {
+		return Damaged(position)
+	}
+	p.Page.Add(e, bytes)
+	return nil
+}
+
+// last returns the last event up to here, zero if there is none.
+func (p EventPage) last() causal.Event {
+	if n := len(p.items); n > 0 {
+		return p.items[n-1]
+	}
+	return p.After
+}
+
+// ReadEvents returns all events that are stored when a range begins. fill is as for
+// [YieldPages].
+func ReadEvents(s Source, fill func(EventPage) error) iter.Seq2[causal.Event, error] {
+	return func(yield func(causal.Event, error) bool) {
+		head, err := s.Head()
+		if err != nil {
+			yield(causal.Event{}, err)
+			return
+		}
+		var last causal.Event
+		YieldPages(yield, s.Check, func(page *Page[causal.Event]) error {
+			p := EventPage{page, head, last}
+			err := fill(p)
+			last = p.last()
+			return err
+		})
+	}
+}
+
+// EntryPage is a page of a log.
+type EntryPage struct {
+	*Page[causal.LogEntry]
+	Head  int64 // the position of the last entry of the read
+	After int64 // the position after which the page begins
+	log   [16]byte
+}
+
+// Add adds the entry that follows. The error is that of [Missing] if its position is
+// not the next one.
+func (p EntryPage) Add(position int64, e causal.Event, bytes int) error {
+	next := p.last() + 1
+	if position != next {
+		return Missing(next)
+	}
+	p.Page.Add(causal.LogEntry{Event: e, Cursor: causal.NewCursor(p.log, uint64(next))}, bytes)
+	return nil
+}
+
+// last returns the position of the last entry up to here.
+func (p EntryPage) last() int64 { return p.After + int64(len(p.items)) }
+
+// ReadLog returns the entries of the log with this ID after a cursor, up to the last
+// one that is stored when a range begins. fill is as for [YieldPages].
+func ReadLog(s Source, log [16]byte, after causal.Cursor, fill func(EntryPage) error) iter.Seq2[causal.LogEntry, error] {
+	return func(yield func(causal.LogEntry, error) bool) {
+		head, err := s.Head()
+		var start uint64
+		if err == nil {
+			start, err = after.PositionIn(log, uint64(head))
+		}
+		if err != nil {
+			yield(causal.LogEntry{}, err)
+			return
+		}
+		last := int64(start)
+		YieldPages(yield, s.Check, func(page *Page[causal.LogEntry]) error {
+			p := EntryPage{page, head, last, log}
+			err := fill(p)
+			last = p.last()
+			if err == nil && !p.IsFull() && last != head {
+				err = Missing(last + 1)
+			}
+			return err
+		})
+	}
+}
