@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // The benchmarks compare this package with what a user would write instead: a
@@ -314,7 +315,7 @@ func BenchmarkTopologicalSort(b *testing.B) {
 		})
 	}
 	b.Run("causal-backwards/n=100000", func(b *testing.B) { // clocks that contradict the causes
-		events := chain(b, 100_000, func(i int) int64 { return int64(100_000 - i) })
+		events := eventtest.NewChain(b, 100_000, func(i int) int64 { return int64(100_000 - i) })
 		for b.Loop() {
 			if _, err := causal.TopologicalSort(events); err != nil {
 				b.Fatal(err)

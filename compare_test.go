@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func TestConcurrentVectors(t *testing.T) {
@@ -34,13 +35,13 @@ func TestCompareKeys(t *testing.T) {
 	}
 	ascending := []causal.Event{
 		{},
-		newEvent(t, 9, set(0, "alice")),
-		newEvent(t, 8, set(1, "Alice")), // bytewise: upper case first
-		newEvent(t, 7, set(1, "alice")),
-		newEvent(t, 6, set(1, "alice2")),
-		newEvent(t, 4, set(1, "é")),
-		newEvent(t, 5, set(1, "é")),
-		newEvent(t, 1, set(10, "a")),
+		eventtest.New(t, 9, set(0, "alice")),
+		eventtest.New(t, 8, set(1, "Alice")), // bytewise: upper case first
+		eventtest.New(t, 7, set(1, "alice")),
+		eventtest.New(t, 6, set(1, "alice2")),
+		eventtest.New(t, 4, set(1, "é")),
+		eventtest.New(t, 5, set(1, "é")),
+		eventtest.New(t, 1, set(10, "a")),
 	}
 	for i, a := range ascending {
 		for j, b := range ascending {

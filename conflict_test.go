@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // simulation is a run of some nodes that emit events and receive each other's in
@@ -49,7 +50,7 @@ func simulate(t *rapid.T) *simulation {
 		var err error
 		n.seen, err = n.seen.Advance(name, n.clock)
 		require.NoError(t, err)
-		p := params(len(s.events))
+		p := eventtest.Params(len(s.events))
 		p.NodeID, p.LamportClock, p.AggregateID = name, n.clock, rapid.SampledFrom([]string{"A", "B"}).Draw(t, "aggregate")
 		if causes := len(n.past); causes > 0 && rapid.Bool().Draw(t, "caused") {
 			for i := range s.events { // the first that it has seen
@@ -130,7 +131,7 @@ func TestHeadsAreMaximal(t *testing.T) {
 		input := append(slices.Clone(s.events), s.events[:len(s.events)/2]...)
 		got, err := causal.Heads(rapid.Permutation(input).Draw(t, "order"))
 		require.NoError(t, err)
-		require.Equal(t, ids(want), ids(got))
+		require.Equal(t, eventtest.IDs(want), eventtest.IDs(got))
 
 		conflicts, err := causal.Conflicts(input)
 		require.NoError(t, err)
@@ -154,18 +155,18 @@ func TestHeadsAreMaximal(t *testing.T) {
 
 		plain, err := causal.Heads(s.plain)
 		require.NoError(t, err)
-		for _, id := range ids(want) { // with less to go by there are more heads, never fewer
-			require.Contains(t, ids(plain), id)
+		for _, id := range eventtest.IDs(want) { // with less to go by there are more heads, never fewer
+			require.Contains(t, eventtest.IDs(plain), id)
 		}
 	})
 }
 
 func TestRelation(t *testing.T) {
 	by := func(n int, node string, clock int64, cause int, times map[string]int64) causal.Event {
-		return newEvent(t, n, func(p *causal.EventParams) {
+		return eventtest.New(t, n, func(p *causal.EventParams) {
 			p.NodeID, p.LamportClock = node, clock
 			if cause > 0 {
-				p.CausationID = testID(cause)
+				p.CausationID = eventtest.ID(cause)
 			}
 			if times != nil {
 				p.VectorClock = vector(t, times)
@@ -211,15 +212,15 @@ func TestHeadsRefusesAndIgnores(t *testing.T) {
 	require.Empty(t, none)
 	_, err = causal.Heads([]causal.Event{{}})
 	require.ErrorIs(t, err, causal.ErrValidation)
-	_, err = causal.Heads([]causal.Event{newEvent(t, 1), newEvent(t, 1, with(`{"a":1}`))})
+	_, err = causal.Heads([]causal.Event{eventtest.New(t, 1), eventtest.New(t, 1, eventtest.WithPayload(`{"a":1}`))})
 	require.ErrorIs(t, err, causal.ErrIDConflict)
 	_, err = causal.Conflicts([]causal.Event{{}})
 	require.ErrorIs(t, err, causal.ErrValidation)
-	itself := newEvent(t, 1, func(p *causal.EventParams) { p.CausationID = testID(1) })
+	itself := eventtest.New(t, 1, func(p *causal.EventParams) { p.CausationID = eventtest.ID(1) })
 	heads, err := causal.Heads([]causal.Event{itself})
 	require.NoError(t, err)
 	require.Len(t, heads, 1, "what claims to cause itself supersedes nothing")
-	twice := []causal.Event{newEvent(t, 1, atMax), newEvent(t, 2, atMax)}
+	twice := []causal.Event{eventtest.New(t, 1, atMax), eventtest.New(t, 2, atMax)}
 	heads, err = causal.Heads(twice)
 	require.NoError(t, err)
 	require.Len(t, heads, 2, "neither of two events with one clock is lost")
@@ -228,13 +229,13 @@ func TestHeadsRefusesAndIgnores(t *testing.T) {
 func atMax(p *causal.EventParams) { p.LamportClock = math.MaxInt64 }
 
 func TestIsConcurrent(t *testing.T) {
-	a := newEvent(t, 1)
+	a := eventtest.New(t, 1)
 	sameClock := func(p *causal.EventParams) { p.LamportClock = 1 }
-	b := newEvent(t, 2, sameClock)
+	b := eventtest.New(t, 2, sameClock)
 	require.True(t, causal.IsConcurrent(a, b))
 	require.False(t, causal.IsConcurrent(a, a))
-	require.False(t, causal.IsConcurrent(a, newEvent(t, 2)), "other clock")
-	require.False(t, causal.IsConcurrent(a, newEvent(t, 2, sameClock, func(p *causal.EventParams) { p.AggregateID = "x" })))
+	require.False(t, causal.IsConcurrent(a, eventtest.New(t, 2)), "other clock")
+	require.False(t, causal.IsConcurrent(a, eventtest.New(t, 2, sameClock, func(p *causal.EventParams) { p.AggregateID = "x" })))
 	require.False(t, causal.IsConcurrent(a, causal.Event{}))
 	require.False(t, causal.IsConcurrent(causal.Event{}, a))
 	require.False(t, causal.IsConcurrent(causal.Event{}, causal.Event{}))

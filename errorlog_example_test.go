@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/spec-kitty/causal"
 )
@@ -43,7 +44,7 @@ func ExampleErrorLog() {
 
 func ExampleErrorEntry() {
 	entry := causal.ErrorEntry{
-		Timestamp: testTime, ActionAttempted: "save", ErrorMessage: "disk full", Resolution: "freed 2 GB", Agent: "alice",
+		Timestamp: time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC), ActionAttempted: "save", ErrorMessage: "disk full", Resolution: "freed 2 GB", Agent: "alice",
 	}
 	data, err := json.Marshal(entry)
 	fmt.Println(string(data), err)
@@ -59,7 +60,7 @@ func ExampleErrorStorage() {
 	ctx := context.Background()
 	var storage causal.ErrorStorage = &causal.MemErrorStorage{}
 	for _, message := range []string{"first", "second"} {
-		entry := causal.ErrorEntry{Timestamp: testTime, ActionAttempted: "save", ErrorMessage: message}
+		entry := causal.ErrorEntry{Timestamp: time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC), ActionAttempted: "save", ErrorMessage: message}
 		if err := storage.AppendError(ctx, entry); err != nil {
 			log.Fatal(err)
 		}
@@ -82,7 +83,7 @@ func ExampleNewMemErrorStorage() {
 		log.Fatal(err)
 	}
 	for _, message := range []string{"first", "second", "third"} {
-		entry := causal.ErrorEntry{Timestamp: testTime, ActionAttempted: "save", ErrorMessage: message}
+		entry := causal.ErrorEntry{Timestamp: time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC), ActionAttempted: "save", ErrorMessage: message}
 		if err := storage.AppendError(ctx, entry); err != nil {
 			log.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func TestErrorLogVectors(t *testing.T) {
@@ -47,7 +48,7 @@ func TestErrorLog(t *testing.T) {
 	before := time.Now()
 	require.NoError(t, log.Log(ctx, causal.ErrorEntry{ActionAttempted: "save", ErrorMessage: "disk full"}))
 	full := causal.ErrorEntry{
-		Timestamp: testTime, ActionAttempted: "load", ErrorMessage: "no such file", Resolution: "made one", Agent: "alice",
+		Timestamp: eventtest.Time, ActionAttempted: "load", ErrorMessage: "no such file", Resolution: "made one", Agent: "alice",
 	}
 	require.NoError(t, log.Log(ctx, full))
 	recent, err = log.Recent(ctx, math.MaxInt)
@@ -95,7 +96,7 @@ func TestErrorLogRefuses(t *testing.T) {
 
 func TestErrorEntryJSON(t *testing.T) {
 	e := causal.ErrorEntry{
-		Timestamp: testTime.Add(1500).In(time.FixedZone("", -3600)), ActionAttempted: "say \"hé\"", ErrorMessage: "<no>", Agent: "bob",
+		Timestamp: eventtest.Time.Add(1500).In(time.FixedZone("", -3600)), ActionAttempted: "say \"hé\"", ErrorMessage: "<no>", Agent: "bob",
 	}
 	data, err := json.Marshal(e)
 	require.NoError(t, err)
@@ -109,7 +110,7 @@ func TestErrorEntryJSON(t *testing.T) {
 
 	require.NoError(t, json.Unmarshal([]byte(`{"timestamp":"2026-01-26 10:00:00","action_attempted":"a",`+
 		`"error_message":"m","other":[{}]}`), &again))
-	require.Equal(t, causal.ErrorEntry{Timestamp: testTime, ActionAttempted: "a", ErrorMessage: "m", Agent: "unknown"}, again)
+	require.Equal(t, causal.ErrorEntry{Timestamp: eventtest.Time, ActionAttempted: "a", ErrorMessage: "m", Agent: "unknown"}, again)
 
 	_, err = json.Marshal(causal.ErrorEntry{})
 	require.ErrorIs(t, err, causal.ErrValidation)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func TestNewEventDefaults(t *testing.T) {
@@ -40,9 +41,9 @@ func TestNewEventDefaults(t *testing.T) {
 
 func TestNewEventKeepsParams(t *testing.T) {
 	p := causal.EventParams{
-		ID: testID(1), Type: "Created", AggregateID: "WP001", Payload: map[string]int{"n": 1},
-		Timestamp: testTime.In(time.FixedZone("here", 3600)), NodeID: "alice", LamportClock: math.MaxInt64,
-		CausationID: testID(2), ProjectUUID: projectUUID, ProjectSlug: "slug", CorrelationID: testID(3),
+		ID: eventtest.ID(1), Type: "Created", AggregateID: "WP001", Payload: map[string]int{"n": 1},
+		Timestamp: eventtest.Time.In(time.FixedZone("here", 3600)), NodeID: "alice", LamportClock: math.MaxInt64,
+		CausationID: eventtest.ID(2), ProjectUUID: eventtest.ProjectUUID, ProjectSlug: "slug", CorrelationID: eventtest.ID(3),
 		SchemaVersion: "2.10.03", DataTier: 4,
 	}
 	e, err := causal.NewEvent(p)
@@ -67,7 +68,7 @@ func TestTimestampOffsets(t *testing.T) {
 		0: "2026-01-26T10:00:00Z", -5400: "2026-01-26T08:30:00-01:30", 86340: "2026-01-27T09:59:00+23:59",
 		3601: "2026-01-26T10:00:00Z", 86400: "2026-01-26T10:00:00Z", -86400: "2026-01-26T10:00:00Z", 100 * 3600: "2026-01-26T10:00:00Z",
 	} {
-		e := newEvent(t, 1, func(p *causal.EventParams) { p.Timestamp = testTime.In(time.FixedZone("x", offset)) })
+		e := eventtest.New(t, 1, func(p *causal.EventParams) { p.Timestamp = eventtest.Time.In(time.FixedZone("x", offset)) })
 		require.Contains(t, string(must(e.MarshalJSON())), `"timestamp":"`+want+`"`)
 		require.True(t, e.Equal(decode(t, string(must(e.MarshalJSON())))))
 	}
@@ -102,7 +103,7 @@ func TestNewEventRefuses(t *testing.T) {
 		{"correlation", func(p *causal.EventParams) { p.CorrelationID = "x" }, "correlation_id must be 26 ASCII letters or digits"},
 		{"no UUID", func(p *causal.EventParams) { p.ProjectUUID = "" }, "project_uuid must be a UUID with hyphens"},
 		{"UUID with a hyphen too many", func(p *causal.EventParams) { p.ProjectUUID = long(8) + strings.Repeat("-", 28) }, "project_uuid must be a UUID with hyphens"},
-		{"UUID with a G", func(p *causal.EventParams) { p.ProjectUUID = "G" + projectUUID[1:] }, "project_uuid must be a UUID with hyphens"},
+		{"UUID with a G", func(p *causal.EventParams) { p.ProjectUUID = "G" + eventtest.ProjectUUID[1:] }, "project_uuid must be a UUID with hyphens"},
 		{"bad slug", func(p *causal.EventParams) { p.ProjectSlug = "\xff" }, "project_slug must be valid UTF-8"},
 		{"version", func(p *causal.EventParams) { p.SchemaVersion = "1.0" }, "schema_version must be three numbers with dots, as in 1.0.0"},
 		{"version gap", func(p *causal.EventParams) { p.SchemaVersion = "1..0" }, "schema_version must be three numbers with dots, as in 1.0.0"},
@@ -113,11 +114,11 @@ func TestNewEventRefuses(t *testing.T) {
 		{"year 0 in UTC", func(p *causal.EventParams) {
 			p.Timestamp = time.Date(1, 1, 1, 0, 0, 1, 0, time.FixedZone("", 3601))
 		}, "timestamp must have a year from 1 to 9999"},
-		{"payload array", with(`[]`), "payload must be a JSON object"},
-		{"payload null text", with(`null`), "payload must be a JSON object"},
-		{"payload empty text", with(``), "payload is not valid JSON, seen at byte 0"},
-		{"payload trailing", with(`{} {}`), "payload is not valid JSON, seen at byte 4"},
-		{"payload not UTF-8", with("{\"a\":\"\xff\"}"), "payload must be valid UTF-8"},
+		{"payload array", eventtest.WithPayload(`[]`), "payload must be a JSON object"},
+		{"payload null text", eventtest.WithPayload(`null`), "payload must be a JSON object"},
+		{"payload empty text", eventtest.WithPayload(``), "payload is not valid JSON, seen at byte 0"},
+		{"payload trailing", eventtest.WithPayload(`{} {}`), "payload is not valid JSON, seen at byte 4"},
+		{"payload not UTF-8", eventtest.WithPayload("{\"a\":\"\xff\"}"), "payload must be valid UTF-8"},
 		{"payload number", func(p *causal.EventParams) { p.Payload = 5 }, "payload must be a JSON object"},
 		{"payload slice", func(p *causal.EventParams) { p.Payload = []int(nil) }, ""},
 		{"payload channel", func(p *causal.EventParams) { p.Payload = make(chan int) }, "payload cannot be encoded as JSON"},
@@ -130,7 +131,7 @@ func TestNewEventRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			p := params(1)
+			p := eventtest.Params(1)
 			test.change(&p)
 			e, err := causal.NewEvent(p)
 			if test.want == "" {
@@ -168,13 +169,13 @@ func TestPayloadForms(t *testing.T) {
 		{&inner{}, `{"n":0}`},
 	}
 	for _, test := range tests {
-		e := newEvent(t, 1, func(p *causal.EventParams) { p.Payload = test.payload })
+		e := eventtest.New(t, 1, func(p *causal.EventParams) { p.Payload = test.payload })
 		require.Equal(t, test.want, string(e.Payload()))
 	}
 }
 
 func TestPayloadField(t *testing.T) {
-	e := newEvent(t, 1, with(`{ "a" : 1 , "b":{"a":2, "}":"]"},"a\u0062":[3,"\"]"],"a":"last\\","":null,"é":true,"A":0}`))
+	e := eventtest.New(t, 1, eventtest.WithPayload(`{ "a" : 1 , "b":{"a":2, "}":"]"},"a\u0062":[3,"\"]"],"a":"last\\","":null,"é":true,"A":0}`))
 	for name, want := range map[string]string{
 		"a": `"last\\"`, "b": `{"a":2, "}":"]"}`, "ab": `[3,"\"]"]`, "": `null`, "é": `true`, "A": `0`,
 	} {
@@ -186,14 +187,14 @@ func TestPayloadField(t *testing.T) {
 		_, ok := e.PayloadField(name)
 		require.False(t, ok, name)
 	}
-	_, ok := newEvent(t, 1).PayloadField("a")
+	_, ok := eventtest.New(t, 1).PayloadField("a")
 	require.False(t, ok)
 	_, ok = causal.Event{}.PayloadField("a")
 	require.False(t, ok)
 }
 
 func TestDecodePayload(t *testing.T) {
-	e := newEvent(t, 1, with(`{"n":9007199254740993}`))
+	e := eventtest.New(t, 1, eventtest.WithPayload(`{"n":9007199254740993}`))
 	var v struct{ N int64 }
 	require.NoError(t, e.DecodePayload(&v))
 	require.Equal(t, int64(9007199254740993), v.N)
@@ -209,8 +210,8 @@ func TestZeroEvent(t *testing.T) {
 	var e causal.Event
 	require.True(t, e.IsZero())
 	require.True(t, e.Equal(causal.Event{}))
-	require.False(t, e.Equal(newEvent(t, 1)))
-	require.False(t, newEvent(t, 1).Equal(e))
+	require.False(t, e.Equal(eventtest.New(t, 1)))
+	require.False(t, eventtest.New(t, 1).Equal(e))
 	require.Equal(t, "no event", e.String())
 	require.Equal(t, "no event", e.LogValue().String())
 	require.Nil(t, e.Payload())
@@ -269,8 +270,8 @@ func TestEqual(t *testing.T) {
 }
 
 func TestStringAndLogValueHideThePayload(t *testing.T) {
-	e := newEvent(t, 1, with(`{"password":"S3CRET"}`), func(p *causal.EventParams) {
-		p.NodeID, p.CausationID = "al\nice", testID(7)
+	e := eventtest.New(t, 1, eventtest.WithPayload(`{"password":"S3CRET"}`), func(p *causal.EventParams) {
+		p.NodeID, p.CausationID = "al\nice", eventtest.ID(7)
 	})
 	for _, format := range []string{"%v", "%+v", "%s", "%#v"} {
 		require.NotContains(t, fmt.Sprintf(format, e), "S3CRET")
@@ -293,8 +294,8 @@ func TestEventIsImmutable(t *testing.T) {
 	var fromBytes causal.Event
 	require.NoError(t, fromBytes.UnmarshalJSON(wireText))
 	events := []causal.Event{
-		newEvent(t, 1, func(p *causal.EventParams) { p.Payload = raw }),
-		newEvent(t, 2, func(p *causal.EventParams) { p.Payload = nested }),
+		eventtest.New(t, 1, func(p *causal.EventParams) { p.Payload = raw }),
+		eventtest.New(t, 2, func(p *causal.EventParams) { p.Payload = nested }),
 		fromBytes,
 	}
 	want := make([]string, len(events))
@@ -345,8 +346,8 @@ func TestNewEventIDIncreases(t *testing.T) {
 }
 
 func TestEventFromManyGoroutines(t *testing.T) {
-	e := newEvent(t, 1, with(`{"a":{"b":[1,2,3]}}`))
-	f := newEvent(t, 1, with(`{"a": {"b":[1,2,3.0]}}`))
+	e := eventtest.New(t, 1, eventtest.WithPayload(`{"a":{"b":[1,2,3]}}`))
+	f := eventtest.New(t, 1, eventtest.WithPayload(`{"a": {"b":[1,2,3.0]}}`))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -372,12 +373,12 @@ func TestEventVectorClock(t *testing.T) {
 	stamped := func(times map[string]int64) func(*causal.EventParams) {
 		return func(p *causal.EventParams) { p.NodeID, p.LamportClock, p.VectorClock = "alice", 5, vector(t, times) }
 	}
-	e := newEvent(t, 1, stamped(map[string]int64{"alice": 5, "bob": 4}))
+	e := eventtest.New(t, 1, stamped(map[string]int64{"alice": 5, "bob": 4}))
 	text := string(must(e.MarshalJSON()))
 	require.Contains(t, text, `,"data_tier":0,"vector_clock":{"alice":5,"bob":4}}`)
 	require.True(t, e.Equal(decode(t, text)))
 	require.Equal(t, `{"alice":5,"bob":4}`, decode(t, text).VectorClock().String())
-	plain := newEvent(t, 1, stamped(nil))
+	plain := eventtest.New(t, 1, stamped(nil))
 	require.NotContains(t, string(must(plain.MarshalJSON())), "vector_clock", "absent when empty")
 	require.False(t, e.Equal(plain))
 	require.True(t, plain.VectorClock().IsZero())
@@ -387,7 +388,7 @@ func TestEventVectorClock(t *testing.T) {
 		"must have lamport_clock as the time of node_id":             {"alice": 4, "bob": 4},
 		"must have earlier times than lamport_clock for other nodes": {"alice": 5, "bob": 5},
 	} {
-		p := params(1)
+		p := eventtest.Params(1)
 		stamped(times)(&p)
 		_, err := causal.NewEvent(p)
 		require.EqualError(t, err, "causal: validation failed: vector_clock "+name)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // hostileEvents are seeds for every trap that is known.
@@ -47,7 +48,7 @@ func FuzzEvent(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		before := newEvent(t, 1)
+		before := eventtest.New(t, 1)
 		e := before
 		if err := e.UnmarshalJSON(data); err != nil {
 			require.ErrorIs(t, err, causal.ErrValidation)

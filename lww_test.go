@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // The ties of the order: clock, then node, then event.
 func TestLWWOrder(t *testing.T) {
 	at := func(n int, node string, clock int64) causal.Event {
-		return newEvent(t, n, with(`{"value":`+string(rune('0'+n))+`}`), func(p *causal.EventParams) {
+		return eventtest.New(t, n, eventtest.WithPayload(`{"value":`+string(rune('0'+n))+`}`), func(p *causal.EventParams) {
 			p.NodeID, p.LamportClock = node, clock
 		})
 	}
@@ -24,7 +25,7 @@ func TestLWWOrder(t *testing.T) {
 			value, ok, err := causal.MergeLWW[int](events)
 			require.NoError(t, err)
 			require.True(t, ok)
-			require.Equal(t, ascending[i].ID(), testID(value))
+			require.Equal(t, ascending[i].ID(), eventtest.ID(value))
 			var r causal.LWWRegister[int]
 			for _, e := range events {
 				require.NoError(t, r.Apply(e))
@@ -42,8 +43,8 @@ func (i instant) Equal(j instant) bool { return i.at.Equal(j.at) }
 
 // One event with two values is an error in either order, and changes nothing.
 func TestLWWRegisterConflict(t *testing.T) {
-	e := newEvent(t, 1)
-	other := newEvent(t, 1, func(p *causal.EventParams) { p.LamportClock = 9 })
+	e := eventtest.New(t, 1)
+	other := eventtest.New(t, 1, func(p *causal.EventParams) { p.LamportClock = 9 })
 	conflict := func(err error) {
 		var c *causal.IDConflictError
 		require.ErrorAs(t, err, &c)
@@ -70,9 +71,9 @@ func TestLWWRegisterConflict(t *testing.T) {
 	require.NoError(t, float.Merge(float), "NaN is equal to itself here")
 	conflict(float.Set(e, 1))
 	var moment causal.LWWRegister[instant]
-	require.NoError(t, moment.Set(e, instant{testTime}))
-	require.NoError(t, moment.Set(e, instant{testTime.In(time.FixedZone("", 3600))}))
-	conflict(moment.Set(e, instant{testTime.Add(1)}))
+	require.NoError(t, moment.Set(e, instant{eventtest.Time}))
+	require.NoError(t, moment.Set(e, instant{eventtest.Time.In(time.FixedZone("", 3600))}))
+	conflict(moment.Set(e, instant{eventtest.Time.Add(1)}))
 }
 
 func TestLWWRegisterZero(t *testing.T) {
@@ -83,7 +84,7 @@ func TestLWWRegisterZero(t *testing.T) {
 	require.Zero(t, r)
 	_, ok := r.Value()
 	require.False(t, ok)
-	require.NoError(t, r.Set(newEvent(t, 0), 0)) // the clock 0
+	require.NoError(t, r.Set(eventtest.New(t, 0), 0)) // the clock 0
 	written := r
 	require.NoError(t, r.Merge(zero))
 	require.Equal(t, written, r, "nothing written loses to all")
@@ -95,7 +96,7 @@ func TestLWWRegisterZero(t *testing.T) {
 func TestLWWRegisterJSON(t *testing.T) {
 	var r causal.LWWRegister[string]
 	require.Equal(t, "{}", string(must(json.Marshal(r))))
-	require.NoError(t, r.Set(newEvent(t, 7), "a<b"))
+	require.NoError(t, r.Set(eventtest.New(t, 7), "a<b"))
 	const text = `{"value":"a\u003cb","lamport_clock":7,"node_id":"alice","event_id":"TEST0000000000000000000007"}`
 	require.Equal(t, text, string(must(json.Marshal(r))))
 	var again causal.LWWRegister[string]
@@ -124,14 +125,14 @@ func TestLWWRegisterJSON(t *testing.T) {
 		require.Equal(t, r, again, text)
 	}
 
-	require.NoError(t, again.Set(newEvent(t, 8), "\xff"))
+	require.NoError(t, again.Set(eventtest.New(t, 8), "\xff"))
 	_, err := again.MarshalJSON()
 	require.EqualError(t, err, "causal: validation failed: value must be valid UTF-8")
 	var f causal.LWWRegister[float64]
-	require.NoError(t, f.Set(newEvent(t, 8), math.Inf(1)))
+	require.NoError(t, f.Set(eventtest.New(t, 8), math.Inf(1)))
 	_, err = f.MarshalJSON()
 	require.EqualError(t, err, "causal: validation failed: value cannot be encoded as JSON")
 	var raw causal.LWWRegister[json.RawMessage]
-	require.NoError(t, raw.Set(newEvent(t, 8), json.RawMessage(`"\ufffd"`)))
+	require.NoError(t, raw.Set(eventtest.New(t, 8), json.RawMessage(`"\ufffd"`)))
 	require.Contains(t, string(must(json.Marshal(raw))), `"\ufffd"`)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 var (
@@ -76,18 +77,18 @@ func TestMemEventStore(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, all)
 
-	e := newEvent(t, 5, with(`{"n":1}`))
+	e := eventtest.New(t, 5, eventtest.WithPayload(`{"n":1}`))
 	require.NoError(t, s.SaveEvent(ctx, e))
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 5, with(`{"n":1.0}`))), "the same content")
-	err = s.SaveEvent(ctx, newEvent(t, 5, with(`{"n":2}`)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 5, eventtest.WithPayload(`{"n":1.0}`))), "the same content")
+	err = s.SaveEvent(ctx, eventtest.New(t, 5, eventtest.WithPayload(`{"n":2}`)))
 	var conflict *causal.IDConflictError
 	require.ErrorAs(t, err, &conflict)
-	require.Equal(t, testID(5), conflict.ID)
+	require.Equal(t, eventtest.ID(5), conflict.ID)
 	require.EqualError(t, err, "causal: event ID already has different content")
 	require.ErrorIs(t, s.SaveEvent(ctx, causal.Event{}), causal.ErrValidation)
 	loaded, err = s.LoadEvents(ctx, "WP001")
 	require.NoError(t, err)
-	requireEqualEvents(t, []causal.Event{e}, loaded)
+	eventtest.RequireEqual(t, []causal.Event{e}, loaded)
 	require.Equal(t, `{"n":1}`, string(loaded[0].Payload()), "what came first stays")
 
 	loaded[0] = causal.Event{} // the caller's own
@@ -107,7 +108,7 @@ func TestMemEventStoreLateEvents(t *testing.T) {
 	var s causal.MemEventStore
 	events := make([]causal.Event, 200)
 	for i := range events {
-		events[i] = newEvent(t, i, func(p *causal.EventParams) { p.AggregateID = fmt.Sprint("WP", i%3) })
+		events[i] = eventtest.New(t, i, func(p *causal.EventParams) { p.AggregateID = fmt.Sprint("WP", i%3) })
 	}
 	want := map[string][]causal.Event{}
 	for _, i := range []int{100, 150, 50, 199, 0, 120, 60, 198, 1} {
@@ -125,7 +126,7 @@ func TestMemEventStoreLateEvents(t *testing.T) {
 		slices.SortFunc(want[e.AggregateID()], causal.Compare)
 		loaded, err := s.LoadEvents(ctx, e.AggregateID())
 		require.NoError(t, err)
-		requireEqualEvents(t, want[e.AggregateID()], loaded)
+		eventtest.RequireEqual(t, want[e.AggregateID()], loaded)
 		require.True(t, slices.IsSortedFunc(before, causal.Compare))
 	}
 	all, err := causal.LoadAll(ctx, &s)
@@ -137,52 +138,52 @@ func TestMemEventStoreLateEvents(t *testing.T) {
 func TestSaveEventsAllOrNothing(t *testing.T) {
 	var s causal.MemEventStore
 	require.NoError(t, s.SaveEvents(ctx, nil))
-	require.NoError(t, causal.SaveAll(ctx, &s, []causal.Event{newEvent(t, 1), newEvent(t, 2), newEvent(t, 1)}))
+	require.NoError(t, causal.SaveAll(ctx, &s, []causal.Event{eventtest.New(t, 1), eventtest.New(t, 2), eventtest.New(t, 1)}))
 	for name, batch := range map[string][]causal.Event{
-		"conflict with the store": {newEvent(t, 3), newEvent(t, 2, with(`{"a":1}`))},
-		"conflict within":         {newEvent(t, 3), newEvent(t, 4), newEvent(t, 3, with(`{"a":1}`))},
-		"zero":                    {newEvent(t, 3), {}},
+		"conflict with the store": {eventtest.New(t, 3), eventtest.New(t, 2, eventtest.WithPayload(`{"a":1}`))},
+		"conflict within":         {eventtest.New(t, 3), eventtest.New(t, 4), eventtest.New(t, 3, eventtest.WithPayload(`{"a":1}`))},
+		"zero":                    {eventtest.New(t, 3), {}},
 	} {
 		require.Error(t, causal.SaveAll(ctx, &s, batch), name)
 		all, err := causal.LoadAll(ctx, &s)
 		require.NoError(t, err)
-		require.Equal(t, toIDs([]int{1, 2}), ids(all), name)
+		require.Equal(t, toIDs([]int{1, 2}), eventtest.IDs(all), name)
 	}
-	require.NoError(t, s.SaveEvents(ctx, []causal.Event{newEvent(t, 2), newEvent(t, 3)}))
+	require.NoError(t, s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 2), eventtest.New(t, 3)}))
 	all, err := causal.LoadAll(ctx, &s)
 	require.NoError(t, err)
-	require.Equal(t, toIDs([]int{1, 2, 3}), ids(all))
+	require.Equal(t, toIDs([]int{1, 2, 3}), eventtest.IDs(all))
 }
 
 // Nobody reaches the memory of a store: not through what was saved, not through
 // what was loaded.
 func TestMemEventStoreSharesNoMemory(t *testing.T) {
 	var s causal.MemEventStore
-	batch := []causal.Event{newEvent(t, 3), newEvent(t, 1), newEvent(t, 2)}
+	batch := []causal.Event{eventtest.New(t, 3), eventtest.New(t, 1), eventtest.New(t, 2)}
 	require.NoError(t, s.SaveEvents(ctx, batch))
 	clear(batch)
 	for range 2 {
 		all, err := causal.LoadAll(ctx, &s)
 		require.NoError(t, err)
-		require.Equal(t, toIDs([]int{1, 2, 3}), ids(all))
+		require.Equal(t, toIDs([]int{1, 2, 3}), eventtest.IDs(all))
 		clear(all)
 		loaded, err := s.LoadEvents(ctx, "WP001")
 		require.NoError(t, err)
-		require.Equal(t, toIDs([]int{1, 2, 3}), ids(loaded))
+		require.Equal(t, toIDs([]int{1, 2, 3}), eventtest.IDs(loaded))
 		clear(loaded)
-		_ = append(loaded[:1], newEvent(t, 9))
+		_ = append(loaded[:1], eventtest.New(t, 9))
 	}
 }
 
 func TestSaveAllFallsBack(t *testing.T) {
 	s := plainStore{&causal.MemEventStore{}}
-	batch := []causal.Event{newEvent(t, 1), newEvent(t, 2)}
+	batch := []causal.Event{eventtest.New(t, 1), eventtest.New(t, 2)}
 	require.NoError(t, causal.SaveAll(ctx, s, batch))
-	bad := []causal.Event{newEvent(t, 3), newEvent(t, 2, with(`{"a":1}`)), newEvent(t, 4)}
+	bad := []causal.Event{eventtest.New(t, 3), eventtest.New(t, 2, eventtest.WithPayload(`{"a":1}`)), eventtest.New(t, 4)}
 	require.ErrorIs(t, causal.SaveAll(ctx, s, bad), causal.ErrIDConflict)
 	all, err := causal.LoadAll(ctx, s)
 	require.NoError(t, err)
-	require.Equal(t, toIDs([]int{1, 2, 3}), ids(all), "up to the first error")
+	require.Equal(t, toIDs([]int{1, 2, 3}), eventtest.IDs(all), "up to the first error")
 
 	require.ErrorIs(t, causal.SaveAll(ctx, nil, batch), causal.ErrValidation)
 	_, err = causal.LoadAll(ctx, nil)
@@ -213,14 +214,14 @@ func TestReadLog(t *testing.T) {
 	require.Empty(t, readLog(t, &s, causal.Cursor{}))
 	arrival := []int{5, 1, 9, 3}
 	for _, n := range arrival {
-		require.NoError(t, s.SaveEvent(ctx, newEvent(t, n)))
-		require.NoError(t, s.SaveEvent(ctx, newEvent(t, 5)), "a repetition does not arrive again")
+		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, n)))
+		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 5)), "a repetition does not arrive again")
 	}
 	for _, start := range []causal.Cursor{{}, head} {
 		entries := readLog(t, &s, start)
 		require.Len(t, entries, len(arrival))
 		for i, entry := range entries {
-			require.Equal(t, testID(arrival[i]), entry.Event.ID())
+			require.Equal(t, eventtest.ID(arrival[i]), entry.Event.ID())
 			require.Len(t, readLog(t, &s, entry.Cursor), len(arrival)-i-1)
 		}
 		head, err = s.Head(ctx)
@@ -243,7 +244,7 @@ func TestReadLog(t *testing.T) {
 	for range s.ReadLog(ctx, causal.Cursor{}) {
 		break // releases all
 	}
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 100)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 100)))
 	require.Len(t, readLog(t, &s, head), 1)
 }
 
@@ -252,7 +253,7 @@ func TestReadLog(t *testing.T) {
 func TestRangesEndWithTheirError(t *testing.T) {
 	var s causal.MemEventStore
 	for n := range 5 {
-		require.NoError(t, s.SaveEvent(ctx, newEvent(t, n)))
+		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, n)))
 	}
 	for stop := range 6 { // cancelled after so many events
 		cancelled, cancel := context.WithCancel(ctx)
@@ -299,8 +300,8 @@ func TestCancelledAndNilContexts(t *testing.T) {
 	var entries causal.MemErrorStorage
 	entry := causal.ErrorEntry{ActionAttempted: "a", ErrorMessage: "m"}
 	for name, call := range map[string]func(context.Context) error{
-		"SaveEvent":    func(ctx context.Context) error { return store.SaveEvent(ctx, newEvent(t, 1)) },
-		"SaveEvents":   func(ctx context.Context) error { return store.SaveEvents(ctx, []causal.Event{newEvent(t, 1)}) },
+		"SaveEvent":    func(ctx context.Context) error { return store.SaveEvent(ctx, eventtest.New(t, 1)) },
+		"SaveEvents":   func(ctx context.Context) error { return store.SaveEvents(ctx, []causal.Event{eventtest.New(t, 1)}) },
 		"LoadEvents":   func(ctx context.Context) error { _, err := store.LoadEvents(ctx, "a"); return err },
 		"LoadAll":      func(ctx context.Context) error { _, err := causal.LoadAll(ctx, &store); return err },
 		"Head":         func(ctx context.Context) error { _, err := store.Head(ctx); return err },
@@ -379,7 +380,7 @@ func TestMemStoresFromManyGoroutines(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				n := (i*37 + w) % each // each event comes from every worker, in other orders
-				if err := store.SaveEvent(ctx, newEvent(t, n)); err != nil {
+				if err := store.SaveEvent(ctx, eventtest.New(t, n)); err != nil {
 					t.Error(err)
 				}
 				if err := entries.AppendError(ctx, causal.ErrorEntry{ActionAttempted: "a", ErrorMessage: "m"}); err != nil {

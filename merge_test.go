@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func TestMergeGSet(t *testing.T) {
@@ -31,7 +32,7 @@ func TestMergeGSet(t *testing.T) {
 		{`{"tags":["\ud800"]}`, `member "tags": an element must not contain half of a surrogate pair`, nil},
 	}
 	for _, test := range tests {
-		got, err := causal.MergeGSet([]causal.Event{newEvent(t, 1, with(test.payload))})
+		got, err := causal.MergeGSet([]causal.Event{eventtest.New(t, 1, eventtest.WithPayload(test.payload))})
 		if test.fault != "" {
 			requirePayloadFault(t, err, test.fault)
 			continue
@@ -50,29 +51,29 @@ func requirePayloadFault(t *testing.T, err error, reason string) {
 	t.Helper()
 	var ve *causal.ValidationError
 	require.ErrorAs(t, err, &ve)
-	require.Equal(t, testID(1), ve.EventID)
+	require.Equal(t, eventtest.ID(1), ve.EventID)
 	require.Equal(t, []causal.FieldError{{Field: "payload", Reason: reason}}, ve.Fields)
 }
 
 func TestMergeGSetFuncElements(t *testing.T) {
 	zero := math.Copysign(0, -1)
-	got, err := causal.MergeGSetFunc([]causal.Event{newEvent(t, 1), newEvent(t, 2)}, func(causal.Event) ([]float64, error) {
+	got, err := causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1), eventtest.New(t, 2)}, func(causal.Event) ([]float64, error) {
 		return []float64{zero, 1, math.Inf(-1), 1, 0}, nil
 	})
 	require.NoError(t, err)
 	require.Equal(t, []float64{math.Inf(-1), 0, 1}, got)
 	require.False(t, math.Signbit(got[1]))
-	_, err = causal.MergeGSetFunc([]causal.Event{newEvent(t, 1)}, func(causal.Event) ([]float64, error) {
+	_, err = causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1)}, func(causal.Event) ([]float64, error) {
 		return []float64{1, math.NaN()}, nil
 	})
 	requirePayloadFault(t, err, "has an element that must not be NaN")
 	boom := errors.New("boom")
-	_, err = causal.MergeGSetFunc([]causal.Event{newEvent(t, 1)}, func(causal.Event) ([]float64, error) {
+	_, err = causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1)}, func(causal.Event) ([]float64, error) {
 		return []float64{math.NaN()}, boom
 	})
 	require.ErrorIs(t, err, boom, "the function's own error counts")
 	type tag string
-	_, err = causal.MergeGSetFunc([]causal.Event{newEvent(t, 1)}, func(causal.Event) ([]tag, error) {
+	_, err = causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1)}, func(causal.Event) ([]tag, error) {
 		return []tag{"\xff"}, nil
 	})
 	requirePayloadFault(t, err, "has an element that must be valid UTF-8")
@@ -106,7 +107,7 @@ func TestMergeCounter(t *testing.T) {
 		{`{"delta":[5]}`, `member "delta" must be an integer`, 0},
 	}
 	for _, test := range tests {
-		got, err := causal.MergeCounter([]causal.Event{newEvent(t, 1, with(test.payload))})
+		got, err := causal.MergeCounter([]causal.Event{eventtest.New(t, 1, eventtest.WithPayload(test.payload))})
 		if test.fault != "" {
 			requirePayloadFault(t, err, test.fault)
 			continue
@@ -123,7 +124,7 @@ func deltas(t testing.TB, values ...int64) []causal.Event {
 	t.Helper()
 	var events []causal.Event
 	for i, v := range values {
-		events = append(events, newEvent(t, i+1, with(`{"delta":`+strconv.FormatInt(v, 10)+`}`)))
+		events = append(events, eventtest.New(t, i+1, eventtest.WithPayload(`{"delta":`+strconv.FormatInt(v, 10)+`}`)))
 	}
 	return events
 }
@@ -147,7 +148,7 @@ var merges = map[string]func([]causal.Event) (any, error){
 	"counter": func(events []causal.Event) (any, error) { return causal.MergeCounter(events) },
 	"state": func(events []causal.Event) (any, error) {
 		r, err := causal.MergeStateMachine(events, causal.StateMachine{Priority: map[string]int{"a": 1, "b": 2, "b2": 2}})
-		return []any{r.MergedEvent.ID(), r.ResolutionNote, ids(r.ConflictingEvents)}, err
+		return []any{r.MergedEvent.ID(), r.ResolutionNote, eventtest.IDs(r.ConflictingEvents)}, err
 	},
 	"orset": func(events []causal.Event) (any, error) { return causal.MergeORSet(events) },
 	"lww": func(events []causal.Event) (any, error) {
@@ -158,8 +159,8 @@ var merges = map[string]func([]causal.Event) (any, error){
 
 func TestMergesRefuseBadSets(t *testing.T) {
 	same := func(p *causal.EventParams) { p.LamportClock = 1 }
-	good := func(n int) causal.Event { return newEvent(t, n, same, with(`{"state":"a"}`)) }
-	other := func(n int) causal.Event { return newEvent(t, n, same, with(`{"state":"b"}`)) }
+	good := func(n int) causal.Event { return eventtest.New(t, n, same, eventtest.WithPayload(`{"state":"a"}`)) }
+	other := func(n int) causal.Event { return eventtest.New(t, n, same, eventtest.WithPayload(`{"state":"b"}`)) }
 	for name, merge := range merges {
 		t.Run(name, func(t *testing.T) {
 			_, err := merge([]causal.Event{good(1), {}, good(2), other(2)})
@@ -170,7 +171,7 @@ func TestMergesRefuseBadSets(t *testing.T) {
 				_, err = merge(events)
 				var conflict *causal.IDConflictError
 				require.ErrorAs(t, err, &conflict)
-				require.Equal(t, testID(2), conflict.ID)
+				require.Equal(t, eventtest.ID(2), conflict.ID)
 			}
 		})
 	}
@@ -180,20 +181,20 @@ func TestMergesRefuseBadSets(t *testing.T) {
 // the last writer.
 func TestMergeErrorsDoNotDependOnOrder(t *testing.T) {
 	bad := `{"delta":"x","tags":1,"state":1,"value":1,"add":1}`
-	events := []causal.Event{newEvent(t, 3, with(bad)), newEvent(t, 1, with(bad)), newEvent(t, 2, with(`{"state":"a"}`))}
+	events := []causal.Event{eventtest.New(t, 3, eventtest.WithPayload(bad)), eventtest.New(t, 1, eventtest.WithPayload(bad)), eventtest.New(t, 2, eventtest.WithPayload(`{"state":"a"}`))}
 	for name, merge := range merges {
 		for range 3 {
 			events = append(events[1:], events[0])
 			_, err := merge(events)
 			var ve *causal.ValidationError
 			require.ErrorAs(t, err, &ve, name)
-			require.Equal(t, map[bool]causal.EventID{false: testID(1), true: testID(3)}[name == "lww"], ve.EventID, name)
+			require.Equal(t, map[bool]causal.EventID{false: eventtest.ID(1), true: eventtest.ID(3)}[name == "lww"], ve.EventID, name)
 		}
 	}
 }
 
 func TestMergeFuncs(t *testing.T) {
-	events := []causal.Event{newEvent(t, 2), newEvent(t, 1)}
+	events := []causal.Event{eventtest.New(t, 2), eventtest.New(t, 1)}
 	cause := errors.New("S3CRET")
 	_, errSet := causal.MergeGSetFunc(events, func(causal.Event) ([]int, error) { return nil, cause })
 	_, errCounter := causal.MergeCounterFunc(events, func(causal.Event) (int64, error) { return 0, cause })
@@ -218,7 +219,7 @@ func TestMergeFuncs(t *testing.T) {
 func TestMergeStateMachine(t *testing.T) {
 	priority := map[string]int{"done": 4, "closed": 4, "review": 3, "": 1, "low": -5}
 	at := func(n int, nodeID, payload string) causal.Event {
-		return newEvent(t, n, with(payload), func(p *causal.EventParams) { p.NodeID, p.LamportClock = nodeID, 5 })
+		return eventtest.New(t, n, eventtest.WithPayload(payload), func(p *causal.EventParams) { p.NodeID, p.LamportClock = nodeID, 5 })
 	}
 	tests := map[string]struct {
 		events []causal.Event
@@ -263,7 +264,7 @@ func TestMergeStateMachine(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, testID(test.winner), got.MergedEvent.ID())
+			require.Equal(t, eventtest.ID(test.winner), got.MergedEvent.ID())
 			require.Equal(t, test.note, got.ResolutionNote)
 			require.False(t, got.RequiresManualReview)
 			require.Len(t, got.ConflictingEvents, len(test.events))
@@ -273,10 +274,10 @@ func TestMergeStateMachine(t *testing.T) {
 	}
 	_, err := causal.MergeStateMachine(nil, causal.StateMachine{Priority: priority})
 	require.EqualError(t, err, "causal: validation failed: events must not be empty")
-	_, err = causal.MergeStateMachine([]causal.Event{newEvent(t, 1, with(`{"state":"done"}`)), newEvent(t, 2, with(`{"state":"done"}`))},
+	_, err = causal.MergeStateMachine([]causal.Event{eventtest.New(t, 1, eventtest.WithPayload(`{"state":"done"}`)), eventtest.New(t, 2, eventtest.WithPayload(`{"state":"done"}`))},
 		causal.StateMachine{Priority: priority})
 	require.EqualError(t, err, "causal: validation failed: lamport_clock must be the same in all events")
-	_, err = causal.MergeStateMachine([]causal.Event{at(1, "a", `{"state":"done"}`), newEvent(t, 5, with(`{"state":"done"}`), func(p *causal.EventParams) {
+	_, err = causal.MergeStateMachine([]causal.Event{at(1, "a", `{"state":"done"}`), eventtest.New(t, 5, eventtest.WithPayload(`{"state":"done"}`), func(p *causal.EventParams) {
 		p.AggregateID, p.NodeID = "other", "z"
 	})}, causal.StateMachine{Priority: priority})
 	require.EqualError(t, err, "causal: validation failed: aggregate_id must be the same in all events")
@@ -296,7 +297,7 @@ func TestMergeLWW(t *testing.T) {
 		{payload: `{"value":"\ud800"}`, fault: `member "value" must not contain half of a surrogate pair`},
 	}
 	for _, test := range tests {
-		e := newEvent(t, 1, with(test.payload))
+		e := eventtest.New(t, 1, eventtest.WithPayload(test.payload))
 		got, ok, err := causal.MergeLWW[any]([]causal.Event{e})
 		var r causal.LWWRegister[any]
 		errApply := r.Apply(e)
@@ -319,7 +320,7 @@ func TestMergeLWW(t *testing.T) {
 	require.Empty(t, got)
 
 	// The last value alone must have the type.
-	events := []causal.Event{newEvent(t, 1, with(`{"value":"text"}`)), newEvent(t, 2, with(`{"value":[1,2,"x"]}`))}
+	events := []causal.Event{eventtest.New(t, 1, eventtest.WithPayload(`{"value":"text"}`)), eventtest.New(t, 2, eventtest.WithPayload(`{"value":[1,2,"x"]}`))}
 	list, ok, err := causal.MergeLWW[[]int](events[:1])
 	requirePayloadFault(t, err, `member "value" does not decode into the given type`)
 	require.Nil(t, list)
@@ -337,7 +338,7 @@ func TestMergeLWW(t *testing.T) {
 }
 
 func TestMergeLWWFunc(t *testing.T) {
-	events := []causal.Event{newEvent(t, 2), newEvent(t, 1)}
+	events := []causal.Event{eventtest.New(t, 2), eventtest.New(t, 1)}
 	cause := errors.New("S3CRET")
 	_, ok, err := causal.MergeLWWFunc(events, func(causal.Event) (int, bool, error) { return 1, true, cause })
 	require.ErrorIs(t, err, cause)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // jsonTags finds tags of any type, as JSON text in which 1, 1.0 and true are one
@@ -47,7 +48,7 @@ func TestGSetVectors(t *testing.T) {
 		for _, text := range v.Want {
 			onlyStrings = onlyStrings && text[0] == '"'
 			raw := fmt.Sprintf(`{"tags":[%s]}`, text)
-			tags, err := jsonTags(newEvent(t, 0, with(raw)))
+			tags, err := jsonTags(eventtest.New(t, 0, eventtest.WithPayload(raw)))
 			require.NoError(t, err)
 			want = append(want, tags...)
 		}
@@ -103,13 +104,13 @@ func TestStateMachineVectors(t *testing.T) {
 		}
 		require.NoError(t, err, "line %d", i+1)
 		require.Equal(t, v.Manual, got.RequiresManualReview, "line %d", i+1)
-		require.ElementsMatch(t, v.Conflicting, ids(got.ConflictingEvents), "line %d", i+1)
+		require.ElementsMatch(t, v.Conflicting, eventtest.IDs(got.ConflictingEvents), "line %d", i+1)
 		require.True(t, slices.IsSortedFunc(got.ConflictingEvents, causal.Compare))
 		if got.MergedEvent.ID() != v.Winner {
 			// The difference: two events of one node with one priority. The
 			// reference takes the one that came first, we the lesser ID.
 			sameNode++
-			at := slices.Index(ids(v.Events), v.Winner)
+			at := slices.Index(eventtest.IDs(v.Events), v.Winner)
 			require.Equal(t, v.Events[at].NodeID(), got.MergedEvent.NodeID(), "line %d", i+1)
 			require.Less(t, got.MergedEvent.ID(), v.Winner, "line %d", i+1)
 		}

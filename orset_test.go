@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // The histories that OR-Sets get wrong: each event in turn, with what is in the
@@ -100,7 +101,7 @@ func TestORSetRefuses(t *testing.T) {
 		`{"remove":[{"element":"x","element":"x","observed":{"b":1}}]}`: `member "remove" has an item whose element is given twice`,
 	}
 	for payload, fault := range tests {
-		e := newEvent(t, 1, with(payload))
+		e := eventtest.New(t, 1, eventtest.WithPayload(payload))
 		_, err := causal.MergeORSet([]causal.Event{e})
 		requirePayloadFault(t, err, fault)
 		var s causal.ORSet[string]
@@ -109,7 +110,7 @@ func TestORSetRefuses(t *testing.T) {
 	}
 
 	// What JSON cannot say.
-	e := newEvent(t, 1)
+	e := eventtest.New(t, 1)
 	var floats causal.ORSet[float64]
 	requirePayloadFault(t, floats.Change(e, causal.ORSetChange[float64]{Add: []float64{1, math.NaN()}}), "adds an element that must not be NaN")
 	require.Zero(t, floats.Len())
@@ -118,7 +119,7 @@ func TestORSetRefuses(t *testing.T) {
 	}}), "removes an element that must not be NaN")
 	var texts causal.ORSet[string]
 	requirePayloadFault(t, texts.Change(e, causal.ORSetChange[string]{Add: []string{"\xff"}}), "adds an element that must be valid UTF-8")
-	start := newEvent(t, 1, func(p *causal.EventParams) { p.LamportClock = 0 })
+	start := eventtest.New(t, 1, func(p *causal.EventParams) { p.LamportClock = 0 })
 	requirePayloadFault(t, texts.Change(start, causal.ORSetChange[string]{Add: []string{"x"}}),
 		"changes a set, for which lamport_clock must be at least 1")
 	cause := errors.New("S3CRET")
@@ -133,27 +134,27 @@ type label string
 
 func TestORSetElementTypes(t *testing.T) {
 	var floats causal.ORSet[float64]
-	require.NoError(t, floats.Apply(newEvent(t, 1, with(`{"add":[1.5,-0.0,0,1e0]}`))))
+	require.NoError(t, floats.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"add":[1.5,-0.0,0,1e0]}`))))
 	require.Equal(t, []float64{0, 1, 1.5}, slices.Collect(floats.All()))
-	require.NoError(t, floats.Change(newEvent(t, 2), causal.ORSetChange[float64]{Add: []float64{math.Copysign(0, -1)}}))
+	require.NoError(t, floats.Change(eventtest.New(t, 2), causal.ORSetChange[float64]{Add: []float64{math.Copysign(0, -1)}}))
 	require.Equal(t, 3, floats.Len())
 	text, err := json.Marshal(floats)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `{"element":0,"adds":[{"node_id":"alice","lamport_clock":2,"removed_by":null}]}`)
-	require.NoError(t, floats.Change(newEvent(t, 3), causal.ORSetChange[float64]{Add: []float64{math.Inf(1)}}))
+	require.NoError(t, floats.Change(eventtest.New(t, 3), causal.ORSetChange[float64]{Add: []float64{math.Inf(1)}}))
 	_, err = floats.MarshalJSON()
 	require.EqualError(t, err, "causal: validation failed: element cannot be encoded as JSON")
 
 	var labels causal.ORSet[label]
-	require.NoError(t, labels.Apply(newEvent(t, 1, with(`{"add":["a","b"]}`))))
-	e := newEvent(t, 2, func(p *causal.EventParams) { p.Payload = labels.Removal("a", "zzz") })
+	require.NoError(t, labels.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"add":["a","b"]}`))))
+	e := eventtest.New(t, 2, func(p *causal.EventParams) { p.Payload = labels.Removal("a", "zzz") })
 	require.Equal(t, `{"remove":[{"element":"a","observed":{"alice":1}}]}`, string(e.Payload()))
 	require.NoError(t, labels.Apply(e))
 	require.Equal(t, []label{"b"}, slices.Collect(labels.All()))
-	requirePayloadFault(t, labels.Apply(newEvent(t, 1, with(`{"add":["\udfff"]}`))),
+	requirePayloadFault(t, labels.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"add":["\udfff"]}`))),
 		`member "add": an element must not contain half of a surrogate pair`)
-	requirePayloadFault(t, labels.Apply(newEvent(t, 1, with(`{"add":[null]}`))), `member "add": an element must not be null`)
-	requirePayloadFault(t, labels.Apply(newEvent(t, 1, with(`{"add":[1]}`))), `member "add": an element does not decode into the given type`)
+	requirePayloadFault(t, labels.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"add":[null]}`))), `member "add": an element must not be null`)
+	requirePayloadFault(t, labels.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"add":[1]}`))), `member "add": an element does not decode into the given type`)
 }
 
 // The metadata of a removed element does not grow with repetition, and goes once
@@ -171,7 +172,7 @@ func TestORSetHeap(t *testing.T) {
 	clock := int64(0)
 	emit := func(c causal.ORSetChange[string]) {
 		clock++
-		e := newEvent(t, int(clock), func(p *causal.EventParams) { p.Payload = c })
+		e := eventtest.New(t, int(clock), func(p *causal.EventParams) { p.Payload = c })
 		require.NoError(t, s.Apply(e))
 	}
 	round := func() {

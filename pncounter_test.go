@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // requireCount checks the value and that the JSON form has it.
@@ -26,7 +27,7 @@ func requireCount(t *testing.T, want int64, c *causal.PNCounter) {
 func TestPNCounterOverflow(t *testing.T) {
 	var c causal.PNCounter
 	for i, delta := range []int64{math.MaxInt64, math.MaxInt64, math.MinInt64, math.MinInt64, 7} {
-		require.NoError(t, c.Add(newEvent(t, i+1), delta))
+		require.NoError(t, c.Add(eventtest.New(t, i+1), delta))
 	}
 	requireCount(t, 5, &c)
 	c.MarkSeen(vector(t, map[string]int64{"alice": 5}))
@@ -37,19 +38,19 @@ func TestPNCounterOverflow(t *testing.T) {
 	requireCount(t, 5, &c)
 	require.Equal(t, `{"totals":[{"node_id":"alice","lamport_clock":5,"total":5}],"events":[],"seen":{"alice":5}}`, string(must(json.Marshal(c))))
 
-	require.NoError(t, c.Add(newEvent(t, 6), math.MaxInt64))
+	require.NoError(t, c.Add(eventtest.New(t, 6), math.MaxInt64))
 	_, err := c.Value()
 	require.EqualError(t, err, "causal: validation failed: payload has deltas whose total does not fit 64 bits")
-	require.NoError(t, c.Add(newEvent(t, 7), -5))
+	require.NoError(t, c.Add(eventtest.New(t, 7), -5))
 	requireCount(t, math.MaxInt64, &c)
-	require.NoError(t, c.Add(newEvent(t, 8), math.MinInt64))
-	require.NoError(t, c.Add(newEvent(t, 9), math.MinInt64))
-	require.NoError(t, c.Add(newEvent(t, 10), math.MinInt64))
+	require.NoError(t, c.Add(eventtest.New(t, 8), math.MinInt64))
+	require.NoError(t, c.Add(eventtest.New(t, 9), math.MinInt64))
+	require.NoError(t, c.Add(eventtest.New(t, 10), math.MinInt64))
 	c.MarkSeen(vector(t, map[string]int64{"alice": 10}))
 	require.NoError(t, c.Compact(c.Seen()))
 	require.Contains(t, string(must(json.Marshal(c))), `"total":-18446744073709551617}`)
-	require.NoError(t, c.Add(newEvent(t, 11), math.MaxInt64))
-	require.NoError(t, c.Add(newEvent(t, 12), math.MaxInt64))
+	require.NoError(t, c.Add(eventtest.New(t, 11), math.MaxInt64))
+	require.NoError(t, c.Add(eventtest.New(t, 12), math.MaxInt64))
 	requireCount(t, -3, &c)
 }
 
@@ -72,8 +73,8 @@ func TestPNCounterOnce(t *testing.T) {
 	require.NoError(t, other.Add(by(t, 2, "bob", 1, `{}`), 1))
 	require.NoError(t, other.Add(e, 6))
 	for i := range 5 { // the error is about the least ID
-		require.NoError(t, c.Add(newEvent(t, 10+i), 1))
-		require.NoError(t, other.Add(newEvent(t, 10+i), 2))
+		require.NoError(t, c.Add(eventtest.New(t, 10+i), 1))
+		require.NoError(t, other.Add(eventtest.New(t, 10+i), 2))
 	}
 	var conflict *causal.IDConflictError
 	require.ErrorAs(t, c.Merge(other), &conflict)
@@ -121,7 +122,7 @@ func TestPNCounterJSON(t *testing.T) {
 		return `{"totals":[{"node_id":"b","lamport_clock":3,"total":0}],"events":[` + events + `],"seen":{}}`
 	}
 	event := func(n int, node, clock string) string {
-		return `{"event_id":"` + string(testID(n)) + `","node_id":"` + node + `","lamport_clock":` + clock + `,"delta":1}`
+		return `{"event_id":"` + string(eventtest.ID(n)) + `","node_id":"` + node + `","lamport_clock":` + clock + `,"delta":1}`
 	}
 	for text, reason := range map[string]string{
 		`{}`: "totals is missing",

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // eventGen makes events that are often in conflict: few IDs, clocks and nodes.
@@ -21,8 +22,8 @@ import (
 func eventGen(t *rapid.T, label string) causal.Event {
 	n := rapid.IntRange(0, 30).Draw(t, label)
 	e, err := causal.NewEvent(causal.EventParams{
-		ID: testID(n), Type: "x", AggregateID: "A", NodeID: string(rune('a' + n%4)), LamportClock: int64(n * 7 % 5),
-		Timestamp: testTime, ProjectUUID: projectUUID, Payload: json.RawMessage(fmt.Sprintf(
+		ID: eventtest.ID(n), Type: "x", AggregateID: "A", NodeID: string(rune('a' + n%4)), LamportClock: int64(n * 7 % 5),
+		Timestamp: eventtest.Time, ProjectUUID: eventtest.ProjectUUID, Payload: json.RawMessage(fmt.Sprintf(
 			`{"delta":%d,"tags":["t%d","t%d"],"state":"s%d"}`, int64(n%7-3)*(math.MaxInt64/3), n%5, n%3, n%4)),
 	})
 	if err != nil {
@@ -77,7 +78,7 @@ func TestMergeLaws(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, won.MergedEvent.ID(), wonAgain.MergedEvent.ID())
 		require.Equal(t, won.ResolutionNote, wonAgain.ResolutionNote)
-		require.Equal(t, ids(won.ConflictingEvents), ids(wonAgain.ConflictingEvents))
+		require.Equal(t, eventtest.IDs(won.ConflictingEvents), eventtest.IDs(wonAgain.ConflictingEvents))
 	})
 }
 
@@ -136,7 +137,7 @@ func TestEventRoundTrip(t *testing.T) {
 		}
 		e, err := causal.NewEvent(causal.EventParams{
 			Type: text.Draw(t, "type"), AggregateID: text.Draw(t, "aggregate"), NodeID: text.Draw(t, "node"),
-			LamportClock: rapid.Int64Min(0).Draw(t, "clock"), ProjectUUID: projectUUID, ProjectSlug: text.Draw(t, "slug"),
+			LamportClock: rapid.Int64Min(0).Draw(t, "clock"), ProjectUUID: eventtest.ProjectUUID, ProjectSlug: text.Draw(t, "slug"),
 			DataTier: rapid.IntRange(0, 4).Draw(t, "tier"), Payload: payload,
 		})
 		require.NoError(t, err)
@@ -255,7 +256,7 @@ func TestMemEventStoreStateMachine(t *testing.T) {
 				if len(arrival) == 0 {
 					t.Skip("nothing to be in conflict with")
 				}
-				p := params(0)
+				p := eventtest.Params(0)
 				p.ID = arrival[0].ID()
 				other, err := causal.NewEvent(p)
 				require.NoError(t, err)
@@ -279,10 +280,10 @@ func TestMemEventStoreStateMachine(t *testing.T) {
 				want := slices.SortedFunc(slices.Values(arrival), causal.Compare)
 				all, err := causal.LoadAll(ctx, &s)
 				require.NoError(t, err)
-				requireEqualEvents(t, want, all)
+				eventtest.RequireEqual(t, want, all)
 				loaded, err := s.LoadEvents(ctx, "A")
 				require.NoError(t, err)
-				requireEqualEvents(t, want, loaded)
+				eventtest.RequireEqual(t, want, loaded)
 			},
 		})
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // naiveORSet is the textbook form (Shapiro et al. 2011, specification 15), with an
@@ -55,7 +56,7 @@ func benchSet(b *testing.B) (s causal.ORSet[string], elements []string, e causal
 	for i := range benchElements {
 		elements = append(elements, fmt.Sprintf("element-%05d", i))
 	}
-	e = newEvent(b, 1)
+	e = eventtest.New(b, 1)
 	require.NoError(b, s.Change(e, causal.ORSetChange[string]{Add: elements}))
 	return s, elements, e
 }
@@ -63,7 +64,7 @@ func benchSet(b *testing.B) (s causal.ORSet[string], elements []string, e causal
 func BenchmarkORSetAdd(b *testing.B) {
 	b.Run("causal", func(b *testing.B) {
 		s, elements, _ := benchSet(b)
-		e := newEvent(b, 2)
+		e := eventtest.New(b, 2)
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			add := causal.ORSetChange[string]{Add: elements[i%benchElements:][:1]}
@@ -135,7 +136,7 @@ func BenchmarkORSetMerge(b *testing.B) {
 }
 
 func BenchmarkLWWMerge(b *testing.B) {
-	first, second := newEvent(b, 1), newEvent(b, 2)
+	first, second := eventtest.New(b, 1), eventtest.New(b, 2)
 	b.Run("causal", func(b *testing.B) {
 		var x, y causal.LWWRegister[string]
 		require.NoError(b, x.Set(first, "first"))

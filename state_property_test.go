@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // states are one of each state type, fed by the same events.
@@ -187,8 +188,8 @@ func (n *network) emit(t *rapid.T) {
 	}
 	require.LessOrEqual(t, r.set.LamportClock(), clock)
 	e, err := causal.NewEvent(causal.EventParams{
-		ID: testID(len(n.all)), Type: "x", AggregateID: "A", NodeID: r.name, LamportClock: clock + 1,
-		Timestamp: testTime, ProjectUUID: projectUUID, Payload: c,
+		ID: eventtest.ID(len(n.all)), Type: "x", AggregateID: "A", NodeID: r.name, LamportClock: clock + 1,
+		Timestamp: eventtest.Time, ProjectUUID: eventtest.ProjectUUID, Payload: c,
 	})
 	require.NoError(t, err)
 	n.all = append(n.all, e)

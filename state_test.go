@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // by makes the n-th event of a test, of this node at this clock.
 func by(t testing.TB, n int, node string, clock int64, payload string) causal.Event {
 	t.Helper()
-	return newEvent(t, n, with(payload), func(p *causal.EventParams) { p.NodeID, p.LamportClock = node, clock })
+	return eventtest.New(t, n, eventtest.WithPayload(payload), func(p *causal.EventParams) { p.NodeID, p.LamportClock = node, clock })
 }
 
 // sixEvents are two adds, two removes of different views of them, a new add, and a
@@ -112,7 +113,7 @@ func TestZeroStates(t *testing.T) {
 {"totals":[],"events":[],"seen":{}}
 {}`
 	require.Equal(t, empty, s.json(t))
-	s.apply(t, newEvent(t, 1))
+	s.apply(t, eventtest.New(t, 1))
 	s.merge(t, &zero)
 	require.NoError(t, s.set.Compact(causal.VectorClock{}))
 	require.NoError(t, s.counter.Compact(causal.VectorClock{}))

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func TestTopologicalSortVectors(t *testing.T) {
@@ -24,7 +25,7 @@ func TestTopologicalSortVectors(t *testing.T) {
 		}
 		require.NoError(t, err, "line %d", i+1)
 		requireCausesFirst(t, sorted)
-		require.ElementsMatch(t, ids(v.Events), ids(sorted))
+		require.ElementsMatch(t, eventtest.IDs(v.Events), eventtest.IDs(sorted))
 	}
 }
 
@@ -49,10 +50,10 @@ func graph(t testing.TB, nodes ...node) []causal.Event {
 	t.Helper()
 	var events []causal.Event
 	for _, n := range nodes {
-		events = append(events, newEvent(t, n.n, func(p *causal.EventParams) {
+		events = append(events, eventtest.New(t, n.n, func(p *causal.EventParams) {
 			p.LamportClock = int64(n.clock)
 			if n.cause > 0 {
-				p.CausationID = testID(n.cause)
+				p.CausationID = eventtest.ID(n.cause)
 			}
 		}))
 	}
@@ -81,9 +82,9 @@ func TestTopologicalSort(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			events := graph(t, test.nodes...)
 			for range 2 { // forwards and backwards
-				before := slices.Clone(ids(events))
+				before := slices.Clone(eventtest.IDs(events))
 				sorted, err := causal.TopologicalSort(events)
-				require.Equal(t, before, ids(events), "the input has changed")
+				require.Equal(t, before, eventtest.IDs(events), "the input has changed")
 				if test.cycle != nil {
 					var cycle *causal.CycleError
 					require.ErrorAs(t, err, &cycle)
@@ -92,7 +93,7 @@ func TestTopologicalSort(t *testing.T) {
 					require.Nil(t, sorted)
 				} else {
 					require.NoError(t, err)
-					require.Equal(t, toIDs(test.want), ids(sorted))
+					require.Equal(t, toIDs(test.want), eventtest.IDs(sorted))
 				}
 				slices.Reverse(events)
 			}
@@ -103,18 +104,18 @@ func TestTopologicalSort(t *testing.T) {
 func toIDs(numbers []int) []causal.EventID {
 	out := make([]causal.EventID, len(numbers))
 	for i, n := range numbers {
-		out[i] = testID(n)
+		out[i] = eventtest.ID(n)
 	}
 	return out
 }
 
 func TestTopologicalSortRefuses(t *testing.T) {
-	events := []causal.Event{newEvent(t, 1), newEvent(t, 2), newEvent(t, 2, with(`{"a":1}`)), newEvent(t, 1, with(`{"a":1}`))}
+	events := []causal.Event{eventtest.New(t, 1), eventtest.New(t, 2), eventtest.New(t, 2, eventtest.WithPayload(`{"a":1}`)), eventtest.New(t, 1, eventtest.WithPayload(`{"a":1}`))}
 	for range 2 {
 		_, err := causal.TopologicalSort(events)
 		var conflict *causal.IDConflictError
 		require.ErrorAs(t, err, &conflict)
-		require.Equal(t, testID(1), conflict.ID, "the first under Compare")
+		require.Equal(t, eventtest.ID(1), conflict.ID, "the first under Compare")
 		_, err = causal.TopologicalSort(append(events, causal.Event{}))
 		require.ErrorIs(t, err, causal.ErrValidation)
 		slices.Reverse(events)
@@ -125,19 +126,19 @@ func TestTopologicalSortRefuses(t *testing.T) {
 // and one cause of all: no recursion, no quadratic time.
 func TestTopologicalSortHostile(t *testing.T) {
 	const n = 100_000
-	backwards := chain(t, n, func(i int) int64 { return int64(n - i) })
+	backwards := eventtest.NewChain(t, n, func(i int) int64 { return int64(n - i) })
 	slices.Reverse(backwards)
 	sorted, err := causal.TopologicalSort(backwards)
 	require.NoError(t, err)
-	require.Equal(t, testID(0), sorted[0].ID())
+	require.Equal(t, eventtest.ID(0), sorted[0].ID())
 	requireCausesFirst(t, sorted)
 
 	flat := make([]causal.Event, n)
 	for i := range flat {
-		flat[i] = newEvent(t, i, func(p *causal.EventParams) {
+		flat[i] = eventtest.New(t, i, func(p *causal.EventParams) {
 			p.LamportClock, p.NodeID = 1, string(rune('a'+i%26))
 			if i > 0 {
-				p.CausationID = testID(0)
+				p.CausationID = eventtest.ID(0)
 			}
 		})
 	}
@@ -146,8 +147,8 @@ func TestTopologicalSortHostile(t *testing.T) {
 	requireCausesFirst(t, sorted)
 	require.Len(t, sorted, n)
 
-	looped := chain(t, n, func(int) int64 { return 1 })
-	looped[0] = newEvent(t, 0, func(p *causal.EventParams) { p.LamportClock, p.CausationID = 1, testID(n-1) })
+	looped := eventtest.NewChain(t, n, func(int) int64 { return 1 })
+	looped[0] = eventtest.New(t, 0, func(p *causal.EventParams) { p.LamportClock, p.CausationID = 1, eventtest.ID(n-1) })
 	_, err = causal.TopologicalSort(looped)
 	var cycle *causal.CycleError
 	require.ErrorAs(t, err, &cycle)
@@ -160,7 +161,7 @@ func TestSortedEventsStayOurs(t *testing.T) {
 	sorted, err := causal.TopologicalSort(events)
 	require.NoError(t, err)
 	sorted[0] = causal.Event{}
-	require.Equal(t, testID(1), events[0].ID())
+	require.Equal(t, eventtest.ID(1), events[0].ID())
 	_, err = json.Marshal(events)
 	require.NoError(t, err)
 }
@@ -198,10 +199,10 @@ func TestTopologicalSortLaws(t *testing.T) {
 			if acyclic && cause >= i {
 				cause = -1
 			}
-			p := params(i)
+			p := eventtest.Params(i)
 			p.LamportClock = int64(rapid.IntRange(0, 4).Draw(t, "clock"))
 			if cause >= 0 {
-				p.CausationID = testID(cause)
+				p.CausationID = eventtest.ID(cause)
 			}
 			var err error
 			events[i], err = causal.NewEvent(p)
@@ -215,13 +216,13 @@ func TestTopologicalSortLaws(t *testing.T) {
 			require.ErrorAs(t, err, &cycle)
 			for i, id := range cycle.IDs { // each is the cause of the next
 				next := cycle.IDs[(i+1)%len(cycle.IDs)]
-				at := slices.Index(ids(events), next)
+				at := slices.Index(eventtest.IDs(events), next)
 				require.Equal(t, id, events[at].CausationID())
 			}
 			return
 		}
 		require.NoError(t, err)
-		require.Equal(t, ids(want), ids(got))
+		require.Equal(t, eventtest.IDs(want), eventtest.IDs(got))
 		requireCausesFirst(t, got)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // newTracker returns a tracker of a node on the storage.
@@ -27,7 +28,7 @@ func stamp(t testing.TB, tracker *causal.VectorTracker, node string, n int) caus
 	t.Helper()
 	value, seen, err := tracker.Stamp(ctx)
 	require.NoError(t, err)
-	return newEvent(t, n, func(p *causal.EventParams) { p.NodeID, p.LamportClock, p.VectorClock = node, value, seen })
+	return eventtest.New(t, n, func(p *causal.EventParams) { p.NodeID, p.LamportClock, p.VectorClock = node, value, seen })
 }
 
 func TestVectorTracker(t *testing.T) {
@@ -42,9 +43,9 @@ func TestVectorTracker(t *testing.T) {
 	require.Equal(t, causal.OrderConcurrent, causal.Relation(b, c))
 
 	require.NoError(t, alice.Observe(ctx, a), "its own event")
-	plain := newEvent(t, 4, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "carol", 9 })
+	plain := eventtest.New(t, 4, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "carol", 9 })
 	require.NoError(t, alice.Observe(ctx, plain))
-	require.NoError(t, alice.Observe(ctx, newEvent(t, 5, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "dave", 0 })))
+	require.NoError(t, alice.Observe(ctx, eventtest.New(t, 5, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "dave", 0 })))
 	seen, err := alice.Seen(ctx)
 	require.NoError(t, err)
 	require.Equal(t, `{"alice":2,"carol":9}`, seen.String())
@@ -57,7 +58,7 @@ func TestVectorTrackerRestore(t *testing.T) {
 	for n := range 5 {
 		e := stamp(t, alice, "alice", n)
 		require.NoError(t, store.SaveEvent(ctx, e))
-		other := newEvent(t, 100+n, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", int64(10*n+1) })
+		other := eventtest.New(t, 100+n, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", int64(10*n+1) })
 		require.NoError(t, alice.Observe(ctx, other))
 		require.NoError(t, store.SaveEvent(ctx, other))
 	}
@@ -93,7 +94,7 @@ func TestVectorTrackerRefuses(t *testing.T) {
 	_, err := causal.NewVectorTracker(nil)
 	require.ErrorIs(t, err, causal.ErrValidation)
 	var zero causal.VectorTracker
-	e := newEvent(t, 1, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", 50 })
+	e := eventtest.New(t, 1, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", 50 })
 	cancelled, cancel := context.WithCancel(ctx)
 	cancel()
 	boom := errors.New("boom")
@@ -123,7 +124,7 @@ func TestVectorTrackerRefuses(t *testing.T) {
 	seen, err := tracker.Seen(ctx)
 	require.NoError(t, err)
 	require.Equal(t, `{"alice":1}`, seen.String(), "errors change nothing")
-	last := newEvent(t, 3, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", math.MaxInt64 })
+	last := eventtest.New(t, 3, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", math.MaxInt64 })
 	require.ErrorIs(t, tracker.Observe(ctx, last), causal.ErrClockOverflow)
 }
 
@@ -138,7 +139,7 @@ func TestVectorTrackerFromManyGoroutines(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				n := w*each + i
-				received := newEvent(t, 10_000+n, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", int64(n) })
+				received := eventtest.New(t, 10_000+n, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", int64(n) })
 				if err := tracker.Observe(ctx, received); err != nil {
 					t.Error(err)
 				}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // decodeVector is what the reference says to the wire text of one event.
@@ -237,7 +238,7 @@ func TestRefuses10000Deep(t *testing.T) {
 	var e causal.Event
 	require.EqualError(t, e.UnmarshalJSON([]byte(wire(map[string]string{"payload": payload}))),
 		"causal: validation failed: is nested too deeply")
-	p := params(1)
+	p := eventtest.Params(1)
 	p.Payload = json.RawMessage(payload)
 	_, err := causal.NewEvent(p)
 	require.EqualError(t, err, "causal: validation failed: payload is nested too deeply")
@@ -290,7 +291,7 @@ func TestErrorsNeverShowValues(t *testing.T) {
 	}
 	type secret struct{ S3CRET func() }
 	_, err := causal.NewEvent(causal.EventParams{
-		Type: "x", AggregateID: "x", NodeID: "x", ProjectUUID: projectUUID, Payload: secret{},
+		Type: "x", AggregateID: "x", NodeID: "x", ProjectUUID: eventtest.ProjectUUID, Payload: secret{},
 	})
 	require.EqualError(t, err, "causal: validation failed: payload cannot be encoded as JSON")
 	var unsupported *json.UnsupportedTypeError
@@ -302,15 +303,15 @@ func TestDecodeTimestamps(t *testing.T) {
 		want time.Time
 		text string // as written back
 	}{
-		"2026-01-26T10:00:00Z":                {testTime, "2026-01-26T10:00:00Z"},
-		"2026-01-26T10:00:00":                 {testTime, "2026-01-26T10:00:00Z"},
-		"2026-01-26 10:00:00":                 {testTime, "2026-01-26T10:00:00Z"},
-		"2026-01-26 10:00:00+00:00":           {testTime, "2026-01-26T10:00:00Z"},
-		"2026-01-26":                          {testTime.Add(-10 * time.Hour), "2026-01-26T00:00:00Z"},
-		"2026-01-26T10:00:00.123456789Z":      {testTime.Add(123456789), "2026-01-26T10:00:00.123456789Z"},
-		"2026-01-26T10:00:00.123456789":       {testTime.Add(123456789), "2026-01-26T10:00:00.123456789Z"},
-		"2026-01-26T12:30:00.000000001+02:30": {testTime.Add(1), "2026-01-26T12:30:00.000000001+02:30"},
-		"2026-01-26T04:30:00-05:30":           {testTime, "2026-01-26T04:30:00-05:30"},
+		"2026-01-26T10:00:00Z":                {eventtest.Time, "2026-01-26T10:00:00Z"},
+		"2026-01-26T10:00:00":                 {eventtest.Time, "2026-01-26T10:00:00Z"},
+		"2026-01-26 10:00:00":                 {eventtest.Time, "2026-01-26T10:00:00Z"},
+		"2026-01-26 10:00:00+00:00":           {eventtest.Time, "2026-01-26T10:00:00Z"},
+		"2026-01-26":                          {eventtest.Time.Add(-10 * time.Hour), "2026-01-26T00:00:00Z"},
+		"2026-01-26T10:00:00.123456789Z":      {eventtest.Time.Add(123456789), "2026-01-26T10:00:00.123456789Z"},
+		"2026-01-26T10:00:00.123456789":       {eventtest.Time.Add(123456789), "2026-01-26T10:00:00.123456789Z"},
+		"2026-01-26T12:30:00.000000001+02:30": {eventtest.Time.Add(1), "2026-01-26T12:30:00.000000001+02:30"},
+		"2026-01-26T04:30:00-05:30":           {eventtest.Time, "2026-01-26T04:30:00-05:30"},
 		"0001-01-01T00:00:00Z":                {time.Time{}, "0001-01-01T00:00:00Z"},
 		"9999-12-31T23:59:59.999999999-12:00": {
 			time.Date(10000, 1, 1, 11, 59, 59, 999999999, time.UTC), "9999-12-31T23:59:59.999999999-12:00",
@@ -349,7 +350,7 @@ func TestPayloadTextIsKept(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(data), `"payload":`+payload+`,"timestamp"`)
 		require.True(t, e.Equal(decode(t, string(data))))
-		made := newEvent(t, 1, with(payload))
+		made := eventtest.New(t, 1, eventtest.WithPayload(payload))
 		require.Equal(t, payload, string(made.Payload()))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // calls are all methods, called with good arguments.
@@ -54,7 +55,7 @@ var calls = map[string]func(context.Context, *causalpg.Store, causal.Event) erro
 		return err
 	},
 	"AppendError": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
-		return s.AppendError(ctx, causal.ErrorEntry{Timestamp: testTime, ActionAttempted: "a", ErrorMessage: "m"})
+		return s.AppendError(ctx, causal.ErrorEntry{Timestamp: eventtest.Time, ActionAttempted: "a", ErrorMessage: "m"})
 	},
 	"RecentErrors": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
 		_, err := s.RecentErrors(ctx, 1)
@@ -82,13 +83,13 @@ func TestContextThatHasEnded(t *testing.T) {
 	late, cancelLate := context.WithDeadline(ctx, time.Now().Add(-time.Second))
 	defer cancelLate()
 	for name, call := range calls {
-		err := call(canceled, s, newEvent(t, 1))
+		err := call(canceled, s, eventtest.New(t, 1))
 		require.ErrorIs(t, err, context.Canceled, name)
 		require.ErrorIs(t, err, cause, name)
 		require.NotErrorIs(t, err, causal.ErrStorage, name)
-		require.ErrorIs(t, call(late, s, newEvent(t, 1)), context.DeadlineExceeded, name)
+		require.ErrorIs(t, call(late, s, eventtest.New(t, 1)), context.DeadlineExceeded, name)
 		require.ErrorIs(t, call(canceled, s, causal.Event{}), context.Canceled, "%s: the context is checked first", name)
-		requireField(t, call(nil, s, newEvent(t, 1)), "ctx", "must not be nil")
+		requireField(t, call(nil, s, eventtest.New(t, 1)), "ctx", "must not be nil")
 	}
 	requireEmpty(t, s)
 	for _, open := range []func(context.Context) error{
@@ -106,7 +107,7 @@ func TestClosedStore(t *testing.T) {
 		require.NoError(t, s.Close())
 		require.NoError(t, s.Close())
 		for call, f := range calls {
-			err := f(ctx, s, newEvent(t, 1))
+			err := f(ctx, s, eventtest.New(t, 1))
 			require.ErrorIs(t, err, causal.ErrClosed, "%s %s", name, call)
 			require.ErrorIs(t, err, causal.ErrStorage)
 			var e *causal.StorageError
@@ -133,7 +134,7 @@ func TestArguments(t *testing.T) {
 		field, reason string
 	}{
 		{s.SaveEvent(ctx, causal.Event{}), "event", "must not be the zero Event"},
-		{s.SaveEvents(ctx, []causal.Event{newEvent(t, 1), {}}), "event", "must not be the zero Event"},
+		{s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 1), {}}), "event", "must not be the zero Event"},
 		{second(s.LoadEvents(ctx, "")), "aggregate_id", "must not be empty"},
 		{second(s.LoadEvents(ctx, "\xff")), "aggregate_id", "must be valid UTF-8"},
 		{second(s.LoadClock(ctx, "")), "node_id", "must not be empty"},
@@ -183,7 +184,7 @@ func TestContextsThatEndDuringSaves(t *testing.T) {
 	for worker := range 4 {
 		wg.Go(func() {
 			for n := range 100 {
-				e := newEvent(t, worker*1000+n)
+				e := eventtest.New(t, worker*1000+n)
 				short, cancel := context.WithTimeout(ctx, time.Duration(n)*5*time.Microsecond)
 				err := s.SaveEvent(short, e)
 				cancel()
@@ -206,14 +207,14 @@ func TestContextsThatEndDuringSaves(t *testing.T) {
 func TestContextsThatEndWhileWaiting(t *testing.T) {
 	schema := newSchema(t)
 	s := openIn(t, schema)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 0)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 0)))
 	release := block(t, schema)
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
 	errs := make(chan error)
 	for n := range 3 {
-		go func() { errs <- s.SaveEvent(short, newEvent(t, n+1)) }()
+		go func() { errs <- s.SaveEvent(short, eventtest.New(t, n+1)) }()
 	}
 	for range 3 {
 		require.ErrorIs(t, <-errs, context.DeadlineExceeded)
@@ -223,7 +224,7 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	require.Len(t, loadAll(t, s), 1, "reads do not wait")
 
 	done := make(chan error)
-	go func() { done <- s.SaveEvent(ctx, newEvent(t, 9)) }()
+	go func() { done <- s.SaveEvent(ctx, eventtest.New(t, 9)) }()
 	select {
 	case err := <-done:
 		require.Fail(t, "the save did not wait", "%v", err)
@@ -231,9 +232,9 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	}
 	release()
 	require.NoError(t, <-done)
-	stored := ids(loadAll(t, s))
-	require.Contains(t, stored, testID(9))
-	require.NotContains(t, stored, testID(10))
+	stored := eventtest.IDs(loadAll(t, s))
+	require.Contains(t, stored, eventtest.ID(9))
+	require.NotContains(t, stored, eventtest.ID(10))
 }
 
 // A caller whose context ends does not take along those that share its transaction.
@@ -243,10 +244,10 @@ func TestContextsThatEndInAGroup(t *testing.T) {
 	release := block(t, schema)
 	leader, cancelLeader := context.WithCancel(ctx)
 	errs, leaderErr := make(chan error), make(chan error)
-	go func() { leaderErr <- s.SaveEvent(leader, newEvent(t, 0)) }()
+	go func() { leaderErr <- s.SaveEvent(leader, eventtest.New(t, 0)) }()
 	requireWaiting(t, schema, 1)
 	for n := range 3 {
-		go func() { errs <- s.SaveEvent(ctx, newEvent(t, n+1)) }()
+		go func() { errs <- s.SaveEvent(ctx, eventtest.New(t, n+1)) }()
 	}
 	require.Eventually(t, func() bool { return s.Queued() == 3 }, 5*time.Second, time.Millisecond)
 	cancelLeader()
@@ -254,16 +255,16 @@ func TestContextsThatEndInAGroup(t *testing.T) {
 	require.Eventually(t, func() bool { return s.Queued() == 0 }, 5*time.Second, time.Millisecond)
 	late, cancelLate := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancelLate()
-	require.ErrorIs(t, s.SaveEvent(late, newEvent(t, 4)), context.DeadlineExceeded)
+	require.ErrorIs(t, s.SaveEvent(late, eventtest.New(t, 4)), context.DeadlineExceeded)
 	release()
 	for range 3 {
 		require.NoError(t, <-errs)
 	}
-	stored := ids(loadAll(t, s))
+	stored := eventtest.IDs(loadAll(t, s))
 	for n := range 3 {
-		require.Contains(t, stored, testID(n+1))
+		require.Contains(t, stored, eventtest.ID(n+1))
 	}
-	require.NotContains(t, stored, testID(4))
+	require.NotContains(t, stored, eventtest.ID(4))
 }
 
 // Close waits for the saves that came before it, and refuses later ones.
@@ -273,7 +274,7 @@ func TestCloseWaits(t *testing.T) {
 	release := block(t, schema)
 	results := make(chan error)
 	for n := range 3 {
-		go func() { results <- s.SaveEvent(ctx, newEvent(t, n)) }()
+		go func() { results <- s.SaveEvent(ctx, eventtest.New(t, n)) }()
 	}
 	require.Eventually(t, func() bool { return s.Queued() == 2 }, 5*time.Second, time.Millisecond)
 	closed := make(chan error)
@@ -282,7 +283,7 @@ func TestCloseWaits(t *testing.T) {
 		_, err := s.Head(ctx)
 		return errors.Is(err, causal.ErrClosed)
 	}, 5*time.Second, time.Millisecond)
-	require.ErrorIs(t, s.SaveEvent(ctx, newEvent(t, 99)), causal.ErrClosed)
+	require.ErrorIs(t, s.SaveEvent(ctx, eventtest.New(t, 99)), causal.ErrClosed)
 	select {
 	case err := <-closed:
 		require.Fail(t, "Close did not wait", "%v", err)

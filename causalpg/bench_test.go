@@ -15,6 +15,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // The benchmarks named Raw do the same through the driver alone, in the same schema,
@@ -38,7 +39,7 @@ var benchPayload = json.RawMessage(`{"from":"doing","to":"for_review","note":"` 
 func benchEvent(b testing.TB, n int) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID: causal.NewEventID(), Type: "WPStatusChanged", AggregateID: "WP001", NodeID: fmt.Sprint("node-", n%10),
-		LamportClock: int64(n), Timestamp: testTime, ProjectUUID: projectUUID, Payload: benchPayload,
+		LamportClock: int64(n), Timestamp: eventtest.Time, ProjectUUID: eventtest.ProjectUUID, Payload: benchPayload,
 	})
 	require.NoError(b, err)
 	return e

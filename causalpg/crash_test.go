@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 
 // crashEvent is the n-th event that the children write.
 func crashEvent(t testing.TB, n int, clock int64, aggregate string) causal.Event {
-	return newEvent(t, n, with(fmt.Sprintf(`{"n":%d}`, n)), func(p *causal.EventParams) {
+	return eventtest.New(t, n, eventtest.WithPayload(fmt.Sprintf(`{"n":%d}`, n)), func(p *causal.EventParams) {
 		p.LamportClock, p.AggregateID = clock, aggregate
 	})
 }
@@ -149,7 +150,7 @@ func (p *processes) follow(c *process, stdout io.Reader) {
 			}
 			p.clocks[int64(n)] = true
 		case kind == "event" && fields == 4:
-			p.acked[testID(n)] = crashEvent(p.t, n, clock, aggregate)
+			p.acked[eventtest.ID(n)] = crashEvent(p.t, n, clock, aggregate)
 			first()
 		case kind == "failed":
 			p.t.Errorf("the child says %q", lines.Text())

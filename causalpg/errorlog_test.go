@@ -10,11 +10,12 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func entry(n int) causal.ErrorEntry {
 	return causal.ErrorEntry{
-		Timestamp: testTime.Add(-time.Duration(n) * time.Hour), ActionAttempted: fmt.Sprint("action ", n),
+		Timestamp: eventtest.Time.Add(-time.Duration(n) * time.Hour), ActionAttempted: fmt.Sprint("action ", n),
 		ErrorMessage: "line 1\nline 2\x00", Agent: "a",
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -223,7 +224,7 @@ func ExampleOptions() {
 		log.Fatal(err)
 	}
 	for _, message := range []string{"first", "second", "third"} {
-		entry := causal.ErrorEntry{Timestamp: testTime, ActionAttempted: "test", ErrorMessage: message}
+		entry := causal.ErrorEntry{Timestamp: time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC), ActionAttempted: "test", ErrorMessage: message}
 		if err := store.AppendError(ctx, entry); err != nil {
 			log.Fatal(err)
 		}

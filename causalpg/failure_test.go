@@ -10,6 +10,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // Timeouts of the server are the operator's decision: errors, not tried again.
@@ -19,12 +20,12 @@ func TestServerTimeouts(t *testing.T) {
 		s := openAt(t, withSetting(setting, "30"), &causalpg.Options{Schema: schema})
 		release := block(t, schema)
 		start := time.Now()
-		err := s.SaveEvent(ctx, newEvent(t, 1))
+		err := s.SaveEvent(ctx, eventtest.New(t, 1))
 		requireStorageError(t, err)
 		require.ErrorContains(t, err, "timeout")
 		require.Less(t, time.Since(start), 2*time.Second)
 		release()
-		require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 		require.Len(t, loadAll(t, s), 1)
 	}
 }
@@ -37,9 +38,9 @@ func TestDeadlock(t *testing.T) {
 	other := connect(t, withSetting("deadlock_timeout", "60000"))
 	execute(t, other, schema, "BEGIN")
 	execute(t, other, schema, `INSERT INTO {s}.events (position, event_id, lamport_clock, aggregate_id, node_id, data)
-		VALUES (77, $1, 1, 'a', 'n', '')`, string(testID(5)))
+		VALUES (77, $1, 1, 'a', 'n', '')`, string(eventtest.ID(5)))
 	saved := make(chan error)
-	go func() { saved <- s.SaveEvent(ctx, newEvent(t, 5)) }()
+	go func() { saved <- s.SaveEvent(ctx, eventtest.New(t, 5)) }()
 	requireWaiting(t, schema, 1) // for the ID, with the lock
 	execute(t, other, schema, "LOCK TABLE {s}.meta IN EXCLUSIVE MODE")
 	execute(t, other, schema, "ROLLBACK")
@@ -72,13 +73,13 @@ func TestSerializationFailures(t *testing.T) {
 		for table, call := range map[string]string{"events": "SaveEvent", "clocks": "AdvanceClock", "errors": "AppendError"} {
 			schema := newSchema(t)
 			failing(t, schema, table, code, 3)
-			require.NoError(t, calls[call](ctx, openIn(t, schema), newEvent(t, 1)), "%s %s", code, call)
+			require.NoError(t, calls[call](ctx, openIn(t, schema), eventtest.New(t, 1)), "%s %s", code, call)
 		}
 	}
 	schema := newSchema(t)
 	failing(t, schema, "events", "40001", 1_000_000)
 	start := time.Now()
-	requireStorageError(t, openIn(t, schema).SaveEvent(ctx, newEvent(t, 1)))
+	requireStorageError(t, openIn(t, schema).SaveEvent(ctx, eventtest.New(t, 1)))
 	require.Less(t, time.Since(start), 15*time.Second)
 }
 
@@ -89,12 +90,14 @@ func TestRefusedSaveInAGroup(t *testing.T) {
 	s := openIn(t, schema)
 	release := block(t, schema)
 	results, large := make(chan error), make(chan error)
-	go func() { results <- s.SaveEvent(ctx, newEvent(t, 0)) }()
+	go func() { results <- s.SaveEvent(ctx, eventtest.New(t, 0)) }()
 	requireWaiting(t, schema, 1)
 	for n := range 4 {
-		go func() { results <- s.SaveEvent(ctx, newEvent(t, n+1)) }()
+		go func() { results <- s.SaveEvent(ctx, eventtest.New(t, n+1)) }()
 	}
-	go func() { large <- s.SaveEvent(ctx, newEvent(t, 9, with(`{"hush":"`+strings.Repeat("hush", 2000)+`"}`))) }()
+	go func() {
+		large <- s.SaveEvent(ctx, eventtest.New(t, 9, eventtest.WithPayload(`{"hush":"`+strings.Repeat("hush", 2000)+`"}`)))
+	}()
 	require.Eventually(t, func() bool { return s.Queued() == 5 }, 5*time.Second, time.Millisecond)
 	release()
 	for range 5 {
@@ -112,7 +115,7 @@ func TestErrorsWithoutValues(t *testing.T) {
 	for _, code := range []string{"22000", "22023", "P0001"} {
 		schema := newSchema(t)
 		failing(t, schema, "events", code, 1000)
-		err := openIn(t, schema).SaveEvent(ctx, newEvent(t, 1))
+		err := openIn(t, schema).SaveEvent(ctx, eventtest.New(t, 1))
 		requireStorageError(t, err)
 		require.NotContains(t, err.Error(), "of the test")
 		require.ErrorContains(t, err, code)
@@ -123,16 +126,16 @@ func TestErrorsWithoutValues(t *testing.T) {
 func TestDamagedEntryInAGroup(t *testing.T) {
 	schema := newSchema(t)
 	s := openIn(t, schema)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 9)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 9)))
 	edit(t, schema, `UPDATE {s}.events SET data = '[]'`)
 	release := block(t, schema)
 	results, bad := make(chan error), make(chan error)
-	go func() { results <- s.SaveEvent(ctx, newEvent(t, 0)) }()
+	go func() { results <- s.SaveEvent(ctx, eventtest.New(t, 0)) }()
 	requireWaiting(t, schema, 1)
 	for n := range 3 {
-		go func() { results <- s.SaveEvent(ctx, newEvent(t, n+1)) }()
+		go func() { results <- s.SaveEvent(ctx, eventtest.New(t, n+1)) }()
 	}
-	go func() { bad <- s.SaveEvent(ctx, newEvent(t, 9)) }()
+	go func() { bad <- s.SaveEvent(ctx, eventtest.New(t, 9)) }()
 	require.Eventually(t, func() bool { return s.Queued() == 4 }, 5*time.Second, time.Millisecond)
 	release()
 	for range 4 {
@@ -149,7 +152,7 @@ func TestDamagedEntryInAGroup(t *testing.T) {
 func TestDamagedEntries(t *testing.T) {
 	schema := newSchema(t)
 	s := openIn(t, schema)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 1, 6)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
 	require.NoError(t, s.AppendError(ctx, entry(1)))
 	edit(t, schema, `UPDATE {s}.events SET data = '{"secret":1}' WHERE position = 3`)
 	edit(t, schema, `UPDATE {s}.errors SET entry = '[]'`)
@@ -169,13 +172,13 @@ func TestDamagedEntries(t *testing.T) {
 				continue
 			}
 			require.NoError(t, err)
-			require.Equal(t, testID(n), id)
+			require.Equal(t, eventtest.ID(n), id)
 		}
 		require.Equal(t, 3, n, name)
 	}
-	check(s.SaveEvent(ctx, newEvent(t, 3)))
+	check(s.SaveEvent(ctx, eventtest.New(t, 3)))
 	requireStorageError(t, second(s.RecentErrors(ctx, 1)))
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 7)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 7)))
 
 	// Columns that do not fit the event never make a loop without end.
 	edit(t, schema, `UPDATE {s}.events SET data = (SELECT data FROM {s}.events WHERE position = 1) WHERE position = 3`)
@@ -186,7 +189,7 @@ func TestMissingEntries(t *testing.T) {
 	for _, where := range []string{"position = 1", "position = 3", "position IN (3, 4)"} {
 		schema := newSchema(t)
 		s := openIn(t, schema)
-		require.NoError(t, s.SaveEvents(ctx, newEvents(t, 1, 6)))
+		require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
 		edit(t, schema, "DELETE FROM {s}.events WHERE "+where)
 		var last error
 		for _, last = range s.ReadLog(ctx, causal.Cursor{}) {
@@ -201,7 +204,7 @@ func TestMissingEntries(t *testing.T) {
 // Nobody changes history by mistake.
 func TestEventsNeverChange(t *testing.T) {
 	schema := newSchema(t)
-	require.NoError(t, openIn(t, schema).SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, openIn(t, schema).SaveEvent(ctx, eventtest.New(t, 1)))
 	c := connect(t, testDSN)
 	for _, sql := range []string{"UPDATE {s}.events SET position = 2", "DELETE FROM {s}.events", "TRUNCATE {s}.events"} {
 		_, err := c.Exec(ctx, causalpg.InSchema(schema, sql))

@@ -3,8 +3,6 @@ package causalpg_test
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -18,11 +16,8 @@ import (
 	"github.com/spec-kitty/causal/causalpg"
 )
 
-const projectUUID = "12345678-1234-5678-1234-567812345678"
-
 var (
-	ctx      = context.Background()
-	testTime = time.Date(2026, 1, 26, 10, 0, 0, 123456789, time.FixedZone("", 5*60*60+30*60))
+	ctx = context.Background()
 )
 
 // newSchema makes a schema that is dropped at the end of the test.
@@ -149,56 +144,6 @@ func requireWaiting(t *testing.T, schema string, count int) {
 			WHERE wait_event_type = 'Lock' AND position($1 IN query) > 0`, quoted(schema)).Scan(&n)
 		return err == nil && n == count
 	}, 10*time.Second, time.Millisecond)
-}
-
-// testID returns a valid event ID that depends on n alone and grows with it.
-func testID(n int) causal.EventID { return causal.EventID(fmt.Sprintf("TEST%022d", n)) }
-
-// newEvent returns the n-th event of a test, changed by the options.
-func newEvent(t testing.TB, n int, change ...func(*causal.EventParams)) causal.Event {
-	t.Helper()
-	p := causal.EventParams{
-		ID: testID(n), Type: "WPStatusChanged", AggregateID: "WP001", NodeID: "alice",
-		LamportClock: int64(n), Timestamp: testTime, ProjectUUID: projectUUID,
-	}
-	for _, c := range change {
-		c(&p)
-	}
-	e, err := causal.NewEvent(p)
-	require.NoError(t, err)
-	return e
-}
-
-// with returns a change of the payload to the given JSON text.
-func with(payload string) func(*causal.EventParams) {
-	return func(p *causal.EventParams) { p.Payload = json.RawMessage(payload) }
-}
-
-// newEvents returns events from..to-1.
-func newEvents(t testing.TB, from, to int, change ...func(*causal.EventParams)) []causal.Event {
-	t.Helper()
-	var events []causal.Event
-	for n := from; n < to; n++ {
-		events = append(events, newEvent(t, n, change...))
-	}
-	return events
-}
-
-// ids returns the IDs of the events.
-func ids(events []causal.Event) []causal.EventID {
-	out := make([]causal.EventID, len(events))
-	for i, e := range events {
-		out[i] = e.ID()
-	}
-	return out
-}
-
-// requireEqualEvents compares by Event.Equal.
-func requireEqualEvents(t require.TestingT, want, got []causal.Event) {
-	require.Equal(t, ids(want), ids(got))
-	for i := range want {
-		require.True(t, want[i].Equal(got[i]), "event %d differs", i)
-	}
 }
 
 // readLog returns the entries behind a cursor.

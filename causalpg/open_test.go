@@ -16,12 +16,13 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func TestMigrateTwice(t *testing.T) {
 	schema := newSchema(t)
 	s := openIn(t, schema)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	head, err := s.Head(ctx)
 	require.NoError(t, err)
 	migrate(t, testDSN, schema)
@@ -58,7 +59,7 @@ func TestMigrateExistingSchema(t *testing.T) {
 	execute(t, c, schema, "CREATE SCHEMA {s}")
 	execute(t, c, schema, "CREATE TABLE {s}.others (x integer)")
 	migrate(t, testDSN, schema)
-	require.NoError(t, openIn(t, schema).SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, openIn(t, schema).SaveEvent(ctx, eventtest.New(t, 1)))
 
 	schema = "test " + rand.Text()
 	execute(t, c, schema, "CREATE SCHEMA {s}")
@@ -87,7 +88,7 @@ func TestVersions(t *testing.T) {
 	requireOpen("the schema is not there; call Migrate")
 	migrate(t, testDSN, schema)
 	s := openIn(t, schema)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	require.NoError(t, s.Close())
 
 	require.NoError(t, causalpg.MigrateNewer(ctx, testDSN, o, "CREATE TABLE {s}.more (x integer)"))
@@ -115,13 +116,13 @@ func TestSchemaNames(t *testing.T) {
 	} {
 		migrate(t, testDSN, schema)
 		s := openIn(t, schema)
-		e := newEvent(t, 1, func(p *causal.EventParams) { p.AggregateID = schema })
+		e := eventtest.New(t, 1, func(p *causal.EventParams) { p.AggregateID = schema })
 		require.NoError(t, s.SaveEvent(ctx, e), schema)
 		_, err := s.AdvanceClock(ctx, schema, 0, 1)
 		require.NoError(t, err)
 		loaded, err := s.LoadEvents(ctx, schema)
 		require.NoError(t, err)
-		requireEqualEvents(t, []causal.Event{e}, loaded)
+		eventtest.RequireEqual(t, []causal.Event{e}, loaded)
 		require.Len(t, loadAll(t, s), 1)
 		require.Len(t, readLog(t, s, causal.Cursor{}), 1)
 	}
@@ -144,14 +145,14 @@ func TestPools(t *testing.T) {
 	pool := newPool(t, testDSN, func(*pgxpool.Config) {})
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	require.NoError(t, s.Close())
 	require.NoError(t, pool.Ping(ctx))
 
 	s, err = causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	pool.Close()
-	requireStorageError(t, s.SaveEvent(ctx, newEvent(t, 2)))
+	requireStorageError(t, s.SaveEvent(ctx, eventtest.New(t, 2)))
 	require.NoError(t, s.Close())
 
 	const name = "causalpg-pool"
@@ -194,13 +195,13 @@ func requireStore(t *testing.T, s *causalpg.Store) {
 		wg.Go(func() {
 			for n := range 5 {
 				first := worker*1000 + n*10
-				if err := s.SaveEvent(ctx, newEvent(t, first, with(`{"nul":"\u0000","quote":"'\\"}`))); err != nil {
+				if err := s.SaveEvent(ctx, eventtest.New(t, first, eventtest.WithPayload(`{"nul":"\u0000","quote":"'\\"}`))); err != nil {
 					t.Error(err)
 				}
-				if err := s.SaveEvents(ctx, append(newEvents(t, first+1, first+4), newEvent(t, 90_000))); err != nil {
+				if err := s.SaveEvents(ctx, append(eventtest.NewRange(t, first+1, first+4), eventtest.New(t, 90_000))); err != nil {
 					t.Error(err)
 				}
-				if err := s.SaveEvent(ctx, newEvent(t, 90_000, with(`{"x":1}`))); !errors.Is(err, causal.ErrIDConflict) {
+				if err := s.SaveEvent(ctx, eventtest.New(t, 90_000, eventtest.WithPayload(`{"x":1}`))); !errors.Is(err, causal.ErrIDConflict) {
 					t.Error(err)
 				}
 				if _, err := s.AdvanceClock(ctx, node, 0, 1); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // hold begins a transaction that has stored an event, as a slow process does.
@@ -36,11 +37,11 @@ func TestReadersDoNotPassOpenTransactions(t *testing.T) {
 	for _, how := range []string{"COMMIT", "ROLLBACK"} {
 		schema := newSchema(t)
 		s, peer := openIn(t, schema), openIn(t, schema)
-		require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 3)))
-		end := hold(t, schema, newEvent(t, 100))
+		require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 3)))
+		end := hold(t, schema, eventtest.New(t, 100))
 		saved := make(chan error)
-		go func() { saved <- s.SaveEvent(ctx, newEvent(t, 200)) }()
-		go func() { saved <- peer.SaveEvents(ctx, newEvents(t, 300, 302)) }()
+		go func() { saved <- s.SaveEvent(ctx, eventtest.New(t, 200)) }()
+		go func() { saved <- peer.SaveEvents(ctx, eventtest.NewRange(t, 300, 302)) }()
 		requireWaiting(t, schema, 2)
 		var last causal.Cursor
 		for _, reader := range []*causalpg.Store{s, peer} {
@@ -59,7 +60,7 @@ func TestReadersDoNotPassOpenTransactions(t *testing.T) {
 		rest := readLog(t, s, last)
 		require.Len(t, rest, want)
 		if how == "COMMIT" {
-			require.Equal(t, testID(100), rest[0].Event.ID())
+			require.Equal(t, eventtest.ID(100), rest[0].Event.ID())
 		}
 		requirePositions(t, schema, 3+want)
 	}
@@ -89,7 +90,7 @@ func TestOverlappingBatches(t *testing.T) {
 	for worker := range 8 {
 		go func() {
 			for round := range 10 {
-				batch := newEvents(t, round*20, round*20+20)
+				batch := eventtest.NewRange(t, round*20, round*20+20)
 				if worker%2 == 0 {
 					slices.Reverse(batch)
 				}
@@ -111,15 +112,15 @@ func TestOverlappingBatches(t *testing.T) {
 func TestLargeBatches(t *testing.T) {
 	schema := newSchema(t)
 	s := openIn(t, schema)
-	large := with(`{"x":"` + strings.Repeat("x", 3_000_000) + `"}`)
-	batch := newEvents(t, 0, 7, large)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 5)))
+	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 3_000_000) + `"}`)
+	batch := eventtest.NewRange(t, 0, 7, large)
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 5)))
 	require.ErrorIs(t, s.SaveEvents(ctx, batch), causal.ErrIDConflict)
 	require.Len(t, loadAll(t, s), 1)
-	batch[5] = newEvent(t, 5)
+	batch[5] = eventtest.New(t, 5)
 	require.NoError(t, s.SaveEvents(ctx, batch))
 	require.NoError(t, s.SaveEvents(ctx, batch))
-	requireEqualEvents(t, batch, loadAll(t, s))
+	eventtest.RequireEqual(t, batch, loadAll(t, s))
 	requirePositions(t, schema, 7)
 	require.Len(t, readLog(t, s, causal.Cursor{}), 7)
 }
@@ -136,7 +137,7 @@ func TestLongIDs(t *testing.T) {
 	for n := range 60 {
 		// All share the first bytes, and the last ones decide.
 		name := string(random) + string(rune('A'+n%20))
-		events = append(events, newEvent(t, n, func(p *causal.EventParams) {
+		events = append(events, eventtest.New(t, n, func(p *causal.EventParams) {
 			p.NodeID, p.AggregateID, p.LamportClock = name, name, int64(n/20)
 		}))
 	}
@@ -148,7 +149,7 @@ func TestLongIDs(t *testing.T) {
 		require.Len(t, loaded, 3)
 	}
 	slices.SortFunc(events, causal.Compare)
-	requireEqualEvents(t, events, loadAll(t, s))
+	eventtest.RequireEqual(t, events, loadAll(t, s))
 	require.NoError(t, s.SaveClock(ctx, string(random), 5))
 	value, err := s.LoadClock(ctx, string(random))
 	require.NoError(t, err)
@@ -190,7 +191,7 @@ func TestDumpAndRestore(t *testing.T) {
 	migrate(t, from.dsn(), schema)
 	o := &causalpg.Options{Schema: schema}
 	s := openAt(t, from.dsn(), o)
-	events := newEvents(t, 0, 50, with(`{"nul":"\u0000","backslash":"\\"}`), func(p *causal.EventParams) { p.NodeID = "a\x00é" })
+	events := eventtest.NewRange(t, 0, 50, eventtest.WithPayload(`{"nul":"\u0000","backslash":"\\"}`), func(p *causal.EventParams) { p.NodeID = "a\x00é" })
 	slices.Reverse(events)
 	require.NoError(t, s.SaveEvents(ctx, events))
 	require.NoError(t, s.SaveClock(ctx, "a\x00", 7))
@@ -208,10 +209,10 @@ func TestDumpAndRestore(t *testing.T) {
 	require.NoError(t, causalpg.Migrate(ctx, to.dsn(), o))
 	restored := openAt(t, to.dsn(), o)
 	require.Equal(t, entries[20:], readLog(t, restored, entries[19].Cursor))
-	require.NoError(t, restored.SaveEvents(ctx, append(newEvents(t, 50, 52), events[0])))
+	require.NoError(t, restored.SaveEvents(ctx, append(eventtest.NewRange(t, 50, 52), events[0])))
 	more := readLog(t, restored, entries[49].Cursor)
 	require.Len(t, more, 2)
-	requireEqualEvents(t, loadAll(t, s), loadAll(t, restored)[:50])
+	eventtest.RequireEqual(t, loadAll(t, s), loadAll(t, restored)[:50])
 	value, err := restored.AdvanceClock(ctx, "a\x00", 0, 1)
 	require.NoError(t, err)
 	require.EqualValues(t, 8, value)
@@ -227,7 +228,7 @@ func TestExhaustedPool(t *testing.T) {
 	pool := newPool(t, testDSN, withConns(2))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 100)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 100)))
 	for range 2 {
 		c, err := pool.Acquire(ctx)
 		require.NoError(t, err)
@@ -235,7 +236,7 @@ func TestExhaustedPool(t *testing.T) {
 	}
 	for name, call := range calls {
 		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
-		err := call(short, s, newEvent(t, 500))
+		err := call(short, s, eventtest.New(t, 500))
 		cancel()
 		if name != "SaveEvents of nothing" {
 			require.ErrorIs(t, err, context.DeadlineExceeded, name)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // Connections that are ended at any moment, during every operation, cost nothing: the
@@ -54,7 +55,7 @@ func TestTerminatedConnections(t *testing.T) {
 		wg.Go(func() {
 			for n := range rounds {
 				first := worker*10_000 + n*10
-				err := errors.Join(s.SaveEvent(ctx, newEvent(t, first)), s.SaveEvents(ctx, newEvents(t, first+1, first+4)))
+				err := errors.Join(s.SaveEvent(ctx, eventtest.New(t, first)), s.SaveEvents(ctx, eventtest.NewRange(t, first+1, first+4)))
 				value, advanceErr := s.AdvanceClock(ctx, "alice", 0, 1)
 				if _, twice := seen.LoadOrStore(value, true); twice {
 					t.Errorf("clock value %d twice", value)
@@ -105,7 +106,7 @@ func TestServerCrash(t *testing.T) {
 					return
 				default:
 				}
-				e := newEvent(t, worker*1_000_000+n)
+				e := eventtest.New(t, worker*1_000_000+n)
 				if err := s.SaveEvent(ctx, e); err != nil {
 					requireStorageError(t, err)
 					failed.Add(1)
@@ -155,13 +156,13 @@ func TestNoServer(t *testing.T) {
 	server := startServer(t)
 	migrate(t, server.dsn(), "causal")
 	s := openAt(t, server.dsn(), nil)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	server.stop(ctx)
 	start := time.Now()
 	errs := make(chan error)
 	for name, call := range calls {
 		if name != "SaveEvents of nothing" {
-			go func() { errs <- call(ctx, s, newEvent(t, 2)) }()
+			go func() { errs <- call(ctx, s, eventtest.New(t, 2)) }()
 		}
 	}
 	for range len(calls) - 1 {
@@ -175,7 +176,7 @@ func TestNoServer(t *testing.T) {
 
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, s.SaveEvent(short, newEvent(t, 2)), context.DeadlineExceeded)
+	require.ErrorIs(t, s.SaveEvent(short, eventtest.New(t, 2)), context.DeadlineExceeded)
 	for _, err := range []error{second(causalpg.Open(ctx, server.dsn(), nil)), causalpg.Migrate(ctx, server.dsn(), nil)} {
 		requireStorageError(t, err)
 	}
@@ -186,7 +187,7 @@ func TestNoServer(t *testing.T) {
 		require.ErrorContains(t, err, "refused")
 	}
 	require.NoError(t, server.start())
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 2)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 2)))
 	require.Len(t, loadAll(t, s), 2)
 }
 
@@ -230,8 +231,8 @@ func TestUnknownOutcome(t *testing.T) {
 	defer s.Close()
 	for n := range 10 {
 		lose.Store(int64(n%3 + 1))
-		require.NoError(t, s.SaveEvents(ctx, newEvents(t, n*10, n*10+3)))
-		require.NoError(t, s.SaveEvent(ctx, newEvent(t, n*10+5)))
+		require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, n*10, n*10+3)))
+		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, n*10+5)))
 		require.LessOrEqual(t, lose.Load(), int64(0), "answers were lost")
 	}
 	lose.Store(0)
@@ -260,7 +261,7 @@ func (c *fragile) Read(b []byte) (int, error) {
 func TestReadsThatAreCutShort(t *testing.T) {
 	schema := newSchema(t)
 	const count = 3000
-	require.NoError(t, openIn(t, schema).SaveEvents(ctx, newEvents(t, 0, count)))
+	require.NoError(t, openIn(t, schema).SaveEvents(ctx, eventtest.NewRange(t, 0, count)))
 	var left atomic.Int64
 	left.Store(-1)
 	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &fragile{c, &left} }))
@@ -273,7 +274,7 @@ func TestReadsThatAreCutShort(t *testing.T) {
 			n := 0
 			for id, err := range all(ctx, s) {
 				require.NoError(t, err)
-				require.Equal(t, testID(n), id, name)
+				require.Equal(t, eventtest.ID(n), id, name)
 				n++
 			}
 			require.Equal(t, count, n, name)

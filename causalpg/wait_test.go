@@ -9,6 +9,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // waiting starts a Wait, and returns its result when it listens or has ended.
@@ -50,10 +51,10 @@ func TestWait(t *testing.T) {
 		require.NoError(t, err)
 		result := waiting(ctx, t, s, head, listeners(t))
 		if n > 0 {
-			require.NoError(t, peer.SaveEvent(ctx, newEvent(t, 0))) // is there already
+			require.NoError(t, peer.SaveEvent(ctx, eventtest.New(t, 0))) // is there already
 		}
 		require.Empty(t, result)
-		require.NoError(t, peer.SaveEvents(ctx, newEvents(t, 2*n, 2*n+2)))
+		require.NoError(t, peer.SaveEvents(ctx, eventtest.NewRange(t, 2*n, 2*n+2)))
 		require.NoError(t, requireResult(t, result))
 		require.Len(t, readLog(t, s, head), 2)
 		require.NoError(t, s.Wait(ctx, head), "there are entries already")
@@ -77,7 +78,7 @@ func TestWaitWithoutNotifications(t *testing.T) {
 func TestWaitEnds(t *testing.T) {
 	defer causalpg.SetPollInterval(time.Hour)()
 	s, other := openNew(t), openNew(t)
-	require.NoError(t, other.SaveEvent(ctx, newEvent(t, 0)))
+	require.NoError(t, other.SaveEvent(ctx, eventtest.New(t, 0)))
 	head, err := other.Head(ctx)
 	require.NoError(t, err)
 	require.ErrorIs(t, s.Wait(ctx, head), causal.ErrInvalidCursor)

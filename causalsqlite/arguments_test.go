@@ -11,6 +11,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // calls are all methods, called with good arguments.
@@ -52,7 +53,7 @@ var calls = map[string]func(context.Context, *causalsqlite.Store, causal.Event) 
 		return err
 	},
 	"AppendError": func(ctx context.Context, s *causalsqlite.Store, _ causal.Event) error {
-		return s.AppendError(ctx, causal.ErrorEntry{Timestamp: testTime, ActionAttempted: "a", ErrorMessage: "m"})
+		return s.AppendError(ctx, causal.ErrorEntry{Timestamp: eventtest.Time, ActionAttempted: "a", ErrorMessage: "m"})
 	},
 	"RecentErrors": func(ctx context.Context, s *causalsqlite.Store, _ causal.Event) error {
 		_, err := s.RecentErrors(ctx, 1)
@@ -80,13 +81,13 @@ func TestContextThatHasEnded(t *testing.T) {
 	late, cancelLate := context.WithDeadline(ctx, time.Now().Add(-time.Second))
 	defer cancelLate()
 	for name, call := range calls {
-		err := call(canceled, s, newEvent(t, 1))
+		err := call(canceled, s, eventtest.New(t, 1))
 		require.ErrorIs(t, err, context.Canceled, name)
 		require.ErrorIs(t, err, cause, name)
 		require.NotErrorIs(t, err, causal.ErrStorage, name)
-		require.ErrorIs(t, call(late, s, newEvent(t, 1)), context.DeadlineExceeded, name)
+		require.ErrorIs(t, call(late, s, eventtest.New(t, 1)), context.DeadlineExceeded, name)
 		require.ErrorIs(t, call(canceled, s, causal.Event{}), context.Canceled, "%s: the context is checked first", name)
-		requireField(t, call(nil, s, newEvent(t, 1)), "ctx", "must not be nil")
+		requireField(t, call(nil, s, eventtest.New(t, 1)), "ctx", "must not be nil")
 	}
 	requireEmpty(t, s)
 	_, err := causalsqlite.Open(canceled, testPath(t), nil)
@@ -98,7 +99,7 @@ func TestClosedStore(t *testing.T) {
 		require.NoError(t, s.Close())
 		require.NoError(t, s.Close())
 		for call, f := range calls {
-			err := f(ctx, s, newEvent(t, 1))
+			err := f(ctx, s, eventtest.New(t, 1))
 			require.ErrorIs(t, err, causal.ErrClosed, "%s %s", name, call)
 			require.ErrorIs(t, err, causal.ErrStorage)
 			var e *causal.StorageError
@@ -124,7 +125,7 @@ func TestArguments(t *testing.T) {
 		field, reason string
 	}{
 		{s.SaveEvent(ctx, causal.Event{}), "event", "must not be the zero Event"},
-		{s.SaveEvents(ctx, []causal.Event{newEvent(t, 1), {}}), "event", "must not be the zero Event"},
+		{s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 1), {}}), "event", "must not be the zero Event"},
 		{second(s.LoadEvents(ctx, "")), "aggregate_id", "must not be empty"},
 		{second(s.LoadEvents(ctx, "\xff")), "aggregate_id", "must be valid UTF-8"},
 		{second(s.LoadClock(ctx, "")), "node_id", "must not be empty"},
@@ -158,7 +159,7 @@ func TestContextsThatEndDuringSaves(t *testing.T) {
 	for worker := range 4 {
 		wg.Go(func() {
 			for n := range 100 {
-				e := newEvent(t, worker*1000+n)
+				e := eventtest.New(t, worker*1000+n)
 				short, cancel := context.WithTimeout(ctx, time.Duration(n)*5*time.Microsecond)
 				err := s.SaveEvent(short, e)
 				cancel()
@@ -182,12 +183,12 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	blocker := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 0)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 0)))
 	release := block(t, blocker)
 	short, cancel := context.WithTimeout(ctx, 30*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	require.ErrorIs(t, s.SaveEvent(short, newEvent(t, 1)), context.DeadlineExceeded)
+	require.ErrorIs(t, s.SaveEvent(short, eventtest.New(t, 1)), context.DeadlineExceeded)
 	_, err := s.AdvanceClock(short, "alice", 0, 1)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Less(t, time.Since(start), 2*time.Second)
@@ -195,7 +196,7 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	require.Len(t, loadAll(t, s), 1, "reads do not wait")
 
 	done := make(chan error)
-	go func() { done <- s.SaveEvent(ctx, newEvent(t, 2)) }()
+	go func() { done <- s.SaveEvent(ctx, eventtest.New(t, 2)) }()
 	select {
 	case err := <-done:
 		require.Fail(t, "the save did not wait", "%v", err)
@@ -203,7 +204,7 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	}
 	release()
 	require.NoError(t, <-done)
-	require.Equal(t, []causal.EventID{testID(0), testID(2)}, ids(loadAll(t, s)))
+	require.Equal(t, []causal.EventID{eventtest.ID(0), eventtest.ID(2)}, eventtest.IDs(loadAll(t, s)))
 }
 
 // Close waits for the writes that came before it, and refuses later ones.
@@ -213,7 +214,7 @@ func TestCloseWaits(t *testing.T) {
 	release := block(t, openAt(t, path, nil))
 	results := make(chan error)
 	for n := range 3 {
-		go func() { results <- s.SaveEvent(ctx, newEvent(t, n)) }()
+		go func() { results <- s.SaveEvent(ctx, eventtest.New(t, n)) }()
 	}
 	require.Eventually(t, func() bool { return s.Queued() == 3 }, 5*time.Second, time.Millisecond)
 	closed := make(chan error)
@@ -222,7 +223,7 @@ func TestCloseWaits(t *testing.T) {
 		_, err := s.Head(ctx)
 		return errors.Is(err, causal.ErrClosed)
 	}, 5*time.Second, time.Millisecond)
-	require.ErrorIs(t, s.SaveEvent(ctx, newEvent(t, 99)), causal.ErrClosed)
+	require.ErrorIs(t, s.SaveEvent(ctx, eventtest.New(t, 99)), causal.ErrClosed)
 	select {
 	case err := <-closed:
 		require.Fail(t, "Close did not wait", "%v", err)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // The benchmarks named Raw do the same through the driver alone, with the same
@@ -45,7 +46,7 @@ var benchPayload = json.RawMessage(fmt.Sprintf(`{"from":"doing","to":"for_review
 func benchEvent(b testing.TB, n int) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID: causal.NewEventID(), Type: "WPStatusChanged", AggregateID: "WP001", NodeID: fmt.Sprint("node-", n%10),
-		LamportClock: int64(n), Timestamp: testTime, ProjectUUID: projectUUID, Payload: benchPayload,
+		LamportClock: int64(n), Timestamp: eventtest.Time, ProjectUUID: eventtest.ProjectUUID, Payload: benchPayload,
 	})
 	require.NoError(b, err)
 	return e

@@ -18,6 +18,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 const (
@@ -31,7 +32,7 @@ const (
 
 // crashEvent is the n-th event that the children write.
 func crashEvent(t testing.TB, n int, clock int64, aggregate string) causal.Event {
-	return newEvent(t, n, with(fmt.Sprintf(`{"n":%d}`, n)), func(p *causal.EventParams) {
+	return eventtest.New(t, n, eventtest.WithPayload(fmt.Sprintf(`{"n":%d}`, n)), func(p *causal.EventParams) {
 		p.LamportClock, p.AggregateID = clock, aggregate
 	})
 }
@@ -171,7 +172,7 @@ func (f *crashFile) follow(c *child, stdout io.Reader) {
 			}
 			f.clocks[int64(n)] = true
 		case kind == "event" && fields == 4:
-			f.acked[testID(n)] = crashEvent(f.t, n, clock, aggregate)
+			f.acked[eventtest.ID(n)] = crashEvent(f.t, n, clock, aggregate)
 			first()
 		case kind == "error" && fields == 2:
 			f.errors[c] = append(f.errors[c], strconv.Itoa(n))

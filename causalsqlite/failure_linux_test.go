@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal/causalsqlite"
+
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // mount mounts a small file system until the end of the test.
@@ -39,7 +41,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 	dir := mount(t)
 	path := filepath.Join(dir, "events.db")
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 5)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5)))
 	require.NoError(t, s.Close())
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	_, err := causalsqlite.Open(ctx, path, nil)
@@ -71,12 +73,12 @@ func makeReadOnly(t *testing.T, path string) {
 func TestReadOnlyFile(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 5)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5)))
 	require.NoError(t, s.Close())
 	makeReadOnly(t, path)
 	s = openAt(t, path, nil)
 	require.Len(t, loadAll(t, s), 5)
-	requireStorageError(t, s.SaveEvent(ctx, newEvent(t, 9)))
+	requireStorageError(t, s.SaveEvent(ctx, eventtest.New(t, 9)))
 	_, err := s.AdvanceClock(ctx, "alice", 0, 1)
 	requireStorageError(t, err)
 	require.Len(t, loadAll(t, s), 5)

@@ -10,14 +10,15 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // fill saves events until the disk is full, and returns how many were saved.
 func fill(t *testing.T, s *causalsqlite.Store) int {
 	t.Helper()
-	large := with(`{"x":"` + strings.Repeat("x", 20_000) + `"}`)
+	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 20_000) + `"}`)
 	for n := range 10_000 {
-		if err := s.SaveEvent(ctx, newEvent(t, n, large)); err != nil {
+		if err := s.SaveEvent(ctx, eventtest.New(t, n, large)); err != nil {
 			requireStorageError(t, err)
 			require.ErrorContains(t, err, "full")
 			return n
@@ -30,7 +31,7 @@ func fill(t *testing.T, s *causalsqlite.Store) int {
 func requireWorks(t *testing.T, s *causalsqlite.Store, saved int) {
 	t.Helper()
 	require.Len(t, loadAll(t, s), saved)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, saved, saved+2)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, saved, saved+2)))
 	_, err := s.AdvanceClock(ctx, "alice", 0, 1)
 	require.NoError(t, err)
 	require.Len(t, readLog(t, s, causal.Cursor{}), saved+2)
@@ -42,7 +43,7 @@ func TestFullDatabase(t *testing.T) {
 	require.NoError(t, s.Exec("PRAGMA max_page_count = 200"))
 	saved := fill(t, s)
 	require.Positive(t, saved)
-	require.Error(t, s.SaveEvents(ctx, newEvents(t, 5000, 9000)))
+	require.Error(t, s.SaveEvents(ctx, eventtest.NewRange(t, 5000, 9000)))
 	require.Len(t, loadAll(t, s), saved, "what was stored stays readable")
 	require.NoError(t, s.Exec("PRAGMA max_page_count = 100000"))
 	requireWorks(t, s, saved)
@@ -57,11 +58,11 @@ func TestFullDatabaseInAGroup(t *testing.T) {
 	release := block(t, openAt(t, path, nil))
 	results := make(chan error)
 	for n := range 4 {
-		go func() { results <- s.SaveEvent(ctx, newEvent(t, n)) }()
+		go func() { results <- s.SaveEvent(ctx, eventtest.New(t, n)) }()
 	}
 	large := make(chan error)
 	go func() {
-		large <- s.SaveEvent(ctx, newEvent(t, 9, with(`{"x":"`+strings.Repeat("x", 1<<20)+`"}`)))
+		large <- s.SaveEvent(ctx, eventtest.New(t, 9, eventtest.WithPayload(`{"x":"`+strings.Repeat("x", 1<<20)+`"}`)))
 	}()
 	for s.Queued() < 5 {
 		require.False(t, t.Failed())
@@ -79,7 +80,7 @@ func TestDamagedPage(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	const count = 2000
-	events := newEvents(t, 0, count, func(p *causal.EventParams) { p.AggregateID = fmt.Sprint("WP", p.LamportClock/100) })
+	events := eventtest.NewRange(t, 0, count, func(p *causal.EventParams) { p.AggregateID = fmt.Sprint("WP", p.LamportClock/100) })
 	require.NoError(t, s.SaveEvents(ctx, events))
 	require.NoError(t, s.Close())
 	info, err := os.Stat(path)
@@ -99,7 +100,7 @@ func TestDamagedPage(t *testing.T) {
 			damaged++
 			continue
 		}
-		requireEqualEvents(t, events[aggregate*100:aggregate*100+100], loaded)
+		eventtest.RequireEqual(t, events[aggregate*100:aggregate*100+100], loaded)
 		whole++
 	}
 	require.Positive(t, damaged)
@@ -111,7 +112,7 @@ func TestDamagedPage(t *testing.T) {
 func TestDamagedEntries(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 1, 6)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
 	require.NoError(t, s.AppendError(ctx, entry(1)))
 	require.NoError(t, s.Close())
 	sql(t, path, `DROP TRIGGER events_never_change; UPDATE events SET data = '{"secret":1}' WHERE seq = 3; UPDATE errors SET entry = '[]'`)
@@ -133,21 +134,21 @@ func TestDamagedEntries(t *testing.T) {
 				continue
 			}
 			require.NoError(t, err)
-			require.Equal(t, testID(n), id)
+			require.Equal(t, eventtest.ID(n), id)
 		}
 		require.Equal(t, 3, n, name)
 	}
-	check(s.SaveEvent(ctx, newEvent(t, 3)))
+	check(s.SaveEvent(ctx, eventtest.New(t, 3)))
 	_, err = s.RecentErrors(ctx, 1)
 	requireStorageError(t, err)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 7)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 7)))
 }
 
 func TestMissingEntries(t *testing.T) {
 	for _, where := range []string{"seq = 1", "seq = 3", "seq IN (3, 4)"} {
 		path := testPath(t)
 		s := openAt(t, path, nil)
-		require.NoError(t, s.SaveEvents(ctx, newEvents(t, 1, 6)))
+		require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
 		require.NoError(t, s.Close())
 		sql(t, path, "DROP TRIGGER events_are_kept; DELETE FROM events WHERE "+where)
 		s = openAt(t, path, nil)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // ranges are the two ways to read everything, as sequences of event IDs.
@@ -44,7 +45,7 @@ const pageSize = 1024 // as in page.go: pages have 32, 64 and so on to 1024 even
 // newFilled returns a store with n events.
 func newFilled(t testing.TB, n int) *causalsqlite.Store {
 	s := openNew(t)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, n)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, n)))
 	return s
 }
 
@@ -56,7 +57,7 @@ func TestRangesAreComplete(t *testing.T) {
 				count := 0
 				for id, err := range all(ctx, s) {
 					require.NoError(t, err)
-					require.Equal(t, testID(count), id, name)
+					require.Equal(t, eventtest.ID(count), id, name)
 					count++
 				}
 				require.Equal(t, n, count, name)
@@ -68,10 +69,10 @@ func TestRangesAreComplete(t *testing.T) {
 // Large events make small pages.
 func TestRangesOverLargeEvents(t *testing.T) {
 	s := openNew(t)
-	large := with(`{"x":"` + strings.Repeat("x", 700_000) + `"}`)
-	events := newEvents(t, 0, 7, large)
+	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 700_000) + `"}`)
+	events := eventtest.NewRange(t, 0, 7, large)
 	require.NoError(t, s.SaveEvents(ctx, events))
-	requireEqualEvents(t, events, loadAll(t, s))
+	eventtest.RequireEqual(t, events, loadAll(t, s))
 	require.Len(t, readLog(t, s, causal.Cursor{}), 7)
 }
 
@@ -81,9 +82,9 @@ func TestStoreIsFreeInsideLoops(t *testing.T) {
 	before, seen := pageSize+5, 0
 	for id, err := range ranges["AllEvents"](ctx, s) {
 		require.NoError(t, err)
-		require.Equal(t, testID(seen), id)
+		require.Equal(t, eventtest.ID(seen), id)
 		if seen%100 == 0 {
-			require.NoError(t, s.SaveEvent(ctx, newEvent(t, 10*pageSize+seen, func(p *causal.EventParams) { p.LamportClock = int64(seen) })))
+			require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 10*pageSize+seen, func(p *causal.EventParams) { p.LamportClock = int64(seen) })))
 		}
 		seen++
 	}
@@ -93,7 +94,7 @@ func TestStoreIsFreeInsideLoops(t *testing.T) {
 // Ranges within ranges need no more connections than one.
 func TestNestedRanges(t *testing.T) {
 	s := openAt(t, testPath(t), &causalsqlite.Options{Readers: 1})
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 100)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 100)))
 	innermost := 0
 	var nest func(depth int)
 	nest = func(depth int) {
@@ -117,10 +118,10 @@ func TestNestedRanges(t *testing.T) {
 func TestRangesDoNotStopCheckpoints(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 10)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 10)))
 	for name, all := range ranges {
 		for range all(ctx, s) {
-			require.NoError(t, s.SaveEvent(ctx, newEvent(t, 10)))
+			require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 10)))
 			sql(t, path, "PRAGMA wal_checkpoint(TRUNCATE)")
 			info, err := os.Stat(path + "-wal")
 			require.NoError(t, err)
@@ -198,7 +199,7 @@ func TestCursors(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, causal.Cursor{}, head, "the start of this log")
 	require.Empty(t, readLog(t, s, head))
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 20)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 20)))
 	entries := readLog(t, s, causal.Cursor{})
 	require.Equal(t, entries, readLog(t, s, head))
 	head, err = s.Head(ctx)
@@ -212,12 +213,12 @@ func TestCursors(t *testing.T) {
 		require.Len(t, rest, len(entries)-i-1)
 		for j, r := range rest {
 			require.Equal(t, entries[i+1+j].Cursor, r.Cursor)
-			require.Equal(t, testID(i+1+j), r.Event.ID())
+			require.Equal(t, eventtest.ID(i+1+j), r.Event.ID())
 		}
 	}
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 3)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 3)))
 	require.Empty(t, readLog(t, s, head), "a repeated save is no entry")
-	late := newEvent(t, 99, func(p *causal.EventParams) { p.LamportClock = 0 })
+	late := eventtest.New(t, 99, func(p *causal.EventParams) { p.LamportClock = 0 })
 	require.NoError(t, s.SaveEvent(ctx, late))
 	require.Len(t, readLog(t, s, head), 1)
 
@@ -225,7 +226,7 @@ func TestCursors(t *testing.T) {
 	require.NoError(t, err)
 	beyond, err := s.Head(ctx)
 	require.NoError(t, err)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 100)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 100)))
 	beyond2, err := s.Head(ctx)
 	require.NoError(t, err)
 	require.NotEqual(t, beyond, beyond2)
@@ -250,7 +251,7 @@ func TestCursors(t *testing.T) {
 func TestCursorBeyondTheEnd(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvents(ctx, newEvents(t, 0, 3)))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 3)))
 	head, err := s.Head(ctx)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
@@ -266,7 +267,7 @@ func TestRangesInBoundedMemory(t *testing.T) {
 	const size = 5000
 	filler := strings.Repeat("x", size)
 	for n := 0; n < 6000; n += 1000 {
-		require.NoError(t, s.SaveEvents(ctx, newEvents(t, n, n+1000, with(fmt.Sprintf(`{"n":%d,"x":%q}`, n, filler)))))
+		require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, n, n+1000, eventtest.WithPayload(fmt.Sprintf(`{"n":%d,"x":%q}`, n, filler)))))
 	}
 	for name, all := range ranges {
 		var m runtime.MemStats

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // The file that is opened is the one that the path names.
@@ -21,7 +22,7 @@ func TestPaths(t *testing.T) {
 		filepath.Join(dir, "absolute"), filepath.Join("..", filepath.Base(dir), "relative"),
 	} {
 		s := openAt(t, name, nil)
-		require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 		info, err := os.Stat(name)
 		require.NoError(t, err)
 		require.Positive(t, info.Size())
@@ -39,14 +40,14 @@ func TestPaths(t *testing.T) {
 	// Connections that are opened later do not depend on the working directory.
 	s := openAt(t, "moved.db", nil)
 	t.Chdir(t.TempDir())
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	require.Len(t, loadAll(t, s), 1)
 }
 
 func TestPermissions(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
 		info, err := os.Stat(name)
 		require.NoError(t, err)
@@ -115,13 +116,13 @@ func write(t *testing.T, path, text string) {
 func TestEmptyFile(t *testing.T) {
 	path := testPath(t)
 	write(t, path, "")
-	require.NoError(t, openAt(t, path, nil).SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, openAt(t, path, nil).SaveEvent(ctx, eventtest.New(t, 1)))
 }
 
 func TestMigration(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	events := newEvents(t, 0, 10)
+	events := eventtest.NewRange(t, 0, 10)
 	require.NoError(t, s.SaveEvents(ctx, events))
 	head, err := s.Head(ctx)
 	require.NoError(t, err)
@@ -148,7 +149,7 @@ func TestMigration(t *testing.T) {
 	wg.Wait()
 	s, err = causalsqlite.OpenNewer(ctx, path, "never run")
 	require.NoError(t, err)
-	requireEqualEvents(t, events, loadAll(t, s))
+	eventtest.RequireEqual(t, events, loadAll(t, s))
 	same, err := s.Head(ctx)
 	require.NoError(t, err)
 	require.Equal(t, head, same)
@@ -170,7 +171,7 @@ func TestConcurrentOpens(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if err := s.SaveEvent(ctx, newEvent(t, i)); err != nil {
+				if err := s.SaveEvent(ctx, eventtest.New(t, i)); err != nil {
 					t.Error(err)
 				}
 				if heads[i], err = s.Head(ctx); err != nil {
@@ -196,7 +197,7 @@ func TestConcurrentOpens(t *testing.T) {
 func TestEventsAreAppendOnly(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvent(ctx, newEvent(t, 1)))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	require.ErrorContains(t, s.Exec("DELETE FROM events"), "events are never deleted")
 	require.ErrorContains(t, s.Exec("UPDATE events SET seq = 5"), "events are never changed")
 	require.Len(t, loadAll(t, s), 1)

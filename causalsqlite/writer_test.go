@@ -10,21 +10,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // Batches that fail midway share transactions with others, while callers give up:
 // each call returns, and with what is true.
 func TestGroupsThatFail(t *testing.T) {
 	s := openNew(t)
-	taken := newEvent(t, 0)
+	taken := eventtest.New(t, 0)
 	require.NoError(t, s.SaveEvent(ctx, taken))
-	conflict := newEvent(t, 0, with(`{"other":true}`))
+	conflict := eventtest.New(t, 0, eventtest.WithPayload(`{"other":true}`))
 	var mu sync.Mutex
 	stored := []causal.Event{taken}
 	save := func(n int, fails bool) {
 		short, cancel := context.WithTimeout(ctx, time.Duration(rand.IntN(400))*time.Microsecond)
 		defer cancel()
-		batch := []causal.Event{newEvent(t, n)}
+		batch := []causal.Event{eventtest.New(t, n)}
 		if fails { // after a change, so that it spoils the transaction
 			batch = append(batch, conflict)
 		}
@@ -54,7 +55,7 @@ func TestGroupsThatFail(t *testing.T) {
 		}
 	}
 	all := loadAll(t, s)
-	require.Subset(t, ids(all), ids(stored))
+	require.Subset(t, eventtest.IDs(all), eventtest.IDs(stored))
 	for _, e := range all[1:] {
 		require.Zero(t, e.LamportClock()%2, "a part of a batch in conflict is there")
 	}

@@ -1,0 +1,85 @@
+// Package eventtest makes events for the tests of this repository.
+package eventtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+)
+
+// ProjectUUID is the project of all events.
+const ProjectUUID = "12345678-1234-5678-1234-567812345678"
+
+// Time is when all events happened.
+var Time = time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC)
+
+// ID returns a valid event ID that depends on n alone and grows with it.
+func ID(n int) causal.EventID { return causal.EventID(fmt.Sprintf("TEST%022d", n)) }
+
+// Params returns valid parameters of the n-th event of a test, whose clock is n.
+func Params(n int) causal.EventParams {
+	return causal.EventParams{
+		ID: ID(n), Type: "WPStatusChanged", AggregateID: "WP001", NodeID: "alice",
+		LamportClock: int64(n), Timestamp: Time, ProjectUUID: ProjectUUID,
+	}
+}
+
+// New returns the n-th event of a test, with changed parameters.
+func New(t require.TestingT, n int, change ...func(*causal.EventParams)) causal.Event {
+	p := Params(n)
+	for _, c := range change {
+		c(&p)
+	}
+	e, err := causal.NewEvent(p)
+	require.NoError(t, err)
+	return e
+}
+
+// NewRange returns the events from..to-1.
+func NewRange(t require.TestingT, from, to int, change ...func(*causal.EventParams)) []causal.Event {
+	events := make([]causal.Event, 0, to-from)
+	for n := from; n < to; n++ {
+		events = append(events, New(t, n, change...))
+	}
+	return events
+}
+
+// NewChain returns n events, each caused by the one before it, with the given clocks.
+func NewChain(t require.TestingT, n int, clock func(i int) int64) []causal.Event {
+	events := make([]causal.Event, n)
+	for i := range events {
+		events[i] = New(t, i, func(p *causal.EventParams) {
+			p.LamportClock = clock(i)
+			if i > 0 {
+				p.CausationID = ID(i - 1)
+			}
+		})
+	}
+	return events
+}
+
+// WithPayload is a change of the payload to this JSON text.
+func WithPayload(payload string) func(*causal.EventParams) {
+	return func(p *causal.EventParams) { p.Payload = json.RawMessage(payload) }
+}
+
+// IDs returns the IDs of the events.
+func IDs(events []causal.Event) []causal.EventID {
+	ids := make([]causal.EventID, len(events))
+	for i, e := range events {
+		ids[i] = e.ID()
+	}
+	return ids
+}
+
+// RequireEqual requires the same events in the same order, by [causal.Event.Equal].
+func RequireEqual(t require.TestingT, want, got []causal.Event) {
+	require.Equal(t, IDs(want), IDs(got))
+	for i := range want {
+		require.True(t, want[i].Equal(got[i]), "event %d differs", i)
+	}
+}
