@@ -1,7 +1,6 @@
 package causal_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -326,7 +325,7 @@ func BenchmarkTopologicalSort(b *testing.B) {
 }
 
 func BenchmarkTick(b *testing.B) {
-	ctx := context.Background()
+	ctx := b.Context()
 	for _, lease := range []int64{1, 1024} {
 		b.Run(fmt.Sprintf("causal/lease=%d", lease), func(b *testing.B) {
 			c, err := causal.NewLamportClock(ctx, "alice", &causal.MemClockStorage{},
@@ -356,7 +355,7 @@ func BenchmarkTick(b *testing.B) {
 
 func BenchmarkMemEventStore(b *testing.B) {
 	const n, aggregates = 100_000, 1000
-	ctx := context.Background()
+	ctx := b.Context()
 	events := benchEvents(b, n, aggregates)
 	inOrder := slices.SortedFunc(slices.Values(events), causal.Compare)
 	reversed := slices.Clone(inOrder)

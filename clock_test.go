@@ -50,7 +50,7 @@ func (s *brokenStorage) AdvanceClock(ctx context.Context, nodeID string, floor, 
 // newClock returns a clock that must come into being.
 func newClock(t testing.TB, s causal.ClockStorage, o *causal.LamportClockOptions) *causal.LamportClock {
 	t.Helper()
-	c, err := causal.NewLamportClock(context.Background(), "alice", s, o)
+	c, err := causal.NewLamportClock(t.Context(), "alice", s, o)
 	require.NoError(t, err)
 	return c
 }
@@ -60,7 +60,7 @@ func TestClockVectors(t *testing.T) {
 		Ops    [][]json.RawMessage
 		Stored int64
 	}
-	ctx := context.Background()
+	ctx := t.Context()
 	for i, v := range readVectors[vector](t, "clock.jsonl") {
 		for name, storage := range map[string]causal.ClockStorage{
 			"advancer": &causal.MemClockStorage{}, "plain": plainStorage{&causal.MemClockStorage{}},
@@ -95,7 +95,7 @@ func TestClockVectors(t *testing.T) {
 }
 
 func TestNewLamportClockRefuses(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	cancelled, cancel := context.WithCancelCause(ctx)
 	cause := errors.New("the reason")
 	cancel(cause)
@@ -143,7 +143,7 @@ type stuckStorage struct{ causal.ClockStorage }
 func (stuckStorage) AdvanceClock(context.Context, string, int64, int64) (int64, error) { return 5, nil }
 
 func TestClockRefuses(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	for name, storage := range map[string]causal.ClockStorage{
 		"advancer": &causal.MemClockStorage{}, "plain": plainStorage{&causal.MemClockStorage{}},
 	} {
@@ -195,7 +195,7 @@ func TestClockRefuses(t *testing.T) {
 // A clock issues every value up to the last one, then only errors; no value
 // wraps and none comes twice, with and without leases that overhang.
 func TestClockEndsInOrder(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	for name, storage := range map[string]func() causal.ClockStorage{
 		"advancer": func() causal.ClockStorage { return &causal.MemClockStorage{} },
 		"plain":    func() causal.ClockStorage { return plainStorage{&causal.MemClockStorage{}} },
@@ -231,7 +231,7 @@ func TestClockEndsInOrder(t *testing.T) {
 
 // A lease that no longer fits, because of what others took, shrinks to one.
 func TestClockLeaseBesideOthersAtTheEnd(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	s := &causal.MemClockStorage{}
 	c := newClock(t, s, &causal.LamportClockOptions{Lease: 1000})
 	require.NoError(t, s.SaveClock(ctx, "alice", math.MaxInt64-1))
@@ -243,7 +243,7 @@ func TestClockLeaseBesideOthersAtTheEnd(t *testing.T) {
 }
 
 func TestClockDoesNotMoveWhenStorageFails(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	boom := errors.New("boom")
 	for _, late := range []bool{false, true} { // late: stored, but the answer is lost
 		s := &brokenStorage{late: late}
@@ -269,7 +269,7 @@ func TestClockDoesNotMoveWhenStorageFails(t *testing.T) {
 }
 
 func TestClockLease(t *testing.T) {
-	ctx := context.Background()
+	ctx := t.Context()
 	s := &countingStorage{}
 	c := newClock(t, s, &causal.LamportClockOptions{Lease: 10})
 	for want := int64(1); want <= 25; want++ {
@@ -309,7 +309,7 @@ func (s *countingStorage) AdvanceClock(ctx context.Context, nodeID string, floor
 // value once.
 func TestClockFromManyGoroutines(t *testing.T) {
 	const workers, each = 8, 300
-	ctx := context.Background()
+	ctx := t.Context()
 	for name, test := range map[string]struct {
 		storage causal.ClockStorage
 		clocks  int
@@ -378,7 +378,7 @@ func (s *hangingStorage) AdvanceClock(ctx context.Context, nodeID string, floor,
 func TestClockWaitersCanGiveUp(t *testing.T) {
 	s := &hangingStorage{entered: make(chan struct{}), release: make(chan struct{})}
 	c := newClock(t, s, nil)
-	ctx := context.Background()
+	ctx := t.Context()
 	results := make(chan int64)
 	tick := func() {
 		v, err := c.Tick(ctx)

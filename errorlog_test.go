@@ -15,6 +15,7 @@ import (
 )
 
 func TestErrorLogVectors(t *testing.T) {
+	ctx := t.Context()
 	type vector struct {
 		Max, N, Limit int
 		Want          []string
@@ -38,6 +39,7 @@ func TestErrorLogVectors(t *testing.T) {
 }
 
 func TestErrorLog(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemErrorStorage
 	log, err := causal.NewErrorLog(&s)
 	require.NoError(t, err)
@@ -70,6 +72,7 @@ func TestErrorLog(t *testing.T) {
 }
 
 func TestErrorLogRefuses(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemErrorStorage
 	log, err := causal.NewErrorLog(&s)
 	require.NoError(t, err)

@@ -25,12 +25,11 @@ var (
 	_ causal.ErrorStorage  = (*causal.MemErrorStorage)(nil)
 )
 
-var ctx = context.Background()
-
 // plainStore hides the capabilities of an EventStore.
 type plainStore struct{ causal.EventStore }
 
 func TestEventStoreVectors(t *testing.T) {
+	ctx := t.Context()
 	type position struct {
 		clock int64
 		node  string
@@ -69,6 +68,7 @@ func TestEventStoreVectors(t *testing.T) {
 }
 
 func TestMemEventStore(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemEventStore
 	loaded, err := s.LoadEvents(ctx, "WP001")
 	require.NoError(t, err)
@@ -105,6 +105,7 @@ func TestMemEventStore(t *testing.T) {
 // Events that arrive late are in order at the next read, and an earlier view
 // does not change.
 func TestMemEventStoreLateEvents(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemEventStore
 	events := make([]causal.Event, 200)
 	for i := range events {
@@ -136,6 +137,7 @@ func TestMemEventStoreLateEvents(t *testing.T) {
 }
 
 func TestSaveEventsAllOrNothing(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemEventStore
 	require.NoError(t, s.SaveEvents(ctx, nil))
 	require.NoError(t, causal.SaveAll(ctx, &s, []causal.Event{eventtest.New(t, 1), eventtest.New(t, 2), eventtest.New(t, 1)}))
@@ -158,6 +160,7 @@ func TestSaveEventsAllOrNothing(t *testing.T) {
 // Nobody reaches the memory of a store: not through what was saved, not through
 // what was loaded.
 func TestMemEventStoreSharesNoMemory(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemEventStore
 	batch := []causal.Event{eventtest.New(t, 3), eventtest.New(t, 1), eventtest.New(t, 2)}
 	require.NoError(t, s.SaveEvents(ctx, batch))
@@ -176,6 +179,7 @@ func TestMemEventStoreSharesNoMemory(t *testing.T) {
 }
 
 func TestSaveAllFallsBack(t *testing.T) {
+	ctx := t.Context()
 	s := plainStore{&causal.MemEventStore{}}
 	batch := []causal.Event{eventtest.New(t, 1), eventtest.New(t, 2)}
 	require.NoError(t, causal.SaveAll(ctx, s, batch))
@@ -199,7 +203,7 @@ func TestSaveAllFallsBack(t *testing.T) {
 func readLog(t testing.TB, s causal.LogReader, after causal.Cursor) []causal.LogEntry {
 	t.Helper()
 	var entries []causal.LogEntry
-	for entry, err := range s.ReadLog(ctx, after) {
+	for entry, err := range s.ReadLog(t.Context(), after) {
 		require.NoError(t, err)
 		entries = append(entries, entry)
 	}
@@ -207,6 +211,7 @@ func readLog(t testing.TB, s causal.LogReader, after causal.Cursor) []causal.Log
 }
 
 func TestReadLog(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemEventStore
 	head, err := s.Head(ctx)
 	require.NoError(t, err)
@@ -251,6 +256,7 @@ func TestReadLog(t *testing.T) {
 // A read that was cut short never looks complete: the error comes last, once,
 // with a zero value.
 func TestRangesEndWithTheirError(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemEventStore
 	for n := range 5 {
 		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, n)))
@@ -292,6 +298,7 @@ func TestRangesEndWithTheirError(t *testing.T) {
 }
 
 func TestCancelledAndNilContexts(t *testing.T) {
+	ctx := t.Context()
 	cancelled, cancel := context.WithCancelCause(ctx)
 	cause := errors.New("the reason")
 	cancel(cause)
@@ -334,6 +341,7 @@ func TestCancelledAndNilContexts(t *testing.T) {
 }
 
 func TestMemClockStorage(t *testing.T) {
+	ctx := t.Context()
 	var s causal.MemClockStorage
 	value, err := s.LoadClock(ctx, "alice")
 	require.NoError(t, err)
@@ -372,6 +380,7 @@ func TestMemClockStorage(t *testing.T) {
 }
 
 func TestMemStoresFromManyGoroutines(t *testing.T) {
+	ctx := t.Context()
 	const workers, each = 8, 200
 	var store causal.MemEventStore
 	var entries causal.MemErrorStorage

@@ -1,7 +1,6 @@
 package causal_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -170,7 +169,7 @@ func (m *clockMachine) open(t *rapid.T) *causal.LamportClock {
 	if m.plain {
 		s = plainStorage{m.storage}
 	}
-	c, err := causal.NewLamportClock(context.Background(), "alice", s, &causal.LamportClockOptions{Lease: m.lease, MaxJump: 1 << 40})
+	c, err := causal.NewLamportClock(t.Context(), "alice", s, &causal.LamportClockOptions{Lease: m.lease, MaxJump: 1 << 40})
 	require.NoError(t, err)
 	return c
 }
@@ -183,7 +182,7 @@ func (m *clockMachine) advance(t *rapid.T, remote int64) {
 		m.storage.err = errors.New("boom")
 	}
 	before := c.Current()
-	value, err := c.Update(context.Background(), remote)
+	value, err := c.Update(t.Context(), remote)
 	if err != nil {
 		require.ErrorIs(t, err, causal.ErrStorage)
 		require.Equal(t, before, c.Current(), "a failure moved the clock")
@@ -216,7 +215,7 @@ func TestClockStateMachine(t *testing.T) {
 				m.clocks[rapid.IntRange(0, len(m.clocks)-1).Draw(t, "clock")] = m.open(t)
 			},
 			"": func(t *rapid.T) {
-				stored, err := m.storage.MemClockStorage.LoadClock(context.Background(), "alice")
+				stored, err := m.storage.MemClockStorage.LoadClock(t.Context(), "alice")
 				require.NoError(t, err)
 				require.GreaterOrEqual(t, stored, m.highest, "a value was issued before it was stored")
 			},
@@ -225,6 +224,7 @@ func TestClockStateMachine(t *testing.T) {
 }
 
 func TestMemEventStoreStateMachine(t *testing.T) {
+	ctx := t.Context()
 	rapid.Check(t, func(t *rapid.T) {
 		var s causal.MemEventStore
 		var arrival []causal.Event

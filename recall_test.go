@@ -64,7 +64,7 @@ func exchange(t *testing.T, random *rand.Rand, nodes, syncs, events int) (histor
 			from := random.IntN(nodes)
 			for i, e := range history {
 				if known[from][i] && !known[to][i] {
-					require.NoError(t, trackers[to].Observe(ctx, e))
+					require.NoError(t, trackers[to].Observe(t.Context(), e))
 					known[to][i] = true
 				}
 			}

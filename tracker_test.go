@@ -16,7 +16,7 @@ import (
 // newTracker returns a tracker of a node on the storage.
 func newTracker(t testing.TB, node string, s causal.ClockStorage, o *causal.LamportClockOptions) *causal.VectorTracker {
 	t.Helper()
-	clock, err := causal.NewLamportClock(ctx, node, s, o)
+	clock, err := causal.NewLamportClock(t.Context(), node, s, o)
 	require.NoError(t, err)
 	tracker, err := causal.NewVectorTracker(clock)
 	require.NoError(t, err)
@@ -26,12 +26,13 @@ func newTracker(t testing.TB, node string, s causal.ClockStorage, o *causal.Lamp
 // stamp makes the n-th event of a test with the tracker.
 func stamp(t testing.TB, tracker *causal.VectorTracker, node string, n int) causal.Event {
 	t.Helper()
-	value, seen, err := tracker.Stamp(ctx)
+	value, seen, err := tracker.Stamp(t.Context())
 	require.NoError(t, err)
 	return eventtest.New(t, n, func(p *causal.EventParams) { p.NodeID, p.LamportClock, p.VectorClock = node, value, seen })
 }
 
 func TestVectorTracker(t *testing.T) {
+	ctx := t.Context()
 	alice := newTracker(t, "alice", &causal.MemClockStorage{}, nil)
 	bob := newTracker(t, "bob", &causal.MemClockStorage{}, nil)
 	a := stamp(t, alice, "alice", 1)
@@ -52,6 +53,7 @@ func TestVectorTracker(t *testing.T) {
 }
 
 func TestVectorTrackerRestore(t *testing.T) {
+	ctx := t.Context()
 	var store causal.MemEventStore
 	clocks := &causal.MemClockStorage{}
 	alice := newTracker(t, "alice", clocks, nil)
@@ -76,6 +78,7 @@ func TestVectorTrackerRestore(t *testing.T) {
 }
 
 func TestVectorTrackerObserveClock(t *testing.T) {
+	ctx := t.Context()
 	tracker := newTracker(t, "alice", &causal.MemClockStorage{}, &causal.LamportClockOptions{MaxJump: 10})
 	require.NoError(t, tracker.ObserveClock(ctx, vector(t, map[string]int64{"bob": 7, "carol": 2})))
 	require.NoError(t, tracker.ObserveClock(ctx, vector(t, map[string]int64{"bob": 3})), "less than was seen")
@@ -91,6 +94,7 @@ func TestVectorTrackerObserveClock(t *testing.T) {
 }
 
 func TestVectorTrackerRefuses(t *testing.T) {
+	ctx := t.Context()
 	_, err := causal.NewVectorTracker(nil)
 	require.ErrorIs(t, err, causal.ErrValidation)
 	var zero causal.VectorTracker
@@ -140,7 +144,7 @@ func TestVectorTrackerFromManyGoroutines(t *testing.T) {
 			for i := range each {
 				n := w*each + i
 				received := eventtest.New(t, 10_000+n, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", int64(n) })
-				if err := tracker.Observe(ctx, received); err != nil {
+				if err := tracker.Observe(t.Context(), received); err != nil {
 					t.Error(err)
 				}
 				events[n] = stamp(t, tracker, "alice", n)

@@ -66,7 +66,8 @@ var calls = map[string]func(context.Context, *causalpg.Store, causal.Event) erro
 // requireEmpty checks that nothing was written.
 func requireEmpty(t *testing.T, s *causalpg.Store) {
 	t.Helper()
-	require.Empty(t, loadAll(t, s))
+	ctx := t.Context()
+	require.Empty(t, eventtest.LoadAll(t, s))
 	value, err := s.LoadClock(ctx, "alice")
 	require.NoError(t, err)
 	require.Zero(t, value)
@@ -76,6 +77,7 @@ func requireEmpty(t *testing.T, s *causalpg.Store) {
 }
 
 func TestContextThatHasEnded(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	cause := errors.New("shutting down")
 	canceled, cancel := context.WithCancelCause(ctx)
@@ -103,6 +105,7 @@ func TestContextThatHasEnded(t *testing.T) {
 }
 
 func TestClosedStore(t *testing.T) {
+	ctx := t.Context()
 	for name, s := range map[string]*causalpg.Store{"closed": openNew(t), "zero": {}} {
 		require.NoError(t, s.Close())
 		require.NoError(t, s.Close())
@@ -128,6 +131,7 @@ func requireField(t *testing.T, err error, field, reason string) {
 }
 
 func TestArguments(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	for _, test := range []struct {
 		err           error
@@ -158,6 +162,7 @@ func TestArguments(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
+	ctx := t.Context()
 	pool := newPool(t, testDSN, func(*pgxpool.Config) {})
 	for _, test := range []struct {
 		o             causalpg.Options
@@ -179,6 +184,7 @@ func TestOptions(t *testing.T) {
 // Contexts that end at any moment of a save harm neither the connection nor other
 // callers, and a repeated save leaves one copy.
 func TestContextsThatEndDuringSaves(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	var wg sync.WaitGroup
 	for worker := range 4 {
@@ -198,13 +204,14 @@ func TestContextsThatEndDuringSaves(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.Len(t, loadAll(t, s), 400)
-	require.Len(t, readLog(t, s, causal.Cursor{}), 400)
+	require.Len(t, eventtest.LoadAll(t, s), 400)
+	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), 400)
 }
 
 // While another process writes, a caller waits as long as its context allows, and
 // reads go on.
 func TestContextsThatEndWhileWaiting(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 0)))
@@ -221,7 +228,7 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	}
 	require.Less(t, time.Since(start), 2*time.Second)
 	require.Zero(t, s.Queued(), "the saves were taken back")
-	require.Len(t, loadAll(t, s), 1, "reads do not wait")
+	require.Len(t, eventtest.LoadAll(t, s), 1, "reads do not wait")
 
 	done := make(chan error)
 	go func() { done <- s.SaveEvent(ctx, eventtest.New(t, 9)) }()
@@ -232,13 +239,14 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	}
 	release()
 	require.NoError(t, <-done)
-	stored := eventtest.IDs(loadAll(t, s))
+	stored := eventtest.IDs(eventtest.LoadAll(t, s))
 	require.Contains(t, stored, eventtest.ID(9))
 	require.NotContains(t, stored, eventtest.ID(10))
 }
 
 // A caller whose context ends does not take along those that share its transaction.
 func TestContextsThatEndInAGroup(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	release := block(t, schema)
@@ -260,7 +268,7 @@ func TestContextsThatEndInAGroup(t *testing.T) {
 	for range 3 {
 		require.NoError(t, <-errs)
 	}
-	stored := eventtest.IDs(loadAll(t, s))
+	stored := eventtest.IDs(eventtest.LoadAll(t, s))
 	for n := range 3 {
 		require.Contains(t, stored, eventtest.ID(n+1))
 	}
@@ -269,6 +277,7 @@ func TestContextsThatEndInAGroup(t *testing.T) {
 
 // Close waits for the saves that came before it, and refuses later ones.
 func TestCloseWaits(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	release := block(t, schema)
@@ -294,5 +303,5 @@ func TestCloseWaits(t *testing.T) {
 		require.NoError(t, <-results)
 	}
 	require.NoError(t, <-closed)
-	require.Len(t, loadAll(t, openIn(t, schema)), 3)
+	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 3)
 }

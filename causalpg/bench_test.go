@@ -75,7 +75,7 @@ func (r raw) write(sql string, args ...any) {
 	batch.Queue(r.lock)
 	batch.Queue(sql, args...)
 	batch.Queue("COMMIT")
-	if err := r.pool.SendBatch(ctx, &batch).Close(); err != nil {
+	if err := r.pool.SendBatch(r.b.Context(), &batch).Close(); err != nil {
 		r.b.Error(err)
 	}
 }
@@ -94,7 +94,7 @@ func BenchmarkSave(b *testing.B) {
 		b.Run(fmt.Sprintf("writers=%d/store", writers), func(b *testing.B) {
 			s := openNew(b)
 			saveFrom(b, writers, func(e causal.Event) {
-				if err := s.SaveEvent(ctx, e); err != nil {
+				if err := s.SaveEvent(b.Context(), e); err != nil {
 					b.Error(err)
 				}
 			})
@@ -170,7 +170,7 @@ func BenchmarkOrder(b *testing.B) {
 				saveFrom(b, writers, func(e causal.Event) {
 					s := <-stores
 					defer func() { stores <- s }()
-					if err := s.SaveEvent(ctx, e); err != nil {
+					if err := s.SaveEvent(b.Context(), e); err != nil {
 						b.Error(err)
 					}
 				})
@@ -181,6 +181,7 @@ func BenchmarkOrder(b *testing.B) {
 
 // BenchmarkSaveAgain saves events that are stored.
 func BenchmarkSaveAgain(b *testing.B) {
+	ctx := b.Context()
 	s := openNew(b)
 	events := benchEvents(b, 100)
 	require.NoError(b, s.SaveEvents(ctx, events))
@@ -209,7 +210,7 @@ func BenchmarkBatch(b *testing.B) {
 	b.Run("store", func(b *testing.B) {
 		s := openNew(b)
 		batches(b, func(batch []causal.Event) {
-			if err := s.SaveEvents(ctx, batch); err != nil {
+			if err := s.SaveEvents(b.Context(), batch); err != nil {
 				b.Fatal(err)
 			}
 		})
@@ -234,6 +235,7 @@ func BenchmarkBatch(b *testing.B) {
 
 // BenchmarkLoad loads an aggregate of 10,000 events.
 func BenchmarkLoad(b *testing.B) {
+	ctx := b.Context()
 	schema := newSchema(b)
 	s := openIn(b, schema)
 	require.NoError(b, s.SaveEvents(ctx, benchEvents(b, 10_000)))
@@ -272,6 +274,7 @@ func BenchmarkLoad(b *testing.B) {
 
 // BenchmarkRange reads 100,000 events, without holding them.
 func BenchmarkRange(b *testing.B) {
+	ctx := b.Context()
 	schema := newSchema(b)
 	s := openIn(b, schema)
 	for range 10 {
@@ -298,6 +301,7 @@ func BenchmarkRange(b *testing.B) {
 
 // BenchmarkTick is a clock that reserves values in the store.
 func BenchmarkTick(b *testing.B) {
+	ctx := b.Context()
 	for _, lease := range []int64{1, 1024} {
 		b.Run(fmt.Sprint("lease=", lease), func(b *testing.B) {
 			clock, err := causal.NewLamportClock(ctx, "alice", openNew(b), &causal.LamportClockOptions{Lease: lease})

@@ -1,7 +1,6 @@
 package causalpg_test
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"testing"
@@ -67,5 +66,5 @@ func TestConformanceWriter(t *testing.T) {
 	if schema == "" {
 		return
 	}
-	require.NoError(t, causaltest.Write(context.Background(), openIn(t, schema), os.Stdout))
+	require.NoError(t, causaltest.Write(t.Context(), openIn(t, schema), os.Stdout))
 }

@@ -37,6 +37,7 @@ func crashEvent(t testing.TB, n int, clock int64, aggregate string) causal.Event
 // TestCrashChild is a child process of TestProcesses, and does nothing else. It
 // prints a line for each write that was acknowledged.
 func TestCrashChild(t *testing.T) {
+	ctx := t.Context()
 	schema := os.Getenv(crashSchema)
 	if schema == "" {
 		return
@@ -194,7 +195,7 @@ func TestProcesses(t *testing.T) {
 	c := connect(t, testDSN)
 	require.Eventually(t, func() bool { // the server still finishes what it got from the dead
 		var busy int
-		err := c.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle' AND pid <> pg_backend_pid()", crashName).Scan(&busy)
+		err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND state <> 'idle' AND pid <> pg_backend_pid()", crashName).Scan(&busy)
 		return err == nil && busy == 0
 	}, 10*time.Second, time.Millisecond)
 	close(written)
@@ -203,7 +204,7 @@ func TestProcesses(t *testing.T) {
 		require.True(t, e.Equal(stored[id]), "acknowledged event %s is lost or changed", id)
 	}
 	batches := map[string]int{}
-	for _, e := range loadAll(t, s) {
+	for _, e := range eventtest.LoadAll(t, s) {
 		require.True(t, e.Equal(stored[e.ID()]))
 		if e.AggregateID() != "single" {
 			batches[e.AggregateID()]++
@@ -227,7 +228,7 @@ func follow(t *testing.T, s causal.LogReader, written <-chan struct{}) map[causa
 			last = true
 		case <-time.After(5 * time.Millisecond):
 		}
-		for e, err := range s.ReadLog(ctx, at) {
+		for e, err := range s.ReadLog(t.Context(), at) {
 			if err != nil || !seen[e.Event.ID()].IsZero() {
 				t.Error("twice in the log, or ", err)
 			}

@@ -21,6 +21,7 @@ func entry(n int) causal.ErrorEntry {
 }
 
 func TestErrorLog(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	for _, limit := range []int{0, 1, 3} {
 		kept := limit

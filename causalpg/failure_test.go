@@ -15,24 +15,26 @@ import (
 
 // Timeouts of the server are the operator's decision: errors, not tried again.
 func TestServerTimeouts(t *testing.T) {
+	ctx := t.Context()
 	for _, setting := range []string{"statement_timeout", "lock_timeout"} {
 		schema := newSchema(t)
 		s := openAt(t, withSetting(setting, "30"), &causalpg.Options{Schema: schema})
 		release := block(t, schema)
 		start := time.Now()
 		err := s.SaveEvent(ctx, eventtest.New(t, 1))
-		requireStorageError(t, err)
+		eventtest.RequireStorageError(t, err)
 		require.ErrorContains(t, err, "timeout")
 		require.Less(t, time.Since(start), 2*time.Second)
 		release()
 		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
-		require.Len(t, loadAll(t, s), 1)
+		require.Len(t, eventtest.LoadAll(t, s), 1)
 	}
 }
 
 // A deadlock, which takes somebody who writes by other means, is resolved by saving
 // again.
 func TestDeadlock(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openAt(t, withSetting("deadlock_timeout", "10"), &causalpg.Options{Schema: schema})
 	other := connect(t, withSetting("deadlock_timeout", "60000"))
@@ -68,6 +70,7 @@ func failing(t *testing.T, schema, table, code string, times int) {
 
 // What failed as others were in the way is tried again, but not for ever.
 func TestSerializationFailures(t *testing.T) {
+	ctx := t.Context()
 	t.Parallel() // it waits most of the time
 	for _, code := range []string{"40001", "40P01"} {
 		for table, call := range map[string]string{"events": "SaveEvent", "clocks": "AdvanceClock", "errors": "AppendError"} {
@@ -79,12 +82,13 @@ func TestSerializationFailures(t *testing.T) {
 	schema := newSchema(t)
 	failing(t, schema, "events", "40001", 1_000_000)
 	start := time.Now()
-	requireStorageError(t, openIn(t, schema).SaveEvent(ctx, eventtest.New(t, 1)))
+	eventtest.RequireStorageError(t, openIn(t, schema).SaveEvent(ctx, eventtest.New(t, 1)))
 	require.Less(t, time.Since(start), 15*time.Second)
 }
 
 // One save that the server refuses does not harm those that share its transaction.
 func TestRefusedSaveInAGroup(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	execute(t, connect(t, testDSN), schema, "ALTER TABLE {s}.events ADD CHECK (octet_length(data) < 5000)")
 	s := openIn(t, schema)
@@ -104,9 +108,9 @@ func TestRefusedSaveInAGroup(t *testing.T) {
 		require.NoError(t, <-results)
 	}
 	err := <-large
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 	require.NotContains(t, err.Error(), "hush")
-	require.Len(t, loadAll(t, s), 5)
+	require.Len(t, eventtest.LoadAll(t, s), 5)
 	requirePositions(t, schema, 5)
 }
 
@@ -115,8 +119,8 @@ func TestErrorsWithoutValues(t *testing.T) {
 	for _, code := range []string{"22000", "22023", "P0001"} {
 		schema := newSchema(t)
 		failing(t, schema, "events", code, 1000)
-		err := openIn(t, schema).SaveEvent(ctx, eventtest.New(t, 1))
-		requireStorageError(t, err)
+		err := openIn(t, schema).SaveEvent(t.Context(), eventtest.New(t, 1))
+		eventtest.RequireStorageError(t, err)
 		require.NotContains(t, err.Error(), "of the test")
 		require.ErrorContains(t, err, code)
 	}
@@ -124,6 +128,7 @@ func TestErrorsWithoutValues(t *testing.T) {
 
 // A save that meets a damaged entry does not harm those that come with it.
 func TestDamagedEntryInAGroup(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 9)))
@@ -142,7 +147,7 @@ func TestDamagedEntryInAGroup(t *testing.T) {
 		require.NoError(t, <-results)
 	}
 	err := <-bad
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 	require.ErrorContains(t, err, "entry 1 of the log is damaged")
 	requirePositions(t, schema, 5)
 }
@@ -150,6 +155,7 @@ func TestDamagedEntryInAGroup(t *testing.T) {
 // An entry that does not decode is an error that names its place; it is not taken
 // for bad input of the caller.
 func TestDamagedEntries(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
@@ -158,7 +164,7 @@ func TestDamagedEntries(t *testing.T) {
 	edit(t, schema, `UPDATE {s}.errors SET entry = '[]'`)
 	check := func(err error) {
 		t.Helper()
-		requireStorageError(t, err)
+		eventtest.RequireStorageError(t, err)
 		require.ErrorContains(t, err, "entry 3 of the log is damaged")
 		require.NotContains(t, err.Error(), "secret")
 	}
@@ -177,7 +183,7 @@ func TestDamagedEntries(t *testing.T) {
 		require.Equal(t, 3, n, name)
 	}
 	check(s.SaveEvent(ctx, eventtest.New(t, 3)))
-	requireStorageError(t, second(s.RecentErrors(ctx, 1)))
+	eventtest.RequireStorageError(t, second(s.RecentErrors(ctx, 1)))
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 7)))
 
 	// Columns that do not fit the event never make a loop without end.
@@ -186,6 +192,7 @@ func TestDamagedEntries(t *testing.T) {
 }
 
 func TestMissingEntries(t *testing.T) {
+	ctx := t.Context()
 	for _, where := range []string{"position = 1", "position = 3", "position IN (3, 4)"} {
 		schema := newSchema(t)
 		s := openIn(t, schema)
@@ -197,12 +204,13 @@ func TestMissingEntries(t *testing.T) {
 				require.ErrorContains(t, last, "of the log is missing")
 			}
 		}
-		requireStorageError(t, last)
+		eventtest.RequireStorageError(t, last)
 	}
 }
 
 // Nobody changes history by mistake.
 func TestEventsNeverChange(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	require.NoError(t, openIn(t, schema).SaveEvent(ctx, eventtest.New(t, 1)))
 	c := connect(t, testDSN)

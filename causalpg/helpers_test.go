@@ -12,13 +12,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
 )
 
-var (
-	ctx = context.Background()
-)
+var ()
 
 // newSchema makes a schema that is dropped at the end of the test.
 func newSchema(t testing.TB) string {
@@ -42,6 +39,7 @@ func withSetting(name, value string) string {
 
 func migrate(t testing.TB, dsn, schema string) {
 	t.Helper()
+	ctx := context.WithoutCancel(t.Context()) // for the clean-up
 	require.NoError(t, causalpg.Migrate(ctx, dsn, &causalpg.Options{Schema: schema}))
 	t.Cleanup(func() {
 		if c, err := pgx.Connect(ctx, dsn); err == nil { // else the server is gone
@@ -56,7 +54,7 @@ func quoted(names ...string) string { return pgx.Identifier(names).Sanitize() }
 // openAt opens a store that is closed at the end of the test.
 func openAt(t testing.TB, dsn string, o *causalpg.Options) *causalpg.Store {
 	t.Helper()
-	s, err := causalpg.Open(ctx, dsn, o)
+	s, err := causalpg.Open(t.Context(), dsn, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -80,7 +78,7 @@ func newPool(t testing.TB, dsn string, change func(*pgxpool.Config)) *pgxpool.Po
 	config, err := pgxpool.ParseConfig(dsn)
 	require.NoError(t, err)
 	change(config)
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return pool
@@ -91,7 +89,7 @@ func withConns(n int32) func(*pgxpool.Config) { return func(c *pgxpool.Config) {
 // newOn opens a store on a pool, in a new schema.
 func newOn(t testing.TB, pool *pgxpool.Pool) *causalpg.Store {
 	t.Helper()
-	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: newSchema(t)})
+	s, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: newSchema(t)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -100,6 +98,7 @@ func newOn(t testing.TB, pool *pgxpool.Pool) *causalpg.Store {
 // connect returns a connection of the test.
 func connect(t testing.TB, dsn string) *pgx.Conn {
 	t.Helper()
+	ctx := context.WithoutCancel(t.Context()) // for the clean-up
 	c, err := pgx.Connect(ctx, dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close(ctx) })
@@ -109,6 +108,7 @@ func connect(t testing.TB, dsn string) *pgx.Conn {
 // execute runs a statement in which {s} is the schema.
 func execute(t testing.TB, c *pgx.Conn, schema, sql string, args ...any) {
 	t.Helper()
+	ctx := context.WithoutCancel(t.Context()) // so that clean-ups may call it
 	_, err := c.Exec(ctx, causalpg.InSchema(schema, sql), args...)
 	require.NoError(t, err)
 }
@@ -140,35 +140,8 @@ func requireWaiting(t *testing.T, schema string, count int) {
 	c := connect(t, testDSN)
 	require.Eventually(t, func() bool {
 		n := 0
-		err := c.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
+		err := c.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
 			WHERE wait_event_type = 'Lock' AND position($1 IN query) > 0`, quoted(schema)).Scan(&n)
 		return err == nil && n == count
 	}, 10*time.Second, time.Millisecond)
-}
-
-// readLog returns the entries behind a cursor.
-func readLog(t require.TestingT, s causal.LogReader, after causal.Cursor) (entries []causal.LogEntry) {
-	for e, err := range s.ReadLog(ctx, after) {
-		require.NoError(t, err)
-		entries = append(entries, e)
-	}
-	return entries
-}
-
-// loadAll returns all events in order.
-func loadAll(t require.TestingT, s causal.EventStore) []causal.Event {
-	events, err := causal.LoadAll(ctx, s)
-	require.NoError(t, err)
-	return events
-}
-
-// requireStorageError checks that err is a failure of the store, and only that.
-func requireStorageError(t require.TestingT, err error) {
-	var e *causal.StorageError
-	require.ErrorAs(t, err, &e)
-	require.NotEmpty(t, e.Op)
-	require.NotErrorIs(t, err, causal.ErrValidation)
-	require.NotErrorIs(t, err, causal.ErrClosed)
-	require.NotErrorIs(t, err, context.Canceled)
-	require.NotErrorIs(t, err, context.DeadlineExceeded)
 }

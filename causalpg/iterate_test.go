@@ -44,7 +44,7 @@ const pageSize = 1024 // as in page.go: pages have 32, 64 and so on to 1024 even
 // newFilled returns a store with n events.
 func newFilled(t testing.TB, n int) *causalpg.Store {
 	s := openNew(t)
-	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, n)))
+	require.NoError(t, s.SaveEvents(t.Context(), eventtest.NewRange(t, 0, n)))
 	return s
 }
 
@@ -54,7 +54,7 @@ func TestRangesAreComplete(t *testing.T) {
 		for name, all := range ranges {
 			for range 2 { // each range is a fresh read
 				count := 0
-				for id, err := range all(ctx, s) {
+				for id, err := range all(t.Context(), s) {
 					require.NoError(t, err)
 					require.Equal(t, eventtest.ID(count), id, name)
 					count++
@@ -70,13 +70,14 @@ func TestRangesOverLargeEvents(t *testing.T) {
 	s := openNew(t)
 	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 700_000) + `"}`)
 	events := eventtest.NewRange(t, 0, 7, large)
-	require.NoError(t, s.SaveEvents(ctx, events))
-	eventtest.RequireEqual(t, events, loadAll(t, s))
-	require.Len(t, readLog(t, s, causal.Cursor{}), 7)
+	require.NoError(t, s.SaveEvents(t.Context(), events))
+	eventtest.RequireEqual(t, events, eventtest.LoadAll(t, s))
+	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), 7)
 }
 
 // The loop body may save; a range sees just what was there when it began.
 func TestStoreIsFreeInsideLoops(t *testing.T) {
+	ctx := t.Context()
 	s := newFilled(t, pageSize+5)
 	before, seen := pageSize+5, 0
 	for id, err := range ranges["AllEvents"](ctx, s) {
@@ -92,6 +93,7 @@ func TestStoreIsFreeInsideLoops(t *testing.T) {
 
 // Ranges within ranges need no more connections than one.
 func TestNestedRanges(t *testing.T) {
+	ctx := t.Context()
 	s := newOn(t, newPool(t, testDSN, withConns(1)))
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 100)))
 	innermost := 0
@@ -119,7 +121,7 @@ func TestBreakLeavesNothingBehind(t *testing.T) {
 	for name, all := range ranges {
 		for stop := range 20 {
 			n := 0
-			for _, err := range all(ctx, s) {
+			for _, err := range all(t.Context(), s) {
 				require.NoError(t, err)
 				if n++; n > stop {
 					break
@@ -142,7 +144,7 @@ func TestRangesEndWithAnError(t *testing.T) {
 		for _, stop := range []int{0, 1, 31, 32, 33, 99} {
 			for what, want := range map[string]error{"cancel": context.Canceled, "close": causal.ErrClosed} {
 				s := newFilled(t, 110)
-				cancellable, cancel := context.WithCancelCause(ctx)
+				cancellable, cancel := context.WithCancelCause(t.Context())
 				n, failures := 0, 0
 				end := func() {
 					if what == "cancel" {
@@ -175,15 +177,16 @@ func TestRangesEndWithAnError(t *testing.T) {
 }
 
 func TestCursors(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	head, err := s.Head(ctx)
 	require.NoError(t, err)
 	require.NotEqual(t, causal.Cursor{}, head, "the start of this log")
-	require.Empty(t, readLog(t, s, head))
+	require.Empty(t, eventtest.ReadLog(t, s, head))
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 20)))
-	entries := readLog(t, s, causal.Cursor{})
-	require.Equal(t, entries, readLog(t, s, head))
+	entries := eventtest.ReadLog(t, s, causal.Cursor{})
+	require.Equal(t, entries, eventtest.ReadLog(t, s, head))
 	head, err = s.Head(ctx)
 	require.NoError(t, err)
 	require.Equal(t, head, entries[19].Cursor)
@@ -191,7 +194,7 @@ func TestCursors(t *testing.T) {
 
 	s = openIn(t, schema)
 	for i, e := range entries {
-		rest := readLog(t, s, e.Cursor)
+		rest := eventtest.ReadLog(t, s, e.Cursor)
 		require.Len(t, rest, len(entries)-i-1)
 		for j, r := range rest {
 			require.Equal(t, entries[i+1+j].Cursor, r.Cursor)
@@ -199,10 +202,10 @@ func TestCursors(t *testing.T) {
 		}
 	}
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 3)))
-	require.Empty(t, readLog(t, s, head), "a repeated save is no entry")
+	require.Empty(t, eventtest.ReadLog(t, s, head), "a repeated save is no entry")
 	late := eventtest.New(t, 99, func(p *causal.EventParams) { p.LamportClock = 0 })
 	require.NoError(t, s.SaveEvent(ctx, late))
-	require.Len(t, readLog(t, s, head), 1)
+	require.Len(t, eventtest.ReadLog(t, s, head), 1)
 
 	other, err := newFilled(t, 30).Head(ctx)
 	require.NoError(t, err)
@@ -231,6 +234,7 @@ func TestCursors(t *testing.T) {
 
 // A cursor of a log that was put back to an earlier state is not another place.
 func TestCursorBeyondTheEnd(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 3)))
@@ -244,6 +248,7 @@ func TestCursorBeyondTheEnd(t *testing.T) {
 
 // The memory of a range does not grow with the store.
 func TestRangesInBoundedMemory(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	const size = 5000
 	filler := strings.Repeat("x", size)

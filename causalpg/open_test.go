@@ -20,6 +20,7 @@ import (
 )
 
 func TestMigrateTwice(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
@@ -33,6 +34,7 @@ func TestMigrateTwice(t *testing.T) {
 
 // Ten processes that start at a time leave one schema.
 func TestMigrateConcurrently(t *testing.T) {
+	ctx := t.Context()
 	schema := "test " + rand.Text()
 	var wg sync.WaitGroup
 	for range 10 {
@@ -54,6 +56,7 @@ func TestMigrateConcurrently(t *testing.T) {
 // A schema that is there, but empty or another application's, takes the tables if
 // the names are free.
 func TestMigrateExistingSchema(t *testing.T) {
+	ctx := t.Context()
 	schema := "test " + rand.Text()
 	c := connect(t, testDSN)
 	execute(t, c, schema, "CREATE SCHEMA {s}")
@@ -64,7 +67,7 @@ func TestMigrateExistingSchema(t *testing.T) {
 	schema = "test " + rand.Text()
 	execute(t, c, schema, "CREATE SCHEMA {s}")
 	execute(t, c, schema, "CREATE TABLE {s}.events (x integer)")
-	requireStorageError(t, causalpg.Migrate(ctx, testDSN, &causalpg.Options{Schema: schema}))
+	eventtest.RequireStorageError(t, causalpg.Migrate(ctx, testDSN, &causalpg.Options{Schema: schema}))
 	var tables int
 	require.NoError(t, c.QueryRow(ctx, "SELECT count(*) FROM pg_tables WHERE schemaname = $1", schema).Scan(&tables))
 	require.Equal(t, 1, tables, "a migration is all or nothing")
@@ -72,13 +75,14 @@ func TestMigrateExistingSchema(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
+	ctx := t.Context()
 	schema := "test " + rand.Text()
 	o := &causalpg.Options{Schema: schema}
 	requireOpen := func(want string) {
 		t.Helper()
 		pool := newPool(t, testDSN, func(*pgxpool.Config) {})
 		for _, err := range []error{second(causalpg.Open(ctx, testDSN, o)), second(causalpg.New(ctx, pool, o))} {
-			requireStorageError(t, err)
+			eventtest.RequireStorageError(t, err)
 			require.ErrorContains(t, err, want)
 		}
 	}
@@ -95,21 +99,22 @@ func TestVersions(t *testing.T) {
 	newer := fmt.Sprintf("the schema has version %d, and this package knows versions up to %d", causalpg.Version+1, causalpg.Version)
 	requireOpen(newer)
 	err := causalpg.Migrate(ctx, testDSN, o)
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 	require.ErrorContains(t, err, newer)
 
 	execute(t, c, schema, "UPDATE {s}.meta SET version = $1", causalpg.Version-1)
 	requireOpen("call Migrate")
 	execute(t, c, schema, "UPDATE {s}.meta SET version = $1", causalpg.Version)
-	require.Len(t, loadAll(t, openIn(t, schema)), 1)
+	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 1)
 
 	// A migration that fails leaves the version that was there.
-	requireStorageError(t, causalpg.MigrateNewer(ctx, testDSN, o, "CREATE TABLE {s}.half (x integer)", "SELECT 1/0"))
-	require.Len(t, loadAll(t, openIn(t, schema)), 1)
+	eventtest.RequireStorageError(t, causalpg.MigrateNewer(ctx, testDSN, o, "CREATE TABLE {s}.half (x integer)", "SELECT 1/0"))
+	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 1)
 }
 
 // Schemas have any name, and nothing in a name is taken for SQL.
 func TestSchemaNames(t *testing.T) {
+	ctx := t.Context()
 	for _, schema := range []string{
 		`Upper`, `upper`, `with space`, `quote"inside`, `""`, `"; DROP SCHEMA public CASCADE; --`, `a'b`, `$user`, `{s}`, `a.b`, `é😀`,
 		`$1`, `--`, `\`, `select`, "line\nbreak", strings.Repeat("x", 63),
@@ -123,8 +128,8 @@ func TestSchemaNames(t *testing.T) {
 		loaded, err := s.LoadEvents(ctx, schema)
 		require.NoError(t, err)
 		eventtest.RequireEqual(t, []causal.Event{e}, loaded)
-		require.Len(t, loadAll(t, s), 1)
-		require.Len(t, readLog(t, s, causal.Cursor{}), 1)
+		require.Len(t, eventtest.LoadAll(t, s), 1)
+		require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), 1)
 	}
 	var public bool
 	c := connect(t, testDSN)
@@ -133,6 +138,7 @@ func TestSchemaNames(t *testing.T) {
 }
 
 func TestDefaultSchema(t *testing.T) {
+	ctx := t.Context()
 	require.NoError(t, causalpg.Migrate(ctx, testDSN, nil))
 	s := openAt(t, testDSN, nil)
 	_, err := s.Head(ctx)
@@ -141,6 +147,7 @@ func TestDefaultSchema(t *testing.T) {
 
 // The pool of New stays the caller's; Open closes its own.
 func TestPools(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	pool := newPool(t, testDSN, func(*pgxpool.Config) {})
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
@@ -152,12 +159,12 @@ func TestPools(t *testing.T) {
 	s, err = causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	pool.Close()
-	requireStorageError(t, s.SaveEvent(ctx, eventtest.New(t, 2)))
+	eventtest.RequireStorageError(t, s.SaveEvent(ctx, eventtest.New(t, 2)))
 	require.NoError(t, s.Close())
 
 	const name = "causalpg-pool"
 	s = openAt(t, withSetting("application_name", name), &causalpg.Options{Schema: schema})
-	require.Len(t, loadAll(t, s), 1)
+	require.Len(t, eventtest.LoadAll(t, s), 1)
 	c := connect(t, testDSN)
 	connections := func() (n int) {
 		require.NoError(t, c.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name).Scan(&n))
@@ -189,6 +196,7 @@ func TestPoolSettings(t *testing.T) {
 // requireStore uses everything, also from several goroutines.
 func requireStore(t *testing.T, s *causalpg.Store) {
 	t.Helper()
+	ctx := t.Context()
 	var wg sync.WaitGroup
 	node := "alice\x00\\'"
 	for worker := range 8 {
@@ -215,8 +223,8 @@ func requireStore(t *testing.T, s *causalpg.Store) {
 	}
 	wg.Wait()
 	const count = 8*5*4 + 1
-	require.Len(t, loadAll(t, s), count)
-	require.Len(t, readLog(t, s, causal.Cursor{}), count)
+	require.Len(t, eventtest.LoadAll(t, s), count)
+	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), count)
 	loaded, err := s.LoadEvents(ctx, "WP001")
 	require.NoError(t, err)
 	require.Len(t, loaded, count)
@@ -251,7 +259,7 @@ func TestRights(t *testing.T) {
 			return err == nil, err
 		}
 	})
-	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	s, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	requireStore(t, s)
 	require.NoError(t, s.Close())

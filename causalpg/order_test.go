@@ -34,6 +34,7 @@ func hold(t *testing.T, schema string, e causal.Event) (end func(how string)) {
 // While a transaction with a lower position is open, no reader gets to a higher
 // one, and what it has read stays the beginning of the log.
 func TestReadersDoNotPassOpenTransactions(t *testing.T) {
+	ctx := t.Context()
 	for _, how := range []string{"COMMIT", "ROLLBACK"} {
 		schema := newSchema(t)
 		s, peer := openIn(t, schema), openIn(t, schema)
@@ -45,9 +46,9 @@ func TestReadersDoNotPassOpenTransactions(t *testing.T) {
 		requireWaiting(t, schema, 2)
 		var last causal.Cursor
 		for _, reader := range []*causalpg.Store{s, peer} {
-			entries := readLog(t, reader, causal.Cursor{})
+			entries := eventtest.ReadLog(t, reader, causal.Cursor{})
 			require.Len(t, entries, 3)
-			require.Len(t, loadAll(t, reader), 3)
+			require.Len(t, eventtest.LoadAll(t, reader), 3)
 			last = entries[2].Cursor
 		}
 		end(how)
@@ -57,7 +58,7 @@ func TestReadersDoNotPassOpenTransactions(t *testing.T) {
 		if how == "COMMIT" {
 			want = 4
 		}
-		rest := readLog(t, s, last)
+		rest := eventtest.ReadLog(t, s, last)
 		require.Len(t, rest, want)
 		if how == "COMMIT" {
 			require.Equal(t, eventtest.ID(100), rest[0].Event.ID())
@@ -69,7 +70,7 @@ func TestReadersDoNotPassOpenTransactions(t *testing.T) {
 // requirePositions requires the positions 1 to n.
 func requirePositions(t testing.TB, schema string, n int) {
 	t.Helper()
-	rows, err := connect(t, testDSN).Query(ctx, causalpg.InSchema(schema, "SELECT position FROM {s}.events ORDER BY position"))
+	rows, err := connect(t, testDSN).Query(t.Context(), causalpg.InSchema(schema, "SELECT position FROM {s}.events ORDER BY position"))
 	require.NoError(t, err)
 	next := 0
 	for rows.Next() {
@@ -94,7 +95,7 @@ func TestOverlappingBatches(t *testing.T) {
 				if worker%2 == 0 {
 					slices.Reverse(batch)
 				}
-				if err := stores[worker/2%2].SaveEvents(ctx, batch); err != nil {
+				if err := stores[worker/2%2].SaveEvents(t.Context(), batch); err != nil {
 					errs <- err
 					return
 				}
@@ -110,23 +111,25 @@ func TestOverlappingBatches(t *testing.T) {
 
 // A batch larger than one statement is all or nothing too.
 func TestLargeBatches(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 3_000_000) + `"}`)
 	batch := eventtest.NewRange(t, 0, 7, large)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 5)))
 	require.ErrorIs(t, s.SaveEvents(ctx, batch), causal.ErrIDConflict)
-	require.Len(t, loadAll(t, s), 1)
+	require.Len(t, eventtest.LoadAll(t, s), 1)
 	batch[5] = eventtest.New(t, 5)
 	require.NoError(t, s.SaveEvents(ctx, batch))
 	require.NoError(t, s.SaveEvents(ctx, batch))
-	eventtest.RequireEqual(t, batch, loadAll(t, s))
+	eventtest.RequireEqual(t, batch, eventtest.LoadAll(t, s))
 	requirePositions(t, schema, 7)
-	require.Len(t, readLog(t, s, causal.Cursor{}), 7)
+	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), 7)
 }
 
 // Long IDs that no index could hold, and that do not compress, sort and load.
 func TestLongIDs(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	random := make([]byte, 0, 20_000)
 	for state := uint32(1); len(random) < 20_000; {
@@ -149,7 +152,7 @@ func TestLongIDs(t *testing.T) {
 		require.Len(t, loaded, 3)
 	}
 	slices.SortFunc(events, causal.Compare)
-	eventtest.RequireEqual(t, events, loadAll(t, s))
+	eventtest.RequireEqual(t, events, eventtest.LoadAll(t, s))
 	require.NoError(t, s.SaveClock(ctx, string(random), 5))
 	value, err := s.LoadClock(ctx, string(random))
 	require.NoError(t, err)
@@ -164,7 +167,7 @@ func TestPlansUseIndexes(t *testing.T) {
 		execute(t, c, schema, sql)
 	}
 	execute(t, c, schema, "PREPARE save (text[], bigint[], bytea[], bytea[], bytea[]) AS "+causalpg.InsertSQL)
-	rows, err := c.Query(ctx, "EXPLAIN EXECUTE save ('{}', '{}', '{}', '{}', '{}')")
+	rows, err := c.Query(t.Context(), "EXPLAIN EXECUTE save ('{}', '{}', '{}', '{}', '{}')")
 	require.NoError(t, err)
 	var plan strings.Builder
 	for rows.Next() {
@@ -181,6 +184,7 @@ func TestPlansUseIndexes(t *testing.T) {
 // A dump that is restored on another server has the same log: cursors go on, and
 // so does everything else.
 func TestDumpAndRestore(t *testing.T) {
+	ctx := t.Context()
 	t.Parallel() // it waits most of the time
 	bin, err := findBinaries()
 	if err != nil {
@@ -196,7 +200,7 @@ func TestDumpAndRestore(t *testing.T) {
 	require.NoError(t, s.SaveEvents(ctx, events))
 	require.NoError(t, s.SaveClock(ctx, "a\x00", 7))
 	require.NoError(t, s.AppendError(ctx, entry(1)))
-	entries := readLog(t, s, causal.Cursor{})
+	entries := eventtest.ReadLog(t, s, causal.Cursor{})
 
 	var dump, stderr bytes.Buffer
 	cmd := exec.Command(filepath.Join(bin, "pg_dump"), "--dbname", from.dsn())
@@ -208,11 +212,11 @@ func TestDumpAndRestore(t *testing.T) {
 
 	require.NoError(t, causalpg.Migrate(ctx, to.dsn(), o))
 	restored := openAt(t, to.dsn(), o)
-	require.Equal(t, entries[20:], readLog(t, restored, entries[19].Cursor))
+	require.Equal(t, entries[20:], eventtest.ReadLog(t, restored, entries[19].Cursor))
 	require.NoError(t, restored.SaveEvents(ctx, append(eventtest.NewRange(t, 50, 52), events[0])))
-	more := readLog(t, restored, entries[49].Cursor)
+	more := eventtest.ReadLog(t, restored, entries[49].Cursor)
 	require.Len(t, more, 2)
-	eventtest.RequireEqual(t, loadAll(t, s), loadAll(t, restored)[:50])
+	eventtest.RequireEqual(t, eventtest.LoadAll(t, s), eventtest.LoadAll(t, restored)[:50])
 	value, err := restored.AdvanceClock(ctx, "a\x00", 0, 1)
 	require.NoError(t, err)
 	require.EqualValues(t, 8, value)
@@ -224,6 +228,7 @@ func TestDumpAndRestore(t *testing.T) {
 
 // A call that waits for a connection ends with its context.
 func TestExhaustedPool(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	pool := newPool(t, testDSN, withConns(2))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})

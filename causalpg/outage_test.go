@@ -23,6 +23,7 @@ import (
 // calls succeed, events are stored once, and no clock value is handed out twice.
 // Only an error entry may be refused, or be there twice if the caller repeats it.
 func TestTerminatedConnections(t *testing.T) {
+	ctx := t.Context()
 	schema, name := newSchema(t), "terminated"
 	s := openAt(t, withSetting("application_name", name), &causalpg.Options{Schema: schema})
 	killer := connect(t, testDSN)
@@ -74,7 +75,7 @@ func TestTerminatedConnections(t *testing.T) {
 					}
 				}
 				if err := s.AppendError(ctx, entry(n)); err != nil {
-					requireStorageError(t, err)
+					eventtest.RequireStorageError(t, err)
 					refused.Add(1)
 				}
 			}
@@ -83,13 +84,14 @@ func TestTerminatedConnections(t *testing.T) {
 	wg.Wait()
 	close(stop)
 	t.Logf("%d connections ended, %d error entries refused", <-killed, refused.Load())
-	require.Len(t, loadAll(t, s), 4*rounds*4)
+	require.Len(t, eventtest.LoadAll(t, s), 4*rounds*4)
 	requirePositions(t, schema, 4*rounds*4)
 }
 
 // A server that crashes and starts again during writes loses nothing that was
 // acknowledged; most calls do not even notice.
 func TestServerCrash(t *testing.T) {
+	ctx := t.Context()
 	t.Parallel() // it waits most of the time
 	server := startServer(t, "fsync=off")
 	migrate(t, server.dsn(), "causal")
@@ -108,7 +110,7 @@ func TestServerCrash(t *testing.T) {
 				}
 				e := eventtest.New(t, worker*1_000_000+n)
 				if err := s.SaveEvent(ctx, e); err != nil {
-					requireStorageError(t, err)
+					eventtest.RequireStorageError(t, err)
 					failed.Add(1)
 				} else {
 					events.Store(e.ID(), true)
@@ -116,7 +118,7 @@ func TestServerCrash(t *testing.T) {
 				}
 				value, err := s.AdvanceClock(ctx, "alice", 0, 1)
 				if err != nil {
-					requireStorageError(t, err)
+					eventtest.RequireStorageError(t, err)
 				} else if _, twice := values.LoadOrStore(value, true); twice {
 					t.Errorf("clock value %d twice", value)
 				}
@@ -139,7 +141,7 @@ func TestServerCrash(t *testing.T) {
 	wg.Wait()
 	t.Logf("%d saves acknowledged, %d failed", acknowledged.Load(), failed.Load())
 	stored := map[causal.EventID]bool{}
-	for _, e := range loadAll(t, s) {
+	for _, e := range eventtest.LoadAll(t, s) {
 		require.False(t, stored[e.ID()])
 		stored[e.ID()] = true
 	}
@@ -147,11 +149,12 @@ func TestServerCrash(t *testing.T) {
 		require.True(t, stored[id.(causal.EventID)], "an acknowledged event is lost")
 		return true
 	})
-	require.Len(t, readLog(t, s, causal.Cursor{}), len(stored))
+	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), len(stored))
 }
 
 // A server that is not there is an error that says so, after a bounded time.
 func TestNoServer(t *testing.T) {
+	ctx := t.Context()
 	t.Parallel() // it waits most of the time
 	server := startServer(t)
 	migrate(t, server.dsn(), "causal")
@@ -167,7 +170,7 @@ func TestNoServer(t *testing.T) {
 	}
 	for range len(calls) - 1 {
 		err := <-errs
-		requireStorageError(t, err)
+		eventtest.RequireStorageError(t, err)
 		require.ErrorContains(t, err, "connect")
 		var connect *pgconn.ConnectError
 		require.False(t, errors.As(err, &connect), "no type of the driver")
@@ -178,17 +181,17 @@ func TestNoServer(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, s.SaveEvent(short, eventtest.New(t, 2)), context.DeadlineExceeded)
 	for _, err := range []error{second(causalpg.Open(ctx, server.dsn(), nil)), causalpg.Migrate(ctx, server.dsn(), nil)} {
-		requireStorageError(t, err)
+		eventtest.RequireStorageError(t, err)
 	}
 	secret := "postgres://someone:hush@127.0.0.1:1/nowhere"
 	for _, err := range []error{second(causalpg.Open(ctx, secret, nil)), causalpg.Migrate(ctx, secret, nil)} {
-		requireStorageError(t, err)
+		eventtest.RequireStorageError(t, err)
 		require.NotContains(t, err.Error(), "hush")
 		require.ErrorContains(t, err, "refused")
 	}
 	require.NoError(t, server.start())
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 2)))
-	require.Len(t, loadAll(t, s), 2)
+	require.Len(t, eventtest.LoadAll(t, s), 2)
 }
 
 // dialing makes a pool use connections that wrap has got hold of.
@@ -223,6 +226,7 @@ func (c *lossy) Read(b []byte) (int, error) {
 // A commit whose outcome the client does not get to know is resolved by saving
 // again: the event is there once.
 func TestUnknownOutcome(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	var lose atomic.Int64
 	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose} }))
@@ -236,7 +240,7 @@ func TestUnknownOutcome(t *testing.T) {
 		require.LessOrEqual(t, lose.Load(), int64(0), "answers were lost")
 	}
 	lose.Store(0)
-	require.Len(t, loadAll(t, s), 40)
+	require.Len(t, eventtest.LoadAll(t, s), 40)
 	requirePositions(t, schema, 40)
 }
 
@@ -259,6 +263,7 @@ func (c *fragile) Read(b []byte) (int, error) {
 // Reads that lose their connection in the middle of a page are complete all the
 // same, and yield nothing twice.
 func TestReadsThatAreCutShort(t *testing.T) {
+	ctx := t.Context()
 	schema := newSchema(t)
 	const count = 3000
 	require.NoError(t, openIn(t, schema).SaveEvents(ctx, eventtest.NewRange(t, 0, count)))

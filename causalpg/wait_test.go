@@ -24,7 +24,7 @@ func waiting(ctx context.Context, t *testing.T, s *causalpg.Store, after causal.
 // listeners returns how many connections listen.
 func listeners(t *testing.T) (n int) {
 	t.Helper()
-	require.NoError(t, connect(t, testDSN).QueryRow(ctx,
+	require.NoError(t, connect(t, testDSN).QueryRow(t.Context(),
 		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN causal%'").Scan(&n))
 	return n
 }
@@ -43,6 +43,7 @@ func requireResult(t *testing.T, result <-chan error) error {
 // A save of another Store wakes who waits, and a save that stores nothing does not
 // end the wait. That the store looks by itself is not what wakes here.
 func TestWait(t *testing.T) {
+	ctx := t.Context()
 	defer causalpg.SetPollInterval(time.Hour)()
 	schema := newSchema(t)
 	s, peer := openIn(t, schema), openIn(t, schema)
@@ -56,13 +57,14 @@ func TestWait(t *testing.T) {
 		require.Empty(t, result)
 		require.NoError(t, peer.SaveEvents(ctx, eventtest.NewRange(t, 2*n, 2*n+2)))
 		require.NoError(t, requireResult(t, result))
-		require.Len(t, readLog(t, s, head), 2)
+		require.Len(t, eventtest.ReadLog(t, s, head), 2)
 		require.NoError(t, s.Wait(ctx, head), "there are entries already")
 	}
 }
 
 // Where no notification comes through, the store looks by itself.
 func TestWaitWithoutNotifications(t *testing.T) {
+	ctx := t.Context()
 	defer causalpg.SetPollInterval(20 * time.Millisecond)()
 	schema := newSchema(t)
 	s := openIn(t, schema)
@@ -76,6 +78,7 @@ func TestWaitWithoutNotifications(t *testing.T) {
 }
 
 func TestWaitEnds(t *testing.T) {
+	ctx := t.Context()
 	defer causalpg.SetPollInterval(time.Hour)()
 	s, other := openNew(t), openNew(t)
 	require.NoError(t, other.SaveEvent(ctx, eventtest.New(t, 0)))

@@ -64,7 +64,8 @@ var calls = map[string]func(context.Context, *causalsqlite.Store, causal.Event) 
 // requireEmpty checks that nothing was written.
 func requireEmpty(t *testing.T, s *causalsqlite.Store) {
 	t.Helper()
-	require.Empty(t, loadAll(t, s))
+	ctx := t.Context()
+	require.Empty(t, eventtest.LoadAll(t, s))
 	value, err := s.LoadClock(ctx, "alice")
 	require.NoError(t, err)
 	require.Zero(t, value)
@@ -74,6 +75,7 @@ func requireEmpty(t *testing.T, s *causalsqlite.Store) {
 }
 
 func TestContextThatHasEnded(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	cause := errors.New("shutting down")
 	canceled, cancel := context.WithCancelCause(ctx)
@@ -95,6 +97,7 @@ func TestContextThatHasEnded(t *testing.T) {
 }
 
 func TestClosedStore(t *testing.T) {
+	ctx := t.Context()
 	for name, s := range map[string]*causalsqlite.Store{"closed": openNew(t), "zero": {}} {
 		require.NoError(t, s.Close())
 		require.NoError(t, s.Close())
@@ -118,6 +121,7 @@ func requireField(t *testing.T, err error, field, reason string) {
 }
 
 func TestArguments(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	second := func(_ any, err error) error { return err }
 	for _, test := range []struct {
@@ -154,6 +158,7 @@ func TestArguments(t *testing.T) {
 // Contexts that end at any moment of a save harm neither the connection nor other
 // callers, and a repeated save leaves one copy.
 func TestContextsThatEndDuringSaves(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	var wg sync.WaitGroup
 	for worker := range 4 {
@@ -173,13 +178,14 @@ func TestContextsThatEndDuringSaves(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.Len(t, loadAll(t, s), 400)
-	require.Len(t, readLog(t, s, causal.Cursor{}), 400)
+	require.Len(t, eventtest.LoadAll(t, s), 400)
+	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), 400)
 }
 
 // While another process writes, a caller waits as long as its context allows,
 // takes its write back, and reads go on.
 func TestContextsThatEndWhileWaiting(t *testing.T) {
+	ctx := t.Context()
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	blocker := openAt(t, path, nil)
@@ -193,7 +199,7 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Less(t, time.Since(start), 2*time.Second)
 	require.Zero(t, s.Queued(), "the write was taken back")
-	require.Len(t, loadAll(t, s), 1, "reads do not wait")
+	require.Len(t, eventtest.LoadAll(t, s), 1, "reads do not wait")
 
 	done := make(chan error)
 	go func() { done <- s.SaveEvent(ctx, eventtest.New(t, 2)) }()
@@ -204,11 +210,12 @@ func TestContextsThatEndWhileWaiting(t *testing.T) {
 	}
 	release()
 	require.NoError(t, <-done)
-	require.Equal(t, []causal.EventID{eventtest.ID(0), eventtest.ID(2)}, eventtest.IDs(loadAll(t, s)))
+	require.Equal(t, []causal.EventID{eventtest.ID(0), eventtest.ID(2)}, eventtest.IDs(eventtest.LoadAll(t, s)))
 }
 
 // Close waits for the writes that came before it, and refuses later ones.
 func TestCloseWaits(t *testing.T) {
+	ctx := t.Context()
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	release := block(t, openAt(t, path, nil))
@@ -234,5 +241,5 @@ func TestCloseWaits(t *testing.T) {
 		require.NoError(t, <-results)
 	}
 	require.NoError(t, <-closed)
-	require.Len(t, loadAll(t, openAt(t, path, nil)), 3)
+	require.Len(t, eventtest.LoadAll(t, openAt(t, path, nil)), 3)
 }

@@ -127,6 +127,7 @@ func BenchmarkSaveRaw(b *testing.B) {
 
 // BenchmarkSave saves single events from 1 or more goroutines.
 func BenchmarkSave(b *testing.B) {
+	ctx := b.Context()
 	for _, mode := range []causalsqlite.Synchronous{causalsqlite.SyncFull, causalsqlite.SyncNormal} {
 		for _, writers := range []int{1, 16, 64} {
 			b.Run(fmt.Sprintf("%s/writers=%d", []string{"full", "normal"}[mode], writers), func(b *testing.B) {
@@ -182,13 +183,14 @@ func BenchmarkBatch(b *testing.B) {
 			batch[i] = benchEvent(b, n)
 			n++
 		}
-		if err := s.SaveEvents(ctx, batch); err != nil {
+		if err := s.SaveEvents(b.Context(), batch); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkLoad(b *testing.B) {
+	ctx := b.Context()
 	path := benchPath(b)
 	s := openAt(b, path, nil)
 	require.NoError(b, s.SaveEvents(ctx, benchEvents(b, 10_000)))
@@ -227,6 +229,7 @@ func BenchmarkLoad(b *testing.B) {
 
 // BenchmarkRange reads 100,000 events. It reports how much the heap grew.
 func BenchmarkRange(b *testing.B) {
+	ctx := b.Context()
 	s := openAt(b, benchPath(b), nil)
 	for range 10 {
 		require.NoError(b, s.SaveEvents(ctx, benchEvents(b, 10_000)))
@@ -261,6 +264,7 @@ func BenchmarkRange(b *testing.B) {
 // BenchmarkOpen opens a file, asks for its head and closes it. With -args
 // -open-size=1000000 the file has a million events.
 func BenchmarkOpen(b *testing.B) {
+	ctx := b.Context()
 	path := benchPath(b)
 	s := openAt(b, path, &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
 	for n := 0; n < *openSize; n += 10_000 {
@@ -289,6 +293,7 @@ func BenchmarkOpen(b *testing.B) {
 
 // BenchmarkTick is a clock that reserves values in the store.
 func BenchmarkTick(b *testing.B) {
+	ctx := b.Context()
 	for _, lease := range []int64{1, 1024} {
 		b.Run(fmt.Sprint("lease=", lease), func(b *testing.B) {
 			s := openAt(b, benchPath(b), nil)

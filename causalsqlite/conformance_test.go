@@ -1,7 +1,6 @@
 package causalsqlite_test
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +18,7 @@ func config[S any](t *testing.T, o *causalsqlite.Options) causaltest.Config[S] {
 	t.Helper()
 	paths := map[*causalsqlite.Store]string{}
 	openAt := func(t testing.TB, path string) S {
-		s, err := causalsqlite.Open(context.Background(), path, o)
+		s, err := causalsqlite.Open(t.Context(), path, o)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		paths[s] = path
@@ -69,7 +68,7 @@ func TestConformanceWriter(t *testing.T) {
 	if path == "" {
 		return
 	}
-	s, err := causalsqlite.Open(context.Background(), path, nil)
+	s, err := causalsqlite.Open(t.Context(), path, nil)
 	require.NoError(t, err)
-	require.NoError(t, causaltest.Write(context.Background(), s, os.Stdout))
+	require.NoError(t, causaltest.Write(t.Context(), s, os.Stdout))
 }

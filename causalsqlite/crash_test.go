@@ -40,6 +40,7 @@ func crashEvent(t testing.TB, n int, clock int64, aggregate string) causal.Event
 // TestCrashChild is the child process of TestCrash, and does nothing else. It
 // prints a line for each write that was acknowledged.
 func TestCrashChild(t *testing.T) {
+	ctx := t.Context()
 	path := os.Getenv(crashPath)
 	if path == "" {
 		return
@@ -187,12 +188,13 @@ func (f *crashFile) follow(c *child, stdout io.Reader) {
 // verify opens the file and compares it with what was acknowledged before.
 func (f *crashFile) verify() {
 	t := f.t
+	ctx := t.Context()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s, err := causalsqlite.Open(ctx, f.path, &causalsqlite.Options{ErrorLimit: errorKeep})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
-	for _, e := range readLog(t, s, f.cursor) {
+	for _, e := range eventtest.ReadLog(t, s, f.cursor) {
 		if !f.stored[e.Event.ID()].IsZero() {
 			t.Fatalf("%s is in the log twice", e.Event.ID())
 		}
@@ -284,7 +286,7 @@ func TestCrash(t *testing.T) {
 			require.NoError(t, second.cmd.Wait())
 			f.verify()
 		}
-		all := loadAll(t, openAt(t, f.path, nil))
+		all := eventtest.LoadAll(t, openAt(t, f.path, nil))
 		require.Len(t, all, len(f.stored))
 		for _, e := range all {
 			require.True(t, e.Equal(f.stored[e.ID()]))

@@ -30,7 +30,7 @@ func TestFullDisk(t *testing.T) {
 	s := openAt(t, filepath.Join(dir, "events.db"), nil)
 	saved := fill(t, s)
 	require.Positive(t, saved)
-	require.Len(t, loadAll(t, s), saved, "what was stored stays readable")
+	require.Len(t, eventtest.LoadAll(t, s), saved, "what was stored stays readable")
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=20m"))
 	requireWorks(t, s, saved)
 	require.NoError(t, s.Close())
@@ -38,6 +38,7 @@ func TestFullDisk(t *testing.T) {
 
 // A file system without write access is an error, and harms nothing.
 func TestReadOnlyDirectory(t *testing.T) {
+	ctx := t.Context()
 	dir := mount(t)
 	path := filepath.Join(dir, "events.db")
 	s := openAt(t, path, nil)
@@ -45,13 +46,13 @@ func TestReadOnlyDirectory(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 	_, err := causalsqlite.Open(ctx, path, nil)
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 	_, err = causalsqlite.Open(ctx, filepath.Join(dir, "new.db"), nil)
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 	require.ErrorIs(t, err, syscall.EROFS)
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, ""))
 	s = openAt(t, path, nil)
-	require.Len(t, loadAll(t, s), 5)
+	require.Len(t, eventtest.LoadAll(t, s), 5)
 	require.NoError(t, s.Close())
 }
 
@@ -71,16 +72,17 @@ func makeReadOnly(t *testing.T, path string) {
 
 // A file without write access can be read, and refuses writes.
 func TestReadOnlyFile(t *testing.T) {
+	ctx := t.Context()
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5)))
 	require.NoError(t, s.Close())
 	makeReadOnly(t, path)
 	s = openAt(t, path, nil)
-	require.Len(t, loadAll(t, s), 5)
-	requireStorageError(t, s.SaveEvent(ctx, eventtest.New(t, 9)))
+	require.Len(t, eventtest.LoadAll(t, s), 5)
+	eventtest.RequireStorageError(t, s.SaveEvent(ctx, eventtest.New(t, 9)))
 	_, err := s.AdvanceClock(ctx, "alice", 0, 1)
-	requireStorageError(t, err)
-	require.Len(t, loadAll(t, s), 5)
+	eventtest.RequireStorageError(t, err)
+	require.Len(t, eventtest.LoadAll(t, s), 5)
 	require.NoError(t, s.Close())
 }

@@ -18,8 +18,8 @@ func fill(t *testing.T, s *causalsqlite.Store) int {
 	t.Helper()
 	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 20_000) + `"}`)
 	for n := range 10_000 {
-		if err := s.SaveEvent(ctx, eventtest.New(t, n, large)); err != nil {
-			requireStorageError(t, err)
+		if err := s.SaveEvent(t.Context(), eventtest.New(t, n, large)); err != nil {
+			eventtest.RequireStorageError(t, err)
 			require.ErrorContains(t, err, "full")
 			return n
 		}
@@ -30,11 +30,12 @@ func fill(t *testing.T, s *causalsqlite.Store) int {
 
 func requireWorks(t *testing.T, s *causalsqlite.Store, saved int) {
 	t.Helper()
-	require.Len(t, loadAll(t, s), saved)
+	ctx := t.Context()
+	require.Len(t, eventtest.LoadAll(t, s), saved)
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, saved, saved+2)))
 	_, err := s.AdvanceClock(ctx, "alice", 0, 1)
 	require.NoError(t, err)
-	require.Len(t, readLog(t, s, causal.Cursor{}), saved+2)
+	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), saved+2)
 }
 
 // The database has reached a limit, then has room again.
@@ -43,8 +44,8 @@ func TestFullDatabase(t *testing.T) {
 	require.NoError(t, s.Exec("PRAGMA max_page_count = 200"))
 	saved := fill(t, s)
 	require.Positive(t, saved)
-	require.Error(t, s.SaveEvents(ctx, eventtest.NewRange(t, 5000, 9000)))
-	require.Len(t, loadAll(t, s), saved, "what was stored stays readable")
+	require.Error(t, s.SaveEvents(t.Context(), eventtest.NewRange(t, 5000, 9000)))
+	require.Len(t, eventtest.LoadAll(t, s), saved, "what was stored stays readable")
 	require.NoError(t, s.Exec("PRAGMA max_page_count = 100000"))
 	requireWorks(t, s, saved)
 }
@@ -52,6 +53,7 @@ func TestFullDatabase(t *testing.T) {
 // One write that is too large for the disk does not harm those that share its
 // transaction.
 func TestFullDatabaseInAGroup(t *testing.T) {
+	ctx := t.Context()
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	require.NoError(t, s.Exec("PRAGMA max_page_count = 100"))
@@ -71,12 +73,13 @@ func TestFullDatabaseInAGroup(t *testing.T) {
 	for range 4 {
 		require.NoError(t, <-results)
 	}
-	requireStorageError(t, <-large)
-	require.Len(t, loadAll(t, s), 4)
+	eventtest.RequireStorageError(t, <-large)
+	require.Len(t, eventtest.LoadAll(t, s), 4)
 }
 
 // Damage in one place is an error that says so where it is read, and nowhere else.
 func TestDamagedPage(t *testing.T) {
+	ctx := t.Context()
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	const count = 2000
@@ -96,7 +99,7 @@ func TestDamagedPage(t *testing.T) {
 	for aggregate := range count / 100 {
 		loaded, err := s.LoadEvents(ctx, fmt.Sprint("WP", aggregate))
 		if err != nil {
-			requireStorageError(t, err)
+			eventtest.RequireStorageError(t, err)
 			damaged++
 			continue
 		}
@@ -110,6 +113,7 @@ func TestDamagedPage(t *testing.T) {
 // An entry that does not decode is an error that names its place; it is not taken
 // for bad input of the caller.
 func TestDamagedEntries(t *testing.T) {
+	ctx := t.Context()
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
@@ -119,7 +123,7 @@ func TestDamagedEntries(t *testing.T) {
 	s = openAt(t, path, nil)
 	check := func(err error) {
 		t.Helper()
-		requireStorageError(t, err)
+		eventtest.RequireStorageError(t, err)
 		require.ErrorContains(t, err, "entry 3 of the log is damaged")
 		require.NotContains(t, err.Error(), "secret")
 	}
@@ -140,11 +144,12 @@ func TestDamagedEntries(t *testing.T) {
 	}
 	check(s.SaveEvent(ctx, eventtest.New(t, 3)))
 	_, err = s.RecentErrors(ctx, 1)
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 7)))
 }
 
 func TestMissingEntries(t *testing.T) {
+	ctx := t.Context()
 	for _, where := range []string{"seq = 1", "seq = 3", "seq IN (3, 4)"} {
 		path := testPath(t)
 		s := openAt(t, path, nil)
@@ -158,6 +163,6 @@ func TestMissingEntries(t *testing.T) {
 				require.ErrorContains(t, last, "of the log is missing")
 			}
 		}
-		requireStorageError(t, last)
+		eventtest.RequireStorageError(t, last)
 	}
 }

@@ -1,7 +1,6 @@
 package causalsqlite_test
 
 import (
-	"context"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -10,13 +9,10 @@ import (
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
-	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
 )
 
-var (
-	ctx = context.Background()
-)
+var ()
 
 // testPath returns the path of a file that does not exist.
 func testPath(t testing.TB) string { return filepath.Join(t.TempDir(), "events.db") }
@@ -24,7 +20,7 @@ func testPath(t testing.TB) string { return filepath.Join(t.TempDir(), "events.d
 // openAt opens a store that is closed at the end of the test.
 func openAt(t testing.TB, path string, o *causalsqlite.Options) *causalsqlite.Store {
 	t.Helper()
-	s, err := causalsqlite.Open(ctx, path, o)
+	s, err := causalsqlite.Open(t.Context(), path, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -43,31 +39,6 @@ func sql(t testing.TB, path, script string) {
 	require.NoError(t, err)
 	require.NoError(t, sqlitex.ExecuteScript(c, script, nil))
 	require.NoError(t, c.Close())
-}
-
-// readLog returns the entries behind a cursor.
-func readLog(t require.TestingT, s causal.LogReader, after causal.Cursor) (entries []causal.LogEntry) {
-	for e, err := range s.ReadLog(ctx, after) {
-		require.NoError(t, err)
-		entries = append(entries, e)
-	}
-	return entries
-}
-
-// loadAll returns all events in order.
-func loadAll(t require.TestingT, s causal.EventStore) []causal.Event {
-	events, err := causal.LoadAll(ctx, s)
-	require.NoError(t, err)
-	return events
-}
-
-// requireStorageError checks that err is a failure of the store, and only that.
-func requireStorageError(t require.TestingT, err error) {
-	var e *causal.StorageError
-	require.ErrorAs(t, err, &e)
-	require.NotEmpty(t, e.Op)
-	require.NotErrorIs(t, err, causal.ErrValidation)
-	require.NotErrorIs(t, err, causal.ErrClosed)
 }
 
 // block locks the file for writing, as another process would, until the caller

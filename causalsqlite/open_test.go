@@ -15,6 +15,7 @@ import (
 
 // The file that is opened is the one that the path names.
 func TestPaths(t *testing.T) {
+	ctx := t.Context()
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for _, name := range []string{
@@ -28,7 +29,7 @@ func TestPaths(t *testing.T) {
 		require.Positive(t, info.Size())
 		require.FileExists(t, name+"-wal")
 		other := openAt(t, name, nil)
-		require.Len(t, loadAll(t, other), 1)
+		require.Len(t, eventtest.LoadAll(t, other), 1)
 		require.NoError(t, other.Close())
 		require.NoError(t, s.Close())
 		require.NoFileExists(t, name+"-wal")
@@ -41,13 +42,13 @@ func TestPaths(t *testing.T) {
 	s := openAt(t, "moved.db", nil)
 	t.Chdir(t.TempDir())
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
-	require.Len(t, loadAll(t, s), 1)
+	require.Len(t, eventtest.LoadAll(t, s), 1)
 }
 
 func TestPermissions(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
+	require.NoError(t, s.SaveEvent(t.Context(), eventtest.New(t, 1)))
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
 		info, err := os.Stat(name)
 		require.NoError(t, err)
@@ -70,6 +71,7 @@ func TestSettings(t *testing.T) {
 }
 
 func TestForeignFiles(t *testing.T) {
+	ctx := t.Context()
 	for name, test := range map[string]struct {
 		make func(path string)
 		want string
@@ -94,7 +96,7 @@ func TestForeignFiles(t *testing.T) {
 		before, _ := os.ReadFile(path)
 		s, err := causalsqlite.Open(ctx, path, nil)
 		require.Nil(t, s)
-		requireStorageError(t, err)
+		eventtest.RequireStorageError(t, err)
 		require.ErrorContains(t, err, test.want, name)
 		after, _ := os.ReadFile(path)
 		require.Equal(t, before, after, "%s: the file stays as it was", name)
@@ -103,7 +105,7 @@ func TestForeignFiles(t *testing.T) {
 		require.Equal(t, []string{path}, left, name)
 	}
 	_, err := causalsqlite.Open(ctx, filepath.Join(t.TempDir(), "none", "events.db"), nil)
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
@@ -116,10 +118,11 @@ func write(t *testing.T, path, text string) {
 func TestEmptyFile(t *testing.T) {
 	path := testPath(t)
 	write(t, path, "")
-	require.NoError(t, openAt(t, path, nil).SaveEvent(ctx, eventtest.New(t, 1)))
+	require.NoError(t, openAt(t, path, nil).SaveEvent(t.Context(), eventtest.New(t, 1)))
 }
 
 func TestMigration(t *testing.T) {
+	ctx := t.Context()
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	events := eventtest.NewRange(t, 0, 10)
@@ -130,7 +133,7 @@ func TestMigration(t *testing.T) {
 
 	// A migration that fails leaves the file as it was.
 	_, err = causalsqlite.OpenNewer(ctx, path, "CREATE TABLE later (x)", "CREATE TABLE later (x)")
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 	require.NoError(t, openAt(t, path, nil).Close())
 
 	var wg sync.WaitGroup
@@ -149,17 +152,18 @@ func TestMigration(t *testing.T) {
 	wg.Wait()
 	s, err = causalsqlite.OpenNewer(ctx, path, "never run")
 	require.NoError(t, err)
-	eventtest.RequireEqual(t, events, loadAll(t, s))
+	eventtest.RequireEqual(t, events, eventtest.LoadAll(t, s))
 	same, err := s.Head(ctx)
 	require.NoError(t, err)
 	require.Equal(t, head, same)
 	require.NoError(t, s.Close())
 	_, err = causalsqlite.Open(ctx, path, nil)
-	requireStorageError(t, err)
+	eventtest.RequireStorageError(t, err)
 }
 
 // Whoever opens a new file first creates it, and the others use it.
 func TestConcurrentOpens(t *testing.T) {
+	ctx := t.Context()
 	for range 5 {
 		path := testPath(t)
 		heads := make([]causal.Cursor, 8)
@@ -184,7 +188,7 @@ func TestConcurrentOpens(t *testing.T) {
 		}
 		wg.Wait()
 		s := openAt(t, path, nil)
-		require.Len(t, loadAll(t, s), len(heads))
+		require.Len(t, eventtest.LoadAll(t, s), len(heads))
 		for _, head := range heads {
 			for _, err := range s.ReadLog(ctx, head) {
 				require.NoError(t, err, "one log")
@@ -197,8 +201,8 @@ func TestConcurrentOpens(t *testing.T) {
 func TestEventsAreAppendOnly(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
-	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
+	require.NoError(t, s.SaveEvent(t.Context(), eventtest.New(t, 1)))
 	require.ErrorContains(t, s.Exec("DELETE FROM events"), "events are never deleted")
 	require.ErrorContains(t, s.Exec("UPDATE events SET seq = 5"), "events are never changed")
-	require.Len(t, loadAll(t, s), 1)
+	require.Len(t, eventtest.LoadAll(t, s), 1)
 }

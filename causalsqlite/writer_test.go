@@ -16,6 +16,7 @@ import (
 // Batches that fail midway share transactions with others, while callers give up:
 // each call returns, and with what is true.
 func TestGroupsThatFail(t *testing.T) {
+	ctx := t.Context()
 	s := openNew(t)
 	taken := eventtest.New(t, 0)
 	require.NoError(t, s.SaveEvent(ctx, taken))
@@ -54,7 +55,7 @@ func TestGroupsThatFail(t *testing.T) {
 			t.Fatal("a call does not return")
 		}
 	}
-	all := loadAll(t, s)
+	all := eventtest.LoadAll(t, s)
 	require.Subset(t, eventtest.IDs(all), eventtest.IDs(stored))
 	for _, e := range all[1:] {
 		require.Zero(t, e.LamportClock()%2, "a part of a batch in conflict is there")

@@ -142,18 +142,22 @@ func (tc testCase[S]) missing(c Config[S], sample S) string {
 	return ""
 }
 
-var background = context.Background()
+// tester is a test: a *testing.T or a *rapid.T.
+type tester interface {
+	require.TestingT
+	Context() context.Context
+}
 
-// start is when the events of the suite happened.
-var start = time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC)
+// baseTime is when the events of the suite happened.
+var baseTime = time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC)
 
 const project = "12345678-1234-5678-1234-567812345678"
 
 // event returns the n-th event of a test, changed by the options. Its clock is n.
-func event(t require.TestingT, n int, change ...func(*causal.EventParams)) causal.Event {
+func event(t tester, n int, change ...func(*causal.EventParams)) causal.Event {
 	p := causal.EventParams{
 		ID: eventID(n), Type: "Tested", AggregateID: "A", NodeID: "alice", LamportClock: int64(n),
-		Timestamp: start, ProjectUUID: project, Payload: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)),
+		Timestamp: baseTime, ProjectUUID: project, Payload: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n)),
 	}
 	for _, f := range change {
 		f(&p)
@@ -166,7 +170,7 @@ func event(t require.TestingT, n int, change ...func(*causal.EventParams)) causa
 func eventID(n int) causal.EventID { return causal.EventID(fmt.Sprintf("CAUSALTEST%016d", n)) }
 
 // events returns the events from..to-1.
-func events(t require.TestingT, from, to int) []causal.Event {
+func events(t tester, from, to int) []causal.Event {
 	all := make([]causal.Event, 0, to-from)
 	for n := from; n < to; n++ {
 		all = append(all, event(t, n))
@@ -187,7 +191,7 @@ func with(payload string) func(*causal.EventParams) {
 }
 
 // requireSame requires the same events in the same order.
-func requireSame(t require.TestingT, want, got []causal.Event) {
+func requireSame(t tester, want, got []causal.Event) {
 	if len(want) != len(got) {
 		require.Failf(t, "events are missing or too many", "%d events, want %d", len(got), len(want))
 	}
@@ -202,8 +206,8 @@ func requireSame(t require.TestingT, want, got []causal.Event) {
 }
 
 // requireAll requires that the store has these events and no others.
-func requireAll(t require.TestingT, s causal.EventStore, want ...causal.Event) {
-	got, err := causal.LoadAll(background, s)
+func requireAll(t tester, s causal.EventStore, want ...causal.Event) {
+	got, err := causal.LoadAll(t.Context(), s)
 	require.NoError(t, err)
 	requireSame(t, inOrder(want), got)
 }
@@ -214,36 +218,36 @@ func inOrder(events []causal.Event) []causal.Event {
 }
 
 // saveAll saves the events one by one.
-func saveAll(t require.TestingT, s causal.EventStore, events ...causal.Event) {
+func saveAll(t tester, s causal.EventStore, events ...causal.Event) {
 	for _, e := range events {
-		require.NoError(t, s.SaveEvent(background, e))
+		require.NoError(t, s.SaveEvent(t.Context(), e))
 	}
 }
 
-// patience is how long a call may take that must not block.
-const patience = 10 * time.Second
+// callTimeout is how long a call may take that must not block.
+const callTimeout = 10 * time.Second
 
 // within fails the test if f does not return, as with a lock that is held.
-func within(t require.TestingT, what string, f func() error) {
+func within(t tester, what string, f func() error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
 	select {
 	case err := <-done:
 		require.NoError(t, err, what)
-	case <-time.After(patience):
+	case <-time.After(callTimeout):
 		require.FailNow(t, what+" blocks for ever")
 	}
 }
 
 // closeStorage closes a storage that can be closed.
-func closeStorage(t require.TestingT, s any) {
+func closeStorage(t tester, s any) {
 	if c, ok := s.(io.Closer); ok {
 		require.NoError(t, c.Close())
 	}
 }
 
-// small returns n, or less where tests must be short.
-func small(n int) int {
+// shortened returns n, or less where tests must be short.
+func shortened(n int) int {
 	if testing.Short() {
 		return max(n/10, 1)
 	}

@@ -111,13 +111,13 @@ func TestJournalWriter(t *testing.T) {
 		journalClocks
 		journalErrors
 	}
-	require.NoError(t, causaltest.Write(context.Background(), all{journalEvents{j}, journalClocks{j}, journalErrors{j}}, os.Stdout))
+	require.NoError(t, causaltest.Write(t.Context(), all{journalEvents{j}, journalClocks{j}, journalErrors{j}}, os.Stdout))
 }
 
 // Write returns the error of the storage, and ends with its context.
 func TestWriteEnds(t *testing.T) {
 	boom := errors.New("boom")
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithCancelCause(t.Context())
 	lines := 0
 	w := writerFunc(func(line []byte) (int, error) {
 		if lines++; lines == 20 {
@@ -126,7 +126,7 @@ func TestWriteEnds(t *testing.T) {
 		return len(line), nil
 	})
 	require.ErrorIs(t, causaltest.Write(ctx, &causal.MemClockStorage{}, w), boom)
-	require.ErrorIs(t, causaltest.Write(context.Background(), &causal.MemEventStore{}, writerFunc(func([]byte) (int, error) {
+	require.ErrorIs(t, causaltest.Write(t.Context(), &causal.MemEventStore{}, writerFunc(func([]byte) (int, error) {
 		return 0, boom
 	})), boom)
 	require.ErrorIs(t, causaltest.Write(ctx, &causal.MemErrorStorage{}, w), boom)

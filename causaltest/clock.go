@@ -33,21 +33,22 @@ var valueCases = []clockCase{
 		name:  "clock/values",
 		claim: "LoadClock returns the value that was saved last, also a lesser one, and 0 if there is none.",
 		run: func(t *testing.T, c clockConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			requireClock(t, s, "alice", 0)
 			for _, value := range []int64{0, 5, 3, 1 << 53, 1<<53 + 1, math.MaxInt64 - 1, math.MaxInt64, 0, 7} {
-				require.NoError(t, s.SaveClock(background, "alice", value))
+				require.NoError(t, s.SaveClock(ctx, "alice", value))
 				requireClock(t, s, "alice", value)
 			}
 			requireClock(t, s, "bob", 0)
 			if c.Peer != nil {
 				peer := c.Peer(t, s)
 				requireClock(t, peer, "alice", 7)
-				require.NoError(t, peer.SaveClock(background, "alice", 8))
+				require.NoError(t, peer.SaveClock(ctx, "alice", 8))
 				requireClock(t, s, "alice", 8)
 			}
 			if c.Reopen != nil {
-				require.NoError(t, s.SaveClock(background, "alice", 9))
+				require.NoError(t, s.SaveClock(ctx, "alice", 9))
 				requireClock(t, c.Reopen(t, s), "alice", 9)
 			}
 		},
@@ -59,7 +60,7 @@ var valueCases = []clockCase{
 			s := c.Open(t)
 			all := keys(c.Limits)
 			for i, node := range all {
-				require.NoError(t, s.SaveClock(background, node, int64(i+1)))
+				require.NoError(t, s.SaveClock(t.Context(), node, int64(i+1)))
 			}
 			for i, node := range all {
 				requireClock(t, s, node, int64(i+1))
@@ -70,11 +71,12 @@ var valueCases = []clockCase{
 		name:  "clock/invalid",
 		claim: "A negative value and an empty node ID are *ValidationErrors, and change nothing.",
 		run: func(t *testing.T, c clockConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
-			require.NoError(t, s.SaveClock(background, "alice", 5))
-			require.ErrorIs(t, s.SaveClock(background, "alice", -1), causal.ErrValidation)
-			require.ErrorIs(t, s.SaveClock(background, "", 1), causal.ErrValidation)
-			_, err := s.LoadClock(background, "")
+			require.NoError(t, s.SaveClock(ctx, "alice", 5))
+			require.ErrorIs(t, s.SaveClock(ctx, "alice", -1), causal.ErrValidation)
+			require.ErrorIs(t, s.SaveClock(ctx, "", 1), causal.ErrValidation)
+			_, err := s.LoadClock(ctx, "")
 			require.ErrorIs(t, err, causal.ErrValidation)
 			requireClock(t, s, "alice", 5)
 		},
@@ -84,7 +86,7 @@ var valueCases = []clockCase{
 		claim: "A context that has ended before the call means that nothing is written, and errors.Is finds its error and its cause.",
 		run: func(t *testing.T, c clockConfig) {
 			s := c.Open(t)
-			require.NoError(t, s.SaveClock(background, "alice", 5))
+			require.NoError(t, s.SaveClock(t.Context(), "alice", 5))
 			requireEnded(t, clockCalls(s))
 			for name, call := range clockCalls(s) {
 				require.ErrorIs(t, call(nil), causal.ErrValidation, name)
@@ -106,13 +108,14 @@ var valueCases = []clockCase{
 		claim: "A LamportClock on the storage never returns a value twice, also after the storage was opened again.",
 		needs: clockNeeds{needsReopen[causal.ClockStorage]},
 		run: func(t *testing.T, c clockConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			last := int64(0)
 			for _, lease := range []int64{1, 10, 3} {
-				clock, err := causal.NewLamportClock(background, "alice", s, &causal.LamportClockOptions{Lease: lease})
+				clock, err := causal.NewLamportClock(ctx, "alice", s, &causal.LamportClockOptions{Lease: lease})
 				require.NoError(t, err)
 				for range 25 {
-					value, err := clock.Tick(background)
+					value, err := clock.Tick(ctx)
 					require.NoError(t, err)
 					require.Greater(t, value, last)
 					last = value
@@ -123,8 +126,8 @@ var valueCases = []clockCase{
 	},
 }
 
-func requireClock(t require.TestingT, s causal.ClockStorage, node string, want int64) {
-	got, err := s.LoadClock(background, node)
+func requireClock(t tester, s causal.ClockStorage, node string, want int64) {
+	got, err := s.LoadClock(t.Context(), node)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 }
@@ -160,7 +163,7 @@ var advanceCases = []clockCase{
 				requireAdvance(t, s, step.floor, step.by, step.want)
 			}
 			requireClock(t, s, "bob", 0)
-			require.NoError(t, s.SaveClock(background, "alice", 3))
+			require.NoError(t, s.SaveClock(t.Context(), "alice", 3))
 			requireAdvance(t, s, 0, 1, 4)
 			if c.Reopen != nil {
 				requireAdvance(t, c.Reopen(t, s), 0, 1, 5)
@@ -172,20 +175,21 @@ var advanceCases = []clockCase{
 		claim: "A result above math.MaxInt64 is ErrClockOverflow, a negative floor or a by below 1 a *ValidationError; the value stays as it was.",
 		needs: clockNeeds{needsAdvance},
 		run: func(t *testing.T, c clockConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			advance := s.(causal.ClockAdvancer).AdvanceClock
 			requireAdvance(t, s, math.MaxInt64-3, 1, math.MaxInt64-2)
 			for _, step := range []struct{ floor, by int64 }{{0, 3}, {math.MaxInt64, 1}, {0, math.MaxInt64}} {
-				value, err := advance(background, "alice", step.floor, step.by)
+				value, err := advance(ctx, "alice", step.floor, step.by)
 				require.ErrorIs(t, err, causal.ErrClockOverflow)
 				require.NotErrorIs(t, err, causal.ErrStorage)
 				require.Zero(t, value)
 			}
 			for _, step := range []struct{ floor, by int64 }{{-1, 1}, {0, 0}, {0, -1}, {0, math.MinInt64}} {
-				_, err := advance(background, "alice", step.floor, step.by)
+				_, err := advance(ctx, "alice", step.floor, step.by)
 				require.ErrorIs(t, err, causal.ErrValidation)
 			}
-			_, err := advance(background, "", 0, 1)
+			_, err := advance(ctx, "", 0, 1)
 			require.ErrorIs(t, err, causal.ErrValidation)
 			requireClock(t, s, "alice", math.MaxInt64-2)
 			requireAdvance(t, s, 0, 2, math.MaxInt64)
@@ -202,19 +206,19 @@ var advanceCases = []clockCase{
 			if c.Peer != nil {
 				handles[1] = c.Peer(t, s)
 			}
-			each := small(50)
+			each := shortened(50)
 			values := make([][]int64, workers)
 			errs := make([]error, workers)
 			var wg sync.WaitGroup
 			for w := range workers {
-				wg.Go(func() { values[w], errs[w] = tick(handles[w%2], each, []int64{1, 3, 1024}[w%3]) })
+				wg.Go(func() { values[w], errs[w] = tick(t.Context(), handles[w%2], each, []int64{1, 3, 1024}[w%3]) })
 			}
 			wg.Wait()
 			require.NoError(t, errors.Join(errs...))
 			all := slices.Concat(values...)
 			slices.Sort(all)
 			require.Len(t, slices.Compact(all), workers*each, "a value came twice")
-			stored, err := s.LoadClock(background, "alice")
+			stored, err := s.LoadClock(t.Context(), "alice")
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, stored, all[len(all)-1])
 			requireNoGaps(t, handles)
@@ -223,7 +227,7 @@ var advanceCases = []clockCase{
 }
 
 // requireNoGaps advances a clock from many goroutines, one value at a time.
-func requireNoGaps(t require.TestingT, handles []causal.ClockStorage) {
+func requireNoGaps(t tester, handles []causal.ClockStorage) {
 	const workers, each = 8, 25
 	values := make([][]int64, workers)
 	errs := make([]error, workers)
@@ -231,7 +235,7 @@ func requireNoGaps(t require.TestingT, handles []causal.ClockStorage) {
 	for w := range workers {
 		wg.Go(func() {
 			for range each {
-				value, err := handles[w%len(handles)].(causal.ClockAdvancer).AdvanceClock(background, "bob", 0, 1)
+				value, err := handles[w%len(handles)].(causal.ClockAdvancer).AdvanceClock(t.Context(), "bob", 0, 1)
 				values[w] = append(values[w], value)
 				errs[w] = errors.Join(errs[w], err)
 			}
@@ -247,13 +251,13 @@ func requireNoGaps(t require.TestingT, handles []causal.ClockStorage) {
 }
 
 // tick returns values of a clock of its own on the storage.
-func tick(s causal.ClockStorage, count int, lease int64) (values []int64, err error) {
-	clock, err := causal.NewLamportClock(background, "alice", s, &causal.LamportClockOptions{Lease: lease})
+func tick(ctx context.Context, s causal.ClockStorage, count int, lease int64) (values []int64, err error) {
+	clock, err := causal.NewLamportClock(ctx, "alice", s, &causal.LamportClockOptions{Lease: lease})
 	if err != nil {
 		return nil, err
 	}
 	for range count {
-		value, err := clock.Tick(background)
+		value, err := clock.Tick(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -262,8 +266,8 @@ func tick(s causal.ClockStorage, count int, lease int64) (values []int64, err er
 	return values, nil
 }
 
-func requireAdvance(t require.TestingT, s causal.ClockStorage, floor, by, want int64) {
-	got, err := s.(causal.ClockAdvancer).AdvanceClock(background, "alice", floor, by)
+func requireAdvance(t tester, s causal.ClockStorage, floor, by, want int64) {
+	got, err := s.(causal.ClockAdvancer).AdvanceClock(t.Context(), "alice", floor, by)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	requireClock(t, s, "alice", want)
@@ -273,6 +277,7 @@ var clockModelCase = clockCase{
 	name:  "clock/model",
 	claim: "Whatever is called in whatever order, the storage answers as the one in memory does.",
 	run: func(t *testing.T, c clockConfig) {
+		ctx := t.Context()
 		rapid.Check(t, func(rt *rapid.T) {
 			s, model := c.Open(t), &causal.MemClockStorage{}
 			node := rapid.SampledFrom([]string{"alice", "bob"})
@@ -280,11 +285,11 @@ var clockModelCase = clockCase{
 			actions := map[string]func(*rapid.T){
 				"save": func(t *rapid.T) {
 					n, v := node.Draw(t, "node"), value.Draw(t, "value")
-					require.Equal(t, model.SaveClock(background, n, v), s.SaveClock(background, n, v))
+					require.Equal(t, model.SaveClock(ctx, n, v), s.SaveClock(ctx, n, v))
 				},
 				"": func(t *rapid.T) {
 					for _, n := range []string{"alice", "bob"} {
-						want, err := model.LoadClock(background, n)
+						want, err := model.LoadClock(ctx, n)
 						require.NoError(t, err)
 						requireClock(t, s, n, want)
 					}
@@ -293,8 +298,8 @@ var clockModelCase = clockCase{
 			if _, ok := s.(causal.ClockAdvancer); ok {
 				actions["advance"] = func(t *rapid.T) {
 					n, floor, by := node.Draw(t, "node"), value.Draw(t, "floor"), value.Draw(t, "by")
-					want, wantErr := model.AdvanceClock(background, n, floor, by)
-					got, err := s.(causal.ClockAdvancer).AdvanceClock(background, n, floor, by)
+					want, wantErr := model.AdvanceClock(ctx, n, floor, by)
+					got, err := s.(causal.ClockAdvancer).AdvanceClock(ctx, n, floor, by)
 					require.Equal(t, wantErr, err)
 					require.Equal(t, want, got)
 				}
@@ -318,7 +323,7 @@ var clockCrashCase = clockCase{
 					last = a.Clock
 				}
 			}
-			stored, err := s.LoadClock(background, crashNode)
+			stored, err := s.LoadClock(t.Context(), crashNode)
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, stored, last)
 		})

@@ -40,9 +40,9 @@ var contextCases = []eventCase{
 		claim: "A context that ends during a save leaves the event stored or not; saving it again leaves it stored once.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
-			all := events(t, 0, small(200))
+			all := events(t, 0, shortened(200))
 			for i, e := range all {
-				ctx, cancel := context.WithTimeout(background, time.Duration(rand.IntN(2000))*time.Microsecond)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(2000))*time.Microsecond)
 				err := s.SaveEvent(ctx, e)
 				if i%2 == 0 {
 					err = causal.SaveAll(ctx, s, all[i:i+1])
@@ -63,11 +63,12 @@ var contextCases = []eventCase{
 		name:  "context/many",
 		claim: "A thousand calls whose contexts end do no harm to the calls after them.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			all := events(t, 0, 50)
-			require.NoError(t, causal.SaveAll(background, s, all))
-			for i := range small(1000) {
-				ctx, cancel := context.WithTimeout(background, time.Duration(rand.IntN(300)-100)*time.Microsecond)
+			require.NoError(t, causal.SaveAll(ctx, s, all))
+			for i := range shortened(1000) {
+				ctx, cancel := context.WithTimeout(ctx, time.Duration(rand.IntN(300)-100)*time.Microsecond)
 				var err error
 				switch i % 3 {
 				case 0:
@@ -82,7 +83,7 @@ var contextCases = []eventCase{
 					require.ErrorIs(t, err, context.DeadlineExceeded)
 				}
 			}
-			within(t, "a save after many ended contexts", func() error { return s.SaveEvent(background, event(t, 50)) })
+			within(t, "a save after many ended contexts", func() error { return s.SaveEvent(ctx, event(t, 50)) })
 			requireAll(t, s, events(t, 0, 51)...)
 			if c.Reopen != nil {
 				requireAll(t, c.Reopen(t, s), events(t, 0, 51)...)
@@ -96,7 +97,7 @@ type calls map[string]func(ctx context.Context) error
 
 // eventCalls returns a call of each method of an event store; those that save do so
 // with new events.
-func eventCalls(t require.TestingT, s causal.EventStore) calls {
+func eventCalls(t tester, s causal.EventStore) calls {
 	all := calls{
 		"SaveEvent": func(ctx context.Context) error { return s.SaveEvent(ctx, event(t, 500)) },
 		"SaveAll": func(ctx context.Context) error {
@@ -129,11 +130,12 @@ func eventCalls(t require.TestingT, s causal.EventStore) calls {
 }
 
 // requireEnded makes the calls with contexts that have ended.
-func requireEnded(t require.TestingT, all calls) {
+func requireEnded(t tester, all calls) {
+	ctx := t.Context()
 	cause := errors.New("the reason")
-	cancelled, cancel := context.WithCancelCause(background)
+	cancelled, cancel := context.WithCancelCause(ctx)
 	cancel(cause)
-	late, stop := context.WithDeadline(background, start)
+	late, stop := context.WithDeadline(ctx, baseTime)
 	defer stop()
 	for name, call := range all {
 		err := call(cancelled)
@@ -159,11 +161,12 @@ var lifeCases = []eventCase{
 		claim: "A loop over a store that is closed meanwhile ends with ErrClosed.",
 		needs: eventNeeds{needsClose},
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			for name := range sequences(c.Open(t)) {
 				s := c.Open(t)
-				require.NoError(t, causal.SaveAll(background, s, events(t, 0, some)))
+				require.NoError(t, causal.SaveAll(ctx, s, events(t, 0, some)))
 				var errs []error
-				for _, err := range sequences(s)[name](background) {
+				for _, err := range sequences(s)[name](ctx) {
 					if errs = append(errs, err); len(errs) == 2 {
 						closeStorage(t, s)
 					}
@@ -177,10 +180,10 @@ var lifeCases = []eventCase{
 }
 
 // requireClosed closes a storage and makes the calls.
-func requireClosed(t require.TestingT, s any, all calls) {
+func requireClosed(t tester, s any, all calls) {
 	require.NoError(t, s.(io.Closer).Close())
 	require.NoError(t, s.(io.Closer).Close(), "closed twice")
 	for name, call := range all {
-		require.ErrorIs(t, call(background), causal.ErrClosed, name)
+		require.ErrorIs(t, call(t.Context()), causal.ErrClosed, name)
 	}
 }

@@ -35,7 +35,7 @@ type Crash[S any] struct {
 // it has left.
 func (c Crash[S]) each(t *testing.T, check func(acks []ack, s S)) {
 	t.Helper()
-	for range small(cmp.Or(c.Kills, 10)) {
+	for range shortened(cmp.Or(c.Kills, 10)) {
 		acks := kill(t, c.Command())
 		s := c.Open(t)
 		check(acks, s)
@@ -189,7 +189,7 @@ var eventCrashCase = eventCase{
 // requireWhole requires the acknowledged events, and of every batch all or nothing.
 func requireWhole(t *testing.T, s causal.EventStore, acknowledged map[causal.EventID]causal.Event) {
 	t.Helper()
-	all, err := causal.LoadAll(background, s)
+	all, err := causal.LoadAll(t.Context(), s)
 	require.NoError(t, err)
 	found, batches := 0, map[causal.EventID]int{}
 	for _, e := range all {
@@ -212,7 +212,7 @@ func requireWhole(t *testing.T, s causal.EventStore, acknowledged map[causal.Eve
 
 // entry returns the n-th error entry of a test.
 func entry(n int) causal.ErrorEntry {
-	return causal.ErrorEntry{Timestamp: start, ActionAttempted: "try", ErrorMessage: fmt.Sprint(n), Agent: "suite"}
+	return causal.ErrorEntry{Timestamp: baseTime, ActionAttempted: "try", ErrorMessage: fmt.Sprint(n), Agent: "suite"}
 }
 
 // lastEntry returns the number of the latest error entry, 0 if there is none.

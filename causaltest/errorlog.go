@@ -40,8 +40,8 @@ var entryCases = []errorCase{
 			var all []causal.ErrorEntry
 			for i, hours := range []int{0, 1, -1, 1, 0} {
 				e := entry(i + 1)
-				e.Timestamp = start.Add(time.Duration(hours) * time.Hour)
-				require.NoError(t, s.AppendError(background, e))
+				e.Timestamp = baseTime.Add(time.Duration(hours) * time.Hour)
+				require.NoError(t, s.AppendError(t.Context(), e))
 				all = append([]causal.ErrorEntry{e}, all...)
 				all = all[:min(len(all), c.Limits.Entries)]
 			}
@@ -64,7 +64,7 @@ var entryCases = []errorCase{
 			limit := c.Limits.Entries
 			var all []causal.ErrorEntry
 			for n := range 2*limit + 1 {
-				require.NoError(t, s.AppendError(background, entry(n+1)))
+				require.NoError(t, s.AppendError(t.Context(), entry(n+1)))
 				all = append(all, entry(n+1))
 				if n == limit-1 || n == limit || n == 2*limit {
 					kept := slices.Clone(all[max(0, len(all)-limit):])
@@ -79,6 +79,7 @@ var entryCases = []errorCase{
 		name:  "errors/goroutines",
 		claim: "As many entries as the limit says are kept where many goroutines append, those of each in its order.",
 		run: func(t *testing.T, c errorConfig) {
+			ctx := t.Context()
 			const workers = 8
 			s := c.Open(t)
 			handles := []causal.ErrorStorage{s, s}
@@ -93,13 +94,13 @@ var entryCases = []errorCase{
 					for i := range each {
 						e := entry(i + 1)
 						e.Agent = fmt.Sprint(w)
-						errs[w] = errors.Join(errs[w], handles[w%2].AppendError(background, e))
+						errs[w] = errors.Join(errs[w], handles[w%2].AppendError(ctx, e))
 					}
 				})
 			}
 			wg.Wait()
 			require.NoError(t, errors.Join(errs...))
-			got, err := s.RecentErrors(background, workers*each)
+			got, err := s.RecentErrors(ctx, workers*each)
 			require.NoError(t, err)
 			require.Len(t, got, min(c.Limits.Entries, workers*each))
 			next := map[string]int{}
@@ -118,13 +119,14 @@ var entryCases = []errorCase{
 		name:  "errors/fidelity",
 		claim: "An entry comes back as it was, with its nanoseconds and its offset.",
 		run: func(t *testing.T, c errorConfig) {
+			ctx := t.Context()
 			for _, text := range []string{"é\n\r\t\u2028 \"\\'", "\x00", strings.Repeat("x", 1_000_000), " ", "%s{}"} {
 				s := c.Open(t)
 				e := causal.ErrorEntry{
-					Timestamp: start.Add(123_456_789).In(time.FixedZone("", -5400)), ActionAttempted: text, ErrorMessage: text,
+					Timestamp: baseTime.Add(123_456_789).In(time.FixedZone("", -5400)), ActionAttempted: text, ErrorMessage: text,
 					Resolution: text, Agent: text,
 				}
-				require.NoError(t, s.AppendError(background, e))
+				require.NoError(t, s.AppendError(ctx, e))
 				requireEntries(t, s, 1, e)
 				if c.Reopen != nil {
 					requireEntries(t, c.Reopen(t, s), 1, e)
@@ -132,9 +134,9 @@ var entryCases = []errorCase{
 			}
 			s := c.Open(t)
 			bare := causal.ErrorEntry{Timestamp: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), ActionAttempted: "a", ErrorMessage: "m"}
-			require.NoError(t, s.AppendError(background, bare))
+			require.NoError(t, s.AppendError(ctx, bare))
 			requireEntries(t, s, 1, bare)
-			got, err := s.RecentErrors(background, 1)
+			got, err := s.RecentErrors(ctx, 1)
 			require.NoError(t, err)
 			got[0].Agent = "changed"
 			requireEntries(t, s, 1, bare)
@@ -144,15 +146,16 @@ var entryCases = []errorCase{
 		name:  "errors/invalid",
 		claim: "A limit below 1 and an entry that is not valid are *ValidationErrors, and nothing is stored.",
 		run: func(t *testing.T, c errorConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			for _, limit := range []int{0, -1} {
-				_, err := s.RecentErrors(background, limit)
+				_, err := s.RecentErrors(ctx, limit)
 				require.ErrorIs(t, err, causal.ErrValidation)
 			}
 			noMessage, notUTF8 := entry(1), entry(1)
 			noMessage.ErrorMessage, notUTF8.Agent = "", "\xff"
 			for _, e := range []causal.ErrorEntry{{}, noMessage, notUTF8} {
-				require.ErrorIs(t, s.AppendError(background, e), causal.ErrValidation)
+				require.ErrorIs(t, s.AppendError(ctx, e), causal.ErrValidation)
 			}
 			requireEntries(t, s, 10)
 		},
@@ -181,8 +184,8 @@ var entryCases = []errorCase{
 }
 
 // requireEntries requires these entries of the latest limit ones.
-func requireEntries(t require.TestingT, s causal.ErrorStorage, limit int, want ...causal.ErrorEntry) {
-	got, err := s.RecentErrors(background, limit)
+func requireEntries(t tester, s causal.ErrorStorage, limit int, want ...causal.ErrorEntry) {
+	got, err := s.RecentErrors(t.Context(), limit)
 	require.NoError(t, err)
 	require.Len(t, got, len(want))
 	for i, e := range got {
@@ -208,15 +211,16 @@ var errorCrashCase = errorCase{
 	claim: "When AppendError has returned nil, the entry survives that the process is killed.",
 	needs: errorNeeds{needsCrash[causal.ErrorStorage]},
 	run: func(t *testing.T, c errorConfig) {
+		ctx := t.Context()
 		c.Crash(t).each(t, func(acks []ack, s causal.ErrorStorage) {
 			last := 0
 			for _, a := range acks {
 				last = max(last, a.Entry)
 			}
-			stored, err := lastEntry(background, s)
+			stored, err := lastEntry(ctx, s)
 			require.NoError(t, err)
 			require.GreaterOrEqual(t, stored, last)
-			all, err := s.RecentErrors(background, c.Limits.Entries)
+			all, err := s.RecentErrors(ctx, c.Limits.Entries)
 			require.NoError(t, err)
 			require.Len(t, all, min(stored, c.Limits.Entries), "an entry is missing between others")
 		})

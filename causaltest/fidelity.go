@@ -43,7 +43,7 @@ var fidelityCases = []eventCase{
 			zone := func(minutes int) *time.Location { return time.FixedZone("", 60*minutes) }
 			var all []causal.Event
 			for i, at := range []time.Time{
-				start, start.Add(1), start.Add(999_999_999), start.Add(123_456_000), start.In(zone(330)), start.In(zone(-1439)),
+				baseTime, baseTime.Add(1), baseTime.Add(999_999_999), baseTime.Add(123_456_000), baseTime.In(zone(330)), baseTime.In(zone(-1439)),
 				time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
 				time.Date(9999, 12, 31, 23, 59, 59, 0, zone(-720)), time.Date(1969, 12, 31, 23, 59, 59, 5, time.UTC),
 			} {
@@ -84,15 +84,16 @@ var fidelityCases = []eventCase{
 		name:  "fidelity/mutation",
 		claim: "Nothing that the caller does to what it gave or got reaches what is stored.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			all := events(t, 0, 5)
 			batch := slices.Clone(all)
-			require.NoError(t, causal.SaveAll(background, s, batch))
+			require.NoError(t, causal.SaveAll(ctx, s, batch))
 			for i := range batch {
 				batch[i] = event(t, 900+i)
 			}
 			for range 2 {
-				got, err := s.LoadEvents(background, "A")
+				got, err := s.LoadEvents(ctx, "A")
 				require.NoError(t, err)
 				requireSame(t, all, got)
 				for i := range got {
@@ -112,7 +113,7 @@ var fidelityCases = []eventCase{
 }
 
 // payloadEvents are events whose payloads are easily damaged.
-func payloadEvents(t require.TestingT) []causal.Event {
+func payloadEvents(t tester) []causal.Event {
 	nested := strings.Repeat(`{"a":[`, 50) + strings.Repeat(`]}`, 50)
 	var all []causal.Event
 	for i, payload := range []string{
@@ -137,7 +138,7 @@ func requireFaithful(t *testing.T, c eventConfig, all []causal.Event) {
 	saveAll(t, s, all...)
 	check := func(s causal.EventStore) {
 		requireOrder(t, s, all)
-		got, err := causal.LoadAll(background, s)
+		got, err := causal.LoadAll(t.Context(), s)
 		require.NoError(t, err)
 		for i, want := range inOrder(all) {
 			require.Equal(t, fingerprint(t, want), fingerprint(t, got[i]))
@@ -157,7 +158,7 @@ func requireFaithful(t *testing.T, c eventConfig, all []causal.Event) {
 
 // fingerprint returns the members of an event as decoded JSON in which numbers keep
 // their text, so that 1 and 1.0 are apart. Of large events it returns only the size.
-func fingerprint(t require.TestingT, e causal.Event) any {
+func fingerprint(t tester, e causal.Event) any {
 	text, err := e.MarshalJSON()
 	require.NoError(t, err)
 	if len(text) > 1_000_000 {

@@ -1,6 +1,7 @@
 package causaltest
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
@@ -20,7 +21,7 @@ var identityCases = []eventCase{
 			e := event(t, 1, with(`{"a":1,"b":[true]}`))
 			saveAll(t, s, e, e, event(t, 1, with(` { "b" : [ true ] , "a" : 1.0 } `)))
 			requireAll(t, s, e)
-			got, err := s.LoadEvents(background, "A")
+			got, err := s.LoadEvents(t.Context(), "A")
 			require.NoError(t, err)
 			require.JSONEq(t, `{"a":1,"b":[true]}`, string(got[0].Payload()))
 		},
@@ -40,7 +41,7 @@ var identityCases = []eventCase{
 			for i := range errs {
 				wg.Go(func() {
 					for j := range all {
-						errs[i] = errors.Join(errs[i], handles[i%2].SaveEvent(background, all[(i+j)%len(all)]))
+						errs[i] = errors.Join(errs[i], handles[i%2].SaveEvent(t.Context(), all[(i+j)%len(all)]))
 					}
 				})
 			}
@@ -96,9 +97,10 @@ var identityCases = []eventCase{
 		name:  "identity/zero",
 		claim: "The zero Event is a *ValidationError, and nothing is stored.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
-			require.ErrorIs(t, s.SaveEvent(background, causal.Event{}), causal.ErrValidation)
-			require.ErrorIs(t, causal.SaveAll(background, s, []causal.Event{{}}), causal.ErrValidation)
+			require.ErrorIs(t, s.SaveEvent(ctx, causal.Event{}), causal.ErrValidation)
+			require.ErrorIs(t, causal.SaveAll(ctx, s, []causal.Event{{}}), causal.ErrValidation)
 			requireAll(t, s)
 		},
 	},
@@ -111,9 +113,9 @@ var identityCases = []eventCase{
 			all := events(t, 0, 20)
 			saveAll(t, s, all[3], all[7])
 			batch := append(shuffled(all), all...)
-			require.NoError(t, saveBatch(s, batch...))
-			require.NoError(t, saveBatch(s, batch...))
-			require.NoError(t, saveBatch(s))
+			require.NoError(t, saveBatch(t.Context(), s, batch...))
+			require.NoError(t, saveBatch(t.Context(), s, batch...))
+			require.NoError(t, saveBatch(t.Context(), s))
 			requireAll(t, s, all...)
 		},
 	},
@@ -134,7 +136,7 @@ var identityCases = []eventCase{
 			all := events(t, 0, 9)
 			for _, bad := range []causal.Event{{}, event(t, 100, with(`{}`)), event(t, 8, with(`{}`)), event(t, 3, with(`{}`))} {
 				batch := append(append(all[:4:4], bad), all[4:]...)
-				err := saveBatch(s, batch...)
+				err := saveBatch(t.Context(), s, batch...)
 				if bad.IsZero() {
 					require.ErrorIs(t, err, causal.ErrValidation)
 				} else {
@@ -142,20 +144,21 @@ var identityCases = []eventCase{
 				}
 				requireAll(t, s, taken)
 			}
-			require.NoError(t, saveBatch(s, all...))
+			require.NoError(t, saveBatch(t.Context(), s, all...))
 			requireAll(t, s, append(all, taken)...)
 		},
 	},
 }
 
 // requireWholeBatches reads while batches are saved.
-func requireWholeBatches(t require.TestingT, s causal.EventStore) {
+func requireWholeBatches(t tester, s causal.EventStore) {
+	ctx := t.Context()
 	const size = 10
 	saved := make(chan error, 1)
 	go func() {
 		var err error
 		for n := 0; n < 30 && err == nil; n++ {
-			err = saveBatch(s, events(t, n*size, (n+1)*size)...)
+			err = saveBatch(ctx, s, events(t, n*size, (n+1)*size)...)
 		}
 		saved <- err
 	}()
@@ -166,45 +169,46 @@ func requireWholeBatches(t require.TestingT, s causal.EventStore) {
 			return
 		default:
 		}
-		loaded, err := s.LoadEvents(background, "A")
+		loaded, err := s.LoadEvents(ctx, "A")
 		require.NoError(t, err)
 		require.Zero(t, len(loaded)%size)
 		for name, sequence := range sequences(s) {
-			all, err := collect(sequence(background))
+			all, err := collect(sequence(ctx))
 			require.NoError(t, err)
 			require.Zero(t, len(all)%size, name)
 		}
 	}
 }
 
-func saveBatch(s causal.EventStore, events ...causal.Event) error {
+func saveBatch(ctx context.Context, s causal.EventStore, events ...causal.Event) error {
 	b, ok := s.(causal.BatchSaver)
 	if !ok {
 		return errors.New("a handle has other capabilities than the first one")
 	}
-	return b.SaveEvents(background, events)
+	return b.SaveEvents(ctx, events)
 }
 
 // requireConflicts tries to replace the stored events 1 and 2.
-func requireConflicts(t require.TestingT, s causal.EventStore, all []causal.Event) {
+func requireConflicts(t tester, s causal.EventStore, all []causal.Event) {
+	ctx := t.Context()
 	changes := []func(*causal.EventParams){
 		with(`{"n":2}`), with(`{}`), with(`{"n":"1"}`), in("B"), on("bob", 1), on("alice", 2),
-		func(p *causal.EventParams) { p.Timestamp = start.Add(time.Nanosecond) },
+		func(p *causal.EventParams) { p.Timestamp = baseTime.Add(time.Nanosecond) },
 		func(p *causal.EventParams) { p.Type = "Changed" },
 		func(p *causal.EventParams) { p.ProjectSlug = "slug" },
 		func(p *causal.EventParams) { p.CausationID = eventID(2) },
 		func(p *causal.EventParams) { p.DataTier = 4 },
 	}
 	for _, change := range changes {
-		requireConflict(t, s.SaveEvent(background, event(t, 1, change)), eventID(1))
+		requireConflict(t, s.SaveEvent(ctx, event(t, 1, change)), eventID(1))
 	}
 	requireAll(t, s, all...)
-	elsewhere := event(t, 1, func(p *causal.EventParams) { p.Timestamp = start.In(time.FixedZone("", 3600)) })
-	require.NoError(t, s.SaveEvent(background, elsewhere), "the same instant at another offset is the same content")
+	elsewhere := event(t, 1, func(p *causal.EventParams) { p.Timestamp = baseTime.In(time.FixedZone("", 3600)) })
+	require.NoError(t, s.SaveEvent(ctx, elsewhere), "the same instant at another offset is the same content")
 	requireAll(t, s, all...)
 }
 
-func requireConflict(t require.TestingT, err error, id causal.EventID) {
+func requireConflict(t tester, err error, id causal.EventID) {
 	var conflict *causal.IDConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.ErrorIs(t, err, causal.ErrIDConflict)

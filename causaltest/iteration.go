@@ -40,11 +40,12 @@ var iterationCases = []eventCase{
 		name:  "iteration/break",
 		claim: "A loop may end anywhere, each range is a fresh read, and the store goes on working.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			all := events(t, 0, some)
-			require.NoError(t, causal.SaveAll(background, s, all))
+			require.NoError(t, causal.SaveAll(ctx, s, all))
 			for name, sequence := range sequences(s) {
-				events := sequence(background)
+				events := sequence(ctx)
 				for stop := range some {
 					seen := 0
 					for e, err := range events {
@@ -59,7 +60,7 @@ var iterationCases = []eventCase{
 			}
 			saveAll(t, s, event(t, some))
 			for name, sequence := range sequences(s) {
-				got, err := collect(sequence(background))
+				got, err := collect(sequence(ctx))
 				require.NoError(t, err, name)
 				requireSame(t, append(all, event(t, some)), got)
 			}
@@ -69,24 +70,25 @@ var iterationCases = []eventCase{
 		name:  "iteration/save",
 		claim: "No lock, transaction or connection is held while the loop body runs, so it may call the store.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			all := events(t, 0, some)
-			require.NoError(t, causal.SaveAll(background, s, all))
+			require.NoError(t, causal.SaveAll(ctx, s, all))
 			next := some
 			for name, sequence := range sequences(s) {
 				within(t, "to save inside a loop over "+name, func() error {
-					for e, err := range sequence(background) {
+					for e, err := range sequence(ctx) {
 						if err != nil {
 							return err
 						}
 						if e.LamportClock() >= some { // one that this loop has saved
 							continue
 						}
-						if err := s.SaveEvent(background, event(t, next)); err != nil {
+						if err := s.SaveEvent(ctx, event(t, next)); err != nil {
 							return err
 						}
 						next++
-						if _, err := s.LoadEvents(background, "A"); err != nil {
+						if _, err := s.LoadEvents(ctx, "A"); err != nil {
 							return err
 						}
 					}
@@ -100,8 +102,9 @@ var iterationCases = []eventCase{
 		name:  "iteration/nested",
 		claim: "Loops may be nested as deeply as one likes.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
-			require.NoError(t, causal.SaveAll(background, s, events(t, 0, 3)))
+			require.NoError(t, causal.SaveAll(ctx, s, events(t, 0, 3)))
 			for name, sequence := range sequences(s) {
 				within(t, "a nest of loops over "+name, func() error {
 					deepest := 0
@@ -109,9 +112,9 @@ var iterationCases = []eventCase{
 					nest = func(depth int) error {
 						deepest = max(deepest, depth)
 						if depth == 40 { // more than any pool has
-							return s.SaveEvent(background, event(t, 0))
+							return s.SaveEvent(ctx, event(t, 0))
 						}
-						for _, err := range sequence(background) {
+						for _, err := range sequence(ctx) {
 							if err != nil {
 								return err
 							}
@@ -130,7 +133,7 @@ var iterationCases = []eventCase{
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			all := events(t, 0, some)
-			require.NoError(t, causal.SaveAll(background, s, all))
+			require.NoError(t, causal.SaveAll(t.Context(), s, all))
 			for name, sequence := range sequences(s) {
 				for stop := range some - 1 {
 					requireCut(t, name, sequence, stop)
@@ -143,20 +146,21 @@ var iterationCases = []eventCase{
 		name:  "iteration/leaks",
 		claim: "After a loop, however it ended, no goroutine is left.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
-			require.NoError(t, causal.SaveAll(background, s, events(t, 0, some)))
+			require.NoError(t, causal.SaveAll(ctx, s, events(t, 0, some)))
 			requireAll(t, s, events(t, 0, some)...) // the store has what it needs
 			before := runtime.NumGoroutine()
 			for range 50 {
 				for name, sequence := range sequences(s) {
-					for _, err := range sequence(background) {
+					for _, err := range sequence(ctx) {
 						require.NoError(t, err, name)
 						break
 					}
 					requireCut(t, name, sequence, 3)
 				}
 			}
-			require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+20 }, patience, 10*time.Millisecond,
+			require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+20 }, callTimeout, 10*time.Millisecond,
 				"100 loops have left goroutines")
 		},
 	},
@@ -176,10 +180,10 @@ func collect(events iter.Seq2[causal.Event, error]) (all []causal.Event, err err
 // requireCut ends the context of a range at one of its events, which is not the
 // last.
 func requireCut(
-	t require.TestingT, name string, sequence func(ctx context.Context) iter.Seq2[causal.Event, error], stop int,
+	t tester, name string, sequence func(ctx context.Context) iter.Seq2[causal.Event, error], stop int,
 ) {
 	cause := errors.New("the reason")
-	ctx, cancel := context.WithCancelCause(background)
+	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	var last error
 	events, errs := 0, 0

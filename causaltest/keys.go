@@ -20,7 +20,7 @@ var keyCases = []eventCase{
 			for i, key := range keys(c.Limits) {
 				all = append(all, event(t, i, in(key)))
 			}
-			require.NoError(t, causal.SaveAll(background, s, all))
+			require.NoError(t, causal.SaveAll(t.Context(), s, all))
 			requireOrder(t, s, all)
 			if c.Reopen != nil {
 				requireOrder(t, c.Reopen(t, s), all)
@@ -36,7 +36,7 @@ var keyCases = []eventCase{
 			for i, key := range keys(c.Limits) {
 				all = append(all, event(t, i, on(key, 1)))
 			}
-			require.NoError(t, causal.SaveAll(background, s, shuffled(all)))
+			require.NoError(t, causal.SaveAll(t.Context(), s, shuffled(all)))
 			requireOrder(t, s, all)
 		},
 	},

@@ -1,6 +1,7 @@
 package causaltest
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"sync"
@@ -20,7 +21,7 @@ var logCases = []eventCase{
 			s := c.Open(t)
 			all := shuffled(events(t, 0, 30))
 			saveAll(t, s, all[:10]...)
-			require.NoError(t, causal.SaveAll(background, s, all[10:20]))
+			require.NoError(t, causal.SaveAll(t.Context(), s, all[10:20]))
 			saveAll(t, s, all[20:]...)
 			requireResume(t, s, all)
 			if c.Peer != nil {
@@ -41,15 +42,16 @@ var logCases = []eventCase{
 		claim: "What was not stored, as it is there already, is in conflict or was refused, is no entry of the log.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			all := events(t, 0, 6)
 			saveAll(t, s, all[:3]...)
 			saveAll(t, s, all[:3]...)
-			require.Error(t, s.SaveEvent(background, event(t, 1, with(`{}`))))
-			require.Error(t, s.SaveEvent(background, causal.Event{}))
-			require.NoError(t, causal.SaveAll(background, s, append(all[:4:4], all[3])))
+			require.Error(t, s.SaveEvent(ctx, event(t, 1, with(`{}`))))
+			require.Error(t, s.SaveEvent(ctx, causal.Event{}))
+			require.NoError(t, causal.SaveAll(ctx, s, append(all[:4:4], all[3])))
 			if _, ok := s.(causal.BatchSaver); ok {
-				require.Error(t, saveBatch(s, all[4], all[5], event(t, 1, with(`{}`))))
+				require.Error(t, saveBatch(ctx, s, all[4], all[5], event(t, 1, with(`{}`))))
 			}
 			requireResume(t, s, all[:4])
 			saveAll(t, s, all[4:]...)
@@ -64,7 +66,7 @@ var logCases = []eventCase{
 			s := c.Open(t)
 			all := reversed(events(t, 0, 10))
 			for i, e := range all {
-				head, err := s.(causal.LogReader).Head(background)
+				head, err := s.(causal.LogReader).Head(t.Context())
 				require.NoError(t, err)
 				require.Empty(t, readLog(t, s, head))
 				saveAll(t, s, e, all[0])
@@ -97,14 +99,14 @@ var logCases = []eventCase{
 			if c.Peer != nil {
 				handles[1] = c.Peer(t, s)
 			}
-			requireTail(t, handles, small(400))
+			requireTail(t, handles, shortened(400))
 		},
 	},
 }
 
 // readLog returns the events behind the cursor.
-func readLog(t require.TestingT, s any, after causal.Cursor) (all []causal.Event) {
-	for entry, err := range s.(causal.LogReader).ReadLog(background, after) {
+func readLog(t tester, s any, after causal.Cursor) (all []causal.Event) {
+	for entry, err := range s.(causal.LogReader).ReadLog(t.Context(), after) {
 		require.NoError(t, err)
 		all = append(all, entry.Event)
 	}
@@ -112,8 +114,8 @@ func readLog(t require.TestingT, s any, after causal.Cursor) (all []causal.Event
 }
 
 // cursorsOf returns the cursor of each entry.
-func cursorsOf(t require.TestingT, s any) (cursors []causal.Cursor) {
-	for entry, err := range s.(causal.LogReader).ReadLog(background, causal.Cursor{}) {
+func cursorsOf(t tester, s any) (cursors []causal.Cursor) {
+	for entry, err := range s.(causal.LogReader).ReadLog(t.Context(), causal.Cursor{}) {
 		require.NoError(t, err)
 		cursors = append(cursors, entry.Cursor)
 	}
@@ -121,7 +123,7 @@ func cursorsOf(t require.TestingT, s any) (cursors []causal.Cursor) {
 }
 
 // logID returns the log of a cursor, which its text has behind a version byte.
-func logID(t require.TestingT, cursor causal.Cursor) [16]byte {
+func logID(t tester, cursor causal.Cursor) [16]byte {
 	text, err := base64.RawURLEncoding.DecodeString(cursor.String())
 	require.NoError(t, err)
 	return [16]byte(text[1:17])
@@ -129,21 +131,21 @@ func logID(t require.TestingT, cursor causal.Cursor) [16]byte {
 
 // requireResume requires these events in the order of arrival, from every cursor,
 // also after its way through text.
-func requireResume(t require.TestingT, s causal.EventStore, all []causal.Event) {
+func requireResume(t tester, s causal.EventStore, all []causal.Event) {
 	requireSame(t, all, readLog(t, s, causal.Cursor{}))
 	for i, cursor := range cursorsOf(t, s) {
 		var stored causal.Cursor
 		require.NoError(t, stored.UnmarshalText([]byte(cursor.String())))
 		requireSame(t, all[i+1:], readLog(t, s, stored))
 	}
-	head, err := s.(causal.LogReader).Head(background)
+	head, err := s.(causal.LogReader).Head(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, readLog(t, s, head))
 }
 
-func requireInvalidCursor(t require.TestingT, s causal.EventStore, cursor causal.Cursor) {
+func requireInvalidCursor(t tester, s causal.EventStore, cursor causal.Cursor) {
 	errs := 0
-	for entry, err := range s.(causal.LogReader).ReadLog(background, cursor) {
+	for entry, err := range s.(causal.LogReader).ReadLog(t.Context(), cursor) {
 		require.ErrorIs(t, err, causal.ErrInvalidCursor)
 		require.Zero(t, entry)
 		errs++
@@ -153,7 +155,7 @@ func requireInvalidCursor(t require.TestingT, s causal.EventStore, cursor causal
 
 // requireTail lets writers save, in batches and one by one, with some that fail,
 // while readers follow the log; each event must come to each reader once.
-func requireTail(t require.TestingT, handles []causal.EventStore, count int) {
+func requireTail(t tester, handles []causal.EventStore, count int) {
 	const writers = 4
 	taken := event(t, 1_000_000)
 	saveAll(t, handles[0], taken)
@@ -168,7 +170,7 @@ func requireTail(t require.TestingT, handles []causal.EventStore, count int) {
 	seen := make([]map[causal.EventID]int, len(handles))
 	for r, s := range handles {
 		seen[r] = map[causal.EventID]int{}
-		reading.Go(func() { errs[writers+r] = follow(s, seen[r], written) })
+		reading.Go(func() { errs[writers+r] = follow(t.Context(), s, seen[r], written) })
 	}
 	reading.Wait()
 	require.NoError(t, errors.Join(errs...))
@@ -181,17 +183,17 @@ func requireTail(t require.TestingT, handles []causal.EventStore, count int) {
 }
 
 // write saves count events from the n-th on.
-func write(t require.TestingT, s causal.EventStore, n, count int) error {
+func write(t tester, s causal.EventStore, n, count int) error {
 	refused := event(t, 1_000_000, with(`{}`)) // its ID is taken
 	for end := n + count; n < end; {
 		size := min(1+n%7, end-n)
 		batch := events(t, n, n+size)
 		if _, ok := s.(causal.BatchSaver); ok {
-			if err := saveBatch(s, append(batch, refused)...); !errors.Is(err, causal.ErrIDConflict) {
+			if err := saveBatch(t.Context(), s, append(batch, refused)...); !errors.Is(err, causal.ErrIDConflict) {
 				return errors.Join(errors.New("a batch in conflict was not refused"), err)
 			}
 		}
-		if err := causal.SaveAll(background, s, batch); err != nil {
+		if err := causal.SaveAll(t.Context(), s, batch); err != nil {
 			return err
 		}
 		n += size
@@ -201,7 +203,7 @@ func write(t require.TestingT, s causal.EventStore, n, count int) error {
 
 // follow reads the log from where it has come to, again and again, until there is
 // nothing new once all is written.
-func follow(s causal.EventStore, seen map[causal.EventID]int, written <-chan struct{}) error {
+func follow(ctx context.Context, s causal.EventStore, seen map[causal.EventID]int, written <-chan struct{}) error {
 	var at causal.Cursor
 	for {
 		last := false
@@ -210,7 +212,7 @@ func follow(s causal.EventStore, seen map[causal.EventID]int, written <-chan str
 			last = true
 		default:
 		}
-		for entry, err := range s.(causal.LogReader).ReadLog(background, at) {
+		for entry, err := range s.(causal.LogReader).ReadLog(ctx, at) {
 			if err != nil {
 				return err
 			}

@@ -57,9 +57,9 @@ func draw(t *rapid.T) causal.Event {
 	return event(t, n, on(fmt.Sprint("node", n%3), int64(n*7%5)), in(fmt.Sprint("A", n%2)))
 }
 
-// both saves with the store and the model, which must agree.
-func (m *machine) both(t *rapid.T, events []causal.Event, save func(causal.EventStore) error) {
-	before, err := causal.LoadAll(background, &m.model)
+// saveBoth saves with the store and the model, which must agree.
+func (m *machine) saveBoth(t *rapid.T, events []causal.Event, save func(causal.EventStore) error) {
+	before, err := causal.LoadAll(t.Context(), &m.model)
 	require.NoError(t, err)
 	known := map[causal.EventID]bool{}
 	for _, e := range before {
@@ -77,7 +77,7 @@ func (m *machine) both(t *rapid.T, events []causal.Event, save func(causal.Event
 
 func (m *machine) save(t *rapid.T) {
 	e := draw(t)
-	m.both(t, []causal.Event{e}, func(s causal.EventStore) error { return s.SaveEvent(background, e) })
+	m.saveBoth(t, []causal.Event{e}, func(s causal.EventStore) error { return s.SaveEvent(t.Context(), e) })
 }
 
 func (m *machine) saveAll(t *rapid.T) {
@@ -85,7 +85,7 @@ func (m *machine) saveAll(t *rapid.T) {
 	for i := range batch {
 		batch[i] = draw(t)
 	}
-	m.both(t, batch, func(s causal.EventStore) error { return causal.SaveAll(background, s, batch) })
+	m.saveBoth(t, batch, func(s causal.EventStore) error { return causal.SaveAll(t.Context(), s, batch) })
 }
 
 // conflict saves a batch with an ID that is taken. Without the capability for
@@ -96,21 +96,22 @@ func (m *machine) conflict(t *rapid.T) {
 	}
 	taken := rapid.SampledFrom(m.arrived).Draw(t, "taken")
 	p := causal.EventParams{
-		ID: taken.ID(), Type: "Conflict", AggregateID: "A0", NodeID: "node0", Timestamp: start, ProjectUUID: project,
+		ID: taken.ID(), Type: "Conflict", AggregateID: "A0", NodeID: "node0", Timestamp: baseTime, ProjectUUID: project,
 	}
 	other, err := causal.NewEvent(p)
 	require.NoError(t, err)
-	requireConflict(t, m.store(t).SaveEvent(background, other), taken.ID())
+	requireConflict(t, m.store(t).SaveEvent(t.Context(), other), taken.ID())
 	if _, ok := m.handles[0].(causal.BatchSaver); ok {
-		requireConflict(t, saveBatch(m.store(t), draw(t), other), taken.ID())
+		requireConflict(t, saveBatch(t.Context(), m.store(t), draw(t), other), taken.ID())
 	}
 }
 
 func (m *machine) load(t *rapid.T) {
+	ctx := t.Context()
 	aggregateID := rapid.SampledFrom([]string{"A0", "A1", "A2"}).Draw(t, "aggregate")
-	want, err := m.model.LoadEvents(background, aggregateID)
+	want, err := m.model.LoadEvents(ctx, aggregateID)
 	require.NoError(t, err)
-	got, err := m.store(t).LoadEvents(background, aggregateID)
+	got, err := m.store(t).LoadEvents(ctx, aggregateID)
 	require.NoError(t, err)
 	requireSame(t, want, got)
 }
@@ -118,7 +119,7 @@ func (m *machine) load(t *rapid.T) {
 func (m *machine) readLog(t *rapid.T) {
 	from := rapid.IntRange(0, len(m.cursors)-1).Draw(t, "from")
 	at := from
-	for entry, err := range m.store(t).(causal.LogReader).ReadLog(background, m.cursors[from]) {
+	for entry, err := range m.store(t).(causal.LogReader).ReadLog(t.Context(), m.cursors[from]) {
 		require.NoError(t, err)
 		require.Less(t, at, len(m.arrived), "more entries than events")
 		require.True(t, m.arrived[at].Equal(entry.Event))
@@ -136,7 +137,7 @@ func (m *machine) reopen(t *rapid.T) {
 }
 
 func (m *machine) check(t *rapid.T) {
-	want, err := causal.LoadAll(background, &m.model)
+	want, err := causal.LoadAll(t.Context(), &m.model)
 	require.NoError(t, err)
 	requireAll(t, m.store(t), want...)
 }

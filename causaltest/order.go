@@ -36,7 +36,7 @@ var orderCases = []eventCase{
 			all := tiedEvents(t)
 			for range 2 {
 				s := c.Open(t)
-				require.NoError(t, causal.SaveAll(background, s, shuffled(all)))
+				require.NoError(t, causal.SaveAll(t.Context(), s, shuffled(all)))
 				requireOrder(t, s, all)
 			}
 		},
@@ -59,12 +59,13 @@ var orderCases = []eventCase{
 		name:  "order/reverse",
 		claim: "LoadEvents returns all events of an aggregate, and AllEvents yields all, however many there are.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
-			all := events(t, 0, small(10_000))
+			all := events(t, 0, shortened(10_000))
 			for batch := range slices.Chunk(reversed(all), 2500) {
-				require.NoError(t, causal.SaveAll(background, s, batch))
+				require.NoError(t, causal.SaveAll(ctx, s, batch))
 			}
-			got, err := s.LoadEvents(background, "A")
+			got, err := s.LoadEvents(ctx, "A")
 			require.NoError(t, err)
 			requireSame(t, all, got)
 			requireAll(t, s, all...)
@@ -74,20 +75,21 @@ var orderCases = []eventCase{
 		name:  "order/none",
 		claim: "LoadEvents of an unknown aggregate returns no events and no error, and AllEvents of an empty store yields none.",
 		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
 			s := c.Open(t)
 			requireAll(t, s)
 			saveAll(t, s, event(t, 1))
-			got, err := s.LoadEvents(background, "unknown")
+			got, err := s.LoadEvents(ctx, "unknown")
 			require.NoError(t, err)
 			require.Empty(t, got)
-			_, err = s.LoadEvents(background, "")
+			_, err = s.LoadEvents(ctx, "")
 			require.ErrorIs(t, err, causal.ErrValidation)
 		},
 	},
 }
 
 // tiedEvents are events in two aggregates that differ in what decides last.
-func tiedEvents(t require.TestingT) []causal.Event {
+func tiedEvents(t tester) []causal.Event {
 	nodes := []string{"node-10", "node-2", "Node-1", "é", "\U00010000", "\uFFFD", "a", "ab", "a b", "a\x00", "_", "~"}
 	clocks := []int64{0, 1, 9, 10, 1 << 53, 1<<53 + 1, math.MaxInt64}
 	var all []causal.Event
@@ -103,14 +105,14 @@ func tiedEvents(t require.TestingT) []causal.Event {
 }
 
 // requireOrder requires these events through both kinds of reads.
-func requireOrder(t require.TestingT, s causal.EventStore, all []causal.Event) {
+func requireOrder(t tester, s causal.EventStore, all []causal.Event) {
 	requireAll(t, s, all...)
 	byAggregate := map[string][]causal.Event{}
 	for _, e := range inOrder(all) {
 		byAggregate[e.AggregateID()] = append(byAggregate[e.AggregateID()], e)
 	}
 	for aggregateID, want := range byAggregate {
-		got, err := s.LoadEvents(background, aggregateID)
+		got, err := s.LoadEvents(t.Context(), aggregateID)
 		require.NoError(t, err)
 		requireSame(t, want, got)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"testing"
 
@@ -13,6 +12,6 @@ func TestOutput(t *testing.T) {
 	want, err := os.ReadFile("output.txt")
 	require.NoError(t, err)
 	var got bytes.Buffer
-	require.NoError(t, run(context.Background(), &got))
+	require.NoError(t, run(t.Context(), &got))
 	require.Equal(t, string(want), got.String())
 }

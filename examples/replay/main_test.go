@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"os"
 	"strings"
@@ -12,9 +11,9 @@ import (
 )
 
 // replayed runs the program.
-func replayed(stdin string, args ...string) (stdout, stderr string, status int) {
+func replayed(t *testing.T, stdin string, args ...string) (stdout, stderr string, status int) {
 	var out, err bytes.Buffer
-	status = run(context.Background(), args, strings.NewReader(stdin), &out, &err)
+	status = run(t.Context(), args, strings.NewReader(stdin), &out, &err)
 	return out.String(), err.String(), status
 }
 
@@ -27,14 +26,14 @@ testdata/sample.jsonl:10: causal: validation failed: is not valid JSON, seen at 
 func TestText(t *testing.T) {
 	want, err := os.ReadFile("testdata/sample.txt")
 	require.NoError(t, err)
-	stdout, stderr, status := replayed("", "testdata/sample.jsonl")
+	stdout, stderr, status := replayed(t, "", "testdata/sample.jsonl")
 	require.Equal(t, string(want), stdout)
 	require.Equal(t, sampleFaults, stderr)
 	require.Equal(t, 1, status)
 }
 
 func TestJSON(t *testing.T) {
-	stdout, stderr, status := replayed("", "-json", "testdata/sample.jsonl", "testdata/loop.jsonl")
+	stdout, stderr, status := replayed(t, "", "-json", "testdata/sample.jsonl", "testdata/loop.jsonl")
 	require.Equal(t, 1, status)
 	var r result
 	require.NoError(t, json.Unmarshal([]byte(stdout), &r))
@@ -51,25 +50,25 @@ func TestFlags(t *testing.T) {
 		`"lamport_clock":1,"project_uuid":"12345678-1234-5678-1234-567812345678","correlation_id":"01HZXW5B2Q3R4S5T6V7W8X9Y00",` +
 		`"payload":{"lane":"low%"}}` + "\n"
 	input := strings.ReplaceAll(event, "%", "1") + strings.ReplaceAll(event, "%", "2")
-	stdout, stderr, status := replayed(input, "-key", "lane", "-priority", "low1=1,low2=2")
+	stdout, stderr, status := replayed(t, input, "-key", "lane", "-priority", "low1=1,low2=2")
 	require.Empty(t, stderr)
 	require.Zero(t, status)
 	require.Contains(t, stdout, `conflict of 2 events at 1: state "low2" (priority 2) from node "n2" wins over 1 other event`)
 
-	stdout, stderr, status = replayed("")
+	stdout, stderr, status = replayed(t, "")
 	require.Empty(t, stderr)
 	require.Zero(t, status)
 	require.Equal(t, "0 lines: 0 events, 0 repeated, 0 refused; 0 conflicts in 0 aggregates, 0 resolved\n", stdout)
 
-	_, _, status = replayed("", "-help")
+	_, _, status = replayed(t, "", "-help")
 	require.Zero(t, status)
 	for _, args := range [][]string{{"-no-such"}, {"-priority", ""}, {"-priority", "a=x"}, {"-priority", "a=1,a=2"}} {
-		_, stderr, status = replayed("", args...)
+		_, stderr, status = replayed(t, "", args...)
 		require.Equal(t, 2, status)
 		require.NotEmpty(t, stderr)
 	}
 	for _, name := range []string{"no such file", "testdata"} {
-		_, stderr, status = replayed("", name)
+		_, stderr, status = replayed(t, "", name)
 		require.Equal(t, 1, status)
 		require.Contains(t, stderr, name)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"testing"
 
@@ -26,6 +25,6 @@ func TestOutput(t *testing.T) {
 	want, err := os.ReadFile("output.txt")
 	require.NoError(t, err)
 	var got bytes.Buffer
-	require.NoError(t, run(context.Background(), dsn, &got))
+	require.NoError(t, run(t.Context(), dsn, &got))
 	require.Equal(t, string(want), got.String())
 }

@@ -2,6 +2,7 @@
 package eventtest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -81,5 +82,37 @@ func RequireEqual(t require.TestingT, want, got []causal.Event) {
 	require.Equal(t, IDs(want), IDs(got))
 	for i := range want {
 		require.True(t, want[i].Equal(got[i]), "event %d differs", i)
+	}
+}
+
+// T is a test: a [testing.TB] or a *rapid.T.
+type T interface {
+	require.TestingT
+	Context() context.Context
+}
+
+// LoadAll returns all events of a store in order.
+func LoadAll(t T, s causal.EventStore) []causal.Event {
+	events, err := causal.LoadAll(t.Context(), s)
+	require.NoError(t, err)
+	return events
+}
+
+// ReadLog returns the entries after a cursor.
+func ReadLog(t T, s causal.LogReader, after causal.Cursor) (entries []causal.LogEntry) {
+	for e, err := range s.ReadLog(t.Context(), after) {
+		require.NoError(t, err)
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// RequireStorageError requires that err is a failure of a store, and only that.
+func RequireStorageError(t require.TestingT, err error) {
+	var failure *causal.StorageError
+	require.ErrorAs(t, err, &failure)
+	require.NotEmpty(t, failure.Op)
+	for _, other := range []error{causal.ErrValidation, causal.ErrClosed, context.Canceled, context.DeadlineExceeded} {
+		require.NotErrorIs(t, err, other)
 	}
 }
