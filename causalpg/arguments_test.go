@@ -4,161 +4,44 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
-	"github.com/spec-kitty/causal/internal/eventtest"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
-// calls are all methods, called with good arguments.
-var calls = map[string]func(context.Context, *causalpg.Store, causal.Event) error{
-	"SaveEvent": func(ctx context.Context, s *causalpg.Store, e causal.Event) error { return s.SaveEvent(ctx, e) },
-	"SaveEvents": func(ctx context.Context, s *causalpg.Store, e causal.Event) error {
-		return s.SaveEvents(ctx, []causal.Event{e})
-	},
-	"SaveEvents of nothing": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error { return s.SaveEvents(ctx, nil) },
-	"LoadEvents": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
-		_, err := s.LoadEvents(ctx, "WP001")
-		return err
-	},
-	"AllEvents": func(ctx context.Context, s *causalpg.Store, _ causal.Event) (last error) {
-		for _, err := range s.AllEvents(ctx) {
-			last = err
-		}
-		return last
-	},
-	"ReadLog": func(ctx context.Context, s *causalpg.Store, _ causal.Event) (last error) {
-		for _, err := range s.ReadLog(ctx, causal.Cursor{}) {
-			last = err
-		}
-		return last
-	},
-	"Head": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
-		_, err := s.Head(ctx)
-		return err
-	},
-	"LoadClock": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
-		_, err := s.LoadClock(ctx, "alice")
-		return err
-	},
-	"SaveClock": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
-		return s.SaveClock(ctx, "alice", 9)
-	},
-	"AdvanceClock": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
-		_, err := s.AdvanceClock(ctx, "alice", 0, 1)
-		return err
-	},
-	"AppendError": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
-		return s.AppendError(ctx, causal.ErrorEntry{Timestamp: eventtest.Time, ActionAttempted: "a", ErrorMessage: "m"})
-	},
-	"RecentErrors": func(ctx context.Context, s *causalpg.Store, _ causal.Event) error {
-		_, err := s.RecentErrors(ctx, 1)
-		return err
-	},
-}
-
-// requireEmpty checks that nothing was written.
-func requireEmpty(t *testing.T, s *causalpg.Store) {
-	t.Helper()
-	ctx := t.Context()
-	require.Empty(t, eventtest.LoadAll(t, s))
-	value, err := s.LoadClock(ctx, "alice")
-	require.NoError(t, err)
-	require.Zero(t, value)
-	entries, err := s.RecentErrors(ctx, 10)
-	require.NoError(t, err)
-	require.Empty(t, entries)
-}
-
-func TestContextThatHasEnded(t *testing.T) {
-	ctx := t.Context()
-	s := openNew(t)
+func TestOpenContexts(t *testing.T) {
 	cause := errors.New("shutting down")
-	canceled, cancel := context.WithCancelCause(ctx)
+	ended, cancel := context.WithCancelCause(t.Context())
 	cancel(cause)
-	late, cancelLate := context.WithDeadline(ctx, time.Now().Add(-time.Second))
-	defer cancelLate()
-	for name, call := range calls {
-		err := call(canceled, s, eventtest.New(t, 1))
-		require.ErrorIs(t, err, context.Canceled, name)
-		require.ErrorIs(t, err, cause, name)
-		require.NotErrorIs(t, err, causal.ErrStorage, name)
-		require.ErrorIs(t, call(late, s, eventtest.New(t, 1)), context.DeadlineExceeded, name)
-		require.ErrorIs(t, call(canceled, s, causal.Event{}), context.Canceled, "%s: the context is checked first", name)
-		requireField(t, call(nil, s, eventtest.New(t, 1)), "ctx", "must not be nil")
-	}
-	requireEmpty(t, s)
-	for _, open := range []func(context.Context) error{
-		func(ctx context.Context) error { return causalpg.Migrate(ctx, testDSN, nil) },
-		func(ctx context.Context) error { return second(causalpg.Open(ctx, testDSN, nil)) },
-		func(ctx context.Context) error { return second(causalpg.New(ctx, nil, nil)) },
+	for name, open := range map[string]func(context.Context) error{
+		"Migrate": func(ctx context.Context) error { return causalpg.Migrate(ctx, testDSN, nil) },
+		"Open":    func(ctx context.Context) error { return second(causalpg.Open(ctx, testDSN, nil)) },
+		"New":     func(ctx context.Context) error { return second(causalpg.New(ctx, nil, nil)) },
 	} {
-		require.ErrorIs(t, open(canceled), cause)
-		requireField(t, open(nil), "ctx", "must not be nil")
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, open(ended), cause)
+			adaptertest.RequireField(t, open(nil), "ctx", "must not be nil")
+		})
 	}
 }
 
-func TestClosedStore(t *testing.T) {
+func TestOpenArguments(t *testing.T) {
 	ctx := t.Context()
-	for name, s := range map[string]*causalpg.Store{"closed": openNew(t), "zero": {}} {
-		require.NoError(t, s.Close())
-		require.NoError(t, s.Close())
-		for call, f := range calls {
-			err := f(ctx, s, eventtest.New(t, 1))
-			require.ErrorIs(t, err, causal.ErrClosed, "%s %s", name, call)
-			require.ErrorIs(t, err, causal.ErrStorage)
-			var e *causal.StorageError
-			require.ErrorAs(t, err, &e)
-			require.NotEmpty(t, e.Op)
-		}
-		require.ErrorIs(t, s.SaveEvent(ctx, causal.Event{}), causal.ErrValidation, "arguments are checked first")
-	}
-}
-
-func second(_ any, err error) error { return err }
-
-func requireField(t *testing.T, err error, field, reason string) {
-	t.Helper()
-	var e *causal.ValidationError
-	require.ErrorAs(t, err, &e)
-	require.Equal(t, []causal.FieldError{{Field: field, Reason: reason}}, e.Fields)
-}
-
-func TestArguments(t *testing.T) {
-	ctx := t.Context()
-	s := openNew(t)
 	for _, test := range []struct {
+		name          string
 		err           error
 		field, reason string
 	}{
-		{s.SaveEvent(ctx, causal.Event{}), "event", "must not be the zero Event"},
-		{s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 1), {}}), "event", "must not be the zero Event"},
-		{second(s.LoadEvents(ctx, "")), "aggregate_id", "must not be empty"},
-		{second(s.LoadEvents(ctx, "\xff")), "aggregate_id", "must be valid UTF-8"},
-		{second(s.LoadClock(ctx, "")), "node_id", "must not be empty"},
-		{second(s.LoadClock(ctx, "\xff")), "node_id", "must be valid UTF-8"},
-		{s.SaveClock(ctx, "", 1), "node_id", "must not be empty"},
-		{s.SaveClock(ctx, "\xff", 1), "node_id", "must be valid UTF-8"},
-		{s.SaveClock(ctx, "alice", -1), "value", "must not be negative"},
-		{second(s.AdvanceClock(ctx, "", 0, 1)), "node_id", "must not be empty"},
-		{second(s.AdvanceClock(ctx, "alice", -1, 1)), "floor", "must not be negative"},
-		{second(s.AdvanceClock(ctx, "alice", 0, 0)), "by", "must be at least 1"},
-		{second(s.RecentErrors(ctx, 0)), "limit", "must be at least 1"},
-		{second(s.RecentErrors(ctx, -1)), "limit", "must be at least 1"},
-		{second(causalpg.New(ctx, nil, nil)), "pool", "must not be nil"},
-		{second(causalpg.Open(ctx, "postgres://user:secret@[", nil)), "dsn", "must be a PostgreSQL connection string"},
-		{causalpg.Migrate(ctx, "port=secret", nil), "dsn", "must be a PostgreSQL connection string"},
+		{"no pool", second(causalpg.New(ctx, nil, nil)), "pool", "must not be nil"},
+		{"bad URL", second(causalpg.Open(ctx, "postgres://user:secret@[", nil)), "dsn", "must be a PostgreSQL connection string"},
+		{"bad list", causalpg.Migrate(ctx, "port=secret", nil), "dsn", "must be a PostgreSQL connection string"},
 	} {
-		requireField(t, test.err, test.field, test.reason)
+		t.Run(test.name, func(t *testing.T) { adaptertest.RequireField(t, test.err, test.field, test.reason) })
 	}
-	require.ErrorIs(t, s.AppendError(ctx, causal.ErrorEntry{}), causal.ErrValidation)
-	requireEmpty(t, s)
 }
 
 func TestOptions(t *testing.T) {
@@ -175,133 +58,8 @@ func TestOptions(t *testing.T) {
 		{causalpg.Options{Schema: "information_schema"}, "schema", "must not be one of the server's own"},
 		{causalpg.Options{ErrorLimit: -1}, "error_limit", "must not be negative"},
 	} {
-		requireField(t, causalpg.Migrate(ctx, testDSN, &test.o), test.field, test.reason)
-		requireField(t, second(causalpg.Open(ctx, testDSN, &test.o)), test.field, test.reason)
-		requireField(t, second(causalpg.New(ctx, pool, &test.o)), test.field, test.reason)
+		adaptertest.RequireField(t, causalpg.Migrate(ctx, testDSN, &test.o), test.field, test.reason)
+		adaptertest.RequireField(t, second(causalpg.Open(ctx, testDSN, &test.o)), test.field, test.reason)
+		adaptertest.RequireField(t, second(causalpg.New(ctx, pool, &test.o)), test.field, test.reason)
 	}
-}
-
-// Contexts that end at any moment of a save harm neither the connection nor other
-// callers, and a repeated save leaves one copy.
-func TestContextsThatEndDuringSaves(t *testing.T) {
-	ctx := t.Context()
-	s := openNew(t)
-	var wg sync.WaitGroup
-	for worker := range 4 {
-		wg.Go(func() {
-			for n := range 100 {
-				e := eventtest.New(t, worker*1000+n)
-				short, cancel := context.WithTimeout(ctx, time.Duration(n)*5*time.Microsecond)
-				err := s.SaveEvent(short, e)
-				cancel()
-				if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-					t.Error(err)
-				}
-				if err := s.SaveEvent(ctx, e); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	require.Len(t, eventtest.LoadAll(t, s), 400)
-	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), 400)
-}
-
-// While another process writes, a caller waits as long as its context allows, and
-// reads go on.
-func TestContextsThatEndWhileWaiting(t *testing.T) {
-	ctx := t.Context()
-	schema := newSchema(t)
-	s := openIn(t, schema)
-	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 0)))
-	release := block(t, schema)
-	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	errs := make(chan error)
-	for n := range 3 {
-		go func() { errs <- s.SaveEvent(short, eventtest.New(t, n+1)) }()
-	}
-	for range 3 {
-		require.ErrorIs(t, <-errs, context.DeadlineExceeded)
-	}
-	require.Less(t, time.Since(start), 2*time.Second)
-	require.Zero(t, s.Queued(), "the saves were taken back")
-	require.Len(t, eventtest.LoadAll(t, s), 1, "reads do not wait")
-
-	done := make(chan error)
-	go func() { done <- s.SaveEvent(ctx, eventtest.New(t, 9)) }()
-	select {
-	case err := <-done:
-		require.Fail(t, "the save did not wait", "%v", err)
-	case <-time.After(50 * time.Millisecond):
-	}
-	release()
-	require.NoError(t, <-done)
-	stored := eventtest.IDs(eventtest.LoadAll(t, s))
-	require.Contains(t, stored, eventtest.ID(9))
-	require.NotContains(t, stored, eventtest.ID(10))
-}
-
-// A caller whose context ends does not take along those that share its transaction.
-func TestContextsThatEndInAGroup(t *testing.T) {
-	ctx := t.Context()
-	schema := newSchema(t)
-	s := openIn(t, schema)
-	release := block(t, schema)
-	leader, cancelLeader := context.WithCancel(ctx)
-	errs, leaderErr := make(chan error), make(chan error)
-	go func() { leaderErr <- s.SaveEvent(leader, eventtest.New(t, 0)) }()
-	requireWaiting(t, schema, 1)
-	for n := range 3 {
-		go func() { errs <- s.SaveEvent(ctx, eventtest.New(t, n+1)) }()
-	}
-	require.Eventually(t, func() bool { return s.Queued() == 3 }, 5*time.Second, time.Millisecond)
-	cancelLeader()
-	require.ErrorIs(t, <-leaderErr, context.Canceled)
-	require.Eventually(t, func() bool { return s.Queued() == 0 }, 5*time.Second, time.Millisecond)
-	late, cancelLate := context.WithTimeout(ctx, 20*time.Millisecond)
-	defer cancelLate()
-	require.ErrorIs(t, s.SaveEvent(late, eventtest.New(t, 4)), context.DeadlineExceeded)
-	release()
-	for range 3 {
-		require.NoError(t, <-errs)
-	}
-	stored := eventtest.IDs(eventtest.LoadAll(t, s))
-	for n := range 3 {
-		require.Contains(t, stored, eventtest.ID(n+1))
-	}
-	require.NotContains(t, stored, eventtest.ID(4))
-}
-
-// Close waits for the saves that came before it, and refuses later ones.
-func TestCloseWaits(t *testing.T) {
-	ctx := t.Context()
-	schema := newSchema(t)
-	s := openIn(t, schema)
-	release := block(t, schema)
-	results := make(chan error)
-	for n := range 3 {
-		go func() { results <- s.SaveEvent(ctx, eventtest.New(t, n)) }()
-	}
-	require.Eventually(t, func() bool { return s.Queued() == 2 }, 5*time.Second, time.Millisecond)
-	closed := make(chan error)
-	go func() { closed <- s.Close() }()
-	require.Eventually(t, func() bool {
-		_, err := s.Head(ctx)
-		return errors.Is(err, causal.ErrClosed)
-	}, 5*time.Second, time.Millisecond)
-	require.ErrorIs(t, s.SaveEvent(ctx, eventtest.New(t, 99)), causal.ErrClosed)
-	select {
-	case err := <-closed:
-		require.Fail(t, "Close did not wait", "%v", err)
-	default:
-	}
-	release()
-	for range 3 {
-		require.NoError(t, <-results)
-	}
-	require.NoError(t, <-closed)
-	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 3)
 }

@@ -281,7 +281,7 @@ func BenchmarkRange(b *testing.B) {
 		require.NoError(b, s.SaveEvents(ctx, benchEvents(b, 10_000)))
 	}
 	execute(b, connect(b, testDSN), schema, "ANALYZE {s}.events")
-	for name, all := range ranges {
+	for name, all := range eventtest.Ranges {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				n := 0

@@ -10,6 +10,8 @@ import (
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
 	"github.com/spec-kitty/causal/causaltest"
+	"github.com/spec-kitty/causal/internal/adapter"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
 const envWrite = "CAUSALPG_WRITE" // the child writes to this schema
@@ -30,7 +32,8 @@ func config[S any](t *testing.T, errorLimit int) causaltest.Config[S] {
 			require.NoError(t, any(s).(*causalpg.Store).Close())
 			return open(t, schemaOf(s))
 		},
-		Peer: func(t testing.TB, s S) S { return open(t, schemaOf(s)) },
+		Peer:      func(t testing.TB, s S) S { return open(t, schemaOf(s)) },
+		PageSizes: adapter.PageSizes(),
 		Crash: func(t testing.TB) causaltest.Crash[S] {
 			schema := newSchema(t)
 			return causaltest.Crash[S]{
@@ -57,6 +60,24 @@ func TestConformance(t *testing.T) {
 		c := config[causal.ErrorStorage](t, 7)
 		c.Limits.Entries = 7
 		causaltest.TestErrorStorage(t, c)
+	})
+}
+
+func TestPromises(t *testing.T) {
+	schemas := map[adapter.Store]string{}
+	adaptertest.Test(t, adaptertest.Engine{
+		Zero: &causalpg.Store{},
+		Open: func(t *testing.T) adapter.Store {
+			schema := newSchema(t)
+			s := openIn(t, schema)
+			schemas[s] = schema
+			return s
+		},
+		Again: func(t *testing.T, s adapter.Store, errorLimit int) adapter.Store {
+			return openAt(t, testDSN, &causalpg.Options{Schema: schemas[s], ErrorLimit: errorLimit})
+		},
+		Block:  func(t *testing.T, s adapter.Store) func() { return block(t, schemas[s]) },
+		Queued: func(s adapter.Store) int { return s.(*causalpg.Store).Queued() },
 	})
 }
 

@@ -73,10 +73,16 @@ func TestSerializationFailures(t *testing.T) {
 	ctx := t.Context()
 	t.Parallel() // it waits most of the time
 	for _, code := range []string{"40001", "40P01"} {
-		for table, call := range map[string]string{"events": "SaveEvent", "clocks": "AdvanceClock", "errors": "AppendError"} {
+		for table, call := range map[string]func(s *causalpg.Store) error{
+			"events": func(s *causalpg.Store) error { return s.SaveEvent(ctx, eventtest.New(t, 1)) },
+			"clocks": func(s *causalpg.Store) error { return second(s.AdvanceClock(ctx, "alice", 0, 1)) },
+			"errors": func(s *causalpg.Store) error {
+				return s.AppendError(ctx, eventtest.NewEntry(1))
+			},
+		} {
 			schema := newSchema(t)
 			failing(t, schema, table, code, 3)
-			require.NoError(t, calls[call](ctx, openIn(t, schema), eventtest.New(t, 1)), "%s %s", code, call)
+			require.NoError(t, call(openIn(t, schema)), "%s %s", code, table)
 		}
 	}
 	schema := newSchema(t)
@@ -159,7 +165,7 @@ func TestDamagedEntries(t *testing.T) {
 	schema := newSchema(t)
 	s := openIn(t, schema)
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
-	require.NoError(t, s.AppendError(ctx, entry(1)))
+	require.NoError(t, s.AppendError(ctx, eventtest.NewEntry(1)))
 	edit(t, schema, `UPDATE {s}.events SET data = '{"secret":1}' WHERE position = 3`)
 	edit(t, schema, `UPDATE {s}.errors SET entry = '[]'`)
 	check := func(err error) {
@@ -169,7 +175,7 @@ func TestDamagedEntries(t *testing.T) {
 		require.NotContains(t, err.Error(), "secret")
 	}
 	check(second(s.LoadEvents(ctx, "WP001")))
-	for name, all := range ranges {
+	for name, all := range eventtest.Ranges {
 		n := 0
 		for id, err := range all(ctx, s) {
 			if n++; n == 3 {

@@ -145,3 +145,5 @@ func requireWaiting(t *testing.T, schema string, count int) {
 		return err == nil && n == count
 	}, 10*time.Second, time.Millisecond)
 }
+
+func second(_ any, err error) error { return err }

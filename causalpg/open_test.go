@@ -215,7 +215,7 @@ func requireStore(t *testing.T, s *causalpg.Store) {
 				if _, err := s.AdvanceClock(ctx, node, 0, 1); err != nil {
 					t.Error(err)
 				}
-				if err := s.AppendError(ctx, entry(n)); err != nil {
+				if err := s.AppendError(ctx, eventtest.NewEntry(n)); err != nil {
 					t.Error(err)
 				}
 			}

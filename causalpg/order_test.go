@@ -14,6 +14,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
@@ -199,7 +200,7 @@ func TestDumpAndRestore(t *testing.T) {
 	slices.Reverse(events)
 	require.NoError(t, s.SaveEvents(ctx, events))
 	require.NoError(t, s.SaveClock(ctx, "a\x00", 7))
-	require.NoError(t, s.AppendError(ctx, entry(1)))
+	require.NoError(t, s.AppendError(ctx, eventtest.NewEntry(1)))
 	entries := eventtest.ReadLog(t, s, causal.Cursor{})
 
 	var dump, stderr bytes.Buffer
@@ -220,7 +221,7 @@ func TestDumpAndRestore(t *testing.T) {
 	value, err := restored.AdvanceClock(ctx, "a\x00", 0, 1)
 	require.NoError(t, err)
 	require.EqualValues(t, 8, value)
-	require.NoError(t, restored.AppendError(ctx, entry(2)))
+	require.NoError(t, restored.AppendError(ctx, eventtest.NewEntry(2)))
 	kept, err := restored.RecentErrors(ctx, 5)
 	require.NoError(t, err)
 	require.Len(t, kept, 2)
@@ -239,7 +240,7 @@ func TestExhaustedPool(t *testing.T) {
 		require.NoError(t, err)
 		defer c.Release()
 	}
-	for name, call := range calls {
+	for name, call := range adaptertest.Calls {
 		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 		err := call(short, s, eventtest.New(t, 500))
 		cancel()

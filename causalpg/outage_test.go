@@ -16,6 +16,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
@@ -67,14 +68,14 @@ func TestTerminatedConnections(t *testing.T) {
 				if err := errors.Join(err, advanceErr, loadErr, clockErr, entriesErr, s.SaveClock(ctx, "bob", 5)); err != nil {
 					t.Error(err)
 				}
-				for name, all := range ranges {
+				for name, all := range eventtest.Ranges {
 					for _, err := range all(ctx, s) {
 						if err != nil {
 							t.Error(name, err)
 						}
 					}
 				}
-				if err := s.AppendError(ctx, entry(n)); err != nil {
+				if err := s.AppendError(ctx, eventtest.NewEntry(n)); err != nil {
 					eventtest.RequireStorageError(t, err)
 					refused.Add(1)
 				}
@@ -163,12 +164,12 @@ func TestNoServer(t *testing.T) {
 	server.stop(ctx)
 	start := time.Now()
 	errs := make(chan error)
-	for name, call := range calls {
+	for name, call := range adaptertest.Calls {
 		if name != "SaveEvents of nothing" {
 			go func() { errs <- call(ctx, s, eventtest.New(t, 2)) }()
 		}
 	}
-	for range len(calls) - 1 {
+	for range len(adaptertest.Calls) - 1 {
 		err := <-errs
 		eventtest.RequireStorageError(t, err)
 		require.ErrorContains(t, err, "connect")
@@ -273,7 +274,7 @@ func TestReadsThatAreCutShort(t *testing.T) {
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()
-	for name, all := range ranges {
+	for name, all := range eventtest.Ranges {
 		for _, bytes := range []int64{100, 10_000, 50_000, 200_000, 500_000} {
 			left.Store(bytes)
 			n := 0

@@ -23,8 +23,8 @@ type statements struct {
 	dropErrors string
 	errors     string
 	listen     string
-	arrival    [adapter.PageSizes]string
-	order      [adapter.PageSizes]string
+	arrival    [adapter.CountOfSizes]string
+	order      [adapter.CountOfSizes]string
 }
 
 // A transaction that saves begins with the lock on meta, which it holds until its
@@ -109,7 +109,7 @@ func newStatements(schema string) statements {
 	for _, sql := range beginSave {
 		s.begin = append(s.begin, in(sql))
 	}
-	for i := range adapter.PageSizes {
+	for i := range adapter.CountOfSizes {
 		limited := strings.NewReplacer("{limit}", strconv.Itoa(adapter.FirstPage<<i), "{bytes}", strconv.Itoa(adapter.MaxPageBytes)).Replace
 		s.arrival[i], s.order[i] = in(limited(arrivalSQL)), in(limited(orderSQL))
 	}

@@ -234,7 +234,7 @@ func BenchmarkRange(b *testing.B) {
 	for range 10 {
 		require.NoError(b, s.SaveEvents(ctx, benchEvents(b, 10_000)))
 	}
-	for name, all := range ranges {
+	for name, all := range eventtest.Ranges {
 		b.Run(name, func(b *testing.B) {
 			var m runtime.MemStats
 			runtime.GC()

@@ -11,6 +11,8 @@ import (
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
 	"github.com/spec-kitty/causal/causaltest"
+	"github.com/spec-kitty/causal/internal/adapter"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
 // config is the configuration of the suite for a Store as one of the storages.
@@ -31,7 +33,8 @@ func config[S any](t *testing.T, o *causalsqlite.Options) causaltest.Config[S] {
 			require.NoError(t, any(s).(*causalsqlite.Store).Close())
 			return openAt(t, pathOf(s))
 		},
-		Peer: func(t testing.TB, s S) S { return openAt(t, pathOf(s)) },
+		Peer:      func(t testing.TB, s S) S { return openAt(t, pathOf(s)) },
+		PageSizes: adapter.PageSizes(),
 		Crash: func(t testing.TB) causaltest.Crash[S] {
 			path := filepath.Join(t.TempDir(), "store.db")
 			return causaltest.Crash[S]{
@@ -60,6 +63,24 @@ func TestConformance(t *testing.T) {
 			causaltest.TestErrorStorage(t, c)
 		})
 	}
+}
+
+func TestPromises(t *testing.T) {
+	paths := map[adapter.Store]string{}
+	adaptertest.Test(t, adaptertest.Engine{
+		Zero: &causalsqlite.Store{},
+		Open: func(t *testing.T) adapter.Store {
+			path := testPath(t)
+			s := openAt(t, path, nil)
+			paths[s] = path
+			return s
+		},
+		Again: func(t *testing.T, s adapter.Store, errorLimit int) adapter.Store {
+			return openAt(t, paths[s], &causalsqlite.Options{ErrorLimit: errorLimit})
+		},
+		Block:  func(t *testing.T, s adapter.Store) func() { return block(t, openAt(t, paths[s], nil)) },
+		Queued: func(s adapter.Store) int { return s.(*causalsqlite.Store).Queued() },
+	})
 }
 
 // TestConformanceWriter is what a process runs that the suite kills.

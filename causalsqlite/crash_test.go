@@ -95,7 +95,7 @@ func TestCrashChild(t *testing.T) {
 		}()
 	}
 	for n := first; ; n++ {
-		e := entry(0)
+		e := eventtest.NewEntry(0)
 		e.ActionAttempted = strconv.Itoa(n)
 		check(s.AppendError(ctx, e))
 		fmt.Printf("error %d\n", n)

@@ -117,7 +117,7 @@ func TestDamagedEntries(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
-	require.NoError(t, s.AppendError(ctx, entry(1)))
+	require.NoError(t, s.AppendError(ctx, eventtest.NewEntry(1)))
 	require.NoError(t, s.Close())
 	sql(t, path, `DROP TRIGGER events_never_change; UPDATE events SET data = '{"secret":1}' WHERE seq = 3; UPDATE errors SET entry = '[]'`)
 	s = openAt(t, path, nil)
@@ -129,7 +129,7 @@ func TestDamagedEntries(t *testing.T) {
 	}
 	_, err := s.LoadEvents(ctx, "WP001")
 	check(err)
-	for name, all := range ranges {
+	for name, all := range eventtest.Ranges {
 		n := 0
 		for id, err := range all(ctx, s) {
 			if n++; n == 3 {

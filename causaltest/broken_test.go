@@ -63,7 +63,8 @@ func TestBroken(t *testing.T) {
 	switch {
 	case d.events != nil:
 		causaltest.TestEventStore(t, causaltest.Config[causal.EventStore]{
-			Open: func(testing.TB) causal.EventStore { return d.events() },
+			Open:      func(testing.TB) causal.EventStore { return d.events() },
+			PageSizes: []int{8, 16},
 		})
 	case d.clocks != nil:
 		causaltest.TestClockStorage(t, causaltest.Config[causal.ClockStorage]{

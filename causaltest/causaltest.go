@@ -49,6 +49,11 @@ type Config[S any] struct {
 	// Crash lets the suite kill a process that writes. nil means that the storage
 	// does not claim to survive that.
 	Crash func(t testing.TB) Crash[S]
+	// PageSizes are the sizes of the pages in which a range over an event store reads,
+	// in their order; the last one is that of all further pages. The suite tries
+	// ranges that end before, at and after the end of each page. nil means that the
+	// store does not read in pages.
+	PageSizes []int
 	// Limits are what the storage does not take; the zero value has none.
 	Limits Limits
 	// Skip has the names of cases that the storage is known to fail, and why.
@@ -90,6 +95,33 @@ func needsPeer[S any](c Config[S], _ S) string {
 		return "the hook Peer"
 	}
 	return ""
+}
+
+func needsPages[S any](c Config[S], _ S) string {
+	if c.PageSizes == nil {
+		return "PageSizes"
+	}
+	return ""
+}
+
+// pageEnds returns after how many events the pages end: each of another size, and
+// one more of the last size.
+func (c Config[S]) pageEnds() (ends []int) {
+	end := 0
+	for i := range len(c.PageSizes) + 1 {
+		end += c.PageSizes[min(i, len(c.PageSizes)-1)]
+		ends = append(ends, end)
+	}
+	return ends
+}
+
+// firstPage is how many events a loop goes over before it is interrupted: the first
+// page.
+func (c Config[S]) firstPage() int {
+	if len(c.PageSizes) == 0 {
+		return some - 2
+	}
+	return c.PageSizes[0]
 }
 
 func needsCrash[S any](c Config[S], _ S) string {
@@ -169,11 +201,11 @@ func event(t tester, n int, change ...func(*causal.EventParams)) causal.Event {
 
 func eventID(n int) causal.EventID { return causal.EventID(fmt.Sprintf("CAUSALTEST%016d", n)) }
 
-// events returns the events from..to-1.
-func events(t tester, from, to int) []causal.Event {
+// events returns the events from..to-1, changed by the options.
+func events(t tester, from, to int, change ...func(*causal.EventParams)) []causal.Event {
 	all := make([]causal.Event, 0, to-from)
 	for n := from; n < to; n++ {
-		all = append(all, event(t, n))
+		all = append(all, event(t, n, change...))
 	}
 	return all
 }

@@ -20,8 +20,9 @@ func same[S any](_ testing.TB, s S) S { return s }
 
 func TestMemory(t *testing.T) {
 	causaltest.TestEventStore(t, causaltest.Config[causal.EventStore]{
-		Open: func(testing.TB) causal.EventStore { return &causal.MemEventStore{} },
-		Peer: same[causal.EventStore],
+		Open:      func(testing.TB) causal.EventStore { return &causal.MemEventStore{} },
+		Peer:      same[causal.EventStore],
+		PageSizes: []int{8, 16}, // which it does not have: that makes no difference
 	})
 	causaltest.TestClockStorage(t, causaltest.Config[causal.ClockStorage]{
 		Open: func(testing.TB) causal.ClockStorage { return &causal.MemClockStorage{} },

@@ -96,7 +96,7 @@ var valueCases = []clockCase{
 	},
 	{
 		name:  "clock/closed",
-		claim: "Close may be called twice; every call after it is ErrClosed.",
+		claim: "Close may be called twice; every call after it is a *StorageError that matches ErrClosed.",
 		needs: clockNeeds{needsCapability[io.Closer, causal.ClockStorage]},
 		run: func(t *testing.T, c clockConfig) {
 			s := c.Open(t)

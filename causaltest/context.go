@@ -112,6 +112,9 @@ func eventCalls(t tester, s causal.EventStore) calls {
 			return err
 		},
 	}
+	if batches, ok := s.(causal.BatchSaver); ok {
+		all["SaveEvents of nothing"] = func(ctx context.Context) error { return batches.SaveEvents(ctx, nil) }
+	}
 	if log, ok := s.(causal.LogReader); ok {
 		all["ReadLog"] = func(ctx context.Context) error {
 			for _, err := range log.ReadLog(ctx, causal.Cursor{}) {
@@ -148,7 +151,7 @@ func requireEnded(t tester, all calls) {
 var lifeCases = []eventCase{
 	{
 		name:  "life/closed",
-		claim: "Close may be called twice; every call after it is ErrClosed.",
+		claim: "Close may be called twice; every call after it is a *StorageError that matches ErrClosed.",
 		needs: eventNeeds{needsClose},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -162,18 +165,21 @@ var lifeCases = []eventCase{
 		needs: eventNeeds{needsClose},
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
+			page := c.firstPage()
 			for name := range sequences(c.Open(t)) {
-				s := c.Open(t)
-				require.NoError(t, causal.SaveAll(ctx, s, events(t, 0, some)))
-				var errs []error
-				for _, err := range sequences(s)[name](ctx) {
-					if errs = append(errs, err); len(errs) == 2 {
-						closeStorage(t, s)
+				for _, stop := range []int{2, page - 1, page, page + 1} {
+					s := c.Open(t)
+					require.NoError(t, causal.SaveAll(ctx, s, events(t, 0, page+some)))
+					var errs []error
+					for _, err := range sequences(s)[name](ctx) {
+						if errs = append(errs, err); len(errs) == stop {
+							closeStorage(t, s)
+						}
 					}
+					require.Len(t, errs, stop+1, name)
+					require.NoError(t, errs[stop-1], name)
+					require.ErrorIs(t, errs[stop], causal.ErrClosed, name)
 				}
-				require.Len(t, errs, 3, name)
-				require.NoError(t, errs[1], name)
-				require.ErrorIs(t, errs[2], causal.ErrClosed, name)
 			}
 		},
 	},
@@ -184,6 +190,10 @@ func requireClosed(t tester, s any, all calls) {
 	require.NoError(t, s.(io.Closer).Close())
 	require.NoError(t, s.(io.Closer).Close(), "closed twice")
 	for name, call := range all {
-		require.ErrorIs(t, call(t.Context()), causal.ErrClosed, name)
+		err := call(t.Context())
+		require.ErrorIs(t, err, causal.ErrClosed, name)
+		var failure *causal.StorageError
+		require.ErrorAs(t, err, &failure, name)
+		require.NotEmpty(t, failure.Op, name)
 	}
 }

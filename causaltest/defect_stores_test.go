@@ -194,6 +194,24 @@ type closable struct{ *causal.MemEventStore }
 
 func (closable) Close() error { return nil }
 
+// barelyClosed returns the bare sentinel once it is closed.
+type barelyClosed struct {
+	causal.MemEventStore
+	closed bool
+}
+
+func (s *barelyClosed) Close() error {
+	s.closed = true
+	return nil
+}
+
+func (s *barelyClosed) SaveEvent(ctx context.Context, e causal.Event) error {
+	if s.closed {
+		return causal.ErrClosed
+	}
+	return s.MemEventStore.SaveEvent(ctx, e)
+}
+
 type maxClocks struct{ *causal.MemClockStorage }
 
 func (s maxClocks) SaveClock(ctx context.Context, node string, value int64) error {

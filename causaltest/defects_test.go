@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -125,6 +126,32 @@ var defects = map[string]defect{
 			}
 		}
 	})},
+	"a full page is the last one": {finds: "iteration/pages", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+		n := 0
+		for e, err := range s.AllEvents(ctx) {
+			if n++; n > 8 && err == nil || !yield(e, err) {
+				return
+			}
+		}
+	})},
+	"a large page loses its last event": {finds: "iteration/large", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+		size := 0
+		for e, err := range s.AllEvents(ctx) {
+			if size += len(e.Payload()); size > 1<<20 {
+				size = 0
+			} else if !yield(e, err) {
+				return
+			}
+		}
+	})},
+	"all events in memory": {finds: "iteration/memory", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+		var texts []json.RawMessage
+		for e := range s.AllEvents(background) {
+			texts = append(texts, e.Payload())
+		}
+		s.AllEvents(ctx)(yield)
+		runtime.KeepAlive(texts)
+	})},
 	"a goroutine for each loop": {finds: "iteration/leaks", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
 		next, stop := iter.Pull2(s.AllEvents(ctx))
 		_ = stop // never called: the goroutine waits for ever
@@ -164,8 +191,9 @@ var defects = map[string]defect{
 			return err
 		})()
 	}},
-	"usable after Close":         {finds: "life/closed", events: func() causal.EventStore { return closable{&causal.MemEventStore{}} }},
-	"a loop goes on after Close": {finds: "life/loop", events: func() causal.EventStore { return closable{&causal.MemEventStore{}} }},
+	"usable after Close":          {finds: "life/closed", events: func() causal.EventStore { return closable{&causal.MemEventStore{}} }},
+	"closed without an operation": {finds: "life/closed", events: func() causal.EventStore { return &barelyClosed{} }},
+	"a loop goes on after Close":  {finds: "life/loop", events: func() causal.EventStore { return closable{&causal.MemEventStore{}} }},
 
 	"a clock never goes back": {finds: "clock/values", clocks: func() causal.ClockStorage { return maxClocks{&causal.MemClockStorage{}} }},
 	"one clock for all nodes": {finds: "clock/keys", clocks: func() causal.ClockStorage { return oneClock{&causal.MemClockStorage{}} }},

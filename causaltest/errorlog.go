@@ -174,7 +174,7 @@ var entryCases = []errorCase{
 	},
 	{
 		name:  "errors/closed",
-		claim: "Close may be called twice; every call after it is ErrClosed.",
+		claim: "Close may be called twice; every call after it is a *StorageError that matches ErrClosed.",
 		needs: errorNeeds{needsCapability[io.Closer, causal.ErrorStorage]},
 		run: func(t *testing.T, c errorConfig) {
 			s := c.Open(t)

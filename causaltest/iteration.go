@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,8 +32,7 @@ func sequences(s causal.EventStore) map[string]func(ctx context.Context) iter.Se
 	return all
 }
 
-// some is how many events a range goes over: more than a page of most adapters
-// would be too slow here, and what is asked holds for each position.
+// some is how many events a range goes over at least.
 const some = 20
 
 var iterationCases = []eventCase{
@@ -104,7 +104,8 @@ var iterationCases = []eventCase{
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
-			require.NoError(t, causal.SaveAll(ctx, s, events(t, 0, 3)))
+			onNextPage := c.firstPage() + 1
+			require.NoError(t, causal.SaveAll(ctx, s, events(t, 0, onNextPage)))
 			for name, sequence := range sequences(s) {
 				within(t, "a nest of loops over "+name, func() error {
 					deepest := 0
@@ -114,13 +115,16 @@ var iterationCases = []eventCase{
 						if depth == 40 { // more than any pool has
 							return s.SaveEvent(ctx, event(t, 0))
 						}
+						n := 0
 						for _, err := range sequence(ctx) {
 							if err != nil {
 								return err
 							}
-							return nest(depth + 1)
+							if n++; n == onNextPage {
+								return nest(depth + 1)
+							}
 						}
-						return errors.New("an empty range")
+						return errors.New("a range ends early")
 					}
 					return nest(0)
 				})
@@ -132,14 +136,82 @@ var iterationCases = []eventCase{
 		claim: "A read that was cut short by its context yields an error, once and last, and never looks complete.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
-			all := events(t, 0, some)
+			page := c.firstPage()
+			all := events(t, 0, page+some)
 			require.NoError(t, causal.SaveAll(t.Context(), s, all))
 			for name, sequence := range sequences(s) {
-				for stop := range some - 1 {
+				for _, stop := range []int{0, 1, page / 2, page - 2, page - 1, page, page + 1, len(all) - 2} {
 					requireCut(t, name, sequence, stop)
 				}
 			}
 			requireAll(t, s, all...)
+		},
+	},
+	{
+		name:  "iteration/pages",
+		claim: "A range is complete, however many events there are and wherever it fetches more.",
+		needs: eventNeeds{needsPages[causal.EventStore]},
+		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
+			s := c.Open(t)
+			count := 0
+			for _, end := range c.pageEnds()[:shortened(len(c.PageSizes)+1)] {
+				for n := end - 1; n <= end+1; n++ {
+					require.NoError(t, causal.SaveAll(ctx, s, events(t, count, n)))
+					count = n
+					for name, sequence := range sequences(s) {
+						next := 0
+						for e, err := range sequence(ctx) {
+							require.NoError(t, err, name)
+							require.Equal(t, eventID(next), e.ID(), name)
+							next++
+						}
+						require.Equal(t, n, next, name)
+					}
+				}
+			}
+		},
+	},
+	{
+		name:  "iteration/large",
+		claim: "A range over large events is complete, too.",
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			var all []causal.Event
+			for n := range 7 {
+				all = append(all, event(t, n, with(`{"x":"`+strings.Repeat("x", 700_000)+`"}`)))
+			}
+			require.NoError(t, causal.SaveAll(t.Context(), s, all))
+			for _, sequence := range sequences(s) {
+				got, err := collect(sequence(t.Context()))
+				require.NoError(t, err)
+				requireSame(t, all, got)
+			}
+		},
+	},
+	{
+		name:  "iteration/memory",
+		claim: "The memory of a range does not grow with the number of events.",
+		needs: eventNeeds{needsPages[causal.EventStore]},
+		run: func(t *testing.T, c eventConfig) {
+			ctx := t.Context()
+			s := c.Open(t)
+			const size, batch, batches = 5000, 500, 8
+			filler := with(`{"x":"` + strings.Repeat("x", size) + `"}`)
+			for n := 0; n < batch*batches; n += batch {
+				require.NoError(t, causal.SaveAll(ctx, s, events(t, n, n+batch, filler)))
+			}
+			for name, sequence := range sequences(s) {
+				before, most, n := heap(), int64(0), 0
+				for _, err := range sequence(ctx) {
+					require.NoError(t, err)
+					if n++; n%batch == 0 {
+						most = max(most, heap()-before)
+					}
+				}
+				require.Equal(t, batch*batches, n)
+				require.Less(t, most, int64(size*batch*batches/2), name)
+			}
 		},
 	},
 	{
@@ -204,5 +276,12 @@ func requireCut(
 	require.Equal(t, 1, errs, "%s: one error", where)
 	require.ErrorIs(t, last, context.Canceled, where)
 	require.ErrorIs(t, last, cause, where)
-	require.Less(t, events, some, where)
+}
+
+// heap returns the bytes of the heap that are in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

@@ -83,8 +83,8 @@ func TestSleep(t *testing.T) {
 	require.ErrorIs(t, err, cause)
 }
 
-func TestPageEnds(t *testing.T) {
-	require.Equal(t, []int{32, 96, 224, 480, 992, 2016, 3040}, adapter.PageEnds(7))
+func TestPageSizes(t *testing.T) {
+	require.Equal(t, []int{32, 64, 128, 256, 512, 1024}, adapter.PageSizes())
 }
 
 // source is a list of numbers that is read in pages.

@@ -11,20 +11,18 @@ import (
 // size.
 const (
 	FirstPage    = 32
-	PageSizes    = 6 // how many sizes there are
-	lastPage     = FirstPage << (PageSizes - 1)
+	CountOfSizes = 6
+	lastPage     = FirstPage << (CountOfSizes - 1)
 	MaxPageBytes = 1 << 20
 )
 
-// PageEnds returns after how many small events each of the first n pages ends.
-func PageEnds(n int) []int {
-	ends, end, limit := make([]int, n), 0, 0
-	for i := range ends {
-		limit = nextLimit(limit)
-		end += limit
-		ends[i] = end
+// PageSizes returns the sizes of pages of small events, in the order of a read.
+func PageSizes() []int {
+	sizes := make([]int, CountOfSizes)
+	for i := range sizes {
+		sizes[i] = FirstPage << i
 	}
-	return ends
+	return sizes
 }
 
 func nextLimit(limit int) int { return max(FirstPage, min(2*limit, lastPage)) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -68,6 +69,11 @@ func WithPayload(payload string) func(*causal.EventParams) {
 	return func(p *causal.EventParams) { p.Payload = json.RawMessage(payload) }
 }
 
+// NewEntry returns the n-th entry of an error log.
+func NewEntry(n int) causal.ErrorEntry {
+	return causal.ErrorEntry{Timestamp: Time, ActionAttempted: fmt.Sprint("action ", n), ErrorMessage: "line 1\nline 2\x00", Agent: "a"}
+}
+
 // IDs returns the IDs of the events.
 func IDs(events []causal.Event) []causal.EventID {
 	ids := make([]causal.EventID, len(events))
@@ -115,4 +121,32 @@ func RequireStorageError(t require.TestingT, err error) {
 	for _, other := range []error{causal.ErrValidation, causal.ErrClosed, context.Canceled, context.DeadlineExceeded} {
 		require.NotErrorIs(t, err, other)
 	}
+}
+
+// RangeStore is a store with both ways to read everything.
+type RangeStore interface {
+	causal.EventStore
+	causal.LogReader
+}
+
+// Ranges are the two ways to read everything, as sequences of event IDs, by name.
+var Ranges = map[string]func(context.Context, RangeStore) iter.Seq2[causal.EventID, error]{
+	"AllEvents": func(ctx context.Context, s RangeStore) iter.Seq2[causal.EventID, error] {
+		return func(yield func(causal.EventID, error) bool) {
+			for e, err := range s.AllEvents(ctx) {
+				if !yield(e.ID(), err) {
+					return
+				}
+			}
+		}
+	},
+	"ReadLog": func(ctx context.Context, s RangeStore) iter.Seq2[causal.EventID, error] {
+		return func(yield func(causal.EventID, error) bool) {
+			for e, err := range s.ReadLog(ctx, causal.Cursor{}) {
+				if !yield(e.Event.ID(), err) {
+					return
+				}
+			}
+		}
+	},
 }

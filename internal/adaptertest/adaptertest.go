@@ -1,0 +1,261 @@
+// Package adaptertest checks what the stores of this repository promise beyond the
+// contracts of package causal, whose suite is causaltest.
+package adaptertest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/adapter"
+	"github.com/spec-kitty/causal/internal/eventtest"
+)
+
+// Engine says how the tests get at a store. All functions are required.
+type Engine struct {
+	// Open returns a new store.
+	Open func(t *testing.T) adapter.Store
+	// Again opens the data of a store with another limit of its error log.
+	Again func(t *testing.T, s adapter.Store, errorLimit int) adapter.Store
+	// Zero is the zero value of the store.
+	Zero adapter.Store
+	// Block keeps all writes to the data of the store waiting, as another process
+	// would, until the caller or the end of the test releases them.
+	Block func(t *testing.T, s adapter.Store) (release func())
+	// Queued returns how many saves wait for others of the same store.
+	Queued func(s adapter.Store) int
+}
+
+// Test runs all tests as subtests.
+func Test(t *testing.T, e Engine) {
+	for name, test := range map[string]func(*testing.T, Engine){
+		"arguments": testArguments, "contexts": testContexts, "zero": testZero, "snapshot": testSnapshot,
+		"waiting": testWaiting, "close": testClose, "error limit": testErrorLimit,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, e) })
+	}
+}
+
+// Calls are all methods of a store, called with good arguments; e is what those save
+// that save events.
+var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event) error{
+	"SaveEvent": func(ctx context.Context, s adapter.Store, e causal.Event) error { return s.SaveEvent(ctx, e) },
+	"SaveEvents": func(ctx context.Context, s adapter.Store, e causal.Event) error {
+		return s.SaveEvents(ctx, []causal.Event{e})
+	},
+	"SaveEvents of nothing": func(ctx context.Context, s adapter.Store, _ causal.Event) error { return s.SaveEvents(ctx, nil) },
+	"LoadEvents": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return second(s.LoadEvents(ctx, "WP001"))
+	},
+	"AllEvents": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return second(causal.LoadAll(ctx, s))
+	},
+	"ReadLog": func(ctx context.Context, s adapter.Store, _ causal.Event) (last error) {
+		for _, err := range s.ReadLog(ctx, causal.Cursor{}) {
+			last = err
+		}
+		return last
+	},
+	"Head": func(ctx context.Context, s adapter.Store, _ causal.Event) error { return second(s.Head(ctx)) },
+	"LoadClock": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return second(s.LoadClock(ctx, "alice"))
+	},
+	"SaveClock": func(ctx context.Context, s adapter.Store, _ causal.Event) error { return s.SaveClock(ctx, "alice", 9) },
+	"AdvanceClock": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return second(s.AdvanceClock(ctx, "alice", 0, 1))
+	},
+	"AppendError": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return s.AppendError(ctx, eventtest.NewEntry(1))
+	},
+	"RecentErrors": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return second(s.RecentErrors(ctx, 1))
+	},
+}
+
+func second(_ any, err error) error { return err }
+
+// RequireField requires the error for one bad parameter.
+func RequireField(t *testing.T, err error, field, reason string) {
+	t.Helper()
+	var invalid *causal.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, []causal.FieldError{{Field: field, Reason: reason}}, invalid.Fields)
+}
+
+// requireEmpty requires that nothing was written.
+func requireEmpty(t *testing.T, s adapter.Store) {
+	t.Helper()
+	ctx := t.Context()
+	require.Empty(t, eventtest.LoadAll(t, s))
+	value, err := s.LoadClock(ctx, "alice")
+	require.NoError(t, err)
+	require.Zero(t, value)
+	entries, err := s.RecentErrors(ctx, 10)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+// Errors name the parameter at fault, and why it is.
+func testArguments(t *testing.T, e Engine) {
+	ctx, s := t.Context(), e.Open(t)
+	for _, test := range []struct {
+		name          string
+		err           error
+		field, reason string
+	}{
+		{"SaveEvent", s.SaveEvent(ctx, causal.Event{}), "event", "must not be the zero Event"},
+		{"SaveEvents", s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 1), {}}), "event", "must not be the zero Event"},
+		{"LoadEvents", second(s.LoadEvents(ctx, "")), "aggregate_id", "must not be empty"},
+		{"LoadEvents, UTF-8", second(s.LoadEvents(ctx, "\xff")), "aggregate_id", "must be valid UTF-8"},
+		{"LoadClock", second(s.LoadClock(ctx, "")), "node_id", "must not be empty"},
+		{"LoadClock, UTF-8", second(s.LoadClock(ctx, "\xff")), "node_id", "must be valid UTF-8"},
+		{"SaveClock", s.SaveClock(ctx, "", 1), "node_id", "must not be empty"},
+		{"SaveClock, UTF-8", s.SaveClock(ctx, "\xff", 1), "node_id", "must be valid UTF-8"},
+		{"SaveClock, value", s.SaveClock(ctx, "alice", -1), "value", "must not be negative"},
+		{"AdvanceClock", second(s.AdvanceClock(ctx, "", 0, 1)), "node_id", "must not be empty"},
+		{"AdvanceClock, floor", second(s.AdvanceClock(ctx, "alice", -1, 1)), "floor", "must not be negative"},
+		{"AdvanceClock, by", second(s.AdvanceClock(ctx, "alice", 0, 0)), "by", "must be at least 1"},
+		{"RecentErrors, 0", second(s.RecentErrors(ctx, 0)), "limit", "must be at least 1"},
+		{"RecentErrors, -1", second(s.RecentErrors(ctx, -1)), "limit", "must be at least 1"},
+	} {
+		t.Run(test.name, func(t *testing.T) { RequireField(t, test.err, test.field, test.reason) })
+	}
+	require.ErrorIs(t, s.AppendError(ctx, causal.ErrorEntry{}), causal.ErrValidation)
+	requireEmpty(t, s)
+}
+
+// The context is looked at first, and is no failure of the store.
+func testContexts(t *testing.T, e Engine) {
+	s := e.Open(t)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, call := range Calls {
+		for _, event := range []causal.Event{eventtest.New(t, 1), {}} {
+			err := call(ended, s, event)
+			require.ErrorIs(t, err, context.Canceled, name)
+			require.NotErrorIs(t, err, causal.ErrStorage, name)
+		}
+	}
+	require.ErrorIs(t, s.SaveClock(ended, "", -1), context.Canceled)
+	requireEmpty(t, s)
+}
+
+// The zero value is a closed store, and looks at arguments first, as every closed
+// store.
+func testZero(t *testing.T, e Engine) {
+	ctx, s := t.Context(), e.Zero
+	require.NoError(t, s.Close())
+	for name, call := range Calls {
+		err := call(ctx, s, eventtest.New(t, 1))
+		require.ErrorIs(t, err, causal.ErrClosed, name)
+		require.ErrorIs(t, err, causal.ErrStorage, name)
+	}
+	require.ErrorIs(t, s.SaveEvent(ctx, causal.Event{}), causal.ErrValidation)
+}
+
+// A range sees just what was stored when it began.
+func testSnapshot(t *testing.T, e Engine) {
+	ctx, s := t.Context(), e.Open(t)
+	const before = 1029 // several pages
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, before)))
+	seen := 0
+	for event, err := range s.AllEvents(ctx) {
+		require.NoError(t, err)
+		require.Equal(t, eventtest.ID(seen), event.ID())
+		if seen%100 == 0 {
+			late := eventtest.New(t, 10*before+seen, func(p *causal.EventParams) { p.LamportClock = int64(seen) })
+			require.NoError(t, s.SaveEvent(ctx, late))
+		}
+		seen++
+	}
+	require.Equal(t, before, seen)
+	seen = 0
+	for _, err := range s.ReadLog(ctx, causal.Cursor{}) {
+		require.NoError(t, err)
+		if seen == 0 {
+			require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 20*before)))
+		}
+		seen++
+	}
+	require.Equal(t, before+11, seen)
+}
+
+// While another process writes, a caller waits as long as its context allows, takes
+// its save back, and reads go on.
+func testWaiting(t *testing.T, e Engine) {
+	ctx, s := t.Context(), e.Open(t)
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 0)))
+	release := e.Block(t, s)
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	errs := make(chan error)
+	for n := range 3 {
+		go func() { errs <- s.SaveEvent(short, eventtest.New(t, n+1)) }()
+	}
+	for range 3 {
+		require.ErrorIs(t, <-errs, context.DeadlineExceeded)
+	}
+	require.Zero(t, e.Queued(s), "the saves were taken back")
+	require.Len(t, eventtest.LoadAll(t, s), 1, "reads do not wait")
+
+	done := make(chan error)
+	go func() { done <- s.SaveEvent(ctx, eventtest.New(t, 9)) }()
+	select {
+	case err := <-done:
+		require.Fail(t, "the save did not wait", "%v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	release()
+	require.NoError(t, <-done)
+	stored := eventtest.IDs(eventtest.LoadAll(t, s))
+	require.Contains(t, stored, eventtest.ID(9))
+	require.NotContains(t, stored, eventtest.ID(2))
+	require.NotContains(t, stored, eventtest.ID(3))
+}
+
+// Close waits for the saves that came before it, and refuses later ones.
+func testClose(t *testing.T, e Engine) {
+	ctx, s := t.Context(), e.Open(t)
+	release := e.Block(t, s)
+	results := make(chan error)
+	for n := range 3 {
+		go func() { results <- s.SaveEvent(ctx, eventtest.New(t, n)) }()
+	}
+	require.Eventually(t, func() bool { return e.Queued(s) >= 2 }, 5*time.Second, time.Millisecond)
+	closed := make(chan error)
+	go func() { closed <- s.Close() }()
+	require.Eventually(t, func() bool {
+		_, err := s.Head(ctx)
+		return errors.Is(err, causal.ErrClosed)
+	}, 5*time.Second, time.Millisecond)
+	require.ErrorIs(t, s.SaveEvent(ctx, eventtest.New(t, 99)), causal.ErrClosed)
+	select {
+	case err := <-closed:
+		require.Fail(t, "Close did not wait", "%v", err)
+	default:
+	}
+	release()
+	for range 3 {
+		require.NoError(t, <-results)
+	}
+	require.NoError(t, <-closed)
+}
+
+// The limit of the error log is that of the store that appends.
+func testErrorLimit(t *testing.T, e Engine) {
+	ctx, s := t.Context(), e.Open(t)
+	for n := range 10 {
+		require.NoError(t, s.AppendError(ctx, eventtest.NewEntry(n)))
+	}
+	few := e.Again(t, s, 3)
+	require.NoError(t, few.AppendError(ctx, eventtest.NewEntry(10)))
+	for _, store := range []adapter.Store{s, few} {
+		entries, err := store.RecentErrors(ctx, 100)
+		require.NoError(t, err)
+		require.Equal(t, []causal.ErrorEntry{eventtest.NewEntry(10), eventtest.NewEntry(9), eventtest.NewEntry(8)}, entries)
+	}
+}
