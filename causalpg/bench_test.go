@@ -1,10 +1,8 @@
 package causalpg_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,21 +26,10 @@ func benchEvents(b *testing.B, n int) []causal.Event {
 	b.Helper()
 	events := make([]causal.Event, n)
 	for i := range events {
-		events[i] = benchEvent(b, i)
+		events[i] = eventtest.NewBench(b, i)
 	}
 	rand.Shuffle(n, func(i, j int) { events[i], events[j] = events[j], events[i] })
 	return events
-}
-
-var benchPayload = json.RawMessage(`{"from":"doing","to":"for_review","note":"` + strings.Repeat("abcdefghij", 34) + `"}`)
-
-func benchEvent(b testing.TB, n int) causal.Event {
-	e, err := causal.NewEvent(causal.EventParams{
-		ID: causal.NewEventID(), Type: "WPStatusChanged", AggregateID: "WP001", NodeID: fmt.Sprint("node-", n%10),
-		LamportClock: int64(n), Timestamp: eventtest.Time, ProjectUUID: eventtest.ProjectUUID, Payload: benchPayload,
-	})
-	require.NoError(b, err)
-	return e
 }
 
 // raw is a pool of the driver with statements of its own.
@@ -110,7 +97,7 @@ func saveFrom(b *testing.B, writers int, save func(causal.Event)) {
 	for range 20 { // opens connections and prepares statements
 		var wg sync.WaitGroup
 		for range writers {
-			wg.Go(func() { save(benchEvent(b, 0)) })
+			wg.Go(func() { save(eventtest.NewBench(b, 0)) })
 		}
 		wg.Wait()
 	}
@@ -121,7 +108,7 @@ func saveFrom(b *testing.B, writers int, save func(causal.Event)) {
 	for range writers {
 		wg.Go(func() {
 			for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
-				save(benchEvent(b, int(i)))
+				save(eventtest.NewBench(b, int(i)))
 			}
 		})
 	}
@@ -201,7 +188,7 @@ func BenchmarkBatch(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			for i := range batch {
-				batch[i] = benchEvent(b, n)
+				batch[i] = eventtest.NewBench(b, n)
 				n++
 			}
 			save(batch)

@@ -46,10 +46,7 @@ func config[S any](t *testing.T, errorLimit int) causaltest.Config[S] {
 
 // child is this program as another process, which runs one test.
 func child(test string, environment ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$")
-	cmd.Env = append(os.Environ(), envDSN+"="+testDSN)
-	cmd.Env = append(cmd.Env, environment...)
-	return cmd
+	return adaptertest.ChildCommand(test, append(environment, envDSN+"="+testDSN)...)
 }
 
 func TestConformance(t *testing.T) {

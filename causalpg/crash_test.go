@@ -1,20 +1,16 @@
 package causalpg_test
 
 import (
-	"bufio"
-	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
@@ -24,140 +20,18 @@ const (
 	crashCount  = "CAUSALPG_CRASH_COUNT"  // and ends by itself after that many
 
 	crashName = "causalpg-crash" // of the children's connections
-	batchSize = 5
 )
 
-// crashEvent is the n-th event that the children write.
-func crashEvent(t testing.TB, n int, clock int64, aggregate string) causal.Event {
-	return eventtest.New(t, n, eventtest.WithPayload(fmt.Sprintf(`{"n":%d}`, n)), func(p *causal.EventParams) {
-		p.LamportClock, p.AggregateID = clock, aggregate
-	})
-}
-
-// TestCrashChild is a child process of TestProcesses, and does nothing else. It
-// prints a line for each write that was acknowledged.
+// TestCrashChild is a child process of TestProcesses, and does nothing else.
 func TestCrashChild(t *testing.T) {
-	ctx := t.Context()
 	schema := os.Getenv(crashSchema)
 	if schema == "" {
 		return
 	}
-	run, err := strconv.Atoi(os.Getenv(crashRun))
-	require.NoError(t, err)
-	count, err := strconv.Atoi(os.Getenv(crashCount))
-	require.NoError(t, err)
-	go func() { // so that it does not outlive the test
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	}()
-	s := openIn(t, schema)
-	tick := func(lease int64) func() int64 {
-		clock, err := causal.NewLamportClock(ctx, "shared", s, &causal.LamportClockOptions{Lease: lease})
-		require.NoError(t, err)
-		return func() int64 {
-			value, err := clock.Tick(ctx)
-			check(err)
-			fmt.Printf("clock %d\n", value)
-			return value
-		}
-	}
-	single, leased := tick(1), tick(64)
-	first := run * 1_000_000
-	var wg sync.WaitGroup
-	for w := range 2 {
-		wg.Go(func() {
-			for n := range count {
-				clock, n := single(), first+w*100_000+n
-				check(s.SaveEvent(ctx, crashEvent(t, n, clock, "single")))
-				fmt.Printf("event %d %d single\n", n, clock)
-			}
-		})
-		wg.Go(func() {
-			for n := range count / batchSize {
-				n := first + (2+w)*100_000 + n*batchSize
-				clock, batch, aggregate := leased(), []causal.Event(nil), fmt.Sprint("batch-", n)
-				for i := range batchSize {
-					batch = append(batch, crashEvent(t, n+i, clock, aggregate))
-				}
-				check(s.SaveEvents(ctx, batch))
-				for i := range batchSize {
-					fmt.Printf("event %d %d %s\n", n+i, clock, aggregate)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	fmt.Println("done 0")
-}
-
-// check ends the child, and with it the test, if a write fails.
-func check(err error) {
-	if err != nil {
-		fmt.Println("failed", err)
-		os.Exit(1)
-	}
-}
-
-// processes is what the parent knows about the children of one schema.
-type processes struct {
-	t      *testing.T
-	schema string
-	run    int
-
-	mu     sync.Mutex
-	clocks map[int64]bool                  // values that were issued
-	acked  map[causal.EventID]causal.Event // what was acknowledged
-}
-
-// process is a running child.
-type process struct {
-	cmd   *exec.Cmd
-	stdin io.Closer
-	first chan struct{} // closed at the first acknowledged event
-	ended chan struct{} // closed when its output has ended
-}
-
-func (p *processes) start(count int) *process {
-	p.run++
-	c := &process{first: make(chan struct{}), ended: make(chan struct{})}
-	c.cmd = child("TestCrashChild", crashSchema+"="+p.schema, crashRun+"="+strconv.Itoa(p.run), crashCount+"="+strconv.Itoa(count))
-	c.cmd.Env = append(c.cmd.Env, "PGAPPNAME="+crashName)
-	c.cmd.Stderr = os.Stderr
-	stdin, err := c.cmd.StdinPipe()
-	require.NoError(p.t, err)
-	stdout, err := c.cmd.StdoutPipe()
-	require.NoError(p.t, err)
-	require.NoError(p.t, c.cmd.Start())
-	c.stdin = stdin
-	go p.follow(c, stdout)
-	return c
-}
-
-// follow takes the lines of a child.
-func (p *processes) follow(c *process, stdout io.Reader) {
-	defer close(c.ended)
-	first := sync.OnceFunc(func() { close(c.first) })
-	defer first()
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		var kind, aggregate string
-		var n int
-		var clock int64
-		fields, _ := fmt.Sscan(lines.Text(), &kind, &n, &clock, &aggregate)
-		p.mu.Lock()
-		switch {
-		case kind == "clock" && fields == 2:
-			if p.clocks[int64(n)] {
-				p.t.Errorf("clock value %d was issued twice", n)
-			}
-			p.clocks[int64(n)] = true
-		case kind == "event" && fields == 4:
-			p.acked[eventtest.ID(n)] = crashEvent(p.t, n, clock, aggregate)
-			first()
-		case kind == "failed":
-			p.t.Errorf("the child says %q", lines.Text())
-		}
-		p.mu.Unlock()
-	}
+	adaptertest.Writer{
+		Store: openIn(t, schema), Node: "shared", Lease: 64,
+		Run: adaptertest.ChildNumber(t, crashRun), Count: adaptertest.ChildNumber(t, crashCount),
+	}.Write(t)
 }
 
 // Several processes share a schema and a clock, and some are killed at any moment:
@@ -168,29 +42,29 @@ func TestProcesses(t *testing.T) {
 	if testing.Short() {
 		count, kills, events = 4, 6, 25
 	}
-	p := &processes{
-		t: t, schema: newSchema(t), clocks: map[int64]bool{}, acked: map[causal.EventID]causal.Event{},
+	schema, children, run := newSchema(t), adaptertest.NewChildren(t), 0
+	start := func(count int) *adaptertest.Child {
+		run++
+		return children.Start(child("TestCrashChild", "PGAPPNAME="+crashName,
+			crashSchema+"="+schema, crashRun+"="+strconv.Itoa(run), crashCount+"="+strconv.Itoa(count)))
 	}
-	s := openIn(t, p.schema)
+	s := openIn(t, schema)
 	written, followed := make(chan struct{}), make(chan map[causal.EventID]causal.Event)
 	go func() { followed <- follow(t, s, written) }()
-	var running []*process
+	var running []*adaptertest.Child
 	for range count - 2 { // these live
-		running = append(running, p.start(events))
+		running = append(running, start(events))
 	}
 	for range kills / 2 { // two at a time do not
-		victims := []*process{p.start(1_000_000), p.start(1_000_000)}
+		victims := []*adaptertest.Child{start(1_000_000), start(1_000_000)}
 		for _, victim := range victims {
-			<-victim.first
+			victim.First()
 			time.Sleep(rand.N(40 * time.Millisecond))
-			require.NoError(t, victim.cmd.Process.Kill())
-			<-victim.ended
-			require.Error(t, victim.cmd.Wait())
+			victim.Kill(t)
 		}
 	}
 	for _, c := range running {
-		<-c.ended
-		require.NoError(t, c.cmd.Wait())
+		c.Wait(t)
 	}
 	c := connect(t, testDSN)
 	require.Eventually(t, func() bool { // the server still finishes what it got from the dead
@@ -200,21 +74,13 @@ func TestProcesses(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 	close(written)
 	stored := <-followed
-	for id, e := range p.acked {
-		require.True(t, e.Equal(stored[id]), "acknowledged event %s is lost or changed", id)
-	}
-	batches := map[string]int{}
 	for _, e := range eventtest.LoadAll(t, s) {
 		require.True(t, e.Equal(stored[e.ID()]))
-		if e.AggregateID() != "single" {
-			batches[e.AggregateID()]++
-		}
 	}
-	for name, size := range batches {
-		require.Equal(t, batchSize, size, name)
-	}
-	requirePositions(t, p.schema, len(stored))
-	t.Logf("%d acknowledged events, %d stored, %d clock values", len(p.acked), len(stored), len(p.clocks))
+	acked := children.Acknowledged()
+	adaptertest.RequireStored(t, acked, stored)
+	requirePositions(t, schema, len(stored))
+	t.Logf("%d acknowledged events, %d stored, %d clock values", len(acked), len(stored), children.Clocks())
 }
 
 // follow reads the log from where it has come to, until there is nothing new once
@@ -228,13 +94,7 @@ func follow(t *testing.T, s causal.LogReader, written <-chan struct{}) map[causa
 			last = true
 		case <-time.After(5 * time.Millisecond):
 		}
-		for e, err := range s.ReadLog(t.Context(), at) {
-			if err != nil || !seen[e.Event.ID()].IsZero() {
-				t.Error("twice in the log, or ", err)
-			}
-			seen[e.Event.ID()] = e.Event
-			at = e.Cursor
-		}
+		at = adaptertest.Collect(t, s, at, seen)
 		if last {
 			return seen
 		}

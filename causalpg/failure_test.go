@@ -10,6 +10,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
@@ -175,19 +176,7 @@ func TestDamagedEntries(t *testing.T) {
 		require.NotContains(t, err.Error(), "secret")
 	}
 	check(second(s.LoadEvents(ctx, "WP001")))
-	for name, all := range eventtest.Ranges {
-		n := 0
-		for id, err := range all(ctx, s) {
-			if n++; n == 3 {
-				require.Empty(t, id)
-				check(err)
-				continue
-			}
-			require.NoError(t, err)
-			require.Equal(t, eventtest.ID(n), id)
-		}
-		require.Equal(t, 3, n, name)
-	}
+	adaptertest.RequireDamage(t, s, 3, check)
 	check(s.SaveEvent(ctx, eventtest.New(t, 3)))
 	eventtest.RequireStorageError(t, second(s.RecentErrors(ctx, 1)))
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 7)))

@@ -1,14 +1,12 @@
 package causalsqlite_test
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,22 +32,10 @@ func benchEvents(b *testing.B, n int) []causal.Event {
 	b.Helper()
 	events := make([]causal.Event, n)
 	for i := range events {
-		events[i] = benchEvent(b, i)
+		events[i] = eventtest.NewBench(b, i)
 	}
 	rand.Shuffle(n, func(i, j int) { events[i], events[j] = events[j], events[i] })
 	return events
-}
-
-// benchPayload has 400 bytes.
-var benchPayload = json.RawMessage(fmt.Sprintf(`{"from":"doing","to":"for_review","note":%q}`, strings.Repeat("x", 354)))
-
-func benchEvent(b testing.TB, n int) causal.Event {
-	e, err := causal.NewEvent(causal.EventParams{
-		ID: causal.NewEventID(), Type: "WPStatusChanged", AggregateID: "WP001", NodeID: fmt.Sprint("node-", n%10),
-		LamportClock: int64(n), Timestamp: eventtest.Time, ProjectUUID: eventtest.ProjectUUID, Payload: benchPayload,
-	})
-	require.NoError(b, err)
-	return e
 }
 
 // raw is the driver with a store's schema and settings.
@@ -120,7 +106,7 @@ func BenchmarkDisk(b *testing.B) {
 func BenchmarkSaveRaw(b *testing.B) {
 	r, n := newRaw(b, benchPath(b)), 0
 	for b.Loop() {
-		r.insert(benchEvent(b, n))
+		r.insert(eventtest.NewBench(b, n))
 		n++
 	}
 }
@@ -140,7 +126,7 @@ func BenchmarkSave(b *testing.B) {
 					}
 					wg.Go(func() {
 						for n := range work {
-							if err := s.SaveEvent(ctx, benchEvent(b, n)); err != nil {
+							if err := s.SaveEvent(ctx, eventtest.NewBench(b, n)); err != nil {
 								b.Error(err)
 							}
 						}
@@ -152,7 +138,7 @@ func BenchmarkSave(b *testing.B) {
 						work <- n
 						continue
 					}
-					if err := s.SaveEvent(ctx, benchEvent(b, n)); err != nil {
+					if err := s.SaveEvent(ctx, eventtest.NewBench(b, n)); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -168,7 +154,7 @@ func BenchmarkBatchRaw(b *testing.B) {
 	for b.Loop() {
 		r.exec("BEGIN IMMEDIATE")
 		for range 100 {
-			r.insert(benchEvent(b, n))
+			r.insert(eventtest.NewBench(b, n))
 			n++
 		}
 		r.exec("COMMIT")
@@ -180,7 +166,7 @@ func BenchmarkBatch(b *testing.B) {
 	batch := make([]causal.Event, 100)
 	for b.Loop() {
 		for i := range batch {
-			batch[i] = benchEvent(b, n)
+			batch[i] = eventtest.NewBench(b, n)
 			n++
 		}
 		if err := s.SaveEvents(b.Context(), batch); err != nil {

@@ -39,9 +39,7 @@ func config[S any](t *testing.T, o *causalsqlite.Options) causaltest.Config[S] {
 			path := filepath.Join(t.TempDir(), "store.db")
 			return causaltest.Crash[S]{
 				Command: func() *exec.Cmd {
-					cmd := exec.Command(os.Args[0], "-test.run=^TestConformanceWriter$")
-					cmd.Env = append(os.Environ(), "CAUSALSQLITE_WRITE="+path)
-					return cmd
+					return adaptertest.ChildCommand("TestConformanceWriter", "CAUSALSQLITE_WRITE="+path)
 				},
 				Open: func(t testing.TB) S { return openAt(t, path) },
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
@@ -129,19 +130,7 @@ func TestDamagedEntries(t *testing.T) {
 	}
 	_, err := s.LoadEvents(ctx, "WP001")
 	check(err)
-	for name, all := range eventtest.Ranges {
-		n := 0
-		for id, err := range all(ctx, s) {
-			if n++; n == 3 {
-				require.Empty(t, id)
-				check(err)
-				continue
-			}
-			require.NoError(t, err)
-			require.Equal(t, eventtest.ID(n), id)
-		}
-		require.Equal(t, 3, n, name)
-	}
+	adaptertest.RequireDamage(t, s, 3, check)
 	check(s.SaveEvent(ctx, eventtest.New(t, 3)))
 	_, err = s.RecentErrors(ctx, 1)
 	eventtest.RequireStorageError(t, err)

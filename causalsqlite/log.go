@@ -36,11 +36,7 @@ func fillByArrival(c *sqlite.Conn, p adapter.EntryPage) error {
 
 // Head returns the cursor of the latest entry; see [causal.LogReader].
 func (s *Store) Head(ctx context.Context) (causal.Cursor, error) {
-	head, err := s.head(ctx, "read head")
-	if err != nil {
-		return causal.Cursor{}, err
-	}
-	return causal.NewCursor(s.logID, uint64(head)), nil
+	return adapter.HeadOf(s.source(ctx, "read head"), s.logID)
 }
 
 // source is what the reads of all events and of the log begin with.

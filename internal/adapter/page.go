@@ -133,6 +133,15 @@ func ReadEvents(s Source, fill func(EventPage) error) iter.Seq2[causal.Event, er
 	}
 }
 
+// HeadOf returns the cursor of the last entry of the log with this ID.
+func HeadOf(s Source, log [16]byte) (causal.Cursor, error) {
+	head, err := s.Head()
+	if err != nil {
+		return causal.Cursor{}, err
+	}
+	return causal.NewCursor(log, uint64(head)), nil
+}
+
 // EntryPage is a page of a log.
 type EntryPage struct {
 	*Page[causal.LogEntry]

@@ -259,3 +259,22 @@ func testErrorLimit(t *testing.T, e Engine) {
 		require.Equal(t, []causal.ErrorEntry{eventtest.NewEntry(10), eventtest.NewEntry(9), eventtest.NewEntry(8)}, entries)
 	}
 }
+
+// RequireDamage requires of a log with the events 1, 2 and so on, of which that at a
+// position is damaged, that ranges yield those before it, and then the error.
+func RequireDamage(t *testing.T, s adapter.Store, position int, requireError func(error)) {
+	t.Helper()
+	for name, all := range eventtest.Ranges {
+		n := 0
+		for id, err := range all(t.Context(), s) {
+			if n++; n == position {
+				require.Empty(t, id)
+				requireError(err)
+				continue
+			}
+			require.NoError(t, err)
+			require.Equal(t, eventtest.ID(n), id)
+		}
+		require.Equal(t, position, n, name)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -39,6 +40,17 @@ func New(t require.TestingT, n int, change ...func(*causal.EventParams)) causal.
 	e, err := causal.NewEvent(p)
 	require.NoError(t, err)
 	return e
+}
+
+// benchPayload has 400 bytes.
+var benchPayload = json.RawMessage(fmt.Sprintf(`{"from":"doing","to":"for_review","note":%q}`, strings.Repeat("x", 354)))
+
+// NewBench returns an event of ordinary size, with an ID of its own and clock n, by
+// one of ten nodes.
+func NewBench(t require.TestingT, n int) causal.Event {
+	return New(t, n, func(p *causal.EventParams) {
+		p.ID, p.NodeID, p.Payload = causal.NewEventID(), fmt.Sprint("node-", n%10), benchPayload
+	})
 }
 
 // NewRange returns the events from..to-1.
