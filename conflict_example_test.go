@@ -3,48 +3,78 @@ package causal_test
 import (
 	"fmt"
 	"log"
-	"slices"
 
 	"github.com/spec-kitty/causal"
 )
 
-func ExampleCompare() {
-	events := []causal.Event{
-		exampleEvent(id3, "bob", 2, `{}`), exampleEvent(id1, "bob", 1, `{}`), exampleEvent(id2, "alice", 1, `{}`),
-	}
-	slices.SortFunc(events, causal.Compare)
-	for _, e := range events {
-		fmt.Println(e.LamportClock(), e.NodeID())
-	}
-	// Output:
-	// 1 alice
-	// 1 bob
-	// 2 bob
-}
-
-func ExampleIsConcurrent() {
-	a, b := exampleEvent(id1, "alice", 5, `{}`), exampleEvent(id2, "bob", 5, `{}`)
-	later := exampleEvent(id3, "bob", 6, `{}`)
-	fmt.Println(causal.IsConcurrent(a, b), causal.IsConcurrent(a, later))
-	// Output: true false
-}
-
-func ExampleTopologicalSort() {
-	caused := func(id causal.EventID, clock int64, cause causal.EventID) causal.Event {
-		e, err := causal.NewEvent(causal.EventParams{
-			ID: id, Type: "Step", AggregateID: "WP001", NodeID: "alice", LamportClock: clock, CausationID: cause,
-			ProjectUUID: projectUUID,
-		})
-		if err != nil {
-			log.Fatal(err)
-		}
-		return e
-	}
-	// The clock of the effect is wrong: its node did not update it.
-	sorted, err := causal.TopologicalSort([]causal.Event{caused(id2, 1, id1), caused(id1, 7, "")})
+// conflictEvent returns an event of a node that has seen these times, its own included.
+func conflictEvent(node string, seen map[string]int64) causal.Event {
+	v, err := causal.NewVectorClock(seen)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(sorted[0].ID() == id1, sorted[1].ID() == id2)
-	// Output: true true
+	e, err := causal.NewEvent(causal.EventParams{
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: v.At(node), VectorClock: v,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
+}
+
+// IsConcurrent finds conflicts at equal clocks only; Relation finds them all.
+func ExampleIsConcurrent() {
+	alices := conflictEvent("alice", map[string]int64{"alice": 5})
+	bobs := conflictEvent("bob", map[string]int64{"bob": 5})
+	carols := conflictEvent("carol", map[string]int64{"carol": 6})
+	fmt.Println(causal.IsConcurrent(alices, bobs), causal.Relation(alices, bobs))
+	fmt.Println(causal.IsConcurrent(alices, carols), causal.Relation(alices, carols))
+	// Output:
+	// true Concurrent
+	// false Concurrent
+}
+
+func ExampleRelation() {
+	alices := conflictEvent("alice", map[string]int64{"alice": 1})
+	bobs := conflictEvent("bob", map[string]int64{"alice": 1, "bob": 2}) // he had seen Alice's
+	carols := conflictEvent("carol", map[string]int64{"carol": 9})       // she had seen nothing
+	fmt.Println(causal.Relation(alices, bobs), causal.Relation(bobs, alices), causal.Relation(bobs, carols))
+	// Output: Before After Concurrent
+}
+
+func ExampleHeads() {
+	heads, err := causal.Heads([]causal.Event{
+		conflictEvent("alice", map[string]int64{"alice": 1}),
+		conflictEvent("bob", map[string]int64{"alice": 1, "bob": 2}), // replaces Alice's
+		conflictEvent("carol", map[string]int64{"carol": 9}),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range heads {
+		fmt.Println(e.NodeID())
+	}
+	// Output:
+	// bob
+	// carol
+}
+
+func ExampleConflicts() {
+	conflicts, err := causal.Conflicts([]causal.Event{
+		conflictEvent("alice", map[string]int64{"alice": 1}),
+		conflictEvent("bob", map[string]int64{"alice": 1, "bob": 2}),
+		conflictEvent("carol", map[string]int64{"carol": 9}),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, group := range conflicts {
+		for _, e := range group {
+			fmt.Println(e.AggregateID(), "by", e.NodeID(), "at", e.LamportClock())
+		}
+	}
+	// Output:
+	// task-1 by bob at 2
+	// task-1 by carol at 9
 }

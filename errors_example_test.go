@@ -9,7 +9,7 @@ import (
 )
 
 func ExampleValidationError() {
-	_, err := causal.NewEvent(causal.EventParams{Type: "x", AggregateID: "WP001", ProjectUUID: projectUUID, DataTier: 7})
+	_, err := causal.NewEvent(causal.EventParams{Type: "x", AggregateID: "task-1", ProjectUUID: "12345678-1234-5678-1234-567812345678", DataTier: 7})
 	var invalid *causal.ValidationError
 	if errors.As(err, &invalid) {
 		for _, f := range invalid.Fields {
@@ -31,10 +31,10 @@ func ExampleFieldError() {
 
 func ExampleCycleError() {
 	a, _ := causal.NewEvent(causal.EventParams{
-		ID: id1, Type: "x", AggregateID: "WP001", NodeID: "alice", ProjectUUID: projectUUID, CausationID: id2,
+		ID: "01HZXW5B2Q3R4S5T6V7W8X9Y01", Type: "x", AggregateID: "task-1", NodeID: "alice", ProjectUUID: "12345678-1234-5678-1234-567812345678", CausationID: "01HZXW5B2Q3R4S5T6V7W8X9Y02",
 	})
 	b, _ := causal.NewEvent(causal.EventParams{
-		ID: id2, Type: "x", AggregateID: "WP001", NodeID: "bob", ProjectUUID: projectUUID, CausationID: id1,
+		ID: "01HZXW5B2Q3R4S5T6V7W8X9Y02", Type: "x", AggregateID: "task-1", NodeID: "bob", ProjectUUID: "12345678-1234-5678-1234-567812345678", CausationID: "01HZXW5B2Q3R4S5T6V7W8X9Y01",
 	})
 	_, err := causal.TopologicalSort([]causal.Event{a, b})
 	var cycle *causal.CycleError
@@ -46,9 +46,14 @@ func ExampleCycleError() {
 }
 
 func ExampleIDConflictError() {
-	_, err := causal.MergeCounter([]causal.Event{
-		exampleEvent(id1, "alice", 1, `{"delta": 1}`), exampleEvent(id1, "alice", 1, `{"delta": 2}`),
-	})
+	p := causal.EventParams{
+		ID: "01HZXW5B2Q3R4S5T6V7W8X9Y01", Type: "Counted", AggregateID: "task-1", NodeID: "alice",
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: map[string]int{"delta": 1},
+	}
+	one, _ := causal.NewEvent(p)
+	p.Payload = map[string]int{"delta": 2}
+	other, _ := causal.NewEvent(p)
+	_, err := causal.MergeCounter([]causal.Event{one, other})
 	var conflict *causal.IDConflictError
 	fmt.Println(errors.As(err, &conflict), conflict.ID)
 	fmt.Println(conflict.Error(), conflict.Is(causal.ErrIDConflict))

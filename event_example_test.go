@@ -17,15 +17,15 @@ func ExampleNewEventID() {
 }
 
 func ExampleEventID() {
-	root := exampleEvent(id1, "alice", 1, `{}`)
+	root := sampleEvent(1, "alice", 1, `{}`)
 	fmt.Printf("%q has the cause %q\n", root.ID(), root.CausationID())
 	// Output: "01HZXW5B2Q3R4S5T6V7W8X9Y01" has the cause ""
 }
 
 func ExampleNewEvent() {
 	e, err := causal.NewEvent(causal.EventParams{
-		Type:         "WPStatusChanged",
-		AggregateID:  "WP001",
+		Type:         "TaskChanged",
+		AggregateID:  "task-1",
 		NodeID:       "alice",
 		LamportClock: 5,
 		ProjectUUID:  "12345678-1234-5678-1234-567812345678",
@@ -37,18 +37,18 @@ func ExampleNewEvent() {
 	fmt.Println(e.Type(), e.AggregateID(), e.NodeID(), e.LamportClock(), string(e.Payload()))
 	fmt.Println(e.SchemaVersion(), e.DataTier(), e.CorrelationID() == e.ID())
 
-	_, err = causal.NewEvent(causal.EventParams{Type: "WPStatusChanged", LamportClock: -1})
+	_, err = causal.NewEvent(causal.EventParams{Type: "TaskChanged", LamportClock: -1})
 	fmt.Println(err)
 	// Output:
-	// WPStatusChanged WP001 alice 5 {"points":9007199254740993,"state":"done"}
+	// TaskChanged task-1 alice 5 {"points":9007199254740993,"state":"done"}
 	// 1.0.0 0 true
 	// causal: validation failed: aggregate_id must not be empty; node_id must not be empty; lamport_clock must not be negative; project_uuid must be a UUID with hyphens
 }
 
 func ExampleEventParams() {
-	cause := exampleEvent(id1, "alice", 1, `{}`)
+	cause := sampleEvent(1, "alice", 1, `{}`)
 	e, err := causal.NewEvent(causal.EventParams{
-		Type: "WPApproved", AggregateID: cause.AggregateID(), NodeID: "bob", LamportClock: cause.LamportClock() + 1,
+		Type: "TaskApproved", AggregateID: cause.AggregateID(), NodeID: "bob", LamportClock: cause.LamportClock() + 1,
 		CausationID: cause.ID(), CorrelationID: cause.CorrelationID(),
 		ProjectUUID: cause.ProjectUUID(), ProjectSlug: "moon", DataTier: 2,
 	})
@@ -62,7 +62,7 @@ func ExampleEventParams() {
 // An event keeps the text of its payload, and the members that it does not know.
 func ExampleEvent() {
 	text := `{
-		"event_id": "01HZXW5B2Q3R4S5T6V7W8X9Y01", "event_type": "WPStatusChanged", "aggregate_id": "WP001",
+		"event_id": "01HZXW5B2Q3R4S5T6V7W8X9Y01", "event_type": "TaskChanged", "aggregate_id": "task-1",
 		"payload": {"weight": 1.50}, "timestamp": "2026-01-26T10:00:00", "node_id": "alice", "lamport_clock": 5,
 		"project_uuid": "12345678-1234-5678-1234-567812345678",
 		"correlation_id": "01HZXW5B2Q3R4S5T6V7W8X9Y01", "build_id": "b-7"
@@ -79,9 +79,9 @@ func ExampleEvent() {
 	}
 	fmt.Println(string(out))
 	// Output:
-	// 01HZXW5B2Q3R4S5T6V7W8X9Y01 "WPStatusChanged" on "WP001" by "alice" at 5
+	// 01HZXW5B2Q3R4S5T6V7W8X9Y01 "TaskChanged" on "task-1" by "alice" at 5
 	// 2026-01-26 10:00:00 +0000 UTC false
-	// {"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y01","event_type":"WPStatusChanged","aggregate_id":"WP001","payload":{"weight":1.50},"timestamp":"2026-01-26T10:00:00Z","node_id":"alice","lamport_clock":5,"causation_id":null,"project_uuid":"12345678-1234-5678-1234-567812345678","project_slug":null,"correlation_id":"01HZXW5B2Q3R4S5T6V7W8X9Y01","schema_version":"1.0.0","data_tier":0,"build_id":"b-7"}
+	// {"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y01","event_type":"TaskChanged","aggregate_id":"task-1","payload":{"weight":1.50},"timestamp":"2026-01-26T10:00:00Z","node_id":"alice","lamport_clock":5,"causation_id":null,"project_uuid":"12345678-1234-5678-1234-567812345678","project_slug":null,"correlation_id":"01HZXW5B2Q3R4S5T6V7W8X9Y01","schema_version":"1.0.0","data_tier":0,"build_id":"b-7"}
 }
 
 func ExampleEvent_UnmarshalJSON() {
@@ -101,7 +101,7 @@ func ExampleEvent_MarshalJSON() {
 }
 
 func ExampleEvent_PayloadField() {
-	e := exampleEvent(id1, "alice", 1, `{"state": "done", "points": 12345678901234567890}`)
+	e := sampleEvent(1, "alice", 1, `{"state": "done", "points": 12345678901234567890}`)
 	points, ok := e.PayloadField("points")
 	fmt.Println(string(points), ok)
 	_, ok = e.PayloadField("owner")
@@ -112,7 +112,7 @@ func ExampleEvent_PayloadField() {
 }
 
 func ExampleEvent_DecodePayload() {
-	e := exampleEvent(id1, "alice", 1, `{"state": "done"}`)
+	e := sampleEvent(1, "alice", 1, `{"state": "done"}`)
 	var payload struct{ State string }
 	if err := e.DecodePayload(&payload); err != nil {
 		log.Fatal(err)
@@ -122,11 +122,20 @@ func ExampleEvent_DecodePayload() {
 }
 
 func ExampleEvent_Equal() {
-	a := exampleEvent(id1, "alice", 1, `{"n": 1, "s": "a"}`)
-	b := exampleEvent(id1, "alice", 1, `{"s": "\u0061", "n": 1.0}`)
-	c := exampleEvent(id1, "alice", 1, `{"n": 2, "s": "a"}`)
-	fmt.Println(a.Equal(b), a.Equal(c))
-	// Output: true false
+	const text = `{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y01","event_type":"TaskChanged","aggregate_id":"task-1","payload":%s,` +
+		`"timestamp":"%s","node_id":"alice","lamport_clock":1,"project_uuid":"12345678-1234-5678-1234-567812345678",` +
+		`"correlation_id":"01HZXW5B2Q3R4S5T6V7W8X9Y01"}`
+	read := func(payload, timestamp string) (e causal.Event) {
+		if err := json.Unmarshal(fmt.Appendf(nil, text, payload, timestamp), &e); err != nil {
+			log.Fatal(err)
+		}
+		return e
+	}
+	a := read(`{"n": 1, "s": "a"}`, "2026-01-26T10:00:00Z")
+	respelt := read(`{"s": "\u0061", "n": 1.0}`, "2026-01-26T12:00:00+02:00")
+	other := read(`{"n": 2, "s": "a"}`, "2026-01-26T10:00:00Z")
+	fmt.Println("respelt:", a.Equal(respelt), "other number:", a.Equal(other))
+	// Output: respelt: true other number: false
 }
 
 func ExampleEvent_VectorClock() {
@@ -139,7 +148,7 @@ func ExampleEvent_VectorClock() {
 		log.Fatal(err)
 	}
 	e, err := causal.NewEvent(causal.EventParams{
-		Type: "WPApproved", AggregateID: "WP001", NodeID: "alice", LamportClock: 8, VectorClock: stamp, ProjectUUID: projectUUID,
+		Type: "TaskApproved", AggregateID: "task-1", NodeID: "alice", LamportClock: 8, VectorClock: stamp, ProjectUUID: "12345678-1234-5678-1234-567812345678",
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -149,7 +158,7 @@ func ExampleEvent_VectorClock() {
 }
 
 func ExampleEvent_LogValue() {
-	e := exampleEvent(id1, "alice", 1, `{"password": "secret"}`)
+	e := sampleEvent(1, "alice", 1, `{"password": "secret"}`)
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
@@ -161,6 +170,19 @@ func ExampleEvent_LogValue() {
 	logger.Info("saved", "event", e)
 	fmt.Println(e.String())
 	// Output:
-	// level=INFO msg=saved event.event_id=01HZXW5B2Q3R4S5T6V7W8X9Y01 event.event_type=WPStatusChanged event.aggregate_id=WP001 event.node_id=alice event.lamport_clock=1
-	// 01HZXW5B2Q3R4S5T6V7W8X9Y01 "WPStatusChanged" on "WP001" by "alice" at 1
+	// level=INFO msg=saved event.event_id=01HZXW5B2Q3R4S5T6V7W8X9Y01 event.event_type=TaskChanged event.aggregate_id=task-1 event.node_id=alice event.lamport_clock=1
+	// 01HZXW5B2Q3R4S5T6V7W8X9Y01 "TaskChanged" on "task-1" by "alice" at 1
+}
+
+// sampleEvent returns the n-th event, which a node emitted at this clock.
+func sampleEvent(n int, node string, clock int64, payload string) causal.Event {
+	e, err := causal.NewEvent(causal.EventParams{
+		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: json.RawMessage(payload),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
 }

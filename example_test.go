@@ -2,10 +2,8 @@ package causal_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log"
-	"time"
 
 	"github.com/spec-kitty/causal"
 )
@@ -64,24 +62,3 @@ func Example() {
 	// conflict: true
 	// state "done" (priority 4) from node "bob" wins over 1 other event: its priority is the highest
 }
-
-const projectUUID = "12345678-1234-5678-1234-567812345678"
-
-// exampleEvent returns an event for the examples.
-func exampleEvent(id causal.EventID, node string, clock int64, payload string) causal.Event {
-	e, err := causal.NewEvent(causal.EventParams{
-		ID: id, Type: "WPStatusChanged", AggregateID: "WP001", NodeID: node, LamportClock: clock,
-		Timestamp: time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC), ProjectUUID: projectUUID, Payload: json.RawMessage(payload),
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	return e
-}
-
-// IDs for the examples, in ascending order.
-const (
-	id1 causal.EventID = "01HZXW5B2Q3R4S5T6V7W8X9Y01"
-	id2 causal.EventID = "01HZXW5B2Q3R4S5T6V7W8X9Y02"
-	id3 causal.EventID = "01HZXW5B2Q3R4S5T6V7W8X9Y03"
-)

@@ -12,10 +12,10 @@ import (
 
 func ExampleGSet() {
 	var labels causal.GSet[string]
-	if err := labels.Apply(exampleEvent(id1, "alice", 1, `{"tags": ["urgent", "backend"]}`)); err != nil {
+	if err := labels.Apply(tagEvent(1, "alice", 1, `{"tags": ["urgent", "backend"]}`)); err != nil {
 		log.Fatal(err)
 	}
-	if err := labels.Add(exampleEvent(id2, "bob", 1, `{}`), "review"); err != nil {
+	if err := labels.Add(tagEvent(2, "bob", 1, `{}`), "review"); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(slices.Collect(labels.All()), labels.Len(), labels.Contains("urgent"))
@@ -39,14 +39,14 @@ func ExampleGSet() {
 // A replica says what it has seen, and gets what it lacks.
 func ExampleDelta() {
 	var here, there causal.GSet[string]
-	first := exampleEvent(id1, "alice", 1, `{"tags": ["urgent"]}`)
+	first := tagEvent(1, "alice", 1, `{"tags": ["urgent"]}`)
 	for _, set := range []*causal.GSet[string]{&here, &there} {
 		if err := set.Apply(first); err != nil {
 			log.Fatal(err)
 		}
 		set.MarkSeen(seenOf(first))
 	}
-	second := exampleEvent(id2, "alice", 2, `{"tags": ["backend"]}`)
+	second := tagEvent(2, "alice", 2, `{"tags": ["backend"]}`)
 	if err := here.Apply(second); err != nil {
 		log.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func seenOf(e causal.Event) causal.VectorClock {
 // part.
 func ExampleGapError() {
 	var here, there causal.GSet[string]
-	e := exampleEvent(id1, "alice", 2, `{"tags": ["urgent"]}`)
+	e := tagEvent(1, "alice", 2, `{"tags": ["urgent"]}`)
 	if err := here.Apply(e); err != nil {
 		log.Fatal(err)
 	}
@@ -99,4 +99,17 @@ func ExampleGapError() {
 	// true true
 	// {} {"alice":2}
 	// <nil> 1
+}
+
+// tagEvent returns the n-th event, which a node emitted at this clock.
+func tagEvent(n int, node string, clock int64, payload string) causal.Event {
+	e, err := causal.NewEvent(causal.EventParams{
+		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: json.RawMessage(payload),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
 }

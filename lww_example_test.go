@@ -10,8 +10,8 @@ import (
 
 func ExampleMergeLWW() {
 	title, ok, err := causal.MergeLWW[string]([]causal.Event{
-		exampleEvent(id2, "bob", 2, `{"value": "Second draft"}`),
-		exampleEvent(id1, "alice", 1, `{"value": "First draft"}`),
+		writeEvent(2, "bob", 2, `{"value": "Second draft"}`),
+		writeEvent(1, "alice", 1, `{"value": "First draft"}`),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -22,7 +22,7 @@ func ExampleMergeLWW() {
 
 func ExampleMergeLWWFunc() {
 	lane, ok, err := causal.MergeLWWFunc(
-		[]causal.Event{exampleEvent(id1, "alice", 1, `{"lane": 3}`), exampleEvent(id2, "bob", 2, `{}`)},
+		[]causal.Event{writeEvent(1, "alice", 1, `{"lane": 3}`), writeEvent(2, "bob", 2, `{}`)},
 		func(e causal.Event) (int, bool, error) {
 			raw, ok := e.PayloadField("lane")
 			if !ok {
@@ -42,15 +42,15 @@ func ExampleMergeLWWFunc() {
 func ExampleLWWRegister() {
 	var title causal.LWWRegister[string]
 	for _, e := range []causal.Event{ // in any order
-		exampleEvent(id2, "bob", 2, `{"value": "Second draft"}`),
-		exampleEvent(id1, "alice", 1, `{"value": "First draft"}`),
+		writeEvent(2, "bob", 2, `{"value": "Second draft"}`),
+		writeEvent(1, "alice", 1, `{"value": "First draft"}`),
 	} {
 		if err := title.Apply(e); err != nil {
 			log.Fatal(err)
 		}
 	}
 	value, ok := title.Value()
-	fmt.Println(value, ok, title.NodeID(), title.LamportClock(), title.EventID() == id2)
+	fmt.Println(value, ok, title.NodeID(), title.LamportClock(), title.EventID())
 
 	// A replica that merges the snapshot holds the same.
 	data, err := json.Marshal(title)
@@ -61,7 +61,7 @@ func ExampleLWWRegister() {
 	if err := json.Unmarshal(data, &snapshot); err != nil {
 		log.Fatal(err)
 	}
-	if err := replica.Set(exampleEvent(id3, "carol", 1, `{}`), "Carol's draft"); err != nil {
+	if err := replica.Set(writeEvent(3, "carol", 1, `{}`), "Carol's draft"); err != nil {
 		log.Fatal(err)
 	}
 	if err := replica.Merge(snapshot); err != nil {
@@ -69,6 +69,19 @@ func ExampleLWWRegister() {
 	}
 	fmt.Println(replica.Value())
 	// Output:
-	// Second draft true bob 2 true
+	// Second draft true bob 2 01HZXW5B2Q3R4S5T6V7W8X9Y02
 	// Second draft true
+}
+
+// writeEvent returns the n-th event, which a node emitted at this clock.
+func writeEvent(n int, node string, clock int64, payload string) causal.Event {
+	e, err := causal.NewEvent(causal.EventParams{
+		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: json.RawMessage(payload),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
 }

@@ -10,8 +10,8 @@ import (
 
 func ExampleMergeGSet() {
 	tags, err := causal.MergeGSet([]causal.Event{
-		exampleEvent(id1, "alice", 1, `{"tags": ["urgent", "backend"]}`),
-		exampleEvent(id2, "bob", 1, `{"tags": ["backend", "review"]}`),
+		mergeEvent(1, "alice", 1, `{"tags": ["urgent", "backend"]}`),
+		mergeEvent(2, "bob", 1, `{"tags": ["backend", "review"]}`),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -22,7 +22,7 @@ func ExampleMergeGSet() {
 
 func ExampleMergeGSetFunc() {
 	owners, err := causal.MergeGSetFunc(
-		[]causal.Event{exampleEvent(id1, "bob", 1, `{}`), exampleEvent(id2, "alice", 1, `{}`)},
+		[]causal.Event{mergeEvent(1, "bob", 1, `{}`), mergeEvent(2, "alice", 1, `{}`)},
 		func(e causal.Event) ([]string, error) { return []string{e.NodeID()}, nil },
 	)
 	if err != nil {
@@ -33,8 +33,8 @@ func ExampleMergeGSetFunc() {
 }
 
 func ExampleMergeCounter() {
-	once := exampleEvent(id1, "alice", 1, `{"delta": 3}`)
-	sum, err := causal.MergeCounter([]causal.Event{once, exampleEvent(id2, "bob", 1, `{"delta": -1}`), once})
+	once := mergeEvent(1, "alice", 1, `{"delta": 3}`)
+	sum, err := causal.MergeCounter([]causal.Event{once, mergeEvent(2, "bob", 1, `{"delta": -1}`), once})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func ExampleMergeCounter() {
 
 func ExampleMergeCounterFunc() {
 	sum, err := causal.MergeCounterFunc(
-		[]causal.Event{exampleEvent(id1, "alice", 1, `{"points": 5}`), exampleEvent(id2, "bob", 1, `{"points": 8}`)},
+		[]causal.Event{mergeEvent(1, "alice", 1, `{"points": 5}`), mergeEvent(2, "bob", 1, `{"points": 8}`)},
 		func(e causal.Event) (int64, error) {
 			var points int64
 			raw, _ := e.PayloadField("points")
@@ -60,8 +60,8 @@ func ExampleMergeCounterFunc() {
 
 func ExampleMergeStateMachine() {
 	resolution, err := causal.MergeStateMachine([]causal.Event{
-		exampleEvent(id1, "alice", 5, `{"state": "doing"}`),
-		exampleEvent(id2, "bob", 5, `{"state": "done"}`),
+		mergeEvent(1, "alice", 5, `{"state": "doing"}`),
+		mergeEvent(2, "bob", 5, `{"state": "done"}`),
 	}, causal.StateMachine{Priority: map[string]int{"done": 4, "for_review": 3, "doing": 2, "planned": 1}})
 	if err != nil {
 		log.Fatal(err)
@@ -75,8 +75,8 @@ func ExampleMergeStateMachine() {
 
 func ExampleMergeStateMachineFunc() {
 	resolution, err := causal.MergeStateMachineFunc(
-		[]causal.Event{exampleEvent(id1, "alice", 5, `{}`), exampleEvent(id2, "bob", 5, `{}`)},
-		map[string]int{"WPStatusChanged": 1},
+		[]causal.Event{mergeEvent(1, "alice", 5, `{}`), mergeEvent(2, "bob", 5, `{}`)},
+		map[string]int{"TaskChanged": 1},
 		func(e causal.Event) (string, error) { return e.Type(), nil },
 	)
 	if err != nil {
@@ -88,7 +88,7 @@ func ExampleMergeStateMachineFunc() {
 
 func ExampleStateMachine() {
 	lanes := causal.StateMachine{Priority: map[string]int{"done": 2, "doing": 1}, Key: "lane"}
-	resolution, err := causal.MergeStateMachine([]causal.Event{exampleEvent(id1, "alice", 5, `{"lane": "doing"}`)}, lanes)
+	resolution, err := causal.MergeStateMachine([]causal.Event{mergeEvent(1, "alice", 5, `{"lane": "doing"}`)}, lanes)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func ExampleStateMachine() {
 
 func ExampleConflictResolution() {
 	resolution, err := causal.MergeStateMachine([]causal.Event{
-		exampleEvent(id2, "bob", 5, `{"state": "done"}`), exampleEvent(id1, "alice", 5, `{"state": "done"}`),
+		mergeEvent(2, "bob", 5, `{"state": "done"}`), mergeEvent(1, "alice", 5, `{"state": "done"}`),
 	}, causal.StateMachine{Priority: map[string]int{"done": 4}})
 	if err != nil {
 		log.Fatal(err)
@@ -111,4 +111,17 @@ func ExampleConflictResolution() {
 	// alice true
 	// bob false
 	// false
+}
+
+// mergeEvent returns the n-th event, which a node emitted at this clock.
+func mergeEvent(n int, node string, clock int64, payload string) causal.Event {
+	e, err := causal.NewEvent(causal.EventParams{
+		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: json.RawMessage(payload),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
 }

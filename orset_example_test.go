@@ -1,6 +1,7 @@
 package causal_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"log"
 	"slices"
@@ -11,15 +12,15 @@ import (
 // Bob removes what he has seen; Carol adds the same at the same time, and wins.
 func ExampleORSet() {
 	var bobs causal.ORSet[string]
-	added := exampleEvent(id1, "alice", 1, `{"add": ["urgent", "backend"]}`)
+	added := labelEvent(1, "alice", 1, `{"add": ["urgent", "backend"]}`)
 	if err := bobs.Apply(added); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(slices.Collect(bobs.All()), bobs.Len(), bobs.LamportClock())
 
 	removed, err := causal.NewEvent(causal.EventParams{
-		ID: id2, Type: "LabelsChanged", AggregateID: "WP001", NodeID: "bob", LamportClock: 2,
-		ProjectUUID: projectUUID, Payload: bobs.Removal("urgent", "backend"),
+		Type: "LabelsChanged", AggregateID: "task-1", NodeID: "bob", LamportClock: 2,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: bobs.Removal("urgent", "backend"),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -32,7 +33,7 @@ func ExampleORSet() {
 
 	var carols causal.ORSet[string]
 	again := causal.ORSetChange[string]{Add: []string{"urgent"}}
-	if err := carols.Change(exampleEvent(id3, "carol", 1, `{}`), again); err != nil {
+	if err := carols.Change(labelEvent(3, "carol", 1, `{}`), again); err != nil {
 		log.Fatal(err)
 	}
 	bobs.Merge(carols)
@@ -48,16 +49,20 @@ func ExampleORSet() {
 func ExampleORSet_Compact() {
 	var labels causal.ORSet[string]
 	for _, e := range []causal.Event{
-		exampleEvent(id1, "alice", 1, `{"add": ["urgent"]}`),
-		exampleEvent(id2, "alice", 2, `{"remove": [{"element": "urgent", "observed": {"alice": 1}}]}`),
+		labelEvent(1, "alice", 1, `{"add": ["urgent"]}`),
+		labelEvent(2, "alice", 2, `{"remove": [{"element": "urgent", "observed": {"alice": 1}}]}`),
 	} {
 		if err := labels.Apply(e); err != nil {
 			log.Fatal(err)
 		}
-		labels.MarkSeen(seenOf(e))
 	}
-	bobHasSeen := labels.Seen() // he said so
-	if err := labels.Compact(causal.StableCut(labels.Seen(), bobHasSeen)); err != nil {
+	seen, err := causal.NewVectorClock(map[string]int64{"alice": 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	labels.MarkSeen(seen)
+	bobHasSeen := seen // he said so
+	if err := labels.Compact(causal.StableCut(seen, bobHasSeen)); err != nil {
 		log.Fatal(err)
 	}
 	text, err := labels.MarshalJSON()
@@ -74,7 +79,7 @@ func ExampleORSet_Compact() {
 
 func ExampleORSetChange() {
 	e, err := causal.NewEvent(causal.EventParams{
-		Type: "LabelsChanged", AggregateID: "WP001", NodeID: "alice", LamportClock: 1, ProjectUUID: projectUUID,
+		Type: "LabelsChanged", AggregateID: "task-1", NodeID: "alice", LamportClock: 1, ProjectUUID: "12345678-1234-5678-1234-567812345678",
 		Payload: causal.ORSetChange[string]{Add: []string{"urgent"}},
 	})
 	if err != nil {
@@ -86,7 +91,7 @@ func ExampleORSetChange() {
 
 func ExampleORSetRemoval() {
 	var sizes causal.ORSet[int]
-	if err := sizes.Apply(exampleEvent(id1, "alice", 1, `{"add": [40, 42]}`)); err != nil {
+	if err := sizes.Apply(labelEvent(1, "alice", 1, `{"add": [40, 42]}`)); err != nil {
 		log.Fatal(err)
 	}
 	for _, r := range sizes.Removal(42).Remove {
@@ -97,9 +102,9 @@ func ExampleORSetRemoval() {
 
 func ExampleMergeORSet() {
 	labels, err := causal.MergeORSet([]causal.Event{ // the remove comes first, and wins over nothing that it had not seen
-		exampleEvent(id3, "bob", 2, `{"remove": [{"element": "urgent", "observed": {"alice": 1}}]}`),
-		exampleEvent(id1, "alice", 1, `{"add": ["urgent", "backend"]}`),
-		exampleEvent(id2, "carol", 1, `{"add": ["urgent"]}`),
+		labelEvent(3, "bob", 2, `{"remove": [{"element": "urgent", "observed": {"alice": 1}}]}`),
+		labelEvent(1, "alice", 1, `{"add": ["urgent", "backend"]}`),
+		labelEvent(2, "carol", 1, `{"add": ["urgent"]}`),
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -110,7 +115,7 @@ func ExampleMergeORSet() {
 
 func ExampleMergeORSetFunc() {
 	members, err := causal.MergeORSetFunc(
-		[]causal.Event{exampleEvent(id1, "alice", 1, `{}`), exampleEvent(id2, "bob", 1, `{}`)},
+		[]causal.Event{labelEvent(1, "alice", 1, `{}`), labelEvent(2, "bob", 1, `{}`)},
 		func(e causal.Event) (causal.ORSetChange[string], error) { // who speaks is a member
 			return causal.ORSetChange[string]{Add: []string{e.NodeID()}}, nil
 		},
@@ -120,4 +125,17 @@ func ExampleMergeORSetFunc() {
 	}
 	fmt.Println(members)
 	// Output: [alice bob]
+}
+
+// labelEvent returns the n-th event, which a node emitted at this clock.
+func labelEvent(n int, node string, clock int64, payload string) causal.Event {
+	e, err := causal.NewEvent(causal.EventParams{
+		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: json.RawMessage(payload),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
 }

@@ -9,14 +9,14 @@ import (
 )
 
 func ExamplePNCounter() {
-	up, down := exampleEvent(id1, "alice", 1, `{"delta": 3}`), exampleEvent(id2, "bob", 1, `{"delta": -1}`)
+	up, down := countEvent(1, "alice", 1, `{"delta": 3}`), countEvent(2, "bob", 1, `{"delta": -1}`)
 	var points, replica causal.PNCounter
 	for _, e := range []causal.Event{up, down, up} { // once each
 		if err := points.Apply(e); err != nil {
 			log.Fatal(err)
 		}
 	}
-	if err := replica.Add(exampleEvent(id3, "carol", 1, `{}`), 40); err != nil {
+	if err := replica.Add(countEvent(3, "carol", 1, `{}`), 40); err != nil {
 		log.Fatal(err)
 	}
 	if err := replica.Merge(points); err != nil {
@@ -25,7 +25,11 @@ func ExamplePNCounter() {
 	fmt.Println(replica.Value())
 
 	// What the replica has seen for certain, it need not keep event by event.
-	replica.MarkSeen(seenOf(up))
+	seen, err := causal.NewVectorClock(map[string]int64{"alice": 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	replica.MarkSeen(seen)
 	if err := replica.Compact(replica.Seen()); err != nil {
 		log.Fatal(err)
 	}
@@ -37,4 +41,17 @@ func ExamplePNCounter() {
 	// Output:
 	// 42 <nil>
 	// {"totals":[{"node_id":"alice","lamport_clock":1,"total":3}],"events":[{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y02","node_id":"bob","lamport_clock":1,"delta":-1},{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y03","node_id":"carol","lamport_clock":1,"delta":40}],"seen":{"alice":1}}
+}
+
+// countEvent returns the n-th event, which a node emitted at this clock.
+func countEvent(n int, node string, clock int64, payload string) causal.Event {
+	e, err := causal.NewEvent(causal.EventParams{
+		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: json.RawMessage(payload),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
 }

@@ -2,6 +2,7 @@ package causal_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -12,9 +13,9 @@ import (
 func ExampleEventStore() {
 	ctx := context.Background()
 	var store causal.EventStore = &causal.MemEventStore{}
-	e := exampleEvent(id1, "alice", 1, `{"state": "doing"}`)
+	e := storedEvent(1, "alice", 1, `{"state": "doing"}`)
 	fmt.Println(store.SaveEvent(ctx, e), store.SaveEvent(ctx, e)) // the second does nothing
-	err := store.SaveEvent(ctx, exampleEvent(id1, "alice", 1, `{"state": "done"}`))
+	err := store.SaveEvent(ctx, storedEvent(1, "alice", 1, `{"state": "done"}`))
 	fmt.Println(err, errors.Is(err, causal.ErrIDConflict))
 	// Output:
 	// <nil> <nil>
@@ -24,12 +25,12 @@ func ExampleEventStore() {
 func ExampleMemEventStore() {
 	ctx := context.Background()
 	var store causal.MemEventStore
-	for _, e := range []causal.Event{exampleEvent(id2, "bob", 2, `{}`), exampleEvent(id1, "alice", 1, `{}`)} {
+	for _, e := range []causal.Event{storedEvent(2, "bob", 2, `{}`), storedEvent(1, "alice", 1, `{}`)} {
 		if err := store.SaveEvent(ctx, e); err != nil {
 			log.Fatal(err)
 		}
 	}
-	events, err := store.LoadEvents(ctx, "WP001")
+	events, err := store.LoadEvents(ctx, "task-1")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -52,8 +53,8 @@ func ExampleMemEventStore() {
 func ExampleSaveAll() {
 	ctx := context.Background()
 	var store causal.MemEventStore
-	taken := exampleEvent(id1, "alice", 1, `{"state": "done"}`)
-	batch := []causal.Event{exampleEvent(id2, "bob", 1, `{}`), exampleEvent(id1, "alice", 1, `{}`)}
+	taken := storedEvent(1, "alice", 1, `{"state": "done"}`)
+	batch := []causal.Event{storedEvent(2, "bob", 1, `{}`), storedEvent(1, "alice", 1, `{}`)}
 	if err := store.SaveEvent(ctx, taken); err != nil {
 		log.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func ExampleLoadAll() {
 func ExampleBatchSaver() {
 	var store causal.EventStore = &causal.MemEventStore{}
 	if b, ok := store.(causal.BatchSaver); ok {
-		fmt.Println(b.SaveEvents(context.Background(), []causal.Event{exampleEvent(id1, "alice", 1, `{}`)}))
+		fmt.Println(b.SaveEvents(context.Background(), []causal.Event{storedEvent(1, "alice", 1, `{}`)}))
 	}
 	// Output: <nil>
 }
@@ -98,9 +99,9 @@ func ExampleLogReader() {
 			done = entry.Cursor
 		}
 	}
-	_ = store.SaveEvent(ctx, exampleEvent(id2, "bob", 7, `{}`))
+	_ = store.SaveEvent(ctx, storedEvent(2, "bob", 7, `{}`))
 	deliver()
-	_ = store.SaveEvent(ctx, exampleEvent(id1, "alice", 1, `{}`)) // was offline
+	_ = store.SaveEvent(ctx, storedEvent(1, "alice", 1, `{}`)) // was offline
 	deliver()
 	// Output:
 	// bob 7
@@ -110,7 +111,7 @@ func ExampleLogReader() {
 func ExampleLogEntry() {
 	ctx := context.Background()
 	var store causal.MemEventStore
-	_ = store.SaveEvent(ctx, exampleEvent(id1, "alice", 1, `{}`))
+	_ = store.SaveEvent(ctx, storedEvent(1, "alice", 1, `{}`))
 	head, err := store.Head(ctx)
 	if err != nil {
 		log.Fatal(err)
@@ -190,4 +191,17 @@ func ExampleClockAdvancer() {
 	// Output:
 	// 10 <nil>
 	// 11 <nil>
+}
+
+// storedEvent returns the n-th event, which a node emitted at this clock.
+func storedEvent(n int, node string, clock int64, payload string) causal.Event {
+	e, err := causal.NewEvent(causal.EventParams{
+		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: json.RawMessage(payload),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
 }

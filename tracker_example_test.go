@@ -19,7 +19,7 @@ func ExampleVectorTracker() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := tracker.Observe(ctx, exampleEvent(id1, "bob", 7, `{}`)); err != nil { // received
+	if err := tracker.Observe(ctx, receivedEvent(1, "bob", 7, `{}`)); err != nil { // received
 		log.Fatal(err)
 	}
 	value, stamp, err := tracker.Stamp(ctx) // for an event of our own
@@ -27,8 +27,8 @@ func ExampleVectorTracker() {
 		log.Fatal(err)
 	}
 	e, err := causal.NewEvent(causal.EventParams{
-		Type: "WPApproved", AggregateID: "WP001", NodeID: clock.NodeID(), LamportClock: value, VectorClock: stamp,
-		ProjectUUID: projectUUID,
+		Type: "TaskApproved", AggregateID: "task-1", NodeID: clock.NodeID(), LamportClock: value, VectorClock: stamp,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678",
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -41,7 +41,7 @@ func ExampleVectorTracker() {
 func ExampleNewVectorTracker() {
 	ctx := context.Background()
 	var store causal.MemEventStore
-	if err := store.SaveEvent(ctx, exampleEvent(id1, "bob", 7, `{}`)); err != nil {
+	if err := store.SaveEvent(ctx, receivedEvent(1, "bob", 7, `{}`)); err != nil {
 		log.Fatal(err)
 	}
 	clock, err := causal.NewLamportClock(ctx, "alice", &causal.MemClockStorage{}, nil)
@@ -79,4 +79,17 @@ func ExampleVectorTracker_ObserveClock() {
 	}
 	fmt.Println(tracker.Stamp(ctx))
 	// Output: 9 {"alice":9,"bob":7} <nil>
+}
+
+// receivedEvent returns the n-th event, which a node emitted at this clock.
+func receivedEvent(n int, node string, clock int64, payload string) causal.Event {
+	e, err := causal.NewEvent(causal.EventParams{
+		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+		Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: json.RawMessage(payload),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return e
 }

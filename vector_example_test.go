@@ -30,9 +30,9 @@ func ExampleNewVectorClock() {
 func ExampleVectorClock() {
 	var seen causal.VectorClock
 	fmt.Println(seen.IsZero())
-	for _, e := range []causal.Event{exampleEvent(id1, "alice", 1, `{}`), exampleEvent(id2, "bob", 7, `{}`)} {
+	for node, clock := range map[string]int64{"alice": 1, "bob": 7} { // of events that came in
 		var err error
-		if seen, err = seen.Advance(e.NodeID(), e.LamportClock()); err != nil {
+		if seen, err = seen.Advance(node, clock); err != nil {
 			log.Fatal(err)
 		}
 	}

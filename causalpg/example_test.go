@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,9 +18,10 @@ import (
 // exampleSchema returns the connection string of a server and the name of a schema
 // that is not there yet.
 func exampleSchema() (dsn, schema string, remove func()) {
+	dsn = os.Getenv("CAUSAL_TEST_POSTGRES") // such as postgres://app@db.example.com/app
 	schema = "example " + rand.Text()
-	return testDSN, schema, func() {
-		c, err := pgx.Connect(context.Background(), testDSN)
+	return dsn, schema, func() {
+		c, err := pgx.Connect(context.Background(), dsn)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -48,7 +50,7 @@ func exampleStore() (store *causalpg.Store, remove func()) {
 	}
 }
 
-// A node keeps its clock and its events in a schema, and goes on after a restart.
+// Two processes are one node: they share its clock and its events.
 func Example() {
 	ctx := context.Background()
 	dsn, schema, remove := exampleSchema() // such as "postgres://app@db/app" and "causal"
@@ -56,22 +58,19 @@ func Example() {
 	if err := causalpg.Migrate(ctx, dsn, o); err != nil { // once, at installation
 		log.Fatal(err)
 	}
-	for range 2 { // two lives of one program
+	process := func(state string) {
 		store, err := causalpg.Open(ctx, dsn, o)
 		if err != nil {
 			log.Fatal(err)
 		}
-		clock, err := causal.NewLamportClock(ctx, "alice", store, nil)
-		if err != nil {
-			log.Fatal(err)
-		}
-		value, err := clock.Tick(ctx)
+		defer store.Close()
+		value, err := store.AdvanceClock(ctx, "server", 0, 1)
 		if err != nil {
 			log.Fatal(err)
 		}
 		event, err := causal.NewEvent(causal.EventParams{
-			Type: "WPStatusChanged", AggregateID: "WP001", NodeID: clock.NodeID(), LamportClock: value,
-			ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: map[string]string{"state": "doing"},
+			Type: "TaskChanged", AggregateID: "task-1", NodeID: "server", LamportClock: value,
+			ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: map[string]string{"state": state},
 		})
 		if err != nil {
 			log.Fatal(err)
@@ -79,19 +78,21 @@ func Example() {
 		if err := store.SaveEvent(ctx, event); err != nil {
 			log.Fatal(err)
 		}
-		events, err := store.LoadEvents(ctx, "WP001")
+		events, err := store.LoadEvents(ctx, "task-1")
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(len(events), "events, clock", clock.Current())
-		if err := store.Close(); err != nil {
-			log.Fatal(err)
+		for _, e := range events {
+			fmt.Println(e.LamportClock(), string(e.Payload()))
 		}
 	}
+	process("doing")
+	process("done")
 	remove()
 	// Output:
-	// 1 events, clock 1
-	// 2 events, clock 2
+	// 1 {"state":"doing"}
+	// 1 {"state":"doing"}
+	// 2 {"state":"done"}
 }
 
 func ExampleMigrate() {
@@ -151,52 +152,44 @@ func ExampleNew() {
 	// <nil>
 }
 
-// A reader remembers the cursor of what it has handled, and gets the rest later.
+// Readers get events in the order of arrival, or in that of their clocks.
 func ExampleStore() {
 	ctx := context.Background()
 	store, remove := exampleStore()
-	head, err := store.Head(ctx)
+	start, err := store.Head(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
-	var batch []causal.Event
-	for clock := range int64(3) {
+	for _, clock := range []int64{7, 8, 2} { // the last one was offline
 		event, err := causal.NewEvent(causal.EventParams{
-			Type: "Counted", AggregateID: "WP001", NodeID: "alice", LamportClock: clock + 1,
+			Type: "Counted", AggregateID: "task-1", NodeID: fmt.Sprint("node-", clock%2), LamportClock: clock,
 			ProjectUUID: "12345678-1234-5678-1234-567812345678",
 		})
 		if err != nil {
 			log.Fatal(err)
 		}
-		batch = append(batch, event)
+		if err := store.SaveEvents(ctx, []causal.Event{event}); err != nil { // all or none
+			log.Fatal(err)
+		}
 	}
-	if err := store.SaveEvents(ctx, batch); err != nil { // all or none
-		log.Fatal(err)
-	}
-	for entry, err := range store.ReadLog(ctx, head) {
+	for entry, err := range store.ReadLog(ctx, start) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		head = entry.Cursor // to be stored, once the event is handled
-		fmt.Println("arrived:", entry.Event.LamportClock())
+		fmt.Print(" arrived: ", entry.Event.LamportClock())
 	}
-	for range store.ReadLog(ctx, head) {
-		log.Fatal("there is nothing new")
-	}
+	fmt.Println()
 	for event, err := range store.AllEvents(ctx) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println("in order:", event.LamportClock())
+		fmt.Print(" in order: ", event.LamportClock())
 	}
+	fmt.Println()
 	remove()
 	// Output:
-	// arrived: 1
-	// arrived: 2
-	// arrived: 3
-	// in order: 1
-	// in order: 2
-	// in order: 3
+	// arrived: 7 arrived: 8 arrived: 2
+	//  in order: 2 in order: 7 in order: 8
 }
 
 func ExampleStore_AdvanceClock() {

@@ -32,14 +32,6 @@ func (s *Store) Head(ctx context.Context) (causal.Cursor, error) {
 	return adapter.HeadOf(s.source(ctx, "read head"), s.logID)
 }
 
-// source is what the reads of all events and of the log begin with.
-func (s *Store) source(ctx context.Context, op string) adapter.Source {
-	return adapter.Source{
-		Head:  func() (int64, error) { return s.head(ctx, op) },
-		Check: func() error { return s.check(ctx, op) },
-	}
-}
-
 // head returns the position of the latest entry.
 func (s *Store) head(ctx context.Context, op string) (head int64, err error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
@@ -50,4 +42,12 @@ func (s *Store) head(ctx context.Context, op string) (head int64, err error) {
 		return err
 	})
 	return head, err
+}
+
+// source is what the reads of all events and of the log begin with.
+func (s *Store) source(ctx context.Context, op string) adapter.Source {
+	return adapter.Source{
+		Head:  func() (int64, error) { return s.head(ctx, op) },
+		Check: func() error { return s.check(ctx, op) },
+	}
 }

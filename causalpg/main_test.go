@@ -45,6 +45,7 @@ func runTests(m *testing.M) int {
 		return 0
 	}
 	testDSN = s.dsn()
+	_ = os.Setenv(envDSN, testDSN) // for the Examples
 	code := m.Run()
 	s.stop(context.Background())
 	return code
