@@ -24,7 +24,7 @@ testdata/sample.jsonl:10: causal: validation failed: is not valid JSON, seen at 
 `
 
 func TestText(t *testing.T) {
-	want, err := os.ReadFile("testdata/sample.txt")
+	want, err := os.ReadFile("output.txt")
 	require.NoError(t, err)
 	stdout, stderr, status := replayed(t, "", "testdata/sample.jsonl")
 	require.Equal(t, string(want), stdout)

@@ -1,0 +1,63 @@
+package examples_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Each program prints what its output.txt has.
+func TestPrograms(t *testing.T) {
+	dir := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "./...")
+	if isRace() {
+		build.Args = slices.Insert(build.Args, 2, "-race")
+	}
+	text, err := build.CombinedOutput()
+	require.NoError(t, err, string(text))
+
+	programs, err := filepath.Glob("*/main.go")
+	require.NoError(t, err)
+	require.NotEmpty(t, programs)
+	for _, program := range programs {
+		name := filepath.Dir(program)
+		t.Run(name, func(t *testing.T) {
+			args, status := arguments(t, name)
+			want, err := os.ReadFile(filepath.Join(name, "output.txt"))
+			require.NoError(t, err)
+			cmd := exec.CommandContext(t.Context(), filepath.Join(dir, name), args...)
+			cmd.Dir = name
+			got, err := cmd.Output()
+			require.Equal(t, status, cmd.ProcessState.ExitCode(), "%v", err)
+			require.Equal(t, string(want), string(got))
+		})
+	}
+}
+
+// arguments returns with what a program is called, and the status that it ends with.
+func arguments(t *testing.T, name string) (args []string, status int) {
+	t.Helper()
+	switch name {
+	case "replay":
+		return []string{"testdata/sample.jsonl"}, 1 // which has bad lines
+	case "shared":
+		dsn := os.Getenv("CAUSAL_TEST_POSTGRES")
+		if dsn == "" {
+			t.Skip("CAUSAL_TEST_POSTGRES has no connection string of a PostgreSQL server")
+		}
+		return []string{dsn}, 0
+	}
+	return nil, 0
+}
+
+// isRace reports whether this test was built with the race detector, as the programs
+// then are.
+func isRace() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
+}
