@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -109,18 +110,18 @@ func TestNewLamportClockRefuses(t *testing.T) {
 		is      error
 		text    string
 	}{
-		"no node":         {ctx, "", s, nil, causal.ErrValidation, "causal: validation failed: node_id must not be empty"},
-		"bad node":        {ctx, "\xff", s, nil, causal.ErrValidation, "causal: validation failed: node_id must be valid UTF-8"},
-		"no storage":      {ctx, "a", nil, nil, causal.ErrValidation, "causal: validation failed: storage must not be nil"},
-		"jump":            {ctx, "a", s, &causal.LamportClockOptions{MaxJump: -1}, causal.ErrValidation, "causal: validation failed: max_jump must not be negative"},
-		"lease":           {ctx, "a", s, &causal.LamportClockOptions{Lease: -1}, causal.ErrValidation, "causal: validation failed: lease must not be negative"},
-		"no context":      {nil, "a", s, nil, causal.ErrValidation, "causal: validation failed: ctx must not be nil"},
-		"cancelled":       {cancelled, "a", s, nil, context.Canceled, "causal: context canceled: the reason"},
-		"cancelled cause": {cancelled, "a", s, nil, cause, "causal: context canceled: the reason"},
-		"storage fails":   {ctx, "a", &brokenStorage{err: boom}, nil, boom, "causal: storage failed: load clock: boom"},
-		"typed":           {ctx, "a", &brokenStorage{err: boom}, nil, causal.ErrStorage, "causal: storage failed: load clock: boom"},
-		"closed":          {ctx, "a", &brokenStorage{err: causal.ErrClosed}, nil, causal.ErrClosed, "causal: storage failed: load clock: storage is closed"},
-		"negative stored": {ctx, "a", &corruptStorage{}, nil, causal.ErrStorage, "causal: storage failed: load clock: the stored value is negative"},
+		"no node":         {ctx: ctx, storage: s, is: causal.ErrValidation, text: "causal: validation failed: node_id must not be empty"},
+		"bad node":        {ctx: ctx, nodeID: "\xff", storage: s, is: causal.ErrValidation, text: "causal: validation failed: node_id must be valid UTF-8"},
+		"no storage":      {ctx: ctx, nodeID: "a", is: causal.ErrValidation, text: "causal: validation failed: storage must not be nil"},
+		"jump":            {ctx: ctx, nodeID: "a", storage: s, options: &causal.LamportClockOptions{MaxJump: -1}, is: causal.ErrValidation, text: "causal: validation failed: max_jump must not be negative"},
+		"lease":           {ctx: ctx, nodeID: "a", storage: s, options: &causal.LamportClockOptions{Lease: -1}, is: causal.ErrValidation, text: "causal: validation failed: lease must not be negative"},
+		"no context":      {ctx: nil, nodeID: "a", storage: s, is: causal.ErrValidation, text: "causal: validation failed: ctx must not be nil"},
+		"cancelled":       {ctx: cancelled, nodeID: "a", storage: s, is: context.Canceled, text: "causal: context canceled: the reason"},
+		"cancelled cause": {ctx: cancelled, nodeID: "a", storage: s, is: cause, text: "causal: context canceled: the reason"},
+		"storage fails":   {ctx: ctx, nodeID: "a", storage: &brokenStorage{err: boom}, is: boom, text: "causal: storage failed: load clock: boom"},
+		"typed":           {ctx: ctx, nodeID: "a", storage: &brokenStorage{err: boom}, is: causal.ErrStorage, text: "causal: storage failed: load clock: boom"},
+		"closed":          {ctx: ctx, nodeID: "a", storage: &brokenStorage{err: causal.ErrClosed}, is: causal.ErrClosed, text: "causal: storage failed: load clock: storage is closed"},
+		"negative stored": {ctx: ctx, nodeID: "a", storage: &corruptStorage{}, is: causal.ErrStorage, text: "causal: storage failed: load clock: the stored value is negative"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,17 +159,19 @@ func TestClockRefuses(t *testing.T) {
 				remote int64
 				is     error
 			}{
-				{ctx, -1, causal.ErrValidation},
-				{ctx, math.MinInt64, causal.ErrValidation},
-				{ctx, math.MaxInt64, causal.ErrClockOverflow},
-				{ctx, math.MaxInt64 - 1, causal.ErrClockJump},
-				{ctx, 17, causal.ErrClockJump},
-				{cancelled, 7, context.Canceled},
-				{nil, 7, causal.ErrValidation},
+				{ctx: ctx, remote: -1, is: causal.ErrValidation},
+				{ctx: ctx, remote: math.MinInt64, is: causal.ErrValidation},
+				{ctx: ctx, remote: math.MaxInt64, is: causal.ErrClockOverflow},
+				{ctx: ctx, remote: math.MaxInt64 - 1, is: causal.ErrClockJump},
+				{ctx: ctx, remote: 17, is: causal.ErrClockJump},
+				{ctx: cancelled, remote: 7, is: context.Canceled},
+				{ctx: nil, remote: 7, is: causal.ErrValidation},
 			} {
-				_, err := c.Update(test.ctx, test.remote)
-				require.ErrorIs(t, err, test.is)
-				require.Equal(t, int64(6), c.Current())
+				t.Run(fmt.Sprint(test.remote, test.is), func(t *testing.T) {
+					_, err := c.Update(test.ctx, test.remote)
+					require.ErrorIs(t, err, test.is)
+					require.Equal(t, int64(6), c.Current())
+				})
 			}
 			_, err = c.Tick(cancelled)
 			require.ErrorIs(t, err, context.Canceled)
@@ -315,11 +318,11 @@ func TestClockFromManyGoroutines(t *testing.T) {
 		clocks  int
 		lease   int64
 	}{
-		"one clock":               {plainStorage{&causal.MemClockStorage{}}, 1, 1},
-		"one clock with a lease":  {plainStorage{&causal.MemClockStorage{}}, 1, 7},
-		"one advancing clock":     {&causal.MemClockStorage{}, 1, 7},
-		"four clocks":             {&causal.MemClockStorage{}, 4, 1},
-		"four clocks with leases": {&causal.MemClockStorage{}, 4, 7},
+		"one clock":               {storage: plainStorage{&causal.MemClockStorage{}}, clocks: 1, lease: 1},
+		"one clock with a lease":  {storage: plainStorage{&causal.MemClockStorage{}}, clocks: 1, lease: 7},
+		"one advancing clock":     {storage: &causal.MemClockStorage{}, clocks: 1, lease: 7},
+		"four clocks":             {storage: &causal.MemClockStorage{}, clocks: 4, lease: 1},
+		"four clocks with leases": {storage: &causal.MemClockStorage{}, clocks: 4, lease: 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var clocks []*causal.LamportClock

@@ -178,19 +178,19 @@ func TestRelation(t *testing.T) {
 		b    causal.Event
 		want causal.Order
 	}{
-		"itself":                     {a, causal.OrderSame},
-		"zero":                       {causal.Event{}, causal.OrderUnknown},
-		"earlier of its node":        {by(2, "alice", 2, 0, nil), causal.OrderAfter},
-		"later of its node":          {by(2, "alice", 4, 0, nil), causal.OrderBefore},
-		"one clock of one node":      {by(2, "alice", 3, 0, nil), causal.OrderUnknown},
-		"same clock elsewhere":       {by(2, "bob", 3, 0, nil), causal.OrderConcurrent},
-		"its effect":                 {by(2, "bob", 9, 1, nil), causal.OrderBefore},
-		"its effect, clock wrong":    {by(2, "bob", 1, 1, nil), causal.OrderBefore},
-		"later elsewhere":            {by(2, "bob", 9, 0, nil), causal.OrderUnknown},
-		"has seen it":                {by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 3}), causal.OrderBefore},
-		"has not seen it, later":     {by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 2}), causal.OrderConcurrent},
-		"has not seen it, earlier":   {by(2, "bob", 2, 0, map[string]int64{"bob": 2}), causal.OrderUnknown},
-		"clock 0 and a vector clock": {by(2, "bob", 0, 0, nil), causal.OrderUnknown},
+		"itself":                     {b: a, want: causal.OrderSame},
+		"zero":                       {b: causal.Event{}, want: causal.OrderUnknown},
+		"earlier of its node":        {b: by(2, "alice", 2, 0, nil), want: causal.OrderAfter},
+		"later of its node":          {b: by(2, "alice", 4, 0, nil), want: causal.OrderBefore},
+		"one clock of one node":      {b: by(2, "alice", 3, 0, nil), want: causal.OrderUnknown},
+		"same clock elsewhere":       {b: by(2, "bob", 3, 0, nil), want: causal.OrderConcurrent},
+		"its effect":                 {b: by(2, "bob", 9, 1, nil), want: causal.OrderBefore},
+		"its effect, clock wrong":    {b: by(2, "bob", 1, 1, nil), want: causal.OrderBefore},
+		"later elsewhere":            {b: by(2, "bob", 9, 0, nil), want: causal.OrderUnknown},
+		"has seen it":                {b: by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 3}), want: causal.OrderBefore},
+		"has not seen it, later":     {b: by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 2}), want: causal.OrderConcurrent},
+		"has not seen it, earlier":   {b: by(2, "bob", 2, 0, map[string]int64{"bob": 2}), want: causal.OrderUnknown},
+		"clock 0 and a vector clock": {b: by(2, "bob", 0, 0, nil), want: causal.OrderUnknown},
 	} {
 		require.Equal(t, test.want, causal.Relation(a, test.b), name)
 		flipped := map[causal.Order]causal.Order{

@@ -2,6 +2,7 @@ package causal_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -55,20 +56,22 @@ func TestCursorPositionIn(t *testing.T) {
 		head, at uint64
 		ok       bool
 	}{
-		{causal.Cursor{}, 0, 0, true},
-		{causal.Cursor{}, 5, 0, true},
-		{causal.NewCursor(log, 0), 5, 0, true},
-		{causal.NewCursor(log, 5), 5, 5, true},
-		{causal.NewCursor(log, 6), 5, 0, false},
-		{causal.NewCursor([16]byte{8}, 1), 5, 0, false},
-		{causal.NewCursor([16]byte{}, 1), 5, 0, false},
+		{c: causal.Cursor{}, ok: true},
+		{c: causal.Cursor{}, head: 5, ok: true},
+		{c: causal.NewCursor(log, 0), head: 5, ok: true},
+		{c: causal.NewCursor(log, 5), head: 5, at: 5, ok: true},
+		{c: causal.NewCursor(log, 6), head: 5},
+		{c: causal.NewCursor([16]byte{8}, 1), head: 5},
+		{c: causal.NewCursor([16]byte{}, 1), head: 5},
 	} {
-		at, err := test.c.PositionIn(log, test.head)
-		require.Equal(t, test.at, at)
-		if test.ok {
-			require.NoError(t, err)
-		} else {
-			require.ErrorIs(t, err, causal.ErrInvalidCursor)
-		}
+		t.Run(fmt.Sprintf("%q before %d", test.c, test.head), func(t *testing.T) {
+			at, err := test.c.PositionIn(log, test.head)
+			require.Equal(t, test.at, at)
+			if test.ok {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, causal.ErrInvalidCursor)
+			}
+		})
 	}
 }

@@ -89,43 +89,43 @@ func TestNewEventRefuses(t *testing.T) {
 		change change
 		want   string
 	}{
-		{"short ID", func(p *causal.EventParams) { p.ID = "short" }, "event_id must be 26 ASCII letters or digits"},
-		{"long ID", func(p *causal.EventParams) { p.ID = causal.EventID(long(27)) }, "event_id must be 26 ASCII letters or digits"},
-		{"ID with hyphen", func(p *causal.EventParams) { p.ID = "-" + causal.EventID(long(25)) }, "event_id must be 26 ASCII letters or digits"},
-		{"no type", func(p *causal.EventParams) { p.Type = "" }, "event_type must not be empty"},
-		{"bad type", func(p *causal.EventParams) { p.Type = "\xff" }, "event_type must be valid UTF-8"},
-		{"no aggregate", func(p *causal.EventParams) { p.AggregateID = "" }, "aggregate_id must not be empty"},
-		{"bad aggregate", func(p *causal.EventParams) { p.AggregateID = "a\xc3" }, "aggregate_id must be valid UTF-8"},
-		{"no node", func(p *causal.EventParams) { p.NodeID = "" }, "node_id must not be empty"},
-		{"bad node", func(p *causal.EventParams) { p.NodeID = "\xed\xa0\x80" }, "node_id must be valid UTF-8"},
-		{"clock", func(p *causal.EventParams) { p.LamportClock = -1 }, "lamport_clock must not be negative"},
-		{"causation", func(p *causal.EventParams) { p.CausationID = "x" }, "causation_id must be 26 ASCII letters or digits"},
-		{"correlation", func(p *causal.EventParams) { p.CorrelationID = "x" }, "correlation_id must be 26 ASCII letters or digits"},
-		{"no UUID", func(p *causal.EventParams) { p.ProjectUUID = "" }, "project_uuid must be a UUID with hyphens"},
-		{"UUID with a hyphen too many", func(p *causal.EventParams) { p.ProjectUUID = long(8) + strings.Repeat("-", 28) }, "project_uuid must be a UUID with hyphens"},
-		{"UUID with a G", func(p *causal.EventParams) { p.ProjectUUID = "G" + eventtest.ProjectUUID[1:] }, "project_uuid must be a UUID with hyphens"},
-		{"bad slug", func(p *causal.EventParams) { p.ProjectSlug = "\xff" }, "project_slug must be valid UTF-8"},
-		{"version", func(p *causal.EventParams) { p.SchemaVersion = "1.0" }, "schema_version must be three numbers with dots, as in 1.0.0"},
-		{"version gap", func(p *causal.EventParams) { p.SchemaVersion = "1..0" }, "schema_version must be three numbers with dots, as in 1.0.0"},
-		{"tier low", func(p *causal.EventParams) { p.DataTier = -1 }, "data_tier must not be negative"},
-		{"tier high", func(p *causal.EventParams) { p.DataTier = 5 }, "data_tier must be at most 4"},
-		{"year 0", func(p *causal.EventParams) { p.Timestamp = time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC) }, "timestamp must have a year from 1 to 9999"},
-		{"year 10000", func(p *causal.EventParams) { p.Timestamp = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }, "timestamp must have a year from 1 to 9999"},
-		{"year 0 in UTC", func(p *causal.EventParams) {
+		{name: "short ID", change: func(p *causal.EventParams) { p.ID = "short" }, want: "event_id must be 26 ASCII letters or digits"},
+		{name: "long ID", change: func(p *causal.EventParams) { p.ID = causal.EventID(long(27)) }, want: "event_id must be 26 ASCII letters or digits"},
+		{name: "ID with hyphen", change: func(p *causal.EventParams) { p.ID = "-" + causal.EventID(long(25)) }, want: "event_id must be 26 ASCII letters or digits"},
+		{name: "no type", change: func(p *causal.EventParams) { p.Type = "" }, want: "event_type must not be empty"},
+		{name: "bad type", change: func(p *causal.EventParams) { p.Type = "\xff" }, want: "event_type must be valid UTF-8"},
+		{name: "no aggregate", change: func(p *causal.EventParams) { p.AggregateID = "" }, want: "aggregate_id must not be empty"},
+		{name: "bad aggregate", change: func(p *causal.EventParams) { p.AggregateID = "a\xc3" }, want: "aggregate_id must be valid UTF-8"},
+		{name: "no node", change: func(p *causal.EventParams) { p.NodeID = "" }, want: "node_id must not be empty"},
+		{name: "bad node", change: func(p *causal.EventParams) { p.NodeID = "\xed\xa0\x80" }, want: "node_id must be valid UTF-8"},
+		{name: "clock", change: func(p *causal.EventParams) { p.LamportClock = -1 }, want: "lamport_clock must not be negative"},
+		{name: "causation", change: func(p *causal.EventParams) { p.CausationID = "x" }, want: "causation_id must be 26 ASCII letters or digits"},
+		{name: "correlation", change: func(p *causal.EventParams) { p.CorrelationID = "x" }, want: "correlation_id must be 26 ASCII letters or digits"},
+		{name: "no UUID", change: func(p *causal.EventParams) { p.ProjectUUID = "" }, want: "project_uuid must be a UUID with hyphens"},
+		{name: "UUID with a hyphen too many", change: func(p *causal.EventParams) { p.ProjectUUID = long(8) + strings.Repeat("-", 28) }, want: "project_uuid must be a UUID with hyphens"},
+		{name: "UUID with a G", change: func(p *causal.EventParams) { p.ProjectUUID = "G" + eventtest.ProjectUUID[1:] }, want: "project_uuid must be a UUID with hyphens"},
+		{name: "bad slug", change: func(p *causal.EventParams) { p.ProjectSlug = "\xff" }, want: "project_slug must be valid UTF-8"},
+		{name: "version", change: func(p *causal.EventParams) { p.SchemaVersion = "1.0" }, want: "schema_version must be three numbers with dots, as in 1.0.0"},
+		{name: "version gap", change: func(p *causal.EventParams) { p.SchemaVersion = "1..0" }, want: "schema_version must be three numbers with dots, as in 1.0.0"},
+		{name: "tier low", change: func(p *causal.EventParams) { p.DataTier = -1 }, want: "data_tier must not be negative"},
+		{name: "tier high", change: func(p *causal.EventParams) { p.DataTier = 5 }, want: "data_tier must be at most 4"},
+		{name: "year 0", change: func(p *causal.EventParams) { p.Timestamp = time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC) }, want: "timestamp must have a year from 1 to 9999"},
+		{name: "year 10000", change: func(p *causal.EventParams) { p.Timestamp = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }, want: "timestamp must have a year from 1 to 9999"},
+		{name: "year 0 in UTC", change: func(p *causal.EventParams) {
 			p.Timestamp = time.Date(1, 1, 1, 0, 0, 1, 0, time.FixedZone("", 3601))
-		}, "timestamp must have a year from 1 to 9999"},
-		{"payload array", eventtest.WithPayload(`[]`), "payload must be a JSON object"},
-		{"payload null text", eventtest.WithPayload(`null`), "payload must be a JSON object"},
-		{"payload empty text", eventtest.WithPayload(``), "payload is not valid JSON, seen at byte 0"},
-		{"payload trailing", eventtest.WithPayload(`{} {}`), "payload is not valid JSON, seen at byte 4"},
-		{"payload not UTF-8", eventtest.WithPayload("{\"a\":\"\xff\"}"), "payload must be valid UTF-8"},
-		{"payload number", func(p *causal.EventParams) { p.Payload = 5 }, "payload must be a JSON object"},
-		{"payload slice", func(p *causal.EventParams) { p.Payload = []int(nil) }, ""},
-		{"payload channel", func(p *causal.EventParams) { p.Payload = make(chan int) }, "payload cannot be encoded as JSON"},
-		{"payload NaN", func(p *causal.EventParams) { p.Payload = map[string]any{"a": math.NaN()} }, "payload cannot be encoded as JSON"},
-		{"payload string not UTF-8", func(p *causal.EventParams) { p.Payload = map[string]any{"a": "b\xffc"} }, "payload has a string that is not valid UTF-8"},
-		{"payload name not UTF-8", func(p *causal.EventParams) { p.Payload = map[string]any{"\xff": 1} }, "payload has a string that is not valid UTF-8"},
-		{"all", func(p *causal.EventParams) { *p = causal.EventParams{LamportClock: -1} }, "event_type must not be empty; " +
+		}, want: "timestamp must have a year from 1 to 9999"},
+		{name: "payload array", change: eventtest.WithPayload(`[]`), want: "payload must be a JSON object"},
+		{name: "payload null text", change: eventtest.WithPayload(`null`), want: "payload must be a JSON object"},
+		{name: "payload empty text", change: eventtest.WithPayload(``), want: "payload is not valid JSON, seen at byte 0"},
+		{name: "payload trailing", change: eventtest.WithPayload(`{} {}`), want: "payload is not valid JSON, seen at byte 4"},
+		{name: "payload not UTF-8", change: eventtest.WithPayload("{\"a\":\"\xff\"}"), want: "payload must be valid UTF-8"},
+		{name: "payload number", change: func(p *causal.EventParams) { p.Payload = 5 }, want: "payload must be a JSON object"},
+		{name: "payload slice", change: func(p *causal.EventParams) { p.Payload = []int(nil) }},
+		{name: "payload channel", change: func(p *causal.EventParams) { p.Payload = make(chan int) }, want: "payload cannot be encoded as JSON"},
+		{name: "payload NaN", change: func(p *causal.EventParams) { p.Payload = map[string]any{"a": math.NaN()} }, want: "payload cannot be encoded as JSON"},
+		{name: "payload string not UTF-8", change: func(p *causal.EventParams) { p.Payload = map[string]any{"a": "b\xffc"} }, want: "payload has a string that is not valid UTF-8"},
+		{name: "payload name not UTF-8", change: func(p *causal.EventParams) { p.Payload = map[string]any{"\xff": 1} }, want: "payload has a string that is not valid UTF-8"},
+		{name: "all", change: func(p *causal.EventParams) { *p = causal.EventParams{LamportClock: -1} }, want: "event_type must not be empty; " +
 			"aggregate_id must not be empty; node_id must not be empty; lamport_clock must not be negative; " +
 			"project_uuid must be a UUID with hyphens"},
 	}
@@ -156,21 +156,23 @@ func TestPayloadForms(t *testing.T) {
 		payload any
 		want    string
 	}{
-		{nil, `{}`},
-		{nilMap, `{}`},
-		{nilStruct, `{}`},
-		{json.RawMessage(nil), `{}`},
-		{json.RawMessage(" {\"a\" : 1.0} \n"), `{"a" : 1.0}`},
-		{json.RawMessage(`{"a":"\ufffd"}`), `{"a":"\ufffd"}`},
-		{map[string]any{"a": "\ufffd"}, "{\"a\":\"\ufffd\"}"},
-		{map[string]any{"a": `\ufffd`}, `{"a":"\\ufffd"}`},
-		{map[string]any{"b": 1, "a": nil}, `{"a":null,"b":1}`},
-		{inner{N: math.MaxInt64}, `{"n":9223372036854775807}`},
-		{&inner{}, `{"n":0}`},
+		{payload: nil, want: `{}`},
+		{payload: nilMap, want: `{}`},
+		{payload: nilStruct, want: `{}`},
+		{payload: json.RawMessage(nil), want: `{}`},
+		{payload: json.RawMessage(" {\"a\" : 1.0} \n"), want: `{"a" : 1.0}`},
+		{payload: json.RawMessage(`{"a":"\ufffd"}`), want: `{"a":"\ufffd"}`},
+		{payload: map[string]any{"a": "\ufffd"}, want: "{\"a\":\"\ufffd\"}"},
+		{payload: map[string]any{"a": `\ufffd`}, want: `{"a":"\\ufffd"}`},
+		{payload: map[string]any{"b": 1, "a": nil}, want: `{"a":null,"b":1}`},
+		{payload: inner{N: math.MaxInt64}, want: `{"n":9223372036854775807}`},
+		{payload: &inner{}, want: `{"n":0}`},
 	}
 	for _, test := range tests {
-		e := eventtest.New(t, 1, func(p *causal.EventParams) { p.Payload = test.payload })
-		require.Equal(t, test.want, string(e.Payload()))
+		t.Run(fmt.Sprintf("%T to %s", test.payload, test.want), func(t *testing.T) {
+			e := eventtest.New(t, 1, func(p *causal.EventParams) { p.Payload = test.payload })
+			require.Equal(t, test.want, string(e.Payload()))
+		})
 	}
 }
 
@@ -181,7 +183,7 @@ func TestPayloadField(t *testing.T) {
 	} {
 		value, ok := e.PayloadField(name)
 		require.True(t, ok, name)
-		require.Equal(t, want, string(value))
+		require.Equal(t, want, string(value), name)
 	}
 	for _, name := range []string{"c", `a\u0062`, `"a"`, "a ", "\xff"} {
 		_, ok := e.PayloadField(name)

@@ -49,8 +49,10 @@ func TestGSetJSON(t *testing.T) {
 		`{"elements":[{"element":"x","node_id":"a","lamport_clock":1},{"element":"x","node_id":"b","lamport_clock":1}],"seen":{}}`: "elements has an item whose element must be in ascending order, each once",
 	}
 	for text, reason := range refused {
-		require.EqualError(t, s.UnmarshalJSON([]byte(text)), "causal: validation failed: "+reason, text)
-		require.Equal(t, 1, s.Len(), "a failed decode changed the target")
+		t.Run(text, func(t *testing.T) {
+			require.EqualError(t, s.UnmarshalJSON([]byte(text)), "causal: validation failed: "+reason, text)
+			require.Equal(t, 1, s.Len(), "a failed decode changed the target")
+		})
 	}
 	var again causal.GSet[string]
 	require.NoError(t, json.Unmarshal(must(json.Marshal(s)), &again))

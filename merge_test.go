@@ -18,27 +18,29 @@ func TestMergeGSet(t *testing.T) {
 		payload, fault string
 		want           []string
 	}{
-		{`{}`, "", []string{}},
-		{`{"tags":[]}`, "", []string{}},
-		{`{"tags":[ "b" , "a\u0061","aa","" ]}`, "", []string{"", "aa", "b"}},
-		{`{"tags":["é","z","Z"]}`, "", []string{"Z", "z", "é"}},
-		{`{"tags":["a"],"tags":["b"]}`, "", []string{"b"}},
-		{`{"tags":null}`, `member "tags" must be an array`, nil},
-		{`{"tags":"a"}`, `member "tags" must be an array`, nil},
-		{`{"tags":{}}`, `member "tags" must be an array`, nil},
-		{`{"tags":["a",1]}`, `member "tags": an element must be a string`, nil},
-		{`{"tags":["a",null]}`, `member "tags": an element must not be null`, nil},
-		{`{"tags":[["a"]]}`, `member "tags": an element must be a string`, nil},
-		{`{"tags":["\ud800"]}`, `member "tags": an element must not contain half of a surrogate pair`, nil},
+		{payload: `{}`, want: []string{}},
+		{payload: `{"tags":[]}`, want: []string{}},
+		{payload: `{"tags":[ "b" , "a\u0061","aa","" ]}`, want: []string{"", "aa", "b"}},
+		{payload: `{"tags":["é","z","Z"]}`, want: []string{"Z", "z", "é"}},
+		{payload: `{"tags":["a"],"tags":["b"]}`, want: []string{"b"}},
+		{payload: `{"tags":null}`, fault: `member "tags" must be an array`},
+		{payload: `{"tags":"a"}`, fault: `member "tags" must be an array`},
+		{payload: `{"tags":{}}`, fault: `member "tags" must be an array`},
+		{payload: `{"tags":["a",1]}`, fault: `member "tags": an element must be a string`},
+		{payload: `{"tags":["a",null]}`, fault: `member "tags": an element must not be null`},
+		{payload: `{"tags":[["a"]]}`, fault: `member "tags": an element must be a string`},
+		{payload: `{"tags":["\ud800"]}`, fault: `member "tags": an element must not contain half of a surrogate pair`},
 	}
 	for _, test := range tests {
-		got, err := causal.MergeGSet([]causal.Event{eventtest.New(t, 1, eventtest.WithPayload(test.payload))})
-		if test.fault != "" {
-			requirePayloadFault(t, err, test.fault)
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, test.want, got)
+		t.Run(test.payload, func(t *testing.T) {
+			got, err := causal.MergeGSet([]causal.Event{eventtest.New(t, 1, eventtest.WithPayload(test.payload))})
+			if test.fault != "" {
+				requirePayloadFault(t, err, test.fault)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+		})
 	}
 	none, err := causal.MergeGSet(nil)
 	require.NoError(t, err)
@@ -84,36 +86,38 @@ func TestMergeCounter(t *testing.T) {
 		payload, fault string
 		want           int64
 	}{
-		{`{}`, "", 0},
-		{`{"delta":5}`, "", 5},
-		{`{"delta":-9223372036854775808}`, "", math.MinInt64},
-		{`{"delta":9223372036854775807}`, "", math.MaxInt64},
-		{`{"delta":5.0}`, "", 5},
-		{`{"delta":-0}`, "", 0},
-		{`{"delta":-0.0e5}`, "", 0},
-		{`{"delta":1.5e1}`, "", 15},
-		{`{"delta":9.223372036854775807e18}`, "", math.MaxInt64},
-		{`{"delta":-922337203685477580800e-2}`, "", math.MinInt64},
-		{`{"delta":9223372036854775808}`, `member "delta" does not fit`, 0},
-		{`{"delta":1e19}`, `member "delta" does not fit`, 0},
-		{`{"delta":123456789012345678901234567890}`, `member "delta" does not fit`, 0},
-		{`{"delta":1e2000000000}`, `member "delta" does not fit`, 0},
-		{`{"delta":0.5}`, `member "delta" must be an integer`, 0},
-		{`{"delta":1e-1}`, `member "delta" must be an integer`, 0},
-		{`{"delta":1e-99999999999}`, `member "delta" must be an integer`, 0},
-		{`{"delta":null}`, `member "delta" must be an integer`, 0},
-		{`{"delta":"5"}`, `member "delta" must be an integer`, 0},
-		{`{"delta":true}`, `member "delta" must be an integer`, 0},
-		{`{"delta":[5]}`, `member "delta" must be an integer`, 0},
+		{payload: `{}`},
+		{payload: `{"delta":5}`, want: 5},
+		{payload: `{"delta":-9223372036854775808}`, want: math.MinInt64},
+		{payload: `{"delta":9223372036854775807}`, want: math.MaxInt64},
+		{payload: `{"delta":5.0}`, want: 5},
+		{payload: `{"delta":-0}`},
+		{payload: `{"delta":-0.0e5}`},
+		{payload: `{"delta":1.5e1}`, want: 15},
+		{payload: `{"delta":9.223372036854775807e18}`, want: math.MaxInt64},
+		{payload: `{"delta":-922337203685477580800e-2}`, want: math.MinInt64},
+		{payload: `{"delta":9223372036854775808}`, fault: `member "delta" does not fit`},
+		{payload: `{"delta":1e19}`, fault: `member "delta" does not fit`},
+		{payload: `{"delta":123456789012345678901234567890}`, fault: `member "delta" does not fit`},
+		{payload: `{"delta":1e2000000000}`, fault: `member "delta" does not fit`},
+		{payload: `{"delta":0.5}`, fault: `member "delta" must be an integer`},
+		{payload: `{"delta":1e-1}`, fault: `member "delta" must be an integer`},
+		{payload: `{"delta":1e-99999999999}`, fault: `member "delta" must be an integer`},
+		{payload: `{"delta":null}`, fault: `member "delta" must be an integer`},
+		{payload: `{"delta":"5"}`, fault: `member "delta" must be an integer`},
+		{payload: `{"delta":true}`, fault: `member "delta" must be an integer`},
+		{payload: `{"delta":[5]}`, fault: `member "delta" must be an integer`},
 	}
 	for _, test := range tests {
-		got, err := causal.MergeCounter([]causal.Event{eventtest.New(t, 1, eventtest.WithPayload(test.payload))})
-		if test.fault != "" {
-			requirePayloadFault(t, err, test.fault)
-			continue
-		}
-		require.NoError(t, err, test.payload)
-		require.Equal(t, test.want, got, test.payload)
+		t.Run(test.payload, func(t *testing.T) {
+			got, err := causal.MergeCounter([]causal.Event{eventtest.New(t, 1, eventtest.WithPayload(test.payload))})
+			if test.fault != "" {
+				requirePayloadFault(t, err, test.fault)
+				return
+			}
+			require.NoError(t, err, test.payload)
+			require.Equal(t, test.want, got, test.payload)
+		})
 	}
 	none, err := causal.MergeCounter(nil)
 	require.NoError(t, err)
@@ -297,22 +301,24 @@ func TestMergeLWW(t *testing.T) {
 		{payload: `{"value":"\ud800"}`, fault: `member "value" must not contain half of a surrogate pair`},
 	}
 	for _, test := range tests {
-		e := eventtest.New(t, 1, eventtest.WithPayload(test.payload))
-		got, ok, err := causal.MergeLWW[any]([]causal.Event{e})
-		var r causal.LWWRegister[any]
-		errApply := r.Apply(e)
-		if test.fault != "" {
-			requirePayloadFault(t, err, test.fault)
-			requirePayloadFault(t, errApply, test.fault)
-			continue
-		}
-		require.NoError(t, err)
-		require.Equal(t, test.want, got)
-		require.Equal(t, test.ok, ok)
-		require.NoError(t, errApply)
-		value, ok := r.Value()
-		require.Equal(t, test.want, value)
-		require.Equal(t, test.ok, ok)
+		t.Run(test.payload, func(t *testing.T) {
+			e := eventtest.New(t, 1, eventtest.WithPayload(test.payload))
+			got, ok, err := causal.MergeLWW[any]([]causal.Event{e})
+			var r causal.LWWRegister[any]
+			errApply := r.Apply(e)
+			if test.fault != "" {
+				requirePayloadFault(t, err, test.fault)
+				requirePayloadFault(t, errApply, test.fault)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, test.want, got)
+			require.Equal(t, test.ok, ok)
+			require.NoError(t, errApply)
+			value, ok := r.Value()
+			require.Equal(t, test.want, value)
+			require.Equal(t, test.ok, ok)
+		})
 	}
 	got, ok, err := causal.MergeLWW[string](nil)
 	require.NoError(t, err)

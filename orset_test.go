@@ -27,43 +27,43 @@ func TestORSetHistories(t *testing.T) {
 		want   []string
 	}{
 		"add wins over a concurrent remove": {
-			[]causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "bob", 2, removeX(`{"alice":1}`)), by(t, 3, "carol", 2, addX)}, []string{"x"},
+			events: []causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "bob", 2, removeX(`{"alice":1}`)), by(t, 3, "carol", 2, addX)}, want: []string{"x"},
 		},
 		"remove of one of two concurrent adds": {
-			[]causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "bob", 1, addX), by(t, 3, "carol", 2, removeX(`{"alice":1}`))}, []string{"x"},
+			events: []causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "bob", 1, addX), by(t, 3, "carol", 2, removeX(`{"alice":1}`))}, want: []string{"x"},
 		},
 		"removes of different views": {
-			[]causal.Event{
+			events: []causal.Event{
 				by(t, 1, "alice", 1, addX), by(t, 2, "bob", 1, addX),
 				by(t, 3, "carol", 2, removeX(`{"alice":1}`)), by(t, 4, "dave", 2, removeX(`{"bob":1}`)),
-			}, []string{},
+			}, want: []string{},
 		},
 		"removes of different views, then a late add": {
-			[]causal.Event{
+			events: []causal.Event{
 				by(t, 1, "alice", 1, addX), by(t, 2, "bob", 1, addX), by(t, 3, "carol", 2, removeX(`{"alice":1}`)),
 				by(t, 4, "dave", 2, removeX(`{"alice":1,"bob":1}`)), by(t, 5, "erin", 1, addX),
-			}, []string{"x"},
+			}, want: []string{"x"},
 		},
 		"add again after a remove": {
-			[]causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "alice", 2, removeX(`{"alice":1}`)), by(t, 3, "alice", 3, addX)}, []string{"x"},
+			events: []causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "alice", 2, removeX(`{"alice":1}`)), by(t, 3, "alice", 3, addX)}, want: []string{"x"},
 		},
 		"add and remove in one event": {
-			[]causal.Event{
+			events: []causal.Event{
 				by(t, 1, "alice", 1, addX), by(t, 2, "alice", 2, `{"add":["x"],"remove":[{"element":"x","observed":{"alice":1}}]}`),
-			}, []string{"x"},
+			}, want: []string{"x"},
 		},
 		"a remove stands for the earlier adds of the node": {
-			[]causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "alice", 3, addX), by(t, 3, "bob", 4, removeX(`{"alice":3}`))}, []string{},
+			events: []causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "alice", 3, addX), by(t, 3, "bob", 4, removeX(`{"alice":3}`))}, want: []string{},
 		},
 		"but not for the later ones": {
-			[]causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "alice", 3, addX), by(t, 3, "bob", 4, removeX(`{"alice":2}`))}, []string{"x"},
+			events: []causal.Event{by(t, 1, "alice", 1, addX), by(t, 2, "alice", 3, addX), by(t, 3, "bob", 4, removeX(`{"alice":2}`))}, want: []string{"x"},
 		},
 		"remove of what nobody added": {
-			[]causal.Event{by(t, 1, "alice", 1, addY), by(t, 2, "bob", 9, removeX(`{"zoe":5}`))}, []string{"y"},
+			events: []causal.Event{by(t, 1, "alice", 1, addY), by(t, 2, "bob", 9, removeX(`{"zoe":5}`))}, want: []string{"y"},
 		},
 		"other members": {
-			[]causal.Event{by(t, 0, "alice", 0, `{"state":"done","add":[],"remove":[]}`), by(t, 1, "alice", 1, `{"ADD":["x"],"add":["y","y"]}`)},
-			[]string{"y"},
+			events: []causal.Event{by(t, 0, "alice", 0, `{"state":"done","add":[],"remove":[]}`), by(t, 1, "alice", 1, `{"ADD":["x"],"add":["y","y"]}`)},
+			want:   []string{"y"},
 		},
 	}
 	for name, test := range tests {

@@ -93,12 +93,12 @@ func TestVectorClockWith(t *testing.T) {
 		time int64
 		want string
 	}{
-		{"b", 3, `{"b":3}`},
-		{"a", 1, `{"a":1,"b":3}`},
-		{"c", math.MaxInt64, `{"a":1,"b":3,"c":9223372036854775807}`},
-		{"b", 2, `{"a":1,"b":3,"c":9223372036854775807}`},
-		{"d", 0, `{"a":1,"b":3,"c":9223372036854775807}`},
-		{"b", 4, `{"a":1,"b":4,"c":9223372036854775807}`},
+		{node: "b", time: 3, want: `{"b":3}`},
+		{node: "a", time: 1, want: `{"a":1,"b":3}`},
+		{node: "c", time: math.MaxInt64, want: `{"a":1,"b":3,"c":9223372036854775807}`},
+		{node: "b", time: 2, want: `{"a":1,"b":3,"c":9223372036854775807}`},
+		{node: "d", want: `{"a":1,"b":3,"c":9223372036854775807}`},
+		{node: "b", time: 4, want: `{"a":1,"b":4,"c":9223372036854775807}`},
 	} {
 		before, text := v, v.String()
 		var err error
@@ -113,7 +113,7 @@ func TestVectorClockWith(t *testing.T) {
 	for _, bad := range []struct {
 		node string
 		time int64
-	}{{"", 1}, {"\xff", 1}, {"a", -1}} {
+	}{{node: "", time: 1}, {node: "\xff", time: 1}, {node: "a", time: -1}} {
 		_, err := v.Advance(bad.node, bad.time)
 		require.ErrorIs(t, err, causal.ErrValidation)
 	}

@@ -68,9 +68,9 @@ func (s boltStore) save(events []causal.Event) error {
 			}
 			order := orderKey(e)
 			for _, put := range []struct{ bucket, key, value []byte }{
-				{bucketEvents, id, data},
-				{bucketAggregates, append(aggregateKey(e.AggregateID()), order...), nil},
-				{bucketOrder, order, nil},
+				{bucket: bucketEvents, key: id, value: data},
+				{bucket: bucketAggregates, key: append(aggregateKey(e.AggregateID()), order...)},
+				{bucket: bucketOrder, key: order},
 			} {
 				if err := tx.Bucket(put.bucket).Put(put.key, put.value); err != nil {
 					return err

@@ -16,9 +16,9 @@ func BenchmarkID(b *testing.B) {
 		name string
 		make func() string
 	}{
-		{"causal", func() string { return string(causal.NewEventID()) }},
-		{"ulid", func() string { return ulid.Make().String() }},
-		{"uuid", func() string { return uuid.Must(uuid.NewV7()).String() }},
+		{name: "causal", make: func() string { return string(causal.NewEventID()) }},
+		{name: "ulid", make: func() string { return ulid.Make().String() }},
+		{name: "uuid", make: func() string { return uuid.Must(uuid.NewV7()).String() }},
 	}
 	for _, m := range makers {
 		b.Run("op=make/lib="+m.name, func(b *testing.B) {

@@ -51,13 +51,13 @@ func BenchmarkLamport(b *testing.B) {
 		name string
 		open func(testing.TB) lamportClock
 	}{
-		{"serf", serfClock},
-		{"causal-leased", func(tb testing.TB) lamportClock { return causalClock(tb, &causal.MemClockStorage{}, leased) }},
-		{"causal", func(tb testing.TB) lamportClock {
+		{name: "serf", open: serfClock},
+		{name: "causal-leased", open: func(tb testing.TB) lamportClock { return causalClock(tb, &causal.MemClockStorage{}, leased) }},
+		{name: "causal", open: func(tb testing.TB) lamportClock {
 			return causalClock(tb, &causal.MemClockStorage{}, causal.LamportClockOptions{})
 		}},
-		{"causalsqlite-leased", func(tb testing.TB) lamportClock { return sqliteClock(tb, leased) }},
-		{"causalsqlite", func(tb testing.TB) lamportClock { return sqliteClock(tb, causal.LamportClockOptions{}) }},
+		{name: "causalsqlite-leased", open: func(tb testing.TB) lamportClock { return sqliteClock(tb, leased) }},
+		{name: "causalsqlite", open: func(tb testing.TB) lamportClock { return sqliteClock(tb, causal.LamportClockOptions{}) }},
 	}
 	for _, c := range clocks {
 		b.Run("op=tick/lib="+c.name, func(b *testing.B) {

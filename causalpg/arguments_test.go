@@ -36,9 +36,9 @@ func TestOpenArguments(t *testing.T) {
 		err           error
 		field, reason string
 	}{
-		{"no pool", second(causalpg.New(ctx, nil, nil)), "pool", "must not be nil"},
-		{"bad URL", second(causalpg.Open(ctx, "postgres://user:secret@[", nil)), "dsn", "must be a PostgreSQL connection string"},
-		{"bad list", causalpg.Migrate(ctx, "port=secret", nil), "dsn", "must be a PostgreSQL connection string"},
+		{name: "no pool", err: second(causalpg.New(ctx, nil, nil)), field: "pool", reason: "must not be nil"},
+		{name: "bad URL", err: second(causalpg.Open(ctx, "postgres://user:secret@[", nil)), field: "dsn", reason: "must be a PostgreSQL connection string"},
+		{name: "bad list", err: causalpg.Migrate(ctx, "port=secret", nil), field: "dsn", reason: "must be a PostgreSQL connection string"},
 	} {
 		t.Run(test.name, func(t *testing.T) { adaptertest.RequireField(t, test.err, test.field, test.reason) })
 	}
@@ -51,12 +51,12 @@ func TestOptions(t *testing.T) {
 		o             causalpg.Options
 		field, reason string
 	}{
-		{causalpg.Options{Schema: "a\x00b"}, "schema", "must not contain NUL"},
-		{causalpg.Options{Schema: "\xff"}, "schema", "must be valid UTF-8"},
-		{causalpg.Options{Schema: strings.Repeat("é", 32)}, "schema", "must have at most 63 bytes"},
-		{causalpg.Options{Schema: "pg_catalog"}, "schema", "must not be one of the server's own"},
-		{causalpg.Options{Schema: "information_schema"}, "schema", "must not be one of the server's own"},
-		{causalpg.Options{ErrorLimit: -1}, "error_limit", "must not be negative"},
+		{o: causalpg.Options{Schema: "a\x00b"}, field: "schema", reason: "must not contain NUL"},
+		{o: causalpg.Options{Schema: "\xff"}, field: "schema", reason: "must be valid UTF-8"},
+		{o: causalpg.Options{Schema: strings.Repeat("é", 32)}, field: "schema", reason: "must have at most 63 bytes"},
+		{o: causalpg.Options{Schema: "pg_catalog"}, field: "schema", reason: "must not be one of the server's own"},
+		{o: causalpg.Options{Schema: "information_schema"}, field: "schema", reason: "must not be one of the server's own"},
+		{o: causalpg.Options{ErrorLimit: -1}, field: "error_limit", reason: "must not be negative"},
 	} {
 		adaptertest.RequireField(t, causalpg.Migrate(ctx, testDSN, &test.o), test.field, test.reason)
 		adaptertest.RequireField(t, second(causalpg.Open(ctx, testDSN, &test.o)), test.field, test.reason)

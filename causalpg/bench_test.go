@@ -123,10 +123,10 @@ func BenchmarkOrder(b *testing.B) {
 	const next = insert + `SELECT coalesce(max(position), 0) + 1, $1, $2, $3, $4, $5 FROM {s}.events ON CONFLICT (event_id) DO NOTHING`
 	for _, writers := range []int{1, 8} {
 		for _, way := range []struct{ name, lock, insert string }{
-			{"none", "", insert + "VALUES (nextval('{s}.numbers'), $1, $2, $3, $4, $5) ON CONFLICT (event_id) DO NOTHING"},
-			{"table lock", "LOCK TABLE {s}.meta IN EXCLUSIVE MODE", next},
-			{"advisory lock", "SELECT pg_advisory_xact_lock('{s}.meta'::regclass::oid::bigint)", next},
-			{"counter", "UPDATE {s}.counter SET n = n + 1", insert + `SELECT n, $1, $2, $3, $4, $5 FROM {s}.counter`},
+			{name: "none", insert: insert + "VALUES (nextval('{s}.numbers'), $1, $2, $3, $4, $5) ON CONFLICT (event_id) DO NOTHING"},
+			{name: "table lock", lock: "LOCK TABLE {s}.meta IN EXCLUSIVE MODE", insert: next},
+			{name: "advisory lock", lock: "SELECT pg_advisory_xact_lock('{s}.meta'::regclass::oid::bigint)", insert: next},
+			{name: "counter", lock: "UPDATE {s}.counter SET n = n + 1", insert: insert + `SELECT n, $1, $2, $3, $4, $5 FROM {s}.counter`},
 		} {
 			b.Run(fmt.Sprintf("writers=%d/%s", writers, way.name), func(b *testing.B) {
 				schema := newSchema(b)

@@ -76,20 +76,20 @@ func TestForeignFiles(t *testing.T) {
 		make func(path string)
 		want string
 	}{
-		"no database": {func(p string) {
+		"no database": {make: func(p string) {
 			write(t, p, "this is a text file, not a database, and it is long enough for a header"+string(make([]byte, 100)))
-		}, "not a database"},
-		"other application": {func(p string) { sql(t, p, "CREATE TABLE t (x); INSERT INTO t VALUES (1)") }, "another application"},
-		"other ID": {func(p string) {
+		}, want: "not a database"},
+		"other application": {make: func(p string) { sql(t, p, "CREATE TABLE t (x); INSERT INTO t VALUES (1)") }, want: "another application"},
+		"other ID": {make: func(p string) {
 			sql(t, p, "PRAGMA application_id = 7; PRAGMA user_version = 1; CREATE TABLE events (x)")
-		}, "another application"},
-		"newer": {func(p string) {
+		}, want: "another application"},
+		"newer": {make: func(p string) {
 			s, err := causalsqlite.OpenNewer(ctx, p, "CREATE TABLE later (x)")
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
-		}, "schema version 2, and this package knows versions up to 1"},
-		"directory": {func(p string) { require.NoError(t, os.Mkdir(p, 0o700)) }, "unable to open"},
-		"dangling":  {func(p string) { require.NoError(t, os.Symlink("nowhere", p)) }, "unable to open"},
+		}, want: "schema version 2, and this package knows versions up to 1"},
+		"directory": {make: func(p string) { require.NoError(t, os.Mkdir(p, 0o700)) }, want: "unable to open"},
+		"dangling":  {make: func(p string) { require.NoError(t, os.Symlink("nowhere", p)) }, want: "unable to open"},
 	} {
 		path := testPath(t)
 		test.make(path)

@@ -158,7 +158,7 @@ var advanceCases = []clockCase{
 		run: func(t *testing.T, c clockConfig) {
 			s := c.Open(t)
 			for _, step := range []struct{ floor, by, want int64 }{
-				{0, 1, 1}, {0, 1, 2}, {10, 1, 11}, {5, 4, 15}, {1 << 53, 1, 1<<53 + 1}, {0, 1, 1<<53 + 2}, {math.MaxInt64 - 5, 4, math.MaxInt64 - 1},
+				{floor: 0, by: 1, want: 1}, {floor: 0, by: 1, want: 2}, {floor: 10, by: 1, want: 11}, {floor: 5, by: 4, want: 15}, {floor: 1 << 53, by: 1, want: 1<<53 + 1}, {floor: 0, by: 1, want: 1<<53 + 2}, {floor: math.MaxInt64 - 5, by: 4, want: math.MaxInt64 - 1},
 			} {
 				requireAdvance(t, s, step.floor, step.by, step.want)
 			}
@@ -179,13 +179,13 @@ var advanceCases = []clockCase{
 			s := c.Open(t)
 			advance := s.(causal.ClockAdvancer).AdvanceClock
 			requireAdvance(t, s, math.MaxInt64-3, 1, math.MaxInt64-2)
-			for _, step := range []struct{ floor, by int64 }{{0, 3}, {math.MaxInt64, 1}, {0, math.MaxInt64}} {
+			for _, step := range []struct{ floor, by int64 }{{floor: 0, by: 3}, {floor: math.MaxInt64, by: 1}, {floor: 0, by: math.MaxInt64}} {
 				value, err := advance(ctx, "alice", step.floor, step.by)
 				require.ErrorIs(t, err, causal.ErrClockOverflow)
 				require.NotErrorIs(t, err, causal.ErrStorage)
 				require.Zero(t, value)
 			}
-			for _, step := range []struct{ floor, by int64 }{{-1, 1}, {0, 0}, {0, -1}, {0, math.MinInt64}} {
+			for _, step := range []struct{ floor, by int64 }{{floor: -1, by: 1}, {floor: 0}, {floor: 0, by: -1}, {floor: 0, by: math.MinInt64}} {
 				_, err := advance(ctx, "alice", step.floor, step.by)
 				require.ErrorIs(t, err, causal.ErrValidation)
 			}

@@ -107,20 +107,20 @@ func testArguments(t *testing.T, e Engine) {
 		err           error
 		field, reason string
 	}{
-		{"SaveEvent", s.SaveEvent(ctx, causal.Event{}), "event", "must not be the zero Event"},
-		{"SaveEvents", s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 1), {}}), "event", "must not be the zero Event"},
-		{"LoadEvents", second(s.LoadEvents(ctx, "")), "aggregate_id", "must not be empty"},
-		{"LoadEvents, UTF-8", second(s.LoadEvents(ctx, "\xff")), "aggregate_id", "must be valid UTF-8"},
-		{"LoadClock", second(s.LoadClock(ctx, "")), "node_id", "must not be empty"},
-		{"LoadClock, UTF-8", second(s.LoadClock(ctx, "\xff")), "node_id", "must be valid UTF-8"},
-		{"SaveClock", s.SaveClock(ctx, "", 1), "node_id", "must not be empty"},
-		{"SaveClock, UTF-8", s.SaveClock(ctx, "\xff", 1), "node_id", "must be valid UTF-8"},
-		{"SaveClock, value", s.SaveClock(ctx, "alice", -1), "value", "must not be negative"},
-		{"AdvanceClock", second(s.AdvanceClock(ctx, "", 0, 1)), "node_id", "must not be empty"},
-		{"AdvanceClock, floor", second(s.AdvanceClock(ctx, "alice", -1, 1)), "floor", "must not be negative"},
-		{"AdvanceClock, by", second(s.AdvanceClock(ctx, "alice", 0, 0)), "by", "must be at least 1"},
-		{"RecentErrors, 0", second(s.RecentErrors(ctx, 0)), "limit", "must be at least 1"},
-		{"RecentErrors, -1", second(s.RecentErrors(ctx, -1)), "limit", "must be at least 1"},
+		{name: "SaveEvent", err: s.SaveEvent(ctx, causal.Event{}), field: "event", reason: "must not be the zero Event"},
+		{name: "SaveEvents", err: s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 1), {}}), field: "event", reason: "must not be the zero Event"},
+		{name: "LoadEvents", err: second(s.LoadEvents(ctx, "")), field: "aggregate_id", reason: "must not be empty"},
+		{name: "LoadEvents, UTF-8", err: second(s.LoadEvents(ctx, "\xff")), field: "aggregate_id", reason: "must be valid UTF-8"},
+		{name: "LoadClock", err: second(s.LoadClock(ctx, "")), field: "node_id", reason: "must not be empty"},
+		{name: "LoadClock, UTF-8", err: second(s.LoadClock(ctx, "\xff")), field: "node_id", reason: "must be valid UTF-8"},
+		{name: "SaveClock", err: s.SaveClock(ctx, "", 1), field: "node_id", reason: "must not be empty"},
+		{name: "SaveClock, UTF-8", err: s.SaveClock(ctx, "\xff", 1), field: "node_id", reason: "must be valid UTF-8"},
+		{name: "SaveClock, value", err: s.SaveClock(ctx, "alice", -1), field: "value", reason: "must not be negative"},
+		{name: "AdvanceClock", err: second(s.AdvanceClock(ctx, "", 0, 1)), field: "node_id", reason: "must not be empty"},
+		{name: "AdvanceClock, floor", err: second(s.AdvanceClock(ctx, "alice", -1, 1)), field: "floor", reason: "must not be negative"},
+		{name: "AdvanceClock, by", err: second(s.AdvanceClock(ctx, "alice", 0, 0)), field: "by", reason: "must be at least 1"},
+		{name: "RecentErrors, 0", err: second(s.RecentErrors(ctx, 0)), field: "limit", reason: "must be at least 1"},
+		{name: "RecentErrors, -1", err: second(s.RecentErrors(ctx, -1)), field: "limit", reason: "must be at least 1"},
 	} {
 		t.Run(test.name, func(t *testing.T) { RequireField(t, test.err, test.field, test.reason) })
 	}
