@@ -5,7 +5,9 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,19 +25,47 @@ func (noImports) Import(path string) (*types.Package, error) {
 	return p, nil
 }
 
-// The files of this package form layers: if one uses another, the other does not
-// use it in turn, directly or through others.
-func TestFilesFormLayers(t *testing.T) {
-	names, err := filepath.Glob("*.go")
+// architecture returns the document on it.
+func architecture(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("docs/architecture.md")
 	require.NoError(t, err)
+	return string(text)
+}
+
+// fileNames returns the names of Go files in a text, in their order.
+func fileNames(text string) []string {
+	return regexp.MustCompile(`\b[a-z0-9]+(_[a-z0-9]+)*\.go\b`).FindAllString(text, -1)
+}
+
+// libraryFiles returns the Go files of a directory but its tests.
+func libraryFiles(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		if name := filepath.Base(path); !strings.HasSuffix(name, "_test.go") {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// The files of this package form layers: each uses only those that stand before it in
+// the table of docs/architecture.md, which has them all.
+func TestFilesFormLayers(t *testing.T) {
+	_, table, _ := strings.Cut(architecture(t), "| layer | files |")
+	table, _, _ = strings.Cut(table, "## The stores")
+	order := fileNames(table)
+	names := libraryFiles(t, ".")
+	require.ElementsMatch(t, names, order)
+
 	fset := token.NewFileSet()
 	var files []*ast.File
 	for _, name := range names {
-		if !strings.HasSuffix(name, "_test.go") {
-			f, err := parser.ParseFile(fset, name, nil, 0)
-			require.NoError(t, err)
-			files = append(files, f)
-		}
+		f, err := parser.ParseFile(fset, name, nil, 0)
+		require.NoError(t, err)
+		files = append(files, f)
 	}
 	info := types.Info{Uses: map[*ast.Ident]types.Object{}}
 	config := types.Config{Importer: noImports{}, Error: func(error) {}} // stand-ins have no members
@@ -48,30 +78,14 @@ func TestFilesFormLayers(t *testing.T) {
 			if uses[from] == nil {
 				uses[from] = map[string]bool{}
 			}
-			uses[from][to] = from != to
+			uses[from][to] = true
 		}
 	}
-	require.True(t, uses["merge.go"]["orset.go"], "the check sees calls")
-	require.True(t, uses["memstore.go"]["dedupe.go"], "the check sees methods")
-
-	done := map[string]bool{}
-	var visit func(path []string, name string)
-	visit = func(path []string, name string) {
-		if i := slices.Index(path, name); i >= 0 {
-			t.Errorf("files that use each other: %s", strings.Join(append(path[i:], name), " -> "))
-			return
+	require.True(t, uses["merge.go"]["orset.go"], "the check sees functions")
+	require.True(t, uses["conflict.go"]["dedupe.go"], "the check sees methods")
+	for i, name := range order {
+		for other := range uses[name] {
+			require.LessOrEqual(t, slices.Index(order, other), i, "%s uses %s, which stands after it", name, other)
 		}
-		if done[name] {
-			return
-		}
-		for other, is := range uses[name] {
-			if is {
-				visit(append(slices.Clone(path), name), other)
-			}
-		}
-		done[name] = true
-	}
-	for _, name := range names {
-		visit(nil, name)
 	}
 }

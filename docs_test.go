@@ -2,6 +2,7 @@ package causal_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,4 +32,17 @@ func TestReadmeQuickStart(t *testing.T) {
 	for _, command := range []string{"go run ./examples/quickstart", "go test work"} {
 		require.Contains(t, string(readme), command)
 	}
+}
+
+// docs/architecture.md says of every file of the stores what it holds, and names no
+// other. Of the root, TestFilesFormLayers checks it.
+func TestArchitectureNamesTheFilesOfStores(t *testing.T) {
+	_, stores, _ := strings.Cut(architecture(t), "## The stores")
+	stores, _, _ = strings.Cut(stores, "## What may be touched")
+	var files []string
+	for _, store := range []string{"causalsqlite", "causalpg"} {
+		files = append(files, libraryFiles(t, store)...)
+	}
+	files = slices.DeleteFunc(files, func(name string) bool { return name == "doc.go" })
+	require.ElementsMatch(t, slices.Compact(slices.Sorted(slices.Values(files))), fileNames(stores))
 }
