@@ -37,7 +37,8 @@ func TestServerTimeouts(t *testing.T) {
 func TestDeadlock(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
-	s := openAt(t, withSetting("deadlock_timeout", "10"), &causalpg.Options{Schema: schema})
+	// The server looks for a deadlock once in a wait, so not before the other waits, too.
+	s := openAt(t, withSetting("deadlock_timeout", "1000"), &causalpg.Options{Schema: schema})
 	other := connect(t, withSetting("deadlock_timeout", "60000"))
 	execute(t, other, schema, "BEGIN")
 	execute(t, other, schema, `INSERT INTO {s}.events (position, event_id, lamport_clock, aggregate_id, node_id, data)
