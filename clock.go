@@ -7,37 +7,37 @@ import (
 	"sync/atomic"
 )
 
-// maxRemoteClock is the highest value that a clock takes from a remote node: one
-// more is the highest value there is.
+// maxRemoteClock is the largest remote value that Update accepts. Update returns
+// remote+1, which must fit in an int64.
 const maxRemoteClock = math.MaxInt64 - 1
 
-// LamportClockOptions are the choices of [NewLamportClock]; nil or the zero
-// value means the defaults.
+// LamportClockOptions are the options of [NewLamportClock]. nil and the zero
+// value mean the defaults.
 type LamportClockOptions struct {
-	// MaxJump is how far ahead of the local clock a remote clock may be, in
-	// ticks; further ones are refused with [*ClockJumpError]. It protects the
-	// clocks of all nodes from one that is broken. 0 means no bound.
+	// MaxJump limits how far ahead of the local clock a remote clock may be.
+	// Update rejects anything further with a [*ClockJumpError], so that one
+	// faulty node cannot drag every clock forward. Zero means no limit.
 	MaxJump int64
 	// Lease is how many ticks are reserved by one write to the storage. A crash
-	// or a restart skips at most that many values. 0 means 1: one write for each
-	// tick.
+	// or a restart skips at most that many values. Zero means 1: each tick is one
+	// write.
 	Lease int64
 }
 
 // LamportClock is the logical clock of one node (Lamport, "Time, Clocks, and the
-// Ordering of Events in a Distributed System", 1978, rules IR1 and IR2). It
-// never returns a value twice, whatever fails or crashes: the storage has
-// reserved a value before the clock returns it, and after an error the clock
-// has not moved.
+// Ordering of Events in a Distributed System", 1978, rules IR1 and IR2). The
+// storage has reserved a value before the clock returns it, so no value is
+// returned twice, whatever fails or crashes. After an error the clock has not
+// moved.
 //
 // Use [NewLamportClock]; the zero value refuses every tick. A clock is safe for
-// concurrent use, and must not be copied. Several clocks, also in several
-// processes, may share a node ID if the storage is a [ClockAdvancer]; else a
+// concurrent use, and must not be copied. If the storage is a [ClockAdvancer],
+// several clocks, even in several processes, may share a node ID. Otherwise a
 // node ID has one clock at a time.
 type LamportClock struct {
 	nodeID         string
 	storage        ClockStorage
-	advancer       ClockAdvancer // nil if the storage is none
+	advancer       ClockAdvancer // nil if the storage is not one
 	maxJump, lease int64
 
 	// Values up to limit are reserved and values up to now are issued. Anyone
@@ -47,9 +47,9 @@ type LamportClock struct {
 	lock       contextMutex
 }
 
-// NewLamportClock returns the clock of a node, which goes on from the stored
-// value. The error is a [*ValidationError] for a nodeID that is empty or not UTF-8,
-// a nil storage or a negative option, and otherwise the storage's.
+// NewLamportClock returns a clock for nodeID that resumes from the stored value.
+// It returns a [*ValidationError] if nodeID is empty or not UTF-8, if s is nil,
+// or if an option is negative. Other errors come from s.
 func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *LamportClockOptions) (*LamportClock, error) {
 	if o == nil {
 		o = &LamportClockOptions{}
@@ -87,19 +87,20 @@ func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *Lamp
 // NodeID returns the node that the clock belongs to.
 func (c *LamportClock) NodeID() string { return c.nodeID }
 
-// Current returns the value that the clock issued last, or loaded if it has not
-// issued any.
+// Current returns the last value that the clock issued, or the loaded value if it
+// has issued none.
 func (c *LamportClock) Current() int64 { return c.now.Load() }
 
 // Tick advances the clock and returns its new value, for an event of this node.
-// The errors are those of ctx and of the storage, and [ErrClockOverflow] when
-// [math.MaxInt64] has been issued.
+// It returns [ErrClockOverflow] once [math.MaxInt64] has been issued. Other
+// errors come from ctx and the storage.
 func (c *LamportClock) Tick(ctx context.Context) (int64, error) { return c.advance(ctx, 0) }
 
-// Update advances the clock beyond a value that came from another node, and
-// returns the new value: max(local, remote) + 1. Besides the errors of Tick, a
-// negative remote value is a [*ValidationError], one above [math.MaxInt64] - 1
-// is [ErrClockOverflow], and one beyond MaxJump is a [*ClockJumpError].
+// Update advances the clock past a value received from another node, and returns
+// the new value, max(local, remote) + 1. It returns a [*ValidationError] if
+// remote is negative, [ErrClockOverflow] if remote is above [math.MaxInt64] - 1,
+// and a [*ClockJumpError] if remote is beyond MaxJump. Other errors are those of
+// Tick.
 func (c *LamportClock) Update(ctx context.Context, remote int64) (int64, error) {
 	switch {
 	case remote < 0:
@@ -128,7 +129,7 @@ func (c *LamportClock) advance(ctx context.Context, remote int64) (int64, error)
 		return 0, err
 	}
 	defer c.lock.release()
-	// Whoever held the lock before may have reserved enough.
+	// The previous holder of the lock may have reserved enough.
 	if value, ok := c.issueReserved(remote); ok {
 		return value, nil
 	}
@@ -189,7 +190,8 @@ func (c *LamportClock) advanceStorage(ctx context.Context, base, count int64) (l
 	return last, count, err
 }
 
-// clockStorageError wraps what a storage returned, unless it says what it is.
+// clockStorageError wraps err in a [*StorageError], unless it is already one of
+// this package's errors or a context error.
 func clockStorageError(op string, err error) error {
 	if errors.Is(err, ErrClockOverflow) || errors.Is(err, ErrStorage) ||
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -199,7 +201,7 @@ func clockStorageError(op string, err error) error {
 }
 
 // contextMutex is a mutex whose waiters give up when their context ends, so that
-// a storage that hangs holds nobody for longer than they asked for.
+// a hanging storage delays no caller for longer than it asked for.
 type contextMutex struct {
 	held atomic.Bool
 	wake chan struct{} // has a token if the mutex was released since the last wait

@@ -16,11 +16,11 @@ func IsConcurrent(a, b Event) bool {
 }
 
 // Relation returns how a relates to b in the order that Lamport calls "happened
-// before" (1978). It is exact if both carry a vector clock. Without, it says what
-// is certain: an event comes after the one that it names as its cause, after
-// the earlier events of its node, and never after one whose Lamport clock is not
-// less. Otherwise it is [OrderUnknown], as it is for the zero Event and for two events
-// of a broken node that used one clock value twice.
+// before" (1978). It is exact if both events carry a vector clock. Otherwise it
+// says only what is certain: an event comes after the one it names as its cause,
+// after the earlier events of its node, and never after an event whose Lamport
+// clock is not smaller. Everything else is [OrderUnknown], as are the zero Event
+// and two events for which a broken node used one clock value twice.
 func Relation(a, b Event) Order {
 	switch {
 	case a.p == nil || b.p == nil:
@@ -59,15 +59,16 @@ func happensBefore(a, b Event) (before, known bool) {
 	return sameNode, sameNode
 }
 
-// Heads returns the maximal events of each aggregate: those after which no other
-// of the given events of the aggregate comes for certain (see [Relation]). They
-// are what a reader must reconcile; with vector clocks, all heads of an aggregate
-// are pairwise concurrent. The result is in the order of [Compare] and does not
-// depend on the order of the input.
+// Heads returns the maximal events of each aggregate: those that no other given
+// event of the aggregate certainly follows (see [Relation]). A reader must
+// reconcile them. With vector clocks, all heads of an aggregate are pairwise
+// concurrent. The result is in the order of [Compare] and does not depend on the
+// order of the input.
 //
-// The caller owns the result. The error is an [*IDConflictError] for one ID
-// with two contents, and a [*ValidationError] for the zero Event. The time is in
-// proportion to the events with their vector clocks, but for the sorting.
+// The caller owns the result. Heads returns an [*IDConflictError] if two
+// different events share an ID, and a [*ValidationError] if an event is zero.
+// Apart from sorting, the time is linear in the size of the events and their
+// vector clocks.
 func Heads(events []Event) ([]Event, error) {
 	sorted, _, err := distinct(events)
 	if err != nil {
@@ -104,12 +105,12 @@ func Heads(events []Event) ([]Event, error) {
 	return heads, nil
 }
 
-// Conflicts returns what a resolver must look at: for each aggregate with more
-// than one of its [Heads], these heads, in the order of [Compare]. With vector
-// clocks they are pairwise concurrent; without, some may be [OrderUnknown] to each
-// other. The groups are in the order of their first events.
+// Conflicts returns what a resolver must look at: the [Heads] of each aggregate
+// that has more than one, in the order of [Compare]. With vector clocks they are
+// pairwise concurrent; without, some may be [OrderUnknown] to each other. The
+// groups are in the order of their first events.
 //
-// The caller owns the result. Errors and time are those of Heads.
+// The caller owns the result. Errors and running time are those of Heads.
 func Conflicts(events []Event) ([][]Event, error) {
 	heads, err := Heads(events)
 	if err != nil {

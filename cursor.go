@@ -10,21 +10,22 @@ import (
 // be compared with == and stored as text. It survives the reopening of the log.
 // The zero Cursor is the start of every log; its text is "".
 //
-// Where a method or function takes a cursor from outside, a damaged one is
-// [ErrInvalidCursor]: never the start, never another position.
+// A damaged cursor is rejected with [ErrInvalidCursor]. It is never mistaken for
+// the start of the log or for another position.
 type Cursor struct {
 	log      [16]byte
 	position uint64
 }
 
-// NewCursor returns the cursor of a position in the log with this ID, for
+// NewCursor returns the cursor of a position in the log with this ID. It is for
 // adapters: a log has a random ID that stays with its data, and its n-th entry
 // has position n, counted from 1. Position 0 is the start of that log.
 func NewCursor(log [16]byte, position uint64) Cursor { return Cursor{log, position} }
 
 // PositionIn returns the cursor's position in the log with this ID, whose latest
-// entry has position head, for adapters: 0 for the zero Cursor. The error is
-// [ErrInvalidCursor] if the cursor belongs to another log or lies beyond head.
+// entry has position head. It is for adapters. The position of the zero Cursor is
+// 0. PositionIn returns [ErrInvalidCursor] if the cursor belongs to another log
+// or lies beyond head.
 func (c Cursor) PositionIn(log [16]byte, head uint64) (uint64, error) {
 	if c == (Cursor{}) {
 		return 0, nil
@@ -58,12 +59,12 @@ func (c Cursor) String() string {
 	return cursorEncoding.EncodeToString(b)
 }
 
-// MarshalText returns the cursor's text: URL-safe ASCII, at most 39 bytes. It
-// does not fail.
+// MarshalText returns the cursor's text: URL-safe ASCII, at most 39 bytes. The
+// error is always nil.
 func (c Cursor) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads the text of a cursor. It leaves *c as it was if there is
-// an error, which is [ErrInvalidCursor].
+// UnmarshalText reads the text of a cursor. If the text is damaged, it leaves *c
+// unchanged and returns [ErrInvalidCursor].
 func (c *Cursor) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*c = Cursor{}

@@ -110,7 +110,7 @@ func distinct(events []Event) ([]Event, *deduper, error) {
 	sorted := slices.Clone(events)
 	slices.SortFunc(sorted, Compare)
 	d := newDeduper(sorted)
-	unique := sorted[:0] // written behind what is read, so indexes stay right
+	unique := sorted[:0] // written to what has been read, so indexes stay right
 	for _, e := range sorted {
 		if d.isNew(e, len(unique)) {
 			unique = append(unique, e)

@@ -4,14 +4,16 @@ import (
 	"encoding/json"
 )
 
-// Delta is what a state has beyond a vector clock: for a replica that has seen
-// that much, it is worth the whole state, and often much smaller (Almeida, Shoker
-// and Baquero, "Delta state replicated data types", 2018). S is [GSet],
-// [PNCounter] or [ORSet].
+// A Delta is the part of a state that a given vector clock has not seen. For a
+// replica that has seen that vector clock, merging the Delta has the same effect
+// as merging the whole state, and is often much cheaper (Almeida, Shoker and
+// Baquero, "Delta state replicated data types", 2018). S is [GSet], [PNCounter]
+// or [ORSet].
 //
-// DeltaSince of a state makes it, and MergeDelta of another one takes it. The zero
-// value is the delta of an empty state. A Delta shares nothing with the state that
-// made it. It is safe for concurrent use while nobody decodes into it.
+// A state's DeltaSince returns a Delta, and MergeDelta merges it into another
+// state. The zero value is the delta of an empty state. A Delta shares nothing
+// with the state that it came from. It is safe for concurrent use except while it
+// is being decoded into.
 type Delta[S any] struct {
 	since VectorClock
 	part  S // with what the whole state has seen
@@ -20,7 +22,7 @@ type Delta[S any] struct {
 // Since returns what a replica must have seen to merge the delta.
 func (d Delta[S]) Since() VectorClock { return d.since }
 
-// MarshalJSON writes the delta. The errors are those of the state's MarshalJSON.
+// MarshalJSON writes the delta. Its errors are those of the state's MarshalJSON.
 func (d Delta[S]) MarshalJSON() ([]byte, error) {
 	part, err := json.Marshal(d.part)
 	if err != nil {
@@ -40,8 +42,8 @@ func unwrapMarshaler(err error) error {
 	return err
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. It leaves *d as it was if there is
-// an error, which is a [*ValidationError]. The caller keeps data.
+// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *d
+// unchanged and returns a [*ValidationError]. It does not retain data.
 func (d *Delta[S]) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

@@ -9,25 +9,25 @@ import (
 
 // ErrorEntry records that something went wrong and what became of it, so that
 // people and agents learn from it. It is a plain value: copy it freely, and do
-// not write to a shared one. The zero value is not valid.
+// not modify a shared one. The zero value is not valid.
 type ErrorEntry struct {
-	// Timestamp is when it happened. [ErrorLog.Log] replaces zero by the
-	// present. The year is 1 to 9999.
+	// Timestamp is when the error occurred. [ErrorLog.Log] replaces a zero
+	// Timestamp with the current time. The year must be 1 through 9999.
 	Timestamp time.Time `validate:"year" wire:"timestamp"`
 	// ActionAttempted is what was being done. Required.
 	ActionAttempted string `validate:"required,utf8" wire:"action_attempted"`
 	// ErrorMessage is what went wrong. Required.
 	ErrorMessage string `validate:"required,utf8" wire:"error_message"`
-	// Resolution is what was done about it; empty while that is open.
+	// Resolution is what was done about it. It is empty while that is open.
 	Resolution string `validate:"utf8" wire:"resolution"`
-	// Agent is who did it. [ErrorLog.Log] replaces "" by "unknown".
+	// Agent is who did it. [ErrorLog.Log] replaces "" with "unknown".
 	Agent string `validate:"utf8" wire:"agent"`
 }
 
 // defaultAgent is the agent of entries that name none.
 const defaultAgent = "unknown"
 
-// Validate returns nil or a [*ValidationError] that names every bad field by its
+// Validate returns nil, or a [*ValidationError] that names every bad field by its
 // wire name. Storage adapters call it.
 func (e ErrorEntry) Validate() error {
 	if fields := checkFields(&e, entryFields[:], make([]string, len(entryFields))); fields != nil {
@@ -36,7 +36,7 @@ func (e ErrorEntry) Validate() error {
 	return nil
 }
 
-// MarshalJSON writes the entry in the wire format. The error is that of
+// MarshalJSON writes the entry in the wire format. Its errors are those of
 // Validate.
 func (e ErrorEntry) MarshalJSON() ([]byte, error) {
 	if err := e.Validate(); err != nil {
@@ -51,10 +51,11 @@ func (e ErrorEntry) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads an entry from its wire format. It leaves *e as it was if
-// there is an error, which is a [*ValidationError]. Timestamps are read as those
-// of events; a missing resolution means "" and a missing agent "unknown".
-// Unknown members are ignored, as in the Python library. The caller keeps data.
+// UnmarshalJSON reads an entry from its wire format. Timestamps are read as those
+// of events. A missing resolution means "", and a missing agent "unknown".
+// Unknown members are ignored, as in the Python library. If data is invalid,
+// UnmarshalJSON leaves *e unchanged and returns a [*ValidationError]. It does not
+// retain data.
 func (e *ErrorEntry) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

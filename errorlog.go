@@ -11,8 +11,8 @@ type ErrorLog struct {
 	storage ErrorStorage
 }
 
-// NewErrorLog returns a log on a storage, which keeps as many entries as its
-// limit says. A nil storage is a [*ValidationError].
+// NewErrorLog returns a log on a storage, whose limit is the number of entries
+// that are kept. It returns a [*ValidationError] if s is nil.
 func NewErrorLog(s ErrorStorage) (*ErrorLog, error) {
 	l := &ErrorLog{storage: s}
 	return l, l.check()
@@ -25,9 +25,9 @@ func (l *ErrorLog) check() error {
 	return nil
 }
 
-// Log appends an entry. A zero Timestamp becomes the present and an empty Agent
-// "unknown". An entry that is not valid is a [*ValidationError]; other errors
-// are the storage's.
+// Log appends an entry. It replaces a zero Timestamp with the current time and an
+// empty Agent with "unknown". If the entry is invalid, it returns a
+// [*ValidationError]. Other errors come from the storage.
 func (l *ErrorLog) Log(ctx context.Context, e ErrorEntry) error {
 	if err := l.check(); err != nil {
 		return err
@@ -41,9 +41,9 @@ func (l *ErrorLog) Log(ctx context.Context, e ErrorEntry) error {
 	return l.storage.AppendError(ctx, e)
 }
 
-// Recent returns up to limit entries, those appended last first. The caller owns
-// the slice. A limit below 1 is a [*ValidationError]; other errors are the
-// storage's.
+// Recent returns up to limit entries, the newest first. The caller owns the
+// slice. It returns a [*ValidationError] if limit < 1. Other errors come from the
+// storage.
 func (l *ErrorLog) Recent(ctx context.Context, limit int) ([]ErrorEntry, error) {
 	if err := l.check(); err != nil {
 		return nil, err

@@ -14,52 +14,49 @@ import (
 //
 // No text of an error in this package contains a payload or a field's value.
 var (
-	// ErrValidation is bad input of any sort: see [ValidationError].
+	// ErrValidation means that the input is invalid: see [ValidationError].
 	ErrValidation = errors.New("causal: validation failed")
-	// ErrCycle is a set of events that cause each other: see [CycleError].
+	// ErrCycle means that events cause each other: see [CycleError].
 	ErrCycle = errors.New("causal: causation cycle")
-	// ErrIDConflict is one event ID with two different contents: see
+	// ErrIDConflict means that two different events have the same ID: see
 	// [IDConflictError].
 	ErrIDConflict = errors.New("causal: event ID already has different content")
-	// ErrGap is a part of a history whose earlier part is missing: see
-	// [GapError].
+	// ErrGap means that earlier events are missing: see [GapError].
 	ErrGap = errors.New("causal: earlier events are missing")
-	// ErrClockOverflow is a clock value above the range of a Lamport clock, or
-	// a clock that has issued its last value. The clock has not moved.
+	// ErrClockOverflow means that a clock value is above the range of a Lamport
+	// clock, or that a clock has issued its last value. The clock has not moved.
 	ErrClockOverflow = errors.New("causal: clock value above the range")
-	// ErrClockJump is a remote clock too far ahead: see [ClockJumpError].
+	// ErrClockJump means that a remote clock is too far ahead: see [ClockJumpError].
 	ErrClockJump = errors.New("causal: remote clock too far ahead")
-	// ErrStorage is a failure of a storage adapter: see [StorageError].
+	// ErrStorage means that a storage adapter failed: see [StorageError].
 	ErrStorage = errors.New("causal: storage failed")
-	// ErrClosed is a call to an adapter after its Close.
+	// ErrClosed means that an adapter was called after its Close.
 	ErrClosed = errors.New("causal: storage is closed")
-	// ErrInvalidCursor is a [Cursor] that is damaged, belongs to another log or
-	// points beyond its end.
+	// ErrInvalidCursor means that a [Cursor] is damaged, belongs to another log or
+	// points past the end of its log.
 	ErrInvalidCursor = errors.New("causal: invalid cursor")
 )
 
 // FieldError says what is wrong with one field. The zero value says nothing.
 type FieldError struct {
-	// Field is the wire name of the member at fault, such as "lamport_clock",
-	// or the name of the parameter. It is empty if the input as a whole is at
-	// fault.
+	// Field is the wire name of the invalid member, such as "lamport_clock", or
+	// the name of the parameter. It is empty if the input as a whole is invalid.
 	Field string
-	// Reason is one clause, such as "must not be negative"; it never contains
-	// the value.
+	// Reason is one clause, such as "must not be negative". It never contains the
+	// value.
 	Reason string
 }
 
-// ValidationError reports every bad field of one input, in wire order.
-// It matches [ErrValidation] under [errors.Is]. It is made by this package; the
-// caller that receives it owns it.
+// ValidationError reports every bad field of one input, in wire order. It matches
+// [ErrValidation]. The caller that receives it owns it.
 type ValidationError struct {
-	// EventID is the event at fault, where one of several is and its ID is
-	// known.
+	// EventID identifies the invalid event if the input had several. It is empty
+	// if the ID is not known.
 	EventID EventID
 	// Fields has at least one element.
 	Fields []FieldError
-	// Err is the cause, where another package or a caller's function found the
-	// fault. Its text is not part of this error's text, as it may contain
+	// Err is the cause, if another package or a caller's function found the
+	// fault. Its text is not part of this error's text, because it may contain
 	// values.
 	Err error
 }
@@ -148,8 +145,8 @@ func (e *CycleError) Error() string {
 // Is reports whether target is [ErrCycle].
 func (e *CycleError) Is(target error) bool { return target == ErrCycle }
 
-// IDConflictError names an event ID that two different events use.
-// It matches [ErrIDConflict]. What was stored before is still there.
+// IDConflictError names an event ID that two different events use. It matches
+// [ErrIDConflict]. What was stored before is unchanged.
 type IDConflictError struct {
 	ID EventID
 }
@@ -173,7 +170,7 @@ func (e *ClockJumpError) Error() string { return ErrClockJump.Error() }
 func (e *ClockJumpError) Is(target error) bool { return target == ErrClockJump }
 
 // StorageError is a failure of a storage adapter. It matches [ErrStorage] and
-// whatever its cause matches.
+// everything that its cause matches.
 type StorageError struct {
 	// Op is the operation that failed, in words: "save event".
 	Op string

@@ -12,43 +12,46 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// EventParams are the inputs of [NewEvent]. The zero value is not valid: the
-// fields marked required must be set. NewEvent copies what it keeps.
+// EventParams are the inputs of [NewEvent], which copies what it keeps. The zero
+// value is not valid: the fields marked required must be set.
 type EventParams struct {
-	// ID is the event's identity; zero means a new one from [NewEventID].
+	// ID is the event's identity. If it is empty, NewEvent makes one with
+	// [NewEventID].
 	ID EventID `validate:"eventid" wire:"event_id"`
 	// Type says what happened, such as "WPStatusChanged". Required.
 	Type string `validate:"required,utf8" wire:"event_type"`
 	// AggregateID is the entity that the event changes. Required.
 	AggregateID string `validate:"required,utf8" wire:"aggregate_id"`
-	// Payload encodes as a JSON object; nil and a nil map mean {}. A
+	// Payload must encode as a JSON object; nil and a nil map mean {}. A
 	// [json.RawMessage] is kept as it is, to the last digit. Anything else goes
-	// through [json.Marshal]; strings in it must be valid UTF-8.
+	// through [json.Marshal], and its strings must be valid UTF-8.
 	Payload any `validate:"-" wire:"payload"`
-	// Timestamp is for people, never for ordering; zero means [time.Now]. The
-	// year is 1 to 9999 in the time's own zone, of which the event keeps only
-	// the offset.
+	// Timestamp is informational and never affects ordering. It defaults to
+	// [time.Now]. The year must be 1 through 9999 in the time's own zone; only
+	// the zone's offset is kept.
 	Timestamp time.Time `validate:"year" wire:"timestamp"`
 	// NodeID is the node that emitted the event. Required.
 	NodeID string `validate:"required,utf8" wire:"node_id"`
-	// LamportClock is the node's clock, from [LamportClock.Tick]; not negative.
+	// LamportClock is the node's clock, from [LamportClock.Tick]. It must not be
+	// negative.
 	LamportClock int64 `validate:"gte=0" wire:"lamport_clock"`
-	// CausationID is the event that caused this one; zero for a root event.
+	// CausationID is the event that caused this one. It is empty for a root
+	// event.
 	CausationID EventID `validate:"omitempty,eventid" wire:"causation_id"`
-	// ProjectUUID is a UUID with hyphens, kept in lower case. Required.
+	// ProjectUUID is a UUID with hyphens; it is kept in lower case. Required.
 	ProjectUUID string `validate:"hyphenated" wire:"project_uuid"`
-	// ProjectSlug is the project's short name; zero means none.
+	// ProjectSlug is the project's short name. Empty means none.
 	ProjectSlug string `validate:"utf8" wire:"project_slug"`
-	// CorrelationID groups the events of one undertaking; zero means the
+	// CorrelationID groups the events of one undertaking. It defaults to the
 	// event's own ID.
 	CorrelationID EventID `validate:"omitempty,eventid" wire:"correlation_id"`
-	// SchemaVersion is three numbers with dots; zero means "1.0.0".
+	// SchemaVersion is three numbers with dots. It defaults to "1.0.0".
 	SchemaVersion string `validate:"version" wire:"schema_version"`
 	// DataTier is how widely the event may be shared, 0 to 4.
 	DataTier int `validate:"gte=0,lte=4" wire:"data_tier"`
-	// VectorClock is what the node had seen when it emitted the event, with the
-	// event itself: its time of NodeID is LamportClock, and its times of other
-	// nodes are earlier. Zero means that the node keeps no vector clock.
+	// VectorClock is the node's vector clock as of this event, including it: the
+	// entry for NodeID equals LamportClock, and all other entries are smaller.
+	// Leave it zero if the node keeps no vector clock.
 	VectorClock VectorClock `validate:"-" wire:"vector_clock"`
 }
 
@@ -80,14 +83,14 @@ var fieldNames = [fieldCount]string{
 // defaultSchemaVersion is the schema version of events that name none.
 const defaultSchemaVersion = "1.0.0"
 
-// Event is something that happened on a node: an immutable value, cheap to copy,
-// safe for concurrent use. No caller can reach memory that an Event shares:
-// methods return copies.
+// Event is something that happened on a node: an immutable value, cheap to copy
+// and safe for concurrent use. Methods return copies, so no caller can reach
+// memory that an Event shares.
 //
 // The zero Event means "no event" and is not valid: it has no JSON form, and
-// stores, merges and sorts refuse it; its accessors return zero values. Make
+// stores, merges and sorts refuse it. Its accessors return zero values. Make
 // events with [NewEvent] or by decoding JSON. Compare two events with
-// [Event.Equal]: == does not compile.
+// [Event.Equal]; == does not compile.
 type Event struct {
 	_     [0]func() // no ==, which would compare pointers
 	clock int64     // a copy: sorting then mostly need not follow p
@@ -104,8 +107,8 @@ type event struct {
 	hasSlug     bool                  // project_slug is not null; "" and null differ on the wire
 }
 
-// NewEvent makes an event. The error is a [*ValidationError] that names every
-// bad field of p by its wire name.
+// NewEvent makes an event. If p is invalid, it returns a [*ValidationError] that
+// names every bad field by its wire name.
 func NewEvent(p EventParams) (Event, error) {
 	if p.ID == "" {
 		p.ID = NewEventID()
@@ -244,12 +247,12 @@ func (e Event) SchemaVersion() string { return e.content().SchemaVersion }
 // DataTier returns how widely the event may be shared, 0 to 4.
 func (e Event) DataTier() int { return e.content().DataTier }
 
-// VectorClock returns what the node had seen at the event, with the event itself;
-// it is zero if the event carries none.
+// VectorClock returns what the node had seen as of the event, including it. It is
+// zero if the event carries no vector clock.
 func (e Event) VectorClock() VectorClock { return e.content().VectorClock }
 
-// Payload returns the payload's JSON text, exactly as it was given; the caller
-// owns it. It is nil for the zero Event.
+// Payload returns the payload's JSON text, exactly as it was given. The caller
+// owns the result. It is nil for the zero Event.
 func (e Event) Payload() json.RawMessage {
 	if e.p == nil {
 		return nil
@@ -258,8 +261,8 @@ func (e Event) Payload() json.RawMessage {
 }
 
 // DecodePayload decodes the payload into the value that v points to, as
-// [json.Unmarshal] does. The error is a [*ValidationError] with the decoder's
-// error as its cause.
+// [json.Unmarshal] does. If that fails, it returns a [*ValidationError] with the
+// decoder's error as its cause.
 func (e Event) DecodePayload(v any) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -270,10 +273,10 @@ func (e Event) DecodePayload(v any) error {
 	return nil
 }
 
-// PayloadField returns the JSON text of one top-level member of the payload,
-// without decoding the rest, and whether there is such a member. Of members
-// with the same name it returns the last, as encoding/json does. Names are
-// compared exactly. The caller owns the result.
+// PayloadField returns the JSON text of the payload's top-level member with the
+// given name, and reports whether it exists. It does not decode the rest of the
+// payload. Names are case-sensitive; if a name is repeated, the last one wins, as
+// in encoding/json. The caller owns the result.
 func (e Event) PayloadField(name string) (json.RawMessage, bool) {
 	value, ok := e.payloadMember(name)
 	if !ok {
@@ -302,8 +305,8 @@ func (e Event) payloadError(reason string, cause error) *ValidationError {
 // errZeroEvent reports the zero Event where an event must be given.
 func errZeroEvent() *ValidationError { return invalid("event", "must not be the zero Event") }
 
-// String describes the event on one line, without its payload. The format is
-// for people and may change.
+// String describes the event on one line, without its payload. The format is for
+// people and may change.
 func (e Event) String() string {
 	if e.p == nil {
 		return "no event"
@@ -329,10 +332,10 @@ func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// Equal reports whether e and f have the same content: payloads and unknown
-// members as JSON values (so that 1, 1.0 and 1e0 are the same number and the
-// order of members does not matter), timestamps as instants, the rest exactly.
-// Two zero Events are equal.
+// Equal reports whether e and f have the same content. Payloads and unknown
+// members are compared as JSON values, so 1, 1.0 and 1e0 are the same number and
+// the order of members does not matter. Timestamps are compared as instants, and
+// everything else exactly. Two zero Events are equal.
 func (e Event) Equal(f Event) bool {
 	if e.p == f.p {
 		return true

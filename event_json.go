@@ -9,10 +9,10 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// UnmarshalJSON reads an event from its wire format. It leaves *e as it was if
-// there is an error, which is a [*ValidationError] that names every member that
-// is missing or wrong; also null is refused. Members that this package does not
-// know are kept and written back. The caller keeps data.
+// UnmarshalJSON reads an event from its wire format. Unknown members are
+// preserved, and written back by MarshalJSON. If data is invalid or null,
+// UnmarshalJSON leaves *e unchanged and returns a [*ValidationError] listing
+// every missing or invalid member. It does not retain data.
 func (e *Event) UnmarshalJSON(data []byte) error {
 	decoded, err := decodeEvent(data)
 	if err != nil {
@@ -150,9 +150,10 @@ func (d *eventDecoder) set(field int, value string) (err error) {
 	return err
 }
 
-// MarshalJSON writes the event in its wire format: the 13 members in the order
-// of the specification, the vector clock if there is one, then the members that this package does not know, as
-// they came. The error for the zero Event is a [*ValidationError].
+// MarshalJSON writes the event in its wire format: the 13 members in the order of
+// the specification, the vector clock if there is one, then the unknown members,
+// unchanged and in their original order. For the zero Event it returns a
+// [*ValidationError].
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.p == nil {
 		return nil, errZeroEvent()

@@ -10,19 +10,19 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// EventID identifies an event everywhere: 26 ASCII letters or digits, as a
-// ULID has. Upper and lower case differ. The zero value "" means none.
+// EventID identifies an event everywhere: 26 ASCII letters or digits, as in a
+// ULID. Upper and lower case differ. The zero value "" means none.
 type EventID string
 
 // eventIDLength is the number of characters of every event ID.
 const eventIDLength = 26
 
-// NewEventID returns a new ULID: 48 bits of wall clock in milliseconds, then
-// 80 bits from crypto/rand. Each result is greater than all earlier ones of
-// this process, also within one millisecond and when the wall clock steps back
-// (until the year 10889, where the time field of a ULID ends).
+// NewEventID returns a new ULID: 48 bits of wall clock in milliseconds, then 80
+// bits from crypto/rand. Each result is greater than all earlier ones of this
+// process, even within one millisecond and when the wall clock steps back (until
+// the year 10889, where the time field of a ULID ends).
 //
-// It never fails, and may be called from many goroutines.
+// It never fails, and is safe for concurrent use.
 func NewEventID() EventID { return processIDs.next() }
 
 var processIDs = newIDGenerator(time.Now, rand.Reader)

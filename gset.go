@@ -8,22 +8,21 @@ import (
 )
 
 // GSet is a grow-only set (Shapiro et al. 2011, specification 11): the union of
-// what events add, in whatever order and however often they come. It is the state
-// form of [MergeGSet].
+// what events add, in any order and any number of times. It is the state form of
+// [MergeGSet].
 //
-// The zero value is an empty set. A copy shares its content: use one of the two,
-// and merge into a zero GSet for a set of its own. A GSet is not safe for
-// concurrent use while one goroutine changes it. NaN and strings that are not
+// The zero value is an empty set. A copied GSet shares storage with the original;
+// do not use both. To clone a set, merge it into a zero GSet. A GSet is safe for
+// concurrent use unless one goroutine changes it. NaN and strings that are not
 // valid UTF-8 cannot be elements.
 type GSet[E cmp.Ordered] struct {
 	elements map[E]dot // the least dot that added it
 	seen     VectorClock
 }
 
-// Apply adds the elements of the array in the payload member "tags" of e; a
-// missing member has none. The error is a [*ValidationError] for elements that are
-// not of type E or that no set can have, and for the zero Event; then the set is as
-// it was.
+// Apply adds the elements of the array in e's payload member "tags"; a missing
+// member means none. It returns a [*ValidationError] if e is zero, if an element
+// is not of type E, or if no set can hold it. On error, the set is unchanged.
 func (s *GSet[E]) Apply(e Event) error {
 	elements, err := appendPayloadElements[E](e, "tags", nil)
 	if err != nil {
@@ -35,9 +34,9 @@ func (s *GSet[E]) Apply(e Event) error {
 	return s.Add(e, elements...)
 }
 
-// Add adds elements that e adds. The caller keeps the slice. The error is a
-// [*ValidationError] for elements that no set can have and for the zero Event; then
-// the set is as it was.
+// Add adds elements on behalf of e. It does not retain the slice. It returns a
+// [*ValidationError] if e is zero or no set can hold an element. On error, the
+// set is unchanged.
 func (s *GSet[E]) Add(e Event, elements ...E) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -64,7 +63,8 @@ func (s *GSet[E]) join(element E, by dot) {
 	s.elements[element] = by
 }
 
-// Merge adds what the other set has. The sets share nothing then but the strings.
+// Merge adds the elements of the other set. Afterwards the sets share nothing but
+// strings.
 func (s *GSet[E]) Merge(other GSet[E]) {
 	for element, by := range other.elements {
 		s.join(element, by)
@@ -84,16 +84,17 @@ func (s GSet[E]) Len() int { return len(s.elements) }
 // All yields the elements in ascending order. It sorts them first.
 func (s GSet[E]) All() iter.Seq[E] { return slices.Values(slices.Sorted(maps.Keys(s.elements))) }
 
-// Seen returns what the set has seen for certain; see [GSet.MarkSeen].
+// Seen returns the set's causal context, as recorded by [GSet.MarkSeen].
 func (s GSet[E]) Seen() VectorClock { return s.seen }
 
-// MarkSeen notes that the set has applied all events within v that concern it:
-// what [VectorTracker.Seen] returns, if each event that the tracker observed was
-// also applied, and nodes exchange their events without gaps. Apply alone cannot
-// know, as earlier events may be on their way.
+// MarkSeen records that the set has applied every relevant event covered by v:
+// its causal context (Almeida et al. 2018). If every event a [VectorTracker]
+// observes is also applied, and nodes exchange events without gaps, pass
+// [VectorTracker.Seen]. Apply cannot do this itself, because earlier events may
+// still be in transit.
 func (s *GSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
-// DeltaSince returns what a replica lacks that has seen since.
+// DeltaSince returns what a replica that has seen since is missing.
 func (s GSet[E]) DeltaSince(since VectorClock) Delta[GSet[E]] {
 	d := Delta[GSet[E]]{since, GSet[E]{seen: s.seen}}
 	for element, by := range s.elements {
@@ -104,8 +105,8 @@ func (s GSet[E]) DeltaSince(since VectorClock) Delta[GSet[E]] {
 	return d
 }
 
-// MergeDelta adds what the delta has. The error is a [*GapError] if the set
-// has not seen what the delta builds upon; then it is as it was.
+// MergeDelta merges a delta. It returns a [*GapError] if the set has not seen
+// what the delta depends on. On error, the set is unchanged.
 func (s *GSet[E]) MergeDelta(d Delta[GSet[E]]) error {
 	if err := checkGap(s.seen, d.since); err != nil {
 		return err
@@ -115,8 +116,8 @@ func (s *GSet[E]) MergeDelta(d Delta[GSet[E]]) error {
 }
 
 // MarshalJSON writes the elements in ascending order, each with the event that
-// added it, and what was seen. The error is a [*ValidationError] for an element
-// that has no JSON form, such as an infinite number.
+// added it, and the causal context. It returns a [*ValidationError] if an element
+// has no JSON form, such as an infinite number.
 func (s GSet[E]) MarshalJSON() ([]byte, error) {
 	b, err := appendSet(s.elements, func(b []byte, by dot) []byte { return by.appendJSON(b, ",") })
 	if err != nil {
@@ -125,8 +126,8 @@ func (s GSet[E]) MarshalJSON() ([]byte, error) {
 	return append(s.seen.appendJSON(append(b, `,"seen":`...)), '}'), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. It leaves *s as it was if there is
-// an error, which is a [*ValidationError]. The caller keeps data.
+// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *s
+// unchanged and returns a [*ValidationError]. It does not retain data.
 func (s *GSet[E]) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

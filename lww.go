@@ -22,24 +22,23 @@ func decodeValue[T any](e Event, text string) (value T, err error) {
 	return decoded, nil
 }
 
-// LWWRegister is a last-writer-wins register: it holds the value of the last
-// write under [Compare] of those that it has heard of (Shapiro et al. 2011,
-// specification 8), however often and in whatever order it heard of them. It is
-// the state form of [MergeLWW].
+// LWWRegister is a last-writer-wins register (Shapiro et al. 2011, specification
+// 8): of the writes that it has heard of, in any order and any number of times,
+// it holds the last one under [Compare]. It is the state form of [MergeLWW].
 //
-// The zero value is a register that nobody has written; a copy is a register of
-// its own if T's values are. It is not safe for concurrent use while one
+// The zero value is a register that was never written. A copy is a register of
+// its own if T's values are. An LWWRegister is safe for concurrent use unless one
 // goroutine changes it.
 //
-// Before a node writes, its clock must have moved beyond [LWWRegister.LamportClock]
-// ([LamportClock.Update]); it has if the node observed the events, and else its
-// write would lose to one that it meant to replace.
+// Before a node writes, it must advance its clock past [LWWRegister.LamportClock]
+// (see [LamportClock.Update]), or its write loses to the one it meant to replace.
+// A node that has observed the events has done so already.
 type LWWRegister[T any] struct {
 	stamp writeStamp
 	value T
 }
 
-// writeStamp says who wrote; it is zero if nobody did.
+// writeStamp identifies a write. It is zero if there was none.
 type writeStamp struct {
 	clock int64
 	node  string
@@ -54,10 +53,10 @@ func (s writeStamp) compare(o writeStamp) int {
 	return cmp.Or(strings.Compare(s.node, o.node), strings.Compare(string(s.id), string(o.id)))
 }
 
-// Apply takes the value in the payload member "value", as [MergeLWW] does. An
-// event without one changes nothing. After an error, which is one of
-// [LWWRegister.Set] or a [*ValidationError] for a value that does not decode into
-// T, the register is as it was.
+// Apply applies the write in e's payload member "value", as [MergeLWW] does. An
+// event without one changes nothing. Apply returns a [*ValidationError] if the
+// value does not decode into T, and the errors of [LWWRegister.Set]. On error,
+// the register is unchanged.
 func (r *LWWRegister[T]) Apply(e Event) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -73,10 +72,10 @@ func (r *LWWRegister[T]) Apply(e Event) error {
 	return r.Set(e, value)
 }
 
-// Set takes a value that e wrote. The register keeps the value, with what it
-// refers to. The error is a [*ValidationError] for the zero Event and an
-// [*IDConflictError] if the register holds another value, clock or node of this
-// event; then the register is as it was.
+// Set applies e's write of value, which the register retains. It returns a
+// [*ValidationError] if e is zero, and an [*IDConflictError] if the register
+// holds another value, clock or node for this event. On error, the register is
+// unchanged.
 func (r *LWWRegister[T]) Set(e Event, value T) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -86,11 +85,11 @@ func (r *LWWRegister[T]) Set(e Event, value T) error {
 	return r.Merge(LWWRegister[T]{stamp, value})
 }
 
-// Merge takes the other register's write if it is the later one. Then both hold
-// what the value refers to. The error is an [*IDConflictError] if both hold one
-// event with two values, by T's method Equal(T) bool or else by
-// [reflect.DeepEqual], where a value that is not equal to itself, as NaN, counts as
-// equal; then r is as it was.
+// Merge applies the other register's write. Afterwards the registers share
+// whatever the value refers to. If both hold the same event with two different
+// values, Merge returns an [*IDConflictError] and changes nothing. It compares
+// values with T's method Equal(T) bool, or otherwise with [reflect.DeepEqual],
+// and treats two values that are not equal to themselves, such as NaN, as equal.
 func (r *LWWRegister[T]) Merge(other LWWRegister[T]) error {
 	c := other.stamp.compare(r.stamp)
 	switch {
@@ -120,23 +119,23 @@ func equalValues[T any](a, b T) bool {
 	return !reflect.DeepEqual(a, a) && !reflect.DeepEqual(b, b) //nolint:gocritic // a NaN in it is not equal to itself
 }
 
-// Value returns the value, and whether there is one. The register keeps what it
-// refers to.
+// Value returns the value, and reports whether there is one. The register retains
+// what the value refers to.
 func (r LWWRegister[T]) Value() (value T, ok bool) { return r.value, r.stamp.id != "" }
 
-// EventID returns the event that wrote the value, "" if nobody did.
+// EventID returns the event that wrote the value, or "" if there was none.
 func (r LWWRegister[T]) EventID() EventID { return r.stamp.id }
 
-// NodeID returns the node that wrote the value, "" if nobody did.
+// NodeID returns the node that wrote the value, or "" if there was none.
 func (r LWWRegister[T]) NodeID() string { return r.stamp.node }
 
-// LamportClock returns the clock of the event that wrote the value, 0 if nobody
-// did.
+// LamportClock returns the clock of the event that wrote the value, or 0 if there
+// was none.
 func (r LWWRegister[T]) LamportClock() int64 { return r.stamp.clock }
 
-// MarshalJSON writes the value, as [json.Marshal] does, and who wrote it; {} if
-// nobody did. The error is a [*ValidationError] for a value that has no JSON form
-// or strings that are not valid UTF-8.
+// MarshalJSON writes the value, as [json.Marshal] does, and the event that wrote
+// it, or {} if there was none. It returns a [*ValidationError] if the value has
+// no JSON form or a string is not valid UTF-8.
 func (r LWWRegister[T]) MarshalJSON() ([]byte, error) {
 	if r.stamp.id == "" {
 		return []byte("{}"), nil
@@ -155,9 +154,9 @@ func (r LWWRegister[T]) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. It leaves *r as it was if there is
-// an error, which is a [*ValidationError] that names the member at fault. The caller keeps
-// data.
+// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *r
+// unchanged and returns a [*ValidationError] that names the member. It does not
+// retain data.
 func (r *LWWRegister[T]) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

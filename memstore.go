@@ -11,11 +11,11 @@ import (
 )
 
 // MemEventStore is an [EventStore] in memory, with every capability. It lasts as
-// long as the process. The zero value is an empty store; it is safe for
-// concurrent use and must not be copied after the first use.
+// long as the process. The zero value is an empty store. It is safe for
+// concurrent use, and must not be copied after first use.
 //
-// SaveEvent takes amortized constant time, the loading of an aggregate time in proportion
-// to that aggregate.
+// SaveEvent runs in amortized constant time, and LoadEvents in time linear in the
+// number of events it returns.
 type MemEventStore struct {
 	mu         sync.Mutex
 	log        []Event // in arrival order; only ever appended to
@@ -133,8 +133,8 @@ func (s *MemEventStore) AllEvents(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
-// ReadLog yields the entries behind the cursor; see [LogReader]. A range sees
-// the events that were stored when it began.
+// ReadLog yields the entries after the cursor; see [LogReader]. A range sees the
+// events that were stored when it began.
 func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error] {
 	return func(yield func(LogEntry, error) bool) {
 		if err := checkContext(ctx); err != nil {
@@ -213,8 +213,8 @@ func (s *sortedEvents) view() []Event {
 }
 
 // MemClockStorage is a [ClockStorage] and [ClockAdvancer] in memory. It lasts as
-// long as the process. The zero value is empty; it is safe for concurrent use
-// and must not be copied after the first use.
+// long as the process. The zero value is empty. It is safe for concurrent use,
+// and must not be copied after first use.
 type MemClockStorage struct {
 	mu     sync.Mutex
 	values map[string]*int64
@@ -296,13 +296,12 @@ func (s *MemClockStorage) value(nodeID string) (*int64, error) {
 	return value, nil
 }
 
-// DefaultErrorLimit is how many entries a [MemErrorStorage] keeps if nothing
-// else is said.
+// DefaultErrorLimit is how many entries an error storage keeps by default.
 const DefaultErrorLimit = 100
 
 // MemErrorStorage is an [ErrorStorage] in memory. It lasts as long as the
-// process. The zero value is empty and keeps [DefaultErrorLimit] entries; it is
-// safe for concurrent use and must not be copied after the first use.
+// process. The zero value is empty and keeps [DefaultErrorLimit] entries. It is
+// safe for concurrent use, and must not be copied after first use.
 type MemErrorStorage struct {
 	mu      sync.Mutex
 	limit   int          // 0 means DefaultErrorLimit
@@ -310,8 +309,8 @@ type MemErrorStorage struct {
 	next    int
 }
 
-// NewMemErrorStorage returns a storage that keeps the latest limit entries. A
-// limit below 1 is a [*ValidationError].
+// NewMemErrorStorage returns a storage that keeps the latest limit entries. It
+// returns a [*ValidationError] if limit < 1.
 func NewMemErrorStorage(limit int) (*MemErrorStorage, error) {
 	if limit < 1 {
 		return nil, invalid("limit", reasonNotPositive)

@@ -18,9 +18,9 @@ import (
 // "A comprehensive study of Convergent and Commutative Replicated Data Types",
 // 2011, specification 11). A missing member means no tags.
 //
-// The caller owns the result. The error is a [*ValidationError] for tags that
-// are not an array of strings and for the zero Event, and an
-// [*IDConflictError] for one ID with two contents.
+// The caller owns the result. MergeGSet returns a [*ValidationError] if tags are
+// not an array of strings or an event is zero, and an [*IDConflictError] if two
+// different events share an ID.
 func MergeGSet(events []Event) ([]string, error) {
 	var tags []string // reused: MergeGSetFunc copies the elements
 	return MergeGSetFunc(events, func(e Event) ([]string, error) {
@@ -30,10 +30,10 @@ func MergeGSet(events []Event) ([]string, error) {
 	})
 }
 
-// MergeGSetFunc is [MergeGSet] for elements that the caller's function finds in
-// an event. The function must depend on nothing but the event's content, and
-// keeps the slices that it returns. Its error comes back as the cause of a
-// [*ValidationError], which also refuses NaN and strings that are not valid UTF-8.
+// MergeGSetFunc is like [MergeGSet], but calls elements to extract the elements
+// of an event. The function must be pure. The slices it returns are not retained.
+// An error of the function comes back as the cause of a [*ValidationError]; NaN
+// and strings that are not valid UTF-8 are rejected with one, too.
 func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, error)) ([]E, error) {
 	if elements == nil {
 		return nil, invalid("elements", reasonNil)
@@ -66,11 +66,11 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 // MergeORSet returns the elements of the observed-remove set that the changes in
 // the payloads of the events make, in ascending order: those with an add that no
 // remove had seen (Shapiro et al. 2011, specification 15). See [ORSetChange] for
-// the payload and [ORSet] for what is an add.
+// the payload and [ORSet] for what counts as an add.
 //
-// The caller owns the result. The error is a [*ValidationError] for a payload that
-// is no such change and for the zero Event, and an [*IDConflictError] for one
-// ID with two contents.
+// The caller owns the result. MergeORSet returns a [*ValidationError] if a
+// payload is not such a change or an event is zero, and an [*IDConflictError] if
+// two different events share an ID.
 func MergeORSet(events []Event) ([]string, error) {
 	var c ORSetChange[string] // reused: MergeORSetFunc copies what it keeps
 	return MergeORSetFunc(events, func(e Event) (ORSetChange[string], error) {
@@ -79,11 +79,10 @@ func MergeORSet(events []Event) ([]string, error) {
 	})
 }
 
-// MergeORSetFunc is [MergeORSet] for changes that the caller's function finds in
-// an event. The function must depend on nothing but the event's content, and keeps
-// what the changes refer to. Its error comes back as the cause of a
-// [*ValidationError], which also refuses changes that break the rules on
-// [ORSetChange].
+// MergeORSetFunc is like [MergeORSet], but calls change to extract the change of
+// an event. The function must be pure. What the changes refer to is not retained.
+// An error of the function comes back as the cause of a [*ValidationError];
+// changes that break the rules of [ORSetChange] are rejected with one, too.
 func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChange[E], error)) ([]E, error) {
 	if change == nil {
 		return nil, invalid("change", reasonNil)
@@ -103,12 +102,12 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 }
 
 // MergeCounter returns the sum of the integers in the payload member "delta" of
-// the events, each event ID once: the value of an operation-based counter (Shapiro et
-// al. 2011, specification 5). A missing member means 0.
+// the events, each event ID once: the value of an operation-based counter
+// (Shapiro et al. 2011, specification 5). A missing member means 0.
 //
-// The error is a [*ValidationError] for a delta that is not a 64-bit integer,
-// for a total that is none (partial sums may be beyond), and for the zero Event,
-// and an [*IDConflictError] for one ID with two contents.
+// MergeCounter returns a [*ValidationError] if a delta or the total does not fit
+// in an int64 (intermediate sums may overflow) or if an event is zero, and an
+// [*IDConflictError] if two different events share an ID.
 func MergeCounter(events []Event) (int64, error) {
 	return MergeCounterFunc(events, func(e Event) (int64, error) {
 		delta, _, err := e.payloadDelta()
@@ -116,9 +115,9 @@ func MergeCounter(events []Event) (int64, error) {
 	})
 }
 
-// MergeCounterFunc is [MergeCounter] for deltas that the caller's function finds
-// in an event. The function must depend on nothing but the event's content. Its
-// error comes back as the cause of a [*ValidationError].
+// MergeCounterFunc is like [MergeCounter], but calls delta to extract the delta
+// of an event. The function must be pure. Its error comes back as the cause of a
+// [*ValidationError].
 func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, error) {
 	if delta == nil {
 		return 0, invalid("delta", reasonNil)
@@ -135,16 +134,16 @@ func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, 
 	return counterValue(sum)
 }
 
-// MergeLWW returns the value in the payload member "value" of the last of the
-// events under [Compare] that has one: the value of a last-writer-wins register
-// (Shapiro et al. 2011, specification 9). It is decoded as [json.Unmarshal] does;
-// ok is false if no event has a value. As Compare extends causality, a write wins
-// over those that its node had seen; which of two concurrent writes wins is
-// arbitrary, but the same everywhere. See [Conflicts] for what is lost.
+// MergeLWW returns the payload member "value" of the last event under [Compare]
+// that has one: the value of a last-writer-wins register (Shapiro et al. 2011,
+// specification 9). It is decoded as [json.Unmarshal] does; ok is false if no
+// event has a value. Because Compare extends causality, a write wins over those
+// that its node had seen. Which of two concurrent writes wins is arbitrary, but
+// the same everywhere. See [Conflicts] for what is lost.
 //
-// The error is a [*ValidationError] for a last value that does not decode into T
-// and for the zero Event, and an [*IDConflictError] for one ID with two
-// contents. Values that are not the last are not decoded.
+// MergeLWW returns a [*ValidationError] if the last value does not decode into T
+// or an event is zero, and an [*IDConflictError] if two different events share an
+// ID. It does not decode the other values.
 func MergeLWW[T any](events []Event) (value T, ok bool, err error) {
 	e, text, err := lastWrite(events, func(e Event) (string, bool, error) {
 		text, ok := e.payloadMember("value")
@@ -157,10 +156,9 @@ func MergeLWW[T any](events []Event) (value T, ok bool, err error) {
 	return value, err == nil, err
 }
 
-// MergeLWWFunc is [MergeLWW] for values that the caller's function finds in an
-// event; it returns false for an event that writes none. The function must depend
-// on nothing but the event's content. Its error comes back as the cause of a
-// [*ValidationError].
+// MergeLWWFunc is like [MergeLWW], but calls value to extract the value of an
+// event; the function returns false for an event that writes none. It must be
+// pure. Its error comes back as the cause of a [*ValidationError].
 func MergeLWWFunc[T any](
 	events []Event, value func(Event) (T, bool, error),
 ) (last T, ok bool, err error) {
@@ -190,28 +188,28 @@ func lastWrite[T any](
 	return last, latest, nil
 }
 
-// StateMachine says how [MergeStateMachine] finds and ranks states. The caller
-// must not change Priority during a merge.
+// StateMachine says how [MergeStateMachine] finds and ranks states. Priority must
+// not be modified during a merge.
 type StateMachine struct {
 	// Priority ranks every state that may occur; the highest wins.
 	Priority map[string]int
-	// Key is the payload member that holds the state. "" means "state". For
-	// "state", an event in which it is missing or null has its state in
+	// Key is the payload member that holds the state. It defaults to "state". For
+	// "state", an event in which the member is missing or null has its state in
 	// "status".
 	Key string
 }
 
-// ConflictResolution is the answer of [MergeStateMachine]. The caller owns it.
+// ConflictResolution is the result of [MergeStateMachine]. The caller owns it.
 type ConflictResolution struct {
 	// MergedEvent is the event whose state wins.
 	MergedEvent Event
 	// ResolutionNote says for people which state won, why, and over how many
-	// events. It is the same for the same set of events; the wording may change
+	// events. It is the same for the same set of events. Its wording may change
 	// between versions.
 	ResolutionNote string
-	// RequiresManualReview is false: a ranking of all states decides every
-	// conflict. It is here for applications that keep resolutions of their own
-	// in this type.
+	// RequiresManualReview is false, because a ranking of all states decides
+	// every conflict. It is here for applications that keep resolutions of their
+	// own in this type.
 	RequiresManualReview bool
 	// ConflictingEvents are all events of the input, each once, in the order of
 	// Compare.
@@ -219,14 +217,14 @@ type ConflictResolution struct {
 }
 
 // MergeStateMachine resolves the conflict between events that change one
-// aggregate at one Lamport clock: the state with the highest priority wins, and
+// aggregate at one Lamport clock. The state with the highest priority wins, and
 // among events with that priority the first under [Compare], which is the one
 // with the least node ID.
 //
-// The error is a [*ValidationError] for no events, for events with different
-// clocks or aggregates, for a state that is missing, not a string or not ranked,
-// and for the zero Event, and an [*IDConflictError] for one ID with two
-// contents.
+// MergeStateMachine returns a [*ValidationError] if there are no events, if they
+// differ in clock or aggregate, if a state is missing, not a string or not
+// ranked, or if an event is zero. It returns an [*IDConflictError] if two
+// different events share an ID.
 func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, error) {
 	key := cmp.Or(m.Key, "state")
 	return MergeStateMachineFunc(events, m.Priority, func(e Event) (string, error) {
@@ -246,9 +244,9 @@ func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, erro
 	})
 }
 
-// MergeStateMachineFunc is [MergeStateMachine] for states that the caller's
-// function finds in an event. The function must depend on nothing but the
-// event's content. Its error comes back as the cause of a [*ValidationError].
+// MergeStateMachineFunc is like [MergeStateMachine], but calls state to extract
+// the state of an event. The function must be pure. Its error comes back as the
+// cause of a [*ValidationError].
 func MergeStateMachineFunc(
 	events []Event, priority map[string]int, state func(Event) (string, error),
 ) (ConflictResolution, error) {
@@ -329,8 +327,9 @@ func resolutionNote(winner Event, state string, priority, count, ties int) strin
 	return fmt.Sprintf("%s wins over %s: %s", claim, others, reason)
 }
 
-// forEachOnce calls f for each event, once for those that repeat. Of several
-// errors it returns the one for the first event under Compare.
+// forEachOnce calls f once for each distinct event. If f fails more than once, it
+// returns the error for the least event under Compare, so that the result does
+// not depend on the order of events.
 func forEachOnce(events []Event, f func(Event) error) error {
 	d := newDeduper(events)
 	isNew := make([]bool, len(events))

@@ -10,20 +10,20 @@ import (
 
 // ORSet is an observed-remove set: a remove takes away the adds that its node had
 // seen, so an add that is concurrent with it wins (Shapiro et al. 2011,
-// specification 15). It gives the same answer for the same events, in whatever
-// order and however often they come, removes before the adds that they remove
-// included. It is the state form of [MergeORSet].
+// specification 15). The same events give the same answer, in any order and any
+// number of times, even if a remove arrives before the adds that it removes.
+// ORSet is the state form of [MergeORSet].
 //
-// An add is known by the node and the Lamport clock of its event, and stands also
-// for the earlier adds of the element by its node. So the set keeps one entry for
-// each element and node that ever added it, however often (Bieniusa et al., "An
-// optimized conflict-free replicated set", 2012); [ORSet.Compact] drops those of
-// removed elements.
+// An add is identified by the node and the Lamport clock of its event, and also
+// stands for the earlier adds of the element by its node. So the set keeps one
+// entry for each element and each node that ever added it (Bieniusa et al., "An
+// optimized conflict-free replicated set", 2012). [ORSet.Compact] drops the
+// entries of removed elements.
 //
-// The zero value is an empty set. A copy shares its content: use one of the two,
-// and merge into a zero ORSet for a set of its own. An ORSet is not safe for
-// concurrent use while one goroutine changes it. NaN and strings that are not valid
-// UTF-8 cannot be elements.
+// The zero value is an empty set. A copied ORSet shares storage with the
+// original; do not use both. To clone a set, merge it into a zero ORSet. An ORSet
+// is safe for concurrent use unless one goroutine changes it. NaN and strings
+// that are not valid UTF-8 cannot be elements.
 type ORSet[E cmp.Ordered] struct {
 	elements map[E][]orAdd // for each node that added the element, its latest add
 	live     int           // elements with an add that is not removed
@@ -58,9 +58,9 @@ func (a orAdd) seenBy(v VectorClock) bool {
 	return a.add.seenBy(v) && (!a.isRemoved() || a.removed.seenBy(v))
 }
 
-// Apply takes the change in the payload of e; see [ORSetChange]. The error is one
-// of [ORSet.Change] or a [*ValidationError] for a payload that is no such change;
-// then the set is as it was.
+// Apply applies the change in e's payload; see [ORSetChange]. It returns a
+// [*ValidationError] if the payload is not such a change, and the errors of
+// [ORSet.Change]. On error, the set is unchanged.
 func (s *ORSet[E]) Apply(e Event) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -73,9 +73,9 @@ func (s *ORSet[E]) Apply(e Event) error {
 	return s.Change(e, change)
 }
 
-// Change takes a change that e makes. The caller keeps what the change refers to.
-// The error is a [*ValidationError] for a change that breaks the rules on
-// [ORSetChange] and for the zero Event; then the set is as it was.
+// Change applies a change on behalf of e. It does not retain what the change
+// refers to. It returns a [*ValidationError] if e is zero or the change breaks
+// the rules of [ORSetChange]. On error, the set is unchanged.
 func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -138,9 +138,9 @@ func isLive(adds []orAdd) bool {
 }
 
 // Removal returns the change that removes the elements: it names the adds that
-// this set has seen. An element that is not in the set needs no removal. Before the
-// event, the node's clock must have moved beyond [ORSet.LamportClock]; it has
-// if the node observed the events.
+// this set has seen. An element that is not in the set needs no removal. Before
+// the node emits the change, it must advance its clock past [ORSet.LamportClock].
+// A node that has observed the events has done so already.
 func (s ORSet[E]) Removal(elements ...E) ORSetChange[E] {
 	var change ORSetChange[E]
 	for _, element := range elements {
@@ -158,8 +158,8 @@ func (s ORSet[E]) Removal(elements ...E) ORSetChange[E] {
 	return change
 }
 
-// Merge takes what the other set has heard of and this one has not. The sets share
-// nothing then but the strings.
+// Merge merges the other set into this one. Afterwards the sets share nothing but
+// strings.
 func (s *ORSet[E]) Merge(other ORSet[E]) {
 	compacted := checkGap(s.stable, other.stable) != nil // further than this set
 	if !other.stable.IsZero() {
@@ -223,9 +223,10 @@ func (s ORSet[E]) sorted() []E {
 	return sorted
 }
 
-// LamportClock returns the latest clock of which the set knows, 0 for an empty set.
-// It looks at all entries. A node that merges a set without having observed its
-// events moves its clock beyond ([LamportClock.Update]) before it emits a change.
+// LamportClock returns the latest clock that the set knows of, or 0 for an empty
+// set. It looks at all entries. A node that merges a set without having observed
+// its events must advance its clock past this value (see [LamportClock.Update])
+// before it emits a change.
 func (s ORSet[E]) LamportClock() int64 {
 	latest := int64(0)
 	for _, adds := range s.elements {
@@ -239,17 +240,17 @@ func (s ORSet[E]) LamportClock() int64 {
 	return latest
 }
 
-// Seen returns what the set has seen for certain; see [ORSet.MarkSeen].
+// Seen returns the set's causal context, as recorded by [ORSet.MarkSeen].
 func (s ORSet[E]) Seen() VectorClock { return s.seen }
 
-// MarkSeen notes that the set has applied all events within v that concern it, as
+// MarkSeen records that the set has applied every relevant event covered by v, as
 // [GSet.MarkSeen] does.
 func (s *ORSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
-// Compact drops the entries of elements that were removed within the cut, which is
-// what all nodes have seen: see [StableCut]. From then on the set ignores events
-// within the cut, which only repeat. The error is a [*GapError] for a cut
-// that the set has not seen; then it is as it was.
+// Compact discards entries whose removal every node has seen, as given by cut
+// (see [StableCut]). Afterwards the set ignores events covered by cut, which can
+// only be duplicates. If the set itself has not seen cut, Compact returns a
+// [*GapError] and changes nothing.
 func (s *ORSet[E]) Compact(cut VectorClock) error {
 	if err := checkGap(s.seen, cut); err != nil {
 		return err
@@ -259,8 +260,8 @@ func (s *ORSet[E]) Compact(cut VectorClock) error {
 	return nil
 }
 
-// DeltaSince returns what a replica lacks that has seen since. The error is a
-// [*GapError] if that is less than what was compacted here: then the replica
+// DeltaSince returns what a replica that has seen since is missing. It returns a
+// [*GapError] if since does not cover what was compacted here: such a replica
 // needs the whole set.
 func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 	if err := checkGap(since, s.stable); err != nil {
@@ -277,8 +278,8 @@ func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 	return d, nil
 }
 
-// MergeDelta takes what the delta has. The error is a [*GapError] if the set
-// has not seen what the delta builds upon; then it is as it was.
+// MergeDelta merges a delta. It returns a [*GapError] if the set has not seen
+// what the delta depends on. On error, the set is unchanged.
 func (s *ORSet[E]) MergeDelta(d Delta[ORSet[E]]) error {
 	if err := checkGap(s.seen, d.since); err != nil {
 		return err

@@ -6,9 +6,9 @@ import (
 )
 
 // MarshalJSON writes the elements in ascending order, each with the latest add of
-// each node and the event that removed it, and what was seen and compacted. The
-// error is a [*ValidationError] for an element that has no JSON form, such as an
-// infinite number.
+// each node and the event that removed it, and what the set has seen and
+// compacted. It returns a [*ValidationError] if an element has no JSON form, such
+// as an infinite number.
 func (s ORSet[E]) MarshalJSON() ([]byte, error) {
 	b, err := appendSet(s.elements, func(b []byte, adds []orAdd) []byte {
 		return append(appendAdds(append(b, `,"adds":[`...), adds), ']')
@@ -40,8 +40,8 @@ func appendAdds(b []byte, adds []orAdd) []byte {
 	return b
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. It leaves *s as it was if there is
-// an error, which is a [*ValidationError]. The caller keeps data.
+// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *s
+// unchanged and returns a [*ValidationError]. It does not retain data.
 func (s *ORSet[E]) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

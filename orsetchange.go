@@ -6,10 +6,10 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// ORSetChange is what an event does to an [ORSet], in the form of a payload: use it
-// as [EventParams].Payload. Its JSON is an object with the members "add", an array
-// of elements, and "remove", an array of removals; other members are ignored. The
-// zero value changes nothing.
+// ORSetChange is what an event does to an [ORSet], in the form of a payload: use
+// it as [EventParams].Payload. Its JSON is an object with the members "add", an
+// array of elements, and "remove", an array of removals. Other members are
+// ignored. The zero value changes nothing.
 //
 // Adds and removes need an event with a Lamport clock of at least 1.
 type ORSetChange[E cmp.Ordered] struct {
@@ -17,12 +17,12 @@ type ORSetChange[E cmp.Ordered] struct {
 	Remove []ORSetRemoval[E] `json:"remove,omitempty"`
 }
 
-// ORSetRemoval removes one element; [ORSet.Removal] makes it. The zero value
-// is not valid.
+// ORSetRemoval removes one element. Use [ORSet.Removal] to make it; the zero
+// value is not valid.
 type ORSetRemoval[E cmp.Ordered] struct {
 	Element E `json:"element"`
-	// Observed has for each node the clock of its latest add of the element that
-	// was seen. It has at least one node, and its times are earlier than the
+	// Observed has, for each node, the clock of its latest observed add of the
+	// element. It has at least one node, and its times are smaller than the
 	// Lamport clock of the event that removes.
 	Observed VectorClock `json:"observed"`
 }

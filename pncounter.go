@@ -13,14 +13,14 @@ import (
 )
 
 // PNCounter is a counter that goes up and down: the sum of the deltas of events,
-// each counted once in whatever order and however often they come. It is the state
-// form of [MergeCounter]. As in a PN-Counter (Shapiro et al. 2011, specification
-// 7) it has one total for each node, but for the events that others may still lack:
-// those it keeps one by one, until [PNCounter.Compact].
+// each counted once, in any order and however often they arrive. It is the state
+// form of [MergeCounter]. Like a PN-Counter (Shapiro et al. 2011, specification
+// 7) it has one total for each node. Events that others may still be missing it
+// keeps one by one, until [PNCounter.Compact].
 //
-// The zero value is 0. A copy shares its content: use one of the two, and merge into
-// a zero PNCounter for a counter of its own. A PNCounter is not safe for concurrent use
-// while one goroutine changes it.
+// The zero value is 0. A copied PNCounter shares storage with the original; do
+// not use both. To clone a counter, merge it into a zero PNCounter. A PNCounter
+// is safe for concurrent use unless one goroutine changes it.
 type PNCounter struct {
 	totals map[unique.Handle[string]]counterTotal // by node
 	events map[EventID]counterEvent               // those that are not in a total
@@ -39,9 +39,10 @@ type counterEvent struct {
 	delta int64
 }
 
-// Apply counts the integer in the payload member "delta" of e; an event without one
-// changes nothing. The error is one of [PNCounter.Add] or a [*ValidationError] for
-// a delta that is not a 64-bit integer; then the counter is as it was.
+// Apply counts the integer in e's payload member "delta". An event without one
+// changes nothing. Apply returns a [*ValidationError] if the delta is not a
+// 64-bit integer, and the errors of [PNCounter.Add]. On error, the counter is
+// unchanged.
 func (c *PNCounter) Apply(e Event) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -67,9 +68,9 @@ func (e Event) payloadDelta() (delta int64, ok bool, err error) {
 	return delta, true, nil
 }
 
-// Add counts the delta of e, once. The error is a [*ValidationError] for the zero
-// Event and an [*IDConflictError] if the counter has another delta, node or
-// clock of this event; then the counter is as it was.
+// Add counts the delta of e, once. It returns a [*ValidationError] if e is zero,
+// and an [*IDConflictError] if the counter holds another delta, node or clock for
+// this event. On error, the counter is unchanged.
 func (c *PNCounter) Add(e Event, delta int64) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -95,10 +96,11 @@ func (c *PNCounter) Add(e Event, delta int64) error {
 // counted reports whether a total has the event.
 func (c *PNCounter) counted(d dot) bool { return d.time > 0 && d.time <= c.totals[d.node].time }
 
-// Merge counts what the other counter has and this one has not. They share nothing
-// then. The error is an [*IDConflictError] for one event ID with two contents,
-// and a [*GapError] for two totals over the same events that differ, as
-// one was marked as seen or compacted too early; then c is as it was.
+// Merge counts what the other counter has counted and this one has not.
+// Afterwards they share nothing. It returns an [*IDConflictError] if two
+// different events share an ID, and a [*GapError] if the counters have different
+// totals over the same events, because one was marked as seen or compacted too
+// early. On error, c is unchanged.
 func (c *PNCounter) Merge(other PNCounter) error {
 	if err := c.checkMerge(other); err != nil {
 		return err
@@ -153,8 +155,8 @@ func (c *PNCounter) total() (sum int128) {
 	return sum
 }
 
-// Value returns the sum. The error is a [*ValidationError] for a sum that does not
-// fit 64 bits; a later delta may bring it back.
+// Value returns the sum. It returns a [*ValidationError] if the sum does not fit
+// in an int64; a later delta may bring it back.
 func (c PNCounter) Value() (int64, error) { return counterValue(c.sum) }
 
 // counterValue returns the sum of the deltas of a counter.
@@ -166,17 +168,18 @@ func counterValue(sum int128) (int64, error) {
 	return value, nil
 }
 
-// Seen returns what the counter has seen for certain; see [PNCounter.MarkSeen].
+// Seen returns the counter's causal context, as recorded by [PNCounter.MarkSeen].
 func (c PNCounter) Seen() VectorClock { return c.seen }
 
-// MarkSeen notes that the counter has applied all events within v that concern it,
-// as [GSet.MarkSeen] does for a set.
+// MarkSeen records that the counter has applied every relevant event covered by
+// v, as [GSet.MarkSeen] does for a set.
 func (c *PNCounter) MarkSeen(v VectorClock) { c.seen = c.seen.Merge(v) }
 
-// Compact adds the events within the cut to the totals of their nodes, so that the
-// counter no longer grows with them. Any cut that the counter has seen will do. From
-// then on it ignores those events, which only repeat. The error is a
-// [*GapError] for a cut that it has not seen; then it is as it was.
+// Compact adds the events covered by cut to the totals of their nodes, so that
+// the counter no longer grows with them. Any cut that the counter has seen will
+// do. Afterwards the counter ignores those events, which can only be duplicates.
+// If the counter has not seen cut, Compact returns a [*GapError] and changes
+// nothing.
 func (c *PNCounter) Compact(cut VectorClock) error {
 	if err := checkGap(c.seen, cut); err != nil {
 		return err
@@ -201,7 +204,7 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 	return nil
 }
 
-// DeltaSince returns what a replica lacks that has seen since.
+// DeltaSince returns what a replica that has seen since is missing.
 func (c PNCounter) DeltaSince(since VectorClock) Delta[PNCounter] {
 	part := PNCounter{map[unique.Handle[string]]counterTotal{}, map[EventID]counterEvent{}, int128{}, c.seen}
 	for node, total := range c.totals {
@@ -218,9 +221,9 @@ func (c PNCounter) DeltaSince(since VectorClock) Delta[PNCounter] {
 	return Delta[PNCounter]{since, part}
 }
 
-// MergeDelta counts what the delta has. The error is a [*GapError] if the
-// counter has not seen what the delta builds upon, or one of [PNCounter.Merge];
-// then it is as it was.
+// MergeDelta merges a delta. It returns a [*GapError] if the counter has not seen
+// what the delta depends on, and the errors of [PNCounter.Merge]. On error, the
+// counter is unchanged.
 func (c *PNCounter) MergeDelta(d Delta[PNCounter]) error {
 	if err := checkGap(c.seen, d.since); err != nil {
 		return err
@@ -228,8 +231,8 @@ func (c *PNCounter) MergeDelta(d Delta[PNCounter]) error {
 	return c.Merge(d.part)
 }
 
-// MarshalJSON writes the totals by node, the events that are in none in the order
-// of [Compare], and what was seen. The error is always nil.
+// MarshalJSON writes the totals by node, the other events in the order of
+// [Compare], and the causal context. The error is always nil.
 func (c PNCounter) MarshalJSON() ([]byte, error) {
 	b := []byte(`{"totals":[`)
 	nodes := slices.SortedFunc(maps.Keys(c.totals), func(x, y unique.Handle[string]) int {
@@ -262,8 +265,8 @@ func (c PNCounter) compareEvents(x, y EventID) int {
 	return cmp.Or(c.events[x].compare(c.events[y].dot), strings.Compare(string(x), string(y)))
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. It leaves *c as it was if there is
-// an error, which is a [*ValidationError]. The caller keeps data.
+// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *c
+// unchanged and returns a [*ValidationError]. It does not retain data.
 func (c *PNCounter) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

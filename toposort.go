@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// TopologicalSort returns the events with each cause before its effects, and
-// otherwise in the order of [Compare]: of the events whose cause has come, the
-// least comes next (Kahn, "Topological Sorting of Large Networks", 1962). The
-// result does not depend on the order of the input. A cause that is not among
-// the events is ignored, and an event that is given twice counts once.
+// TopologicalSort returns the events sorted so that every cause precedes its
+// effects. Among events that are ready, the least under [Compare] comes first
+// (Kahn, "Topological Sorting of Large Networks", 1962), so the result does not
+// depend on the order of the input. Duplicates are dropped, and causes missing
+// from events are ignored.
 //
-// The caller owns the result, and the input stays as it is. The error is a
-// [*CycleError] if events cause each other or themselves, an
-// [*IDConflictError] for one ID with two contents, and a [*ValidationError]
-// for the zero Event. It takes O(n log n) time for any input.
+// The caller owns the result. TopologicalSort returns a [*CycleError] if events
+// cause each other or themselves, an [*IDConflictError] if two different events
+// share an ID, and a [*ValidationError] if an event is zero. It takes O(n log n)
+// time for any input.
 func TopologicalSort(events []Event) ([]Event, error) {
 	sorted, found, err := distinct(events)
 	if err != nil {

@@ -8,8 +8,8 @@ import "context"
 //
 // Use [NewVectorTracker]; the zero value refuses every call with a
 // [*ValidationError]. A tracker is safe for concurrent use, and must not be
-// copied. All events of a node go through one tracker, also where the storage
-// would let several clocks share the node ID: a stamp claims that the node had
+// copied. All events of a node must go through one tracker, even if the storage
+// lets several clocks share the node ID, because a stamp claims that the node had
 // seen its own earlier events.
 type VectorTracker struct {
 	clock *LamportClock
@@ -18,7 +18,7 @@ type VectorTracker struct {
 }
 
 // NewVectorTracker returns a tracker that has seen nothing; see
-// [VectorTracker.Restore]. A nil clock is a [*ValidationError].
+// [VectorTracker.Restore]. It returns a [*ValidationError] if clock is nil.
 func NewVectorTracker(clock *LamportClock) (*VectorTracker, error) {
 	if clock == nil {
 		return nil, invalid("clock", reasonNil)
@@ -37,12 +37,12 @@ func (t *VectorTracker) acquire(ctx context.Context) error {
 	return t.lock.acquire(ctx)
 }
 
-// Observe takes note of an event that was received: the Lamport clock moves
-// beyond it ([LamportClock.Update]), and the next stamp has seen all that its node
-// had seen. An event without a vector clock stands for itself and the earlier
-// events of its node. An event of the tracker's own node does not move the clock.
-// After an error, which is one of Update or a [*ValidationError] for the zero
-// Event, the tracker is as it was.
+// Observe records a received event. It advances the Lamport clock past e (see
+// [LamportClock.Update]) and merges e's vector clock into the tracker's. An event
+// without a vector clock counts as itself and every earlier event of its node. An
+// event of the tracker's own node does not move the clock. Observe returns a
+// [*ValidationError] if e is zero, and the errors of Update. On error, the
+// tracker is unchanged.
 func (t *VectorTracker) Observe(ctx context.Context, e Event) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -60,10 +60,10 @@ func (t *VectorTracker) Observe(ctx context.Context, e Event) error {
 	return nil
 }
 
-// ObserveClock takes note of all events within v, as after a state or a [Delta] was
-// merged that has seen v: the Lamport clock moves beyond them if it is not there
-// yet. After an error, which is one of [LamportClock.Update], the tracker is as it
-// was.
+// ObserveClock records all events covered by v, as after merging a state or a
+// [Delta] that has seen v. It advances the Lamport clock past them if it is not
+// there yet. Its errors are those of [LamportClock.Update]. On error, the tracker
+// is unchanged.
 func (t *VectorTracker) ObserveClock(ctx context.Context, v VectorClock) error {
 	if err := t.acquire(ctx); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (t *VectorTracker) ObserveClock(ctx context.Context, v VectorClock) error {
 	return t.advance(ctx, v)
 }
 
-// advance takes note of all events within v; the caller has the lock.
+// advance records all events covered by v. The caller holds the lock.
 func (t *VectorTracker) advance(ctx context.Context, v VectorClock) error {
 	latest := int64(0)
 	for _, e := range v.entries {
@@ -94,9 +94,9 @@ func observe(seen VectorClock, e Event) VectorClock {
 	return seen
 }
 
-// Stamp ticks the Lamport clock and returns its value and the vector clock for
-// the next event of the node. The errors are those of [LamportClock.Tick]; then
-// the tracker is as it was.
+// Stamp ticks the Lamport clock, and returns its value and the vector clock for
+// the node's next event. Its errors are those of [LamportClock.Tick]. On error,
+// the tracker is unchanged.
 func (t *VectorTracker) Stamp(ctx context.Context) (int64, VectorClock, error) {
 	if err := t.acquire(ctx); err != nil {
 		return 0, VectorClock{}, err
@@ -114,7 +114,7 @@ func (t *VectorTracker) Stamp(ctx context.Context) (int64, VectorClock, error) {
 	return value, seen, nil
 }
 
-// Seen returns what the node has seen, its own events included.
+// Seen returns what the node has seen, including its own events.
 func (t *VectorTracker) Seen(ctx context.Context) (VectorClock, error) {
 	if err := t.acquire(ctx); err != nil {
 		return VectorClock{}, err
@@ -123,9 +123,9 @@ func (t *VectorTracker) Seen(ctx context.Context) (VectorClock, error) {
 	return t.seen, nil
 }
 
-// Restore takes note of all events of a store, as after a restart; the Lamport
-// clock moves beyond them if it is not there yet. After an error, which is the
-// store's or one of [LamportClock.Update], the tracker is as it was.
+// Restore records all events of a store, as after a restart. It advances the
+// Lamport clock past them if it is not there yet. Its errors are those of the
+// store and of [LamportClock.Update]. On error, the tracker is unchanged.
 func (t *VectorTracker) Restore(ctx context.Context, s EventStore) error {
 	if s == nil {
 		return invalid("store", reasonNil)

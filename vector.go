@@ -21,9 +21,9 @@ import (
 // clocks cannot.
 //
 // A VectorClock is an immutable value, cheap to copy and safe for concurrent use.
-// The zero value has seen nothing. There are no entries with the time 0: a node
-// is in the clock if something of it was seen. Compare two with
-// [CompareVectorClocks]; == does not compile.
+// The zero value has seen nothing. No entry has the time 0: a node is in the
+// clock if something of it was seen. Compare two clocks with
+// [VectorClock.Compare]; == does not compile.
 type VectorClock struct {
 	entries []vectorEntry // ascending by node; shared by copies, never written to
 }
@@ -37,10 +37,9 @@ type vectorEntry struct {
 // outside.
 const maxVectorNodes = 1 << 16
 
-// NewVectorClock returns the vector clock with these times; a node with the time
-// 0 is left out. The map stays the caller's. The error is a [*ValidationError]
-// for a node that is empty or not valid UTF-8, for a negative time and for more
-// than 65,536 nodes.
+// NewVectorClock returns the vector clock with these times, without the nodes
+// whose time is 0. It returns a [*ValidationError] if a node is empty or not
+// valid UTF-8, if a time is negative, or if there are more than 65,536 nodes.
 func NewVectorClock(times map[string]int64) (VectorClock, error) {
 	entries := make([]vectorEntry, 0, len(times))
 	for node, time := range times {
@@ -77,10 +76,10 @@ func checkVectorEntry(node string, time int64) error {
 	return nil
 }
 
-// Len returns the number of nodes of which something was seen.
+// Len returns the number of nodes in v.
 func (v VectorClock) Len() int { return len(v.entries) }
 
-// IsZero reports whether nothing was seen.
+// IsZero reports whether v has seen nothing.
 func (v VectorClock) IsZero() bool { return len(v.entries) == 0 }
 
 // At returns the entry for node, or 0 if v has none.
@@ -133,9 +132,9 @@ func (v VectorClock) Advance(node string, time int64) (VectorClock, error) {
 	return VectorClock{append(entries, v.entries[i:]...)}, nil
 }
 
-// Without returns v without these nodes, for nodes that are retired: they emit
-// no more events, and everyone has seen all that they emitted. It returns v itself
-// if it has none of them.
+// Without returns v without these nodes, for nodes that are retired: they emit no
+// more events, and everyone has seen all that they emitted. It returns v itself
+// if v has none of them.
 func (v VectorClock) Without(nodes ...string) VectorClock {
 	retired := make(map[string]bool, len(nodes))
 	for _, node := range nodes {
@@ -213,10 +212,10 @@ func (v VectorClock) Merge(w VectorClock) VectorClock {
 }
 
 // StableCut returns what every one of the clocks has seen: for each node the
-// earliest time (the greatest lower bound). What lies within the cut of the
-// clocks of all nodes will never be concurrent with an event to come, so that what
-// is kept to resolve conflicts can go. Without clocks it is the zero VectorClock:
-// nothing is known to be stable.
+// earliest time (the greatest lower bound). If the clocks are those of all nodes,
+// no future event is concurrent with an event covered by the cut, so what is kept
+// to resolve such conflicts can be discarded. Without clocks the cut is the zero
+// VectorClock: nothing is known to be stable.
 func StableCut(clocks ...VectorClock) VectorClock {
 	if len(clocks) == 0 {
 		return VectorClock{}
@@ -253,8 +252,8 @@ func lowerBound(a, b VectorClock) VectorClock {
 }
 
 // MarshalJSON writes the clock as an object of integers by node, in ascending
-// bytewise order of the nodes. The error is a [*ValidationError] for more than
-// 65,536 nodes.
+// bytewise order of the nodes. It returns a [*ValidationError] if there are more
+// than 65,536 nodes.
 func (v VectorClock) MarshalJSON() ([]byte, error) {
 	if len(v.entries) > maxVectorNodes {
 		return nil, invalid(vectorField, reasonVectorSize)
@@ -274,10 +273,10 @@ func (v VectorClock) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. It leaves *v as it was if there is
-// an error, which is a [*ValidationError]: there is one form of each clock, so
-// nodes out of order or given twice, and times that are not positive integers,
-// are refused. The caller keeps data.
+// UnmarshalJSON reads what MarshalJSON writes. Each clock has one form, so it
+// rejects nodes that are out of order or repeated, and times that are not
+// positive integers. If data is invalid, UnmarshalJSON leaves *v unchanged and
+// returns a [*ValidationError]. It does not retain data.
 func (v *VectorClock) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {
@@ -338,8 +337,8 @@ const (
 	vectorEntryBytes = 3 // at least: two varints and a node of one byte
 )
 
-// MarshalBinary writes the clock in a compact binary form. The error is a
-// [*ValidationError] for more than 65,536 nodes.
+// MarshalBinary writes the clock in a compact binary form. It returns a
+// [*ValidationError] if there are more than 65,536 nodes.
 func (v VectorClock) MarshalBinary() ([]byte, error) {
 	if len(v.entries) > maxVectorNodes {
 		return nil, invalid(vectorField, reasonVectorSize)
@@ -358,10 +357,11 @@ func (v VectorClock) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary reads what MarshalBinary writes. It leaves *v as it was if there
-// is an error, which is a [*ValidationError]: data that ends early or goes on
-// behind the clock, a count that the data cannot hold, numbers that are not in
-// their shortest form, and what UnmarshalJSON refuses. The caller keeps data.
+// UnmarshalBinary reads what MarshalBinary writes. It rejects data that ends
+// early or continues after the clock, a count that the data cannot hold, numbers
+// that are not in their shortest form, and everything that UnmarshalJSON rejects.
+// If data is invalid, UnmarshalBinary leaves *v unchanged and returns a
+// [*ValidationError]. It does not retain data.
 func (v *VectorClock) UnmarshalBinary(data []byte) error {
 	decoded, err := parseVectorBytes(data)
 	if err != nil {

@@ -34,8 +34,8 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 	})
 }
 
-// AdvanceClock reserves values, also between processes; see
-// [causal.ClockAdvancer]. A connection that is lost may cost by values.
+// AdvanceClock reserves values, even across processes; see
+// [causal.ClockAdvancer]. A lost connection may cost by values.
 func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (value int64, err error) {
 	if err := causaladapter.CheckAdvanceClock(ctx, nodeID, floor, by); err != nil {
 		return 0, err

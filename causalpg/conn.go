@@ -16,9 +16,9 @@ import (
 // three seconds, for a server that starts again.
 const maxAttempts = 10
 
-// do calls f with a connection, again as long as repeat says so of the error. f
-// starts afresh each time, and calls nothing of the caller. The error is the one
-// for the caller.
+// do runs f on a pooled connection, and retries it while repeat(err) is true. f
+// must be safe to restart and must not call user code. The returned error is
+// ready to hand to the user.
 func (s *Store) do(ctx context.Context, op string, repeat func(error) bool, f func(*pgx.Conn) error) error {
 	if err := s.begin(op); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (s *Store) do(ctx context.Context, op string, repeat func(error) bool, f fu
 	return wrapError(ctx, op, s.retry(ctx, repeat, f))
 }
 
-// read is do for what may be repeated whatever became of it.
+// read is do for calls that are safe to repeat in any case.
 func (s *Store) read(ctx context.Context, op string, f func(*pgx.Conn) error) error {
 	return s.do(ctx, op, isTransient, f)
 }
@@ -45,7 +45,7 @@ func (s *Store) retry(ctx context.Context, repeat func(error) bool, f func(*pgx.
 	}
 }
 
-// attempt calls f with a connection of the pool.
+// attempt calls f with a pooled connection.
 func (s *Store) attempt(ctx context.Context, probe bool, f func(*pgx.Conn) error) error {
 	c, err := s.acquire(ctx, probe)
 	if err != nil {
@@ -59,8 +59,8 @@ func (s *Store) attempt(ctx context.Context, probe bool, f func(*pgx.Conn) error
 	return err
 }
 
-// acquire takes a connection out of the pool. If it is to probe, it drops those
-// that a server has left behind that is gone.
+// acquire takes a connection from the pool. If probe is set, it pings first, and
+// closes connections left over from a server that has gone away.
 func (s *Store) acquire(ctx context.Context, probe bool) (*pgxpool.Conn, error) {
 	for range s.pool.Stat().MaxConns() {
 		c, err := s.pool.Acquire(ctx)

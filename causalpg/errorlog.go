@@ -12,9 +12,9 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// AppendError adds an entry and drops what is over the limit of this Store, in
-// one step; see [causal.ErrorStorage]. If the connection is lost meanwhile, that
-// is an error, and the entry may be there.
+// AppendError appends an entry and discards what exceeds the limit of this Store,
+// in one step; see [causal.ErrorStorage]. If the connection is lost during the
+// call, AppendError returns an error, and the entry may have been appended.
 func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	const op = "append error"
 	if err := causaladapter.CheckAppendError(ctx, e); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// ReadLog yields the entries after the cursor; see [causal.LogReader]. A range sees
-// the events that were stored when it began, and holds as little as one of
+// ReadLog yields the entries after the cursor; see [causal.LogReader]. A range
+// sees the events that were stored when it began, and holds as little as one of
 // AllEvents. Cursors stay valid when the schema is dumped and restored.
 func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
 	const op = "read log"

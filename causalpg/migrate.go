@@ -14,13 +14,14 @@ import (
 )
 
 // Migrate creates the schema that the options name, or brings that of an earlier
-// version of this package up to date; it does nothing if there is nothing to do.
-// It is one transaction, and any number of processes may call it at a time. dsn is
-// what [Open] takes, here for a role that may create tables, and a schema if it is
-// not there. o.ErrorLimit has no effect; nil means the defaults.
+// version of this package up to date. If there is nothing to do, it does nothing.
+// It is one transaction, and any number of processes may call it at a time. dsn
+// is as for [Open], for a role that may create tables, and the schema if it does
+// not exist. o.ErrorLimit has no effect; nil means the defaults.
 //
-// A bad dsn or option is a [*causal.ValidationError]. A schema of a later version,
-// and every other failure, is a [*causal.StorageError]; nothing has changed then.
+// Migrate returns a [*causal.ValidationError] if dsn or an option is invalid. A
+// schema of a later version, and every other failure, is a
+// [*causal.StorageError], and nothing has changed.
 func Migrate(ctx context.Context, dsn string, o *Options) error {
 	return migrate(ctx, dsn, o, migrations)
 }

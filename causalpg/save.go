@@ -121,9 +121,9 @@ func uniqueRows(requests []*request) []row {
 	return all.rows
 }
 
-// dropStored drops the rows that are stored in other words, and finishes the requests
-// that have no other rows or are in conflict with a stored one. What is left can be
-// saved.
+// dropStored drops the rows that are stored already, if in other words, and
+// finishes the requests that have no other rows or are in conflict with a stored
+// one. What remains can be saved.
 func dropStored(requests []*request, stored map[causal.EventID]row) (left []*request) {
 	for _, r := range requests {
 		var rows []row

@@ -38,7 +38,7 @@ var beginSave = []string{
 	"LOCK TABLE {s}.meta IN EXCLUSIVE MODE",
 }
 
-// insertSQL numbers the rows that are not stored in their order, behind those that
+// insertSQL numbers the rows that are not stored in their order, after those that
 // are. A subquery for each row is an index lookup, where a join would be planned
 // by the size that the table once had.
 const insertSQL = `WITH given AS MATERIALIZED (

@@ -13,20 +13,20 @@ import (
 
 var _ adapter.Store = (*Store)(nil)
 
-// Options are the choices of [Open], [New] and [Migrate]; nil or the zero value
-// means the defaults.
+// Options are the options of [Open], [New] and [Migrate]. nil and the zero value
+// mean the defaults.
 type Options struct {
-	// Schema is the schema that holds the tables; "" means "causal". It is taken
-	// as it is: letters keep their case, and any character but NUL may occur. It
-	// has at most 63 bytes.
+	// Schema is the schema that holds the tables. It defaults to "causal". It is
+	// used as it is: letters keep their case, and any character but NUL may
+	// occur. It has at most 63 bytes.
 	Schema string
 	// ErrorLimit is how many entries of the error log are kept, and the most that
-	// RecentErrors returns; 0 means [causal.DefaultErrorLimit].
+	// RecentErrors returns. Zero means [causal.DefaultErrorLimit].
 	ErrorLimit int
 }
 
 // Store keeps events, clocks and an error log in a schema of a PostgreSQL
-// database, with every capability. It is safe for concurrent use, also by several
+// database, with every capability. It is safe for concurrent use, even by several
 // processes and by several Stores on one schema. Use [Open] or [New]; the zero
 // value is a closed store. A Store must not be copied.
 type Store struct {
@@ -44,15 +44,15 @@ type Store struct {
 	calls  sync.WaitGroup // that use the pool
 }
 
-// Open opens the store in a schema that [Migrate] has made, with a pool of
-// connections of its own. dsn is a URL or a list of settings as libpq takes them,
-// with the settings of the pool that package pgxpool documents; what it does not
-// say comes from the environment (PGHOST and so on). ctx bounds the opening, not
-// the store's life.
+// Open opens the store in a schema that [Migrate] has made, with a connection
+// pool of its own. dsn is a URL or a list of settings as for libpq, with the pool
+// settings that package pgxpool documents; the environment (PGHOST and so on)
+// supplies the rest. ctx bounds the opening, not the store's life.
 //
-// A bad dsn or option is a [*causal.ValidationError]. A schema that is missing, of
-// an earlier or of a later version of this package, and every other failure, is a
-// [*causal.StorageError].
+// Open returns a [*causal.ValidationError] if dsn or an option is invalid, and a
+// [*causal.StorageError] if the schema is missing or is that of an earlier or
+// later version of this package. Every other failure is a StorageError, too,
+// except that of ctx.
 func Open(ctx context.Context, dsn string, o *Options) (*Store, error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err
@@ -76,9 +76,9 @@ func Open(ctx context.Context, dsn string, o *Options) (*Store, error) {
 
 const opOpen = "open store"
 
-// New returns a store that uses a pool of the caller, in a schema that [Migrate]
-// has made. The pool stays the caller's: close it after the store. Errors are
-// those of [Open]; a nil pool is a [*causal.ValidationError].
+// New returns a store that uses the caller's pool, in a schema that [Migrate] has
+// made. The caller closes the pool, after the store. Errors are those of [Open];
+// if pool is nil, New returns a [*causal.ValidationError].
 //
 // The store works with every default_transaction_isolation and every query
 // execution mode of package pgx.
@@ -110,9 +110,9 @@ func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for the calls that are running, and closes the pool that Open has
-// made. Every later call, and every range that goes on, gives an error that
-// matches [causal.ErrClosed]. Closing again does nothing. The error is nil.
+// Close waits for running calls, and closes the pool if Open has made it. Every
+// later call, and every range that continues, returns an error that matches
+// [causal.ErrClosed]. Closing again does nothing. The error is always nil.
 func (s *Store) Close() error {
 	if s.close != nil {
 		s.close()
@@ -128,7 +128,7 @@ func (s *Store) shutDown() {
 	s.calls.Wait()
 }
 
-// begin registers a call that Close waits for, if it returns nil.
+// begin registers a call, which Close waits for, if it returns nil.
 func (s *Store) begin(op string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +139,7 @@ func (s *Store) begin(op string) error {
 	return nil
 }
 
-// check returns the error for a context that has ended and for a closed store.
+// check returns an error if ctx is nil or done or the store is closed.
 func (s *Store) check(ctx context.Context, op string) error {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return err

@@ -14,14 +14,15 @@ import (
 // pollInterval is how often Wait looks by itself. Tests change it.
 var pollInterval = time.Second
 
-// Wait returns when the log has an entry behind the cursor, at once if it has one
-// already, for readers that follow the log with [Store.ReadLog]. The server's
-// NOTIFY wakes it; as that is only a hint, which poolers drop and lost connections
-// miss, it also looks once a second. While it waits, it has a connection of its
-// own, beside the pool.
+// Wait returns when the log has an entry after the cursor, immediately if it has
+// one already. It is for readers that follow the log with [Store.ReadLog]. The
+// server's NOTIFY wakes it. Because poolers drop notifications and lost
+// connections miss them, Wait also looks once a second. While it waits, it has a
+// connection of its own, in addition to the pool.
 //
-// The error is that of ctx if it ends, [causal.ErrInvalidCursor] for a cursor of
-// another log or beyond the end of this one, or a [*causal.StorageError].
+// Wait returns the error of ctx if it ends, [causal.ErrInvalidCursor] if the
+// cursor belongs to another log or lies past the end of this one, or a
+// [*causal.StorageError].
 func (s *Store) Wait(ctx context.Context, after causal.Cursor) error {
 	if err := s.check(ctx, opWait); err != nil {
 		return err
@@ -46,7 +47,7 @@ func (s *Store) Wait(ctx context.Context, after causal.Cursor) error {
 
 const opWait = "wait for entries"
 
-// hasMore reports whether the log has an entry behind the cursor.
+// hasMore reports whether the log has an entry after the cursor.
 func (s *Store) hasMore(ctx context.Context, after causal.Cursor) (bool, error) {
 	if err := s.checkOpen(opWait); err != nil {
 		return false, err

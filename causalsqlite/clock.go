@@ -44,7 +44,7 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 	})
 }
 
-// AdvanceClock reserves values, also between processes; see
+// AdvanceClock reserves values, even across processes; see
 // [causal.ClockAdvancer].
 func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
 	const op = "advance clock"

@@ -12,7 +12,7 @@ import (
 )
 
 // openConn opens a connection. Whatever is busy is tried again here, not in
-// SQLite: its waits grow to 100 ms and do not end with a context.
+// SQLite, whose waits grow to 100 ms and do not end with a context.
 func openConn(path string) (*sqlite.Conn, error) {
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite) // no OpenURI: the path is a path
 	if err != nil {
@@ -94,8 +94,9 @@ func newReaders(path string, count int) *readers {
 	return p
 }
 
-// read calls f with a connection, again while another process is in the way. f
-// starts afresh each time, and calls nothing of the caller.
+// read calls f with a connection, and retries it while another process is in the
+// way. f must be safe to restart and must not call user code. The returned error
+// is ready to hand to the user.
 func (p *readers) read(ctx context.Context, op string, f func(*sqlite.Conn) error) error {
 	var c *sqlite.Conn
 	select {
@@ -123,8 +124,8 @@ func (s *Store) read(ctx context.Context, op string, f func(*sqlite.Conn) error)
 }
 
 // openReader returns a connection that cannot write. It may still create the
-// files beside the database, as every connection must in WAL mode. It does not
-// map the file into memory: a disk that fails would then end the process.
+// files next to the database, as every connection in WAL mode must. It does not
+// map the file into memory, because a failing disk would then end the process.
 func openReader(path string) (*sqlite.Conn, error) {
 	c, err := openConn(path)
 	if err != nil {

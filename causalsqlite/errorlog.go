@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// AppendError adds an entry and drops what is over the limit of this Store, in
-// one step; see [causal.ErrorStorage].
+// AppendError appends an entry and discards what exceeds the limit of this Store,
+// in one step; see [causal.ErrorStorage].
 func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	const op = "append error"
 	if err := causaladapter.CheckAppendError(ctx, e); err != nil {

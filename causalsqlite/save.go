@@ -14,8 +14,8 @@ import (
 // maxText is SQLite's limit for one value.
 const maxText = 1_000_000_000
 
-// SaveEvent stores e; see [causal.EventStore]. An event whose JSON is longer than
-// a billion bytes is a [*causal.StorageError].
+// SaveEvent stores e; see [causal.EventStore]. It returns a
+// [*causal.StorageError] if the event's JSON is longer than a billion bytes.
 func (s *Store) SaveEvent(ctx context.Context, e causal.Event) error {
 	return s.saveEvents(ctx, "save event", []causal.Event{e})
 }

@@ -19,39 +19,40 @@ import (
 
 var _ adapter.Store = (*Store)(nil)
 
-// Synchronous says when a write that returned nil is safe. The zero value is
+// Synchronous says when a write that has returned nil is safe. The zero value is
 // [SyncFull].
 type Synchronous int
 
 const (
-	// SyncFull means that an acknowledged write survives the loss of power: each
-	// group of writes is flushed to the disk before its callers go on.
+	// SyncFull means that an acknowledged write survives a loss of power: each
+	// group of writes is flushed to the disk before its callers continue.
 	SyncFull Synchronous = iota
-	// SyncNormal means that an acknowledged write survives a crash of the process,
-	// but the last writes may be lost when the machine loses power. The file
-	// stays consistent. A reader of the log in another place may then hold a
-	// cursor beyond the end, or at another event than before: use it for data
+	// SyncNormal means that an acknowledged write survives a crash of the
+	// process, but the last writes may be lost if the machine loses power. The
+	// file stays consistent. A reader of the log elsewhere may then hold a cursor
+	// past the end of the log, or at another event than before. Use it for data
 	// that can be fetched again.
 	SyncNormal
 )
 
-// Options are the choices of [Open]; nil or the zero value means the defaults.
+// Options are the options of [Open]. nil and the zero value mean the defaults.
 type Options struct {
-	// Synchronous is when a write counts as done: SyncFull, the default, or SyncNormal.
+	// Synchronous is when a write counts as done: SyncFull, the default, or
+	// SyncNormal.
 	Synchronous Synchronous
-	// ErrorLimit is how many entries of the error log are kept; 0 means
+	// ErrorLimit is how many entries of the error log are kept. Zero means
 	// [causal.DefaultErrorLimit].
 	ErrorLimit int
 	// Readers is how many reads run at a time, each on a connection of its own
-	// that is opened when it is first needed; further reads wait. 0 means the
-	// number of CPUs, and at least 4. The highest value is 1000.
+	// that is opened when it is first needed. Further reads wait. Zero means the
+	// number of CPUs, but at least 4. The maximum is 1000.
 	Readers int
 }
 
 const maxReaders = 1000
 
 // Store keeps events, clocks and an error log in one SQLite file, with every
-// capability. It is safe for concurrent use, also by several processes and by
+// capability. It is safe for concurrent use, even by several processes and by
 // several Stores on one file. Use [Open]; the zero value is a closed store. A
 // Store must not be copied.
 type Store struct {
@@ -63,14 +64,15 @@ type Store struct {
 	close      func() error // runs once
 }
 
-// Open opens the store in a file, and creates the file, readable by its owner
-// alone, if there is none. A file of an earlier version of this package is
-// migrated. ctx bounds the opening, not the store's life.
+// Open opens the store in a file. If there is no file, Open creates it, readable
+// by its owner alone. It migrates a file of an earlier version of this package.
+// ctx bounds the opening, not the store's life.
 //
-// An empty path, ":memory:" and a bad option are a [*causal.ValidationError]. A
-// file that is no database, or belongs to another application or to a later
-// version of this package, is refused with a [*causal.StorageError] and stays as
-// it was. Every other failure is one too, except that of ctx.
+// Open returns a [*causal.ValidationError] if path is empty or ":memory:" or an
+// option is invalid. It returns a [*causal.StorageError], and leaves the file
+// unchanged, if the file is not a database, or belongs to another application or
+// to a later version of this package. Every other failure is a StorageError, too,
+// except that of ctx.
 func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	return open(ctx, path, o, migrations)
 }
@@ -155,10 +157,10 @@ func createFile(path string) (string, error) {
 	return path, f.Close()
 }
 
-// Close waits for the calls that are running, writes what SQLite keeps beside the
-// file into it, and closes it. Every later call, and every range that goes on,
-// gives an error that matches [causal.ErrClosed]. Closing again does nothing and
-// returns the same.
+// Close waits for running calls, checkpoints the write-ahead log, and closes the
+// file. Every later call, and every range that continues, returns an error that
+// matches [causal.ErrClosed]. Closing again does nothing and returns the same
+// result.
 func (s *Store) Close() error {
 	if s.close == nil {
 		return nil
@@ -180,7 +182,7 @@ func (s *Store) shutDown() error {
 	return wrapError("close store", err)
 }
 
-// check returns the error for a context that has ended and for a closed store.
+// check returns an error if ctx is nil or done or the store is closed.
 func (s *Store) check(ctx context.Context, op string) error {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return err

@@ -10,9 +10,9 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// writer owns the connection for writing. Calls that come while a transaction is
-// written wait in a queue and share the next one, and with it one flush of the
-// disk. The caller whose turn it is writes for all of them.
+// writer owns the connection for writing. Calls that arrive during a transaction
+// wait in a queue and share the next one, and with it one flush of the disk. The
+// caller whose turn it is writes for all of them.
 type writer struct {
 	conn *sqlite.Conn  // used by who has the turn, and by Close after all
 	turn chan struct{} // full while somebody has the turn
@@ -26,8 +26,8 @@ type writer struct {
 // request is one call's write.
 type request struct {
 	// do writes within a transaction. It reports the call's error, and whether
-	// the transaction is dirty: it has a part of the changes, or has failed.
-	// It may be called again after a rollback.
+	// the transaction is dirty: whether it contains a part of the changes, or has
+	// failed. It may be called again after a rollback.
 	do     func(*sqlite.Conn) (dirty bool, err error)
 	size   int // in bytes, about
 	err    error
@@ -42,7 +42,7 @@ func newWriter(c *sqlite.Conn) *writer {
 }
 
 // write queues a write and returns when it is committed. If ctx ends before the
-// write has begun, it never begins; after that, its outcome is near.
+// write has begun, it never begins; if it ends later, write returns the outcome.
 func (w *writer) write(ctx context.Context, op string, size int, do func(*sqlite.Conn) (bool, error)) error {
 	r := &request{do: do, size: size, result: make(chan error, 1)}
 	w.mu.Lock()
@@ -87,9 +87,9 @@ func (w *writer) stop() {
 	w.calls.Wait()
 }
 
-// writeGroup writes what is in the queue once the file is free, and gives each call
-// its result. Until then, the callers can still withdraw. It gives up if ctx ends
-// before.
+// writeGroup writes what is in the queue once the file is free, and sends each
+// call its result. Until then, the callers can still withdraw. It gives up if ctx
+// ends first.
 func (w *writer) writeGroup(ctx context.Context) {
 	err := w.begin(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -112,7 +112,7 @@ func (w *writer) writeGroup(ctx context.Context) {
 	}
 }
 
-// begin starts a transaction, when no other connection writes.
+// begin starts a transaction once no other connection writes.
 func (w *writer) begin(ctx context.Context) error {
 	return retry(ctx, func() error { return exec(w.conn, "BEGIN IMMEDIATE") })
 }
@@ -125,7 +125,7 @@ func (w *writer) take() []*request {
 }
 
 // transact runs the requests in the transaction that has begun, and ends it. It
-// is false if one of them dirty it.
+// reports false if one of them left the transaction dirty.
 func (w *writer) transact(group []*request) bool {
 	defer w.rollback()
 	if len(group) == 0 { // all have withdrawn
@@ -145,8 +145,8 @@ func (w *writer) transact(group []*request) bool {
 	return true
 }
 
-// rollback ends a transaction that was not committed, as after some failures
-// SQLite does by itself.
+// rollback ends a transaction that was not committed. After some failures SQLite
+// does so by itself.
 func (w *writer) rollback() {
 	if !w.conn.AutocommitEnabled() {
 		_ = exec(w.conn, "ROLLBACK")

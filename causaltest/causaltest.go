@@ -10,12 +10,12 @@
 //
 // Each case is a subtest, and logs the sentence of the contract that it checks. The
 // capabilities of a storage ([causal.BatchSaver], [causal.LogReader],
-// [causal.ClockAdvancer], [io.Closer]) are found by assertion; what is not offered
-// is logged and not tested. Optional hooks of [Config] let the suite also check what
-// outlives a handle, another process and a crash.
+// [causal.ClockAdvancer], [io.Closer]) are found by assertion. The suite logs the ones
+// that are missing, and does not test them. With the optional hooks of [Config] the
+// suite also checks what outlives a handle, another process and a crash.
 //
-// The suite itself is tested: it accepts the storages in memory of package causal,
-// and fails more than forty storages each of which breaks one sentence.
+// The suite itself is tested: it accepts the storages in memory of package causal, and
+// fails more than forty storages, each of which breaks one sentence.
 package causaltest
 
 import (
@@ -33,10 +33,11 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Config says how the suite gets at the storage under test: S is
-// [causal.EventStore], [causal.ClockStorage] or [causal.ErrorStorage]. Only Open is
-// required. The functions may be called from one goroutine at a time; they fail the
-// test themselves, and clean up with t.Cleanup.
+// Config tells the suite how to reach the storage under test. S is
+// [causal.EventStore], [causal.ClockStorage] or [causal.ErrorStorage]. Only Open
+// is required. The suite calls the functions from one goroutine at a time. They
+// fail the test themselves, and clean up with t.Cleanup. The zero value is not
+// valid, and a Config must not be modified while the suite runs.
 type Config[S any] struct {
 	// Open returns an empty storage that nobody else uses.
 	Open func(t testing.TB) S
@@ -49,25 +50,27 @@ type Config[S any] struct {
 	// Crash lets the suite kill a process that writes. nil means that the storage
 	// does not claim to survive that.
 	Crash func(t testing.TB) Crash[S]
-	// PageSizes are the sizes of the pages in which a range over an event store reads,
-	// in their order; the last one is that of all further pages. The suite tries
-	// ranges that end before, at and after the end of each page. nil means that the
-	// store does not read in pages.
+	// PageSizes are the sizes of the pages in which a range over an event store
+	// reads, in their order. The last one is the size of all further pages. The
+	// suite tries ranges that end before, at and after the end of each page. nil
+	// means that the store does not read in pages.
 	PageSizes []int
-	// Limits are what the storage does not take; the zero value has none.
+	// Limits are the sizes that the storage accepts. The zero value has no
+	// limits.
 	Limits Limits
-	// Skip has the names of cases that the storage is known to fail, and why.
-	// They show as skipped tests, for which a careful build fails.
+	// Skip names the cases that the storage is known to fail, and says why. They
+	// show as skipped tests; a careful build fails if there are any.
 	Skip map[string]string
 }
 
-// Limits are sizes that a storage states. Zero means the size that the suite tries.
+// Limits are sizes that a storage states. Zero means the size that the suite
+// tries by default.
 type Limits struct {
-	// Payload is the largest payload in bytes; zero means 10 MB.
+	// Payload is the largest payload in bytes. Zero means 10 MB.
 	Payload int
-	// Text is the longest aggregate or node ID in bytes; zero means 5,000.
+	// Text is the longest aggregate or node ID in bytes. Zero means 5,000.
 	Text int
-	// Entries is how many entries an error storage keeps; zero means
+	// Entries is how many entries an error storage keeps. Zero means
 	// [causal.DefaultErrorLimit].
 	Entries int
 }
@@ -267,7 +270,7 @@ func within(t tester, what string, f func() error) {
 	case err := <-done:
 		require.NoError(t, err, what)
 	case <-time.After(callTimeout):
-		require.FailNow(t, what+" blocks for ever")
+		require.FailNow(t, what+" blocks forever")
 	}
 }
 

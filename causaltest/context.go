@@ -16,7 +16,7 @@ import (
 var contextCases = []eventCase{
 	{
 		name:  "context/ended",
-		claim: "A context that has ended before the call means that nothing is written, and errors.Is finds its error and its cause.",
+		claim: "If the context is done before the call, nothing is written, and errors.Is finds its error and its cause.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			saveAll(t, s, event(t, 1))
@@ -161,7 +161,7 @@ var lifeCases = []eventCase{
 	},
 	{
 		name:  "life/loop",
-		claim: "A loop over a store that is closed meanwhile ends with ErrClosed.",
+		claim: "A loop over a store ends with ErrClosed if the store is closed during the loop.",
 		needs: eventNeeds{needsClose},
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()

@@ -19,15 +19,15 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Crash lets the suite kill a process that writes to a storage. Command and Open are
-// required; the suite calls them from one goroutine.
+// Crash tells the suite how to kill a process that writes to a storage. Command
+// and Open are required. The suite calls them from one goroutine.
 type Crash[S any] struct {
-	// Command returns a command that was not started yet. Its process opens the
+	// Command returns a command that has not been started. Its process opens the
 	// storage and calls [Write] with its standard output.
 	Command func() *exec.Cmd
-	// Open opens what the process has left.
+	// Open opens what the process has left behind.
 	Open func(t testing.TB) S
-	// Kills is how often a process is killed; zero means 10.
+	// Kills is how often a process is killed. Zero means 10.
 	Kills int
 }
 
@@ -50,10 +50,11 @@ type ack struct {
 	Entry  int            `json:"entry,omitempty"`  // an error entry, counted from 1
 }
 
-// Write writes to a storage, which is one or several of [causal.EventStore],
-// [causal.ClockStorage] and [causal.ErrorStorage], from several goroutines, and
-// acknowledges on w what was stored. It is for the process that [Crash] kills: it
-// returns only if ctx ends or the storage fails, with the error.
+// Write writes to a storage from several goroutines, and acknowledges on w what
+// was stored. s implements one or several of [causal.EventStore],
+// [causal.ClockStorage] and [causal.ErrorStorage]. It is for the process that
+// [Crash] kills: it returns only if ctx ends or the storage fails, with the
+// error.
 func Write(ctx context.Context, s any, w io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -162,7 +162,7 @@ var entryCases = []errorCase{
 	},
 	{
 		name:  "errors/context",
-		claim: "A context that has ended before the call means that nothing is written, and errors.Is finds its error and its cause.",
+		claim: "If the context is done before the call, nothing is written, and errors.Is finds its error and its cause.",
 		run: func(t *testing.T, c errorConfig) {
 			s := c.Open(t)
 			requireEnded(t, errorCalls(s))

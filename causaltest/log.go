@@ -15,7 +15,7 @@ import (
 var logCases = []eventCase{
 	{
 		name:  "log/resume",
-		claim: "ReadLog yields the entries in the order of arrival, all from the zero Cursor, and from each cursor those behind it.",
+		claim: "ReadLog yields the entries in the order of arrival, all from the zero Cursor, and from each cursor the ones after it.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -60,7 +60,7 @@ var logCases = []eventCase{
 	},
 	{
 		name:  "log/head",
-		claim: "Reading behind Head yields what is saved from then on.",
+		claim: "Reading after Head yields what is saved from then on.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -91,7 +91,7 @@ var logCases = []eventCase{
 	},
 	{
 		name:  "log/writers",
-		claim: "Arrival order has no gaps: an entry that was not there when a reader passed never appears behind it.",
+		claim: "Arrival order has no gaps: new entries only ever appear at the end.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -104,7 +104,7 @@ var logCases = []eventCase{
 	},
 }
 
-// readLog returns the events behind the cursor.
+// readLog returns the events after the cursor.
 func readLog(t tester, s any, after causal.Cursor) (all []causal.Event) {
 	for entry, err := range s.(causal.LogReader).ReadLog(t.Context(), after) {
 		require.NoError(t, err)
@@ -122,7 +122,7 @@ func cursorsOf(t tester, s any) (cursors []causal.Cursor) {
 	return cursors
 }
 
-// logID returns the log of a cursor, which its text has behind a version byte.
+// logID returns the log of a cursor, which its text has after a version byte.
 func logID(t tester, cursor causal.Cursor) [16]byte {
 	text, err := base64.RawURLEncoding.DecodeString(cursor.String())
 	require.NoError(t, err)

@@ -43,7 +43,7 @@ type machine struct {
 	handles []causal.EventStore
 	model   causal.MemEventStore
 	arrived []causal.Event
-	cursors []causal.Cursor // the position behind as many entries; only as far as was read
+	cursors []causal.Cursor // the position after as many entries; only as far as was read
 }
 
 func (m *machine) store(t *rapid.T) causal.EventStore {

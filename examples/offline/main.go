@@ -1,5 +1,5 @@
 // Offline shows a node that needs no network and survives being killed: it keeps its
-// events and its clock in a SQLite file, goes on where it was when it starts again,
+// events and its clock in a SQLite file, resumes where it was when it starts again,
 // and delivers its log to another node when it is online, from where that node has
 // come to.
 //
@@ -215,7 +215,7 @@ func deliver(ctx context.Context, out io.Writer, alicePath, bobPath string, stor
 	return nil
 }
 
-// receive stores what the log has behind the cursor, most events at most, and
+// receive stores what the log has after the cursor, most events at most, and
 // returns how far it has come. An event that came before changes nothing.
 func receive(
 	ctx context.Context, clock *causal.LamportClock, to causal.EventStore, from causal.LogReader, after causal.Cursor, most int,

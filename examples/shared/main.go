@@ -1,6 +1,6 @@
 // Shared shows two processes of one service that share everything in a PostgreSQL
 // database: the node ID with its clock, and the log of events, which a third one
-// follows meanwhile. It keeps its tables in the schema causal_example.
+// follows. It keeps its tables in the schema causal_example.
 //
 //	go run ./examples/shared postgres://user@localhost/database
 package main
