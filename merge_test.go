@@ -57,28 +57,35 @@ func requirePayloadFault(t *testing.T, err error, reason string) {
 	require.Equal(t, []causal.FieldError{{Field: "payload", Reason: reason}}, ve.Fields)
 }
 
-func TestMergeGSetFuncElements(t *testing.T) {
-	zero := math.Copysign(0, -1)
-	got, err := causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1), eventtest.New(t, 2)}, func(causal.Event) ([]float64, error) {
-		return []float64{zero, 1, math.Inf(-1), 1, 0}, nil
-	})
+// floats returns a function that finds these elements in every event.
+func floats(elements ...float64) func(causal.Event) ([]float64, error) {
+	return func(causal.Event) ([]float64, error) { return elements, nil }
+}
+
+func TestMergeGSetFuncSortsFloats(t *testing.T) {
+	negativeZero := math.Copysign(0, -1)
+	events := []causal.Event{eventtest.New(t, 1), eventtest.New(t, 2)}
+	got, err := causal.MergeGSetFunc(events, floats(negativeZero, 1, math.Inf(-1), 1, 0))
 	require.NoError(t, err)
 	require.Equal(t, []float64{math.Inf(-1), 0, 1}, got)
-	require.False(t, math.Signbit(got[1]))
-	_, err = causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1)}, func(causal.Event) ([]float64, error) {
-		return []float64{1, math.NaN()}, nil
-	})
+	require.False(t, math.Signbit(got[1]), "the two zeros are one element")
+}
+
+func TestMergeGSetFuncRefusesElements(t *testing.T) {
+	events := []causal.Event{eventtest.New(t, 1)}
+	_, err := causal.MergeGSetFunc(events, floats(1, math.NaN()))
 	requirePayloadFault(t, err, "has an element that must not be NaN")
+	type tag string
+	_, err = causal.MergeGSetFunc(events, func(causal.Event) ([]tag, error) { return []tag{"\xff"}, nil })
+	requirePayloadFault(t, err, "has an element that must be valid UTF-8")
+}
+
+func TestMergeGSetFuncReturnsTheErrorOfTheFunction(t *testing.T) {
 	boom := errors.New("boom")
-	_, err = causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1)}, func(causal.Event) ([]float64, error) {
+	_, err := causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1)}, func(causal.Event) ([]float64, error) {
 		return []float64{math.NaN()}, boom
 	})
-	require.ErrorIs(t, err, boom, "the function's own error counts")
-	type tag string
-	_, err = causal.MergeGSetFunc([]causal.Event{eventtest.New(t, 1)}, func(causal.Event) ([]tag, error) {
-		return []tag{"\xff"}, nil
-	})
-	requirePayloadFault(t, err, "has an element that must be valid UTF-8")
+	require.ErrorIs(t, err, boom)
 }
 
 func TestMergeCounter(t *testing.T) {

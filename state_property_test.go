@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/big"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,56 +15,6 @@ import (
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
-
-// states are one of each state type, fed by the same events.
-type states struct {
-	set     causal.ORSet[string]
-	grown   causal.GSet[string]
-	counter causal.PNCounter
-	value   causal.LWWRegister[string]
-}
-
-func (s *states) apply(t require.TestingT, e causal.Event) {
-	require.NoError(t, s.set.Apply(e))
-	require.NoError(t, s.grown.Apply(e))
-	require.NoError(t, s.counter.Apply(e))
-	require.NoError(t, s.value.Apply(e))
-}
-
-func (s *states) merge(t require.TestingT, other *states) {
-	s.set.Merge(other.set)
-	s.grown.Merge(other.grown)
-	require.NoError(t, s.counter.Merge(other.counter))
-	require.NoError(t, s.value.Merge(other.value))
-}
-
-func (s *states) markSeen(v causal.VectorClock) {
-	s.set.MarkSeen(v)
-	s.grown.MarkSeen(v)
-	s.counter.MarkSeen(v)
-}
-
-// json returns the canonical JSON of all four.
-func (s *states) json(t require.TestingT) string {
-	var all []string
-	for _, state := range []json.Marshaler{s.set, s.grown, s.counter, s.value} {
-		text, err := state.MarshalJSON()
-		require.NoError(t, err)
-		all = append(all, string(text))
-	}
-	return strings.Join(all, "\n")
-}
-
-// reload replaces the states by what their JSON says.
-func (s *states) reload(t require.TestingT) {
-	before := s.json(t)
-	var read states
-	for i, into := range []json.Unmarshaler{&read.set, &read.grown, &read.counter, &read.value} {
-		require.NoError(t, into.UnmarshalJSON([]byte(strings.Split(before, "\n")[i])))
-	}
-	require.Equal(t, before, read.json(t))
-	*s = read
-}
 
 // change is a random change of an ORSet, and a delta, tags and a value.
 type change struct {

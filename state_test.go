@@ -11,26 +11,6 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// by makes the n-th event of a test, of this node at this clock.
-func by(t testing.TB, n int, node string, clock int64, payload string) causal.Event {
-	t.Helper()
-	return eventtest.New(t, n, eventtest.WithPayload(payload), func(p *causal.EventParams) { p.NodeID, p.LamportClock = node, clock })
-}
-
-// sixEvents are two adds, two removes of different views of them, a new add, and a
-// remove of that one alone.
-func sixEvents(t testing.TB) []causal.Event {
-	t.Helper()
-	return []causal.Event{
-		by(t, 1, "alice", 1, `{"add":["x","y"],"tags":["x"],"delta":9223372036854775807,"value":"1"}`),
-		by(t, 2, "bob", 2, `{"add":["x"],"tags":["y"],"delta":9223372036854775807,"value":"2"}`),
-		by(t, 3, "carol", 3, `{"remove":[{"element":"x","observed":{"alice":1}}],"delta":-9223372036854775808}`),
-		by(t, 4, "dave", 3, `{"remove":[{"element":"x","observed":{"alice":1,"bob":2}}],"add":["z"],"tags":["x"],"value":"4"}`),
-		by(t, 5, "alice", 4, `{"add":["x"],"delta":-9223372036854775808,"tags":["z","x"]}`),
-		by(t, 6, "bob", 5, `{"remove":[{"element":"x","observed":{"alice":4}},{"element":"z","observed":{"dave":3}}],"add":["z"],"value":"6"}`),
-	}
-}
-
 // Every order of up to six events, with repetitions, gives one answer, in the
 // merges and in the states, however the events are spread over replicas.
 func TestEveryOrder(t *testing.T) {
@@ -106,36 +86,61 @@ func TestMergeSharesNothing(t *testing.T) {
 	require.Equal(t, after, b.json(t))
 }
 
-func TestZeroStates(t *testing.T) {
-	var s, zero states
-	const empty = `{"elements":[],"seen":{},"stable":{}}
+const emptyStates = `{"elements":[],"seen":{},"stable":{}}
 {"elements":[],"seen":{}}
 {"totals":[],"events":[],"seen":{}}
 {}`
-	require.Equal(t, empty, s.json(t))
-	s.apply(t, eventtest.New(t, 1))
-	s.merge(t, &zero)
-	require.NoError(t, s.set.Compact(causal.VectorClock{}))
-	require.NoError(t, s.counter.Compact(causal.VectorClock{}))
-	require.Equal(t, empty, s.json(t))
+
+// What says nothing leaves the zero values as they are.
+func TestZeroStatesStayEmpty(t *testing.T) {
+	for name, change := range map[string]func(s *states){
+		"nothing":          func(*states) {},
+		"an empty payload": func(s *states) { s.apply(t, eventtest.New(t, 1)) },
+		"a merge":          func(s *states) { s.merge(t, &states{}) },
+		"JSON":             func(s *states) { s.reload(t) },
+		"compaction": func(s *states) {
+			require.NoError(t, s.set.Compact(causal.VectorClock{}))
+			require.NoError(t, s.counter.Compact(causal.VectorClock{}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var s states
+			change(&s)
+			require.Equal(t, emptyStates, s.json(t))
+		})
+	}
+}
+
+func TestZeroSets(t *testing.T) {
+	var s states
 	require.False(t, s.set.Contains("x"))
 	require.False(t, s.grown.Contains(""))
-	require.Zero(t, s.set.Len()+s.grown.Len())
+	require.Zero(t, s.set.Len())
+	require.Zero(t, s.grown.Len())
 	require.Zero(t, s.set.LamportClock())
 	require.Empty(t, slices.Collect(s.set.All()))
 	require.Empty(t, s.set.Removal("x").Remove)
-	sum, err := s.counter.Value()
+}
+
+func TestZeroCounter(t *testing.T) {
+	sum, err := causal.PNCounter{}.Value()
 	require.NoError(t, err)
 	require.Zero(t, sum)
-	s.reload(t)
-	const fault = "causal: validation failed: event must not be the zero Event"
-	require.EqualError(t, s.set.Apply(causal.Event{}), fault)
-	require.EqualError(t, s.set.Change(causal.Event{}, causal.ORSetChange[string]{}), fault)
-	require.EqualError(t, s.grown.Apply(causal.Event{}), fault)
-	require.EqualError(t, s.grown.Add(causal.Event{}), fault)
-	require.EqualError(t, s.counter.Apply(causal.Event{}), fault)
-	require.EqualError(t, s.counter.Add(causal.Event{}, 1), fault)
-	for range s.set.All() { // a loop that ends early must not panic
-		break
+}
+
+func TestStatesRefuseTheZeroEvent(t *testing.T) {
+	var s states
+	for name, err := range map[string]error{
+		"ORSet.Apply":       s.set.Apply(causal.Event{}),
+		"ORSet.Change":      s.set.Change(causal.Event{}, causal.ORSetChange[string]{}),
+		"GSet.Apply":        s.grown.Apply(causal.Event{}),
+		"GSet.Add":          s.grown.Add(causal.Event{}),
+		"PNCounter.Apply":   s.counter.Apply(causal.Event{}),
+		"PNCounter.Add":     s.counter.Add(causal.Event{}, 1),
+		"LWWRegister.Apply": s.value.Apply(causal.Event{}),
+		"LWWRegister.Set":   s.value.Set(causal.Event{}, "a"),
+	} {
+		require.EqualError(t, err, "causal: validation failed: event must not be the zero Event", name)
 	}
+	require.Equal(t, emptyStates, s.json(t))
 }
