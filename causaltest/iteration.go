@@ -196,7 +196,7 @@ var iterationCases = []eventCase{
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
-			const size, batch, batches = 5000, 500, 8
+			const size, batch, batches = 5000, 500, 5
 			filler := with(`{"x":"` + strings.Repeat("x", size) + `"}`)
 			for n := 0; n < batch*batches; n += batch {
 				require.NoError(t, causal.SaveAll(ctx, s, events(t, n, n+batch, filler)))
