@@ -1,8 +1,11 @@
 package causal_test
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -143,4 +146,33 @@ func TestStatesRefuseTheZeroEvent(t *testing.T) {
 		require.EqualError(t, err, "causal: validation failed: event must not be the zero Event", name)
 	}
 	require.Equal(t, emptyStates, s.json(t))
+}
+
+// A state outlives the events that it applied, and keeps none of their text.
+func TestStatesKeepNoText(t *testing.T) {
+	const events, padding = 20, 1 << 20
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for name, apply := range map[string]func(s *states, e causal.Event) error{
+		"ORSet":       func(s *states, e causal.Event) error { return s.set.Apply(e) },
+		"GSet":        func(s *states, e causal.Event) error { return s.grown.Apply(e) },
+		"PNCounter":   func(s *states, e causal.Event) error { return s.counter.Apply(e) },
+		"LWWRegister": func(s *states, e causal.Event) error { return s.value.Apply(e) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := make([]states, events)
+			before := heap()
+			for n := range all {
+				payload := fmt.Sprintf(`{"add":["x%d"],"tags":["x%d"],"delta":1,"value":"x","padding":%q}`, n, n, strings.Repeat("x", padding))
+				e := decode(t, wire(map[string]string{"payload": payload})) // IDs, nodes and elements share one text
+				require.NoError(t, apply(&all[n], e))
+			}
+			require.Less(t, heap()-before, int64(events*padding/4))
+			runtime.KeepAlive(all)
+		})
+	}
 }
