@@ -2,7 +2,6 @@ package causal
 
 import (
 	"context"
-	"time"
 )
 
 // ErrorLog adds defaults to an [ErrorStorage]. It is safe for concurrent use. Use
@@ -33,7 +32,7 @@ func (l *ErrorLog) Log(ctx context.Context, e ErrorEntry) error {
 		return err
 	}
 	if e.Timestamp.IsZero() {
-		e.Timestamp = time.Now()
+		e.Timestamp = now()
 	}
 	if e.Agent == "" {
 		e.Agent = defaultAgent

@@ -47,7 +47,7 @@ func TestErrorLog(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, recent)
 
-	before := time.Now()
+	before := time.Now().Truncate(time.Microsecond)
 	require.NoError(t, log.Log(ctx, causal.ErrorEntry{ActionAttempted: "save", ErrorMessage: "disk full"}))
 	full := causal.ErrorEntry{
 		Timestamp: eventtest.Time, ActionAttempted: "load", ErrorMessage: "no such file", Resolution: "made one", Agent: "alice",
@@ -58,6 +58,7 @@ func TestErrorLog(t *testing.T) {
 	require.Equal(t, full, recent[0], "newest first")
 	require.Equal(t, "unknown", recent[1].Agent)
 	require.WithinRange(t, recent[1].Timestamp, before, time.Now())
+	require.Equal(t, recent[1].Timestamp.Truncate(time.Microsecond), recent[1].Timestamp, "peers keep no more")
 	recent[0].Agent = "mallory" // the caller's own
 	recent, err = log.Recent(ctx, 1)
 	require.NoError(t, err)

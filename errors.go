@@ -114,7 +114,7 @@ const (
 	reasonRange       = "does not fit"
 	reasonNotObject   = "must be a JSON object"
 	reasonTwice       = "is given twice"
-	reasonEventID     = "must be 26 ASCII letters or digits"
+	reasonEventID     = "must be 26 ASCII letters or digits, or a UUID with hyphens"
 	reasonNotUTF8     = "must be valid UTF-8"
 	reasonTimestamp   = "must be an RFC 3339 date and time, with up to nine decimals"
 	reasonTooDeep     = "is nested too deeply"

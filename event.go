@@ -26,9 +26,9 @@ type EventParams struct {
 	// [json.RawMessage] is kept as it is, to the last digit. Anything else goes
 	// through [json.Marshal], and its strings must be valid UTF-8.
 	Payload any `validate:"-" wire:"payload"`
-	// Timestamp is informational and never affects ordering. It defaults to
-	// [time.Now]. The year must be 1 through 9999 in the time's own zone; only
-	// the zone's offset is kept.
+	// Timestamp is informational and never affects ordering. It defaults to the
+	// current time in microseconds, which every peer can keep. The year must be 1
+	// through 9999 in the time's own zone; only the zone's offset is kept.
 	Timestamp time.Time `validate:"year" wire:"timestamp"`
 	// NodeID is the node that emitted the event. Required.
 	NodeID string `validate:"required,utf8" wire:"node_id"`
@@ -117,7 +117,10 @@ func NewEvent(p EventParams) (Event, error) {
 		p.SchemaVersion = defaultSchemaVersion
 	}
 	if p.Timestamp.IsZero() {
-		p.Timestamp = time.Now()
+		p.Timestamp = now()
+	}
+	for _, id := range []*EventID{&p.ID, &p.CausationID, &p.CorrelationID} {
+		*id, _ = id.canonical() // what is not valid is refused below
 	}
 	p.Timestamp = wireTime(p.Timestamp)
 	payload, err := encodePayload(p.Payload)

@@ -186,3 +186,14 @@ func sampleEvent(n int, node string, clock int64, payload string) causal.Event {
 	}
 	return e
 }
+
+// A webhook that is delivered twice makes one event.
+func ExampleEventIDFor() {
+	for range 2 {
+		id, err := causal.EventIDFor("payments", "charge-4711")
+		fmt.Println(id, err)
+	}
+	// Output:
+	// 2TJR0XHV094MFX69CVT330X89D <nil>
+	// 2TJR0XHV094MFX69CVT330X89D <nil>
+}

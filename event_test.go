@@ -63,6 +63,18 @@ func TestNewEventKeepsParams(t *testing.T) {
 }
 
 // The wire has offsets of whole minutes below a day; others become UTC.
+// A peer keeps microseconds and sends the event back: it must still be the same.
+func TestDefaultTimestampSurvivesMicroseconds(t *testing.T) {
+	for range 20 { // some instants have no digits to lose
+		p := eventtest.Params(1)
+		p.Timestamp = time.Time{}
+		e, err := causal.NewEvent(p)
+		require.NoError(t, err)
+		require.Equal(t, e.Timestamp().Truncate(time.Microsecond), e.Timestamp())
+		require.WithinDuration(t, time.Now(), e.Timestamp(), time.Minute)
+	}
+}
+
 func TestTimestampOffsets(t *testing.T) {
 	for offset, want := range map[int]string{
 		0: "2026-01-26T10:00:00Z", -5400: "2026-01-26T08:30:00-01:30", 86340: "2026-01-27T09:59:00+23:59",
@@ -89,9 +101,9 @@ func TestNewEventRefuses(t *testing.T) {
 		change change
 		want   string
 	}{
-		{name: "short ID", change: func(p *causal.EventParams) { p.ID = "short" }, want: "event_id must be 26 ASCII letters or digits"},
-		{name: "long ID", change: func(p *causal.EventParams) { p.ID = causal.EventID(long(27)) }, want: "event_id must be 26 ASCII letters or digits"},
-		{name: "ID with hyphen", change: func(p *causal.EventParams) { p.ID = "-" + causal.EventID(long(25)) }, want: "event_id must be 26 ASCII letters or digits"},
+		{name: "short ID", change: func(p *causal.EventParams) { p.ID = "short" }, want: "event_id must be 26 ASCII letters or digits, or a UUID with hyphens"},
+		{name: "long ID", change: func(p *causal.EventParams) { p.ID = causal.EventID(long(27)) }, want: "event_id must be 26 ASCII letters or digits, or a UUID with hyphens"},
+		{name: "ID with hyphen", change: func(p *causal.EventParams) { p.ID = "-" + causal.EventID(long(25)) }, want: "event_id must be 26 ASCII letters or digits, or a UUID with hyphens"},
 		{name: "no type", change: func(p *causal.EventParams) { p.Type = "" }, want: "event_type must not be empty"},
 		{name: "bad type", change: func(p *causal.EventParams) { p.Type = "\xff" }, want: "event_type must be valid UTF-8"},
 		{name: "no aggregate", change: func(p *causal.EventParams) { p.AggregateID = "" }, want: "aggregate_id must not be empty"},
@@ -99,8 +111,8 @@ func TestNewEventRefuses(t *testing.T) {
 		{name: "no node", change: func(p *causal.EventParams) { p.NodeID = "" }, want: "node_id must not be empty"},
 		{name: "bad node", change: func(p *causal.EventParams) { p.NodeID = "\xed\xa0\x80" }, want: "node_id must be valid UTF-8"},
 		{name: "clock", change: func(p *causal.EventParams) { p.LamportClock = -1 }, want: "lamport_clock must not be negative"},
-		{name: "causation", change: func(p *causal.EventParams) { p.CausationID = "x" }, want: "causation_id must be 26 ASCII letters or digits"},
-		{name: "correlation", change: func(p *causal.EventParams) { p.CorrelationID = "x" }, want: "correlation_id must be 26 ASCII letters or digits"},
+		{name: "causation", change: func(p *causal.EventParams) { p.CausationID = "x" }, want: "causation_id must be 26 ASCII letters or digits, or a UUID with hyphens"},
+		{name: "correlation", change: func(p *causal.EventParams) { p.CorrelationID = "x" }, want: "correlation_id must be 26 ASCII letters or digits, or a UUID with hyphens"},
 		{name: "no UUID", change: func(p *causal.EventParams) { p.ProjectUUID = "" }, want: "project_uuid must be a UUID with hyphens"},
 		{name: "UUID with a hyphen too many", change: func(p *causal.EventParams) { p.ProjectUUID = long(8) + strings.Repeat("-", 28) }, want: "project_uuid must be a UUID with hyphens"},
 		{name: "UUID with a G", change: func(p *causal.EventParams) { p.ProjectUUID = "G" + eventtest.ProjectUUID[1:] }, want: "project_uuid must be a UUID with hyphens"},

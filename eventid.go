@@ -4,18 +4,24 @@ import (
 	"crypto/rand"
 	"hash/maphash"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
 )
 
-// EventID identifies an event everywhere: 26 ASCII letters or digits, as in a
-// ULID. Upper and lower case differ. The zero value "" means none.
+// EventID identifies an event everywhere: 26 ASCII letters or digits, as in a ULID,
+// or a UUID with hyphens. Case does not matter: [NewEvent] and the decoders keep the
+// first in upper case and the second in lower case, so that peers that write both
+// mean one event. The zero value "" means none.
 type EventID string
 
-// eventIDLength is the number of characters of every event ID.
-const eventIDLength = 26
+// eventIDLength is the number of characters of a ULID, and uuidLength that of a UUID.
+const (
+	eventIDLength = 26
+	uuidLength    = 36
+)
 
 // NewEventID returns a new ULID: 48 bits of wall clock in milliseconds, then 80
 // bits from crypto/rand. Each result is greater than all earlier ones of this
@@ -64,18 +70,26 @@ func (g *idGenerator) next() EventID {
 	}
 }
 
-// isEventID reports whether s is 26 ASCII letters or digits.
-func isEventID(s string) bool {
-	if len(s) != eventIDLength {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
+// canonical returns the ID in its canonical case, and reports whether it is valid.
+func (id EventID) canonical() (EventID, bool) {
+	switch len(id) {
+	case eventIDLength:
+		for i := range len(id) {
+			if c := id[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+				return id, false
+			}
 		}
+		return EventID(strings.ToUpper(string(id))), true
+	case uuidLength:
+		return EventID(strings.ToLower(string(id))), isHyphenatedUUID(string(id))
 	}
-	return true
+	return id, false
+}
+
+// isEventID reports whether s is an event ID in its canonical case.
+func isEventID(s string) bool {
+	id, ok := EventID(s).canonical()
+	return ok && string(id) == s
 }
 
 // idSeed makes the hashes differ between processes, so that nobody can make up
@@ -83,3 +97,28 @@ func isEventID(s string) bool {
 var idSeed = maphash.MakeSeed()
 
 func hashID(id EventID) uint64 { return maphash.String(idSeed, string(id)) }
+
+// isHyphenatedUUID reports whether s has the form 8-4-4-4-12 of hexadecimal
+// digits in any case.
+func isHyphenatedUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if !isHex(c) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}

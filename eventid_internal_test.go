@@ -65,3 +65,34 @@ func TestEventIDsSurviveOverflow(t *testing.T) {
 }
 
 type switchReader struct{ io.Reader }
+
+func TestEventIDCanonical(t *testing.T) {
+	for _, test := range []struct {
+		id, want EventID
+		valid    bool
+	}{
+		{id: "01HV6Z5Q8M2N4P6R8T0V2X4Z6B", want: "01HV6Z5Q8M2N4P6R8T0V2X4Z6B", valid: true},
+		{id: "01hv6z5q8m2n4p6r8t0v2x4z6b", want: "01HV6Z5Q8M2N4P6R8T0V2X4Z6B", valid: true},
+		{id: "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", want: "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", valid: true},
+		{id: "9B1DEB4D-3B7D-4BAD-9BDD-2B0D7B3DCB6D", want: "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", valid: true},
+		{id: ""},
+		{id: "short"},
+		{id: "01HV6Z5Q8M2N4P6R8T0V2X4Z6"},
+		{id: "01HV6Z5Q8M2N4P6R8T0V2X4Z6BB"},
+		{id: "01HV6Z5Q8M2N4P6R8T0V2X4Z6é"},
+		{id: "01HV6Z5Q8M2N4P6R8T0V2X4Z6-"},
+		{id: "9b1deb4d3b7d4bad9bdd2b0d7b3dcb6d"},
+		{id: "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6g"},
+		{id: "9b1deb4d-3b7d-4bad-9bdd2-b0d7b3dcb6d"},
+		{id: "{b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6}"},
+	} {
+		t.Run(string(test.id), func(t *testing.T) {
+			got, ok := test.id.canonical()
+			require.Equal(t, test.valid, ok)
+			require.Equal(t, test.valid && test.id == test.want, isEventID(string(test.id)))
+			if ok {
+				require.Equal(t, test.want, got)
+			}
+		})
+	}
+}

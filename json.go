@@ -123,13 +123,17 @@ func parseNodeID(value string) (string, error) {
 	return node, err
 }
 
-// parseEventID returns the event ID that a JSON string holds.
+// parseEventID returns the event ID that a JSON string holds, in its canonical case.
 func parseEventID(value string) (EventID, error) {
-	id, err := parseString(value)
-	if err == nil && !isEventID(id) {
-		err = invalid("", reasonEventID)
+	s, err := parseString(value)
+	if err != nil {
+		return "", err
 	}
-	return EventID(id), err
+	id, ok := EventID(s).canonical()
+	if !ok {
+		return id, invalid("", reasonEventID)
+	}
+	return id, nil
 }
 
 // parseInt returns the value of a JSON integer.

@@ -171,12 +171,11 @@ func (r *LWWRegister[T]) UnmarshalJSON(data []byte) error {
 		member{"value", read.readValue},
 		member{"lamport_clock", into(&read.stamp.clock, parseClock)},
 		member{"node_id", into(&read.stamp.node, parseNodeID)},
-		member{"event_id", into(&read.stamp.id, parseEventID)})
+		member{"event_id", into(&read.stamp.id, parseStateID)})
 	if err != nil {
 		return err
 	}
 	read.stamp.node = strings.Clone(read.stamp.node) // without the JSON text
-	read.stamp.id = EventID(strings.Clone(string(read.stamp.id)))
 	*r = read
 	return nil
 }

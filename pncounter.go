@@ -338,14 +338,13 @@ func (c *PNCounter) readEvents(value string) error {
 		var e counterEvent
 		var id EventID
 		err := readObject(text,
-			member{"event_id", into(&id, parseEventID)},
+			member{"event_id", into(&id, parseStateID)},
 			member{"node_id", into(&e.node, parseDotNode)},
 			member{"lamport_clock", into(&e.time, parseClock)},
 			member{"delta", into(&e.delta, parseInt)})
 		if err != nil {
 			return err
 		}
-		id = EventID(strings.Clone(string(id))) // without the JSON text
 		_, twice := c.events[id]
 		c.events[id] = e
 		if twice || last != "" && c.compareEvents(last, id) >= 0 {

@@ -133,7 +133,7 @@ func TestPNCounterJSON(t *testing.T) {
 		events(event(1, "b", "3")):                                                                                      "events must not be in the totals",
 		events(event(1, "b", "4") + "," + event(1, "b", "5")):                                                           "events has an item whose event_id must be in ascending order, each once",
 		events(event(2, "c", "4") + "," + event(1, "c", "4")):                                                           "events has an item whose event_id must be in ascending order, each once",
-		events(`{"event_id":"x","node_id":"b","lamport_clock":3,"delta":1}`):                                            "events has an item whose event_id must be 26 ASCII letters or digits",
+		events(`{"event_id":"x","node_id":"b","lamport_clock":3,"delta":1}`):                                            "events has an item whose event_id must be 26 ASCII letters or digits, or a UUID with hyphens",
 		events(`{"event_id":"TEST0000000000000000000007","node_id":"b","lamport_clock":3,"delta":9223372036854775808}`): "events has an item whose delta does not fit",
 	} {
 		require.EqualError(t, c.UnmarshalJSON([]byte(text)), "causal: validation failed: "+reason, text)

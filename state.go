@@ -43,6 +43,22 @@ func (d dot) appendJSON(b []byte, before string) []byte {
 	return strconv.AppendInt(append(b, `,"lamport_clock":`...), d.time, 10)
 }
 
+// parseStateID returns the event ID that a JSON string of a state holds, which keeps
+// none of the JSON text. A state has one text, so other cases are refused.
+func parseStateID(value string) (EventID, error) {
+	s, err := parseString(value)
+	if err != nil {
+		return "", err
+	}
+	switch id, ok := EventID(s).canonical(); {
+	case !ok:
+		err = invalid("", reasonEventID)
+	case string(id) != s:
+		err = invalid("", "must be in its canonical case")
+	}
+	return EventID(strings.Clone(s)), err
+}
+
 // parseDotNode returns the node of a dot, which keeps none of the JSON text.
 func parseDotNode(value string) (unique.Handle[string], error) {
 	node, err := parseNodeID(value)

@@ -91,6 +91,10 @@ func checkText(field, s string) error {
 	return nil
 }
 
+// now returns the current time without digits that peers do not keep: Python has
+// microseconds.
+func now() time.Time { return time.Now().Truncate(time.Microsecond) }
+
 // hasYear reports whether the wire format has a place for the year of t.
 func hasYear(t time.Time) bool {
 	year := wireTime(t).Year()
@@ -109,36 +113,11 @@ func wireTime(t time.Time) time.Time {
 	return t.In(time.FixedZone("", offset))
 }
 
-// isHyphenatedUUID reports whether s has the form 8-4-4-4-12 of hexadecimal
-// digits in any case.
-func isHyphenatedUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if !isHex(c) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // isVersion reports whether s is three dotted groups of ASCII digits.
 func isVersion(s string) bool {
 	major, rest, _ := strings.Cut(s, ".")
 	minor, patch, _ := strings.Cut(rest, ".")
 	return isDigits(major) && isDigits(minor) && isDigits(patch)
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 // isDigits reports whether s is one or more ASCII digits.

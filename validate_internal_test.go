@@ -27,7 +27,7 @@ func TestRulesAgree(t *testing.T) {
 			refused[name]++
 		}
 	}
-	for _, id := range []string{"", strings.Repeat("z", 26), strings.Repeat("9", 25), strings.Repeat("0", 27), strings.Repeat("-", 26)} {
+	for _, id := range []string{"", strings.Repeat("Z", 26), strings.Repeat("z", 26), "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", "9B1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d", strings.Repeat("9", 25), strings.Repeat("0", 27), strings.Repeat("-", 26)} {
 		check("event_id", func(p *EventParams) { p.ID = EventID(id) })
 		check("causation_id", func(p *EventParams) { p.CausationID = EventID(id) })
 		check("correlation_id", func(p *EventParams) { p.CorrelationID = EventID(id) })

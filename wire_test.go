@@ -84,6 +84,9 @@ func requireSameMembers(t *testing.T, v decodeVector, got []byte) {
 	var ours, theirs map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(got, &ours))
 	require.NoError(t, json.Unmarshal(v.Event, &theirs))
+	if name, differs := strings.CutPrefix(v.Name, "lower:"); differs { // we keep IDs in upper case
+		theirs[name] = json.RawMessage(strings.ToUpper(string(theirs[name])))
+	}
 	for name, want := range theirs {
 		if name == "timestamp" { // the reference writes naive ones back without a zone
 			var a, b string
@@ -181,9 +184,9 @@ func TestDecodeRefuses(t *testing.T) {
 		"invalid UTF-8 payload": {text: wire(map[string]string{"payload": "{\"a\":\"\xff\"}"}), reason: "must be valid UTF-8"},
 		"half a pair":           {text: wire(map[string]string{"node_id": `"\ud83d"`}), field: "node_id", reason: "must not contain half of a surrogate pair"},
 		"half a pair in a name": {text: `{"\udc00":1}`, reason: "has a member name with half of a surrogate pair"},
-		"empty causation ID":    {text: wire(map[string]string{"causation_id": `""`}), field: "causation_id", reason: "must be 26 ASCII letters or digits"},
-		"ID with space":         {text: wire(map[string]string{"event_id": `" 1HZXW5B2Q3R4S5T6V7W8X9Y0Z"`}), field: "event_id", reason: "must be 26 ASCII letters or digits"},
-		"ID of other letters":   {text: wire(map[string]string{"event_id": `"é1HZXW5B2Q3R4S5T6V7W8X9Y0"`}), field: "event_id", reason: "must be 26 ASCII letters or digits"},
+		"empty causation ID":    {text: wire(map[string]string{"causation_id": `""`}), field: "causation_id", reason: "must be 26 ASCII letters or digits, or a UUID with hyphens"},
+		"ID with space":         {text: wire(map[string]string{"event_id": `" 1HZXW5B2Q3R4S5T6V7W8X9Y0Z"`}), field: "event_id", reason: "must be 26 ASCII letters or digits, or a UUID with hyphens"},
+		"ID of other letters":   {text: wire(map[string]string{"event_id": `"é1HZXW5B2Q3R4S5T6V7W8X9Y0"`}), field: "event_id", reason: "must be 26 ASCII letters or digits, or a UUID with hyphens"},
 		"slug number":           {text: wire(map[string]string{"project_slug": `1`}), field: "project_slug", reason: "must be a string"},
 		"type array":            {text: wire(map[string]string{"event_type": `["a"]`}), field: "event_type", reason: "must be a string"},
 		"clock 2^63":            {text: wire(map[string]string{"lamport_clock": `9223372036854775808`}), field: "lamport_clock", reason: "does not fit"},
@@ -325,6 +328,48 @@ func TestDecodeTimestamps(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, string(data), fmt.Sprintf(`"timestamp":%q`, test.text))
 		})
+	}
+}
+
+// Peers write UUIDs as event IDs, and ULIDs in either case: one ID is one event.
+func TestEventIDsInAnyCase(t *testing.T) {
+	for _, test := range []struct{ written, want string }{
+		{written: "01HV6Z5Q8M2N4P6R8T0V2X4Z6B", want: "01HV6Z5Q8M2N4P6R8T0V2X4Z6B"},
+		{written: "01hv6z5q8m2n4p6r8t0v2x4z6b", want: "01HV6Z5Q8M2N4P6R8T0V2X4Z6B"},
+		{written: "9B1DEB4D-3b7d-4bad-9bdd-2b0d7b3dcb6d", want: "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"},
+	} {
+		t.Run(test.written, func(t *testing.T) {
+			quoted := `"` + test.written + `"`
+			e := decode(t, wire(map[string]string{"event_id": quoted, "causation_id": quoted, "correlation_id": quoted}))
+			require.EqualValues(t, test.want, e.ID())
+			require.EqualValues(t, test.want, e.CausationID())
+			require.EqualValues(t, test.want, e.CorrelationID())
+			p := eventtest.Params(1)
+			p.ID, p.CausationID, p.CorrelationID = causal.EventID(test.written), causal.EventID(test.written), causal.EventID(test.written)
+			made, err := causal.NewEvent(p)
+			require.NoError(t, err)
+			require.EqualValues(t, test.want, made.ID())
+			require.EqualValues(t, test.want, made.CausationID())
+			require.EqualValues(t, test.want, made.CorrelationID())
+			text := string(must(e.MarshalJSON()))
+			require.Equal(t, 3, strings.Count(text, `"`+test.want+`"`))
+		})
+	}
+}
+
+// A state has one text, so an ID in another case is refused, not changed.
+func TestStatesRefuseIDsInAnotherCase(t *testing.T) {
+	for id, want := range map[string]string{
+		"01hv6z5q8m2n4p6r8t0v2x4z6b":           "must be in its canonical case",
+		"9B1DEB4D-3b7d-4bad-9bdd-2b0d7b3dcb6d": "must be in its canonical case",
+		"9b1deb4d": "must be 26 ASCII letters or digits, or a UUID with hyphens",
+	} {
+		var r causal.LWWRegister[string]
+		err := r.UnmarshalJSON([]byte(`{"value":"a","lamport_clock":1,"node_id":"a","event_id":"` + id + `"}`))
+		require.EqualError(t, err, "causal: validation failed: event_id "+want)
+		var c causal.PNCounter
+		err = c.UnmarshalJSON([]byte(`{"totals":[],"events":[{"event_id":"` + id + `","node_id":"a","lamport_clock":1,"delta":1}],"seen":{}}`))
+		require.EqualError(t, err, "causal: validation failed: events has an item whose event_id "+want)
 	}
 }
 

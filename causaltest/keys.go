@@ -42,13 +42,14 @@ var keyCases = []eventCase{
 	},
 	{
 		name:  "keys/events",
-		claim: "Two event IDs that differ only in case are two events.",
+		claim: "Event IDs that differ only in case are one event, and a UUID is an ID, too.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			upper := event(t, 1)
 			lower := event(t, 1, func(p *causal.EventParams) { p.ID = causal.EventID(strings.ToLower(string(p.ID))) })
-			saveAll(t, s, lower, upper)
-			requireAll(t, s, upper, lower)
+			uuid := event(t, 2, func(p *causal.EventParams) { p.ID = "9B1DEB4D-3B7D-4BAD-9BDD-2B0D7B3DCB6D" })
+			saveAll(t, s, lower, upper, uuid, uuid)
+			requireAll(t, s, upper, uuid)
 		},
 	},
 }

@@ -17,7 +17,7 @@ func replayed(t *testing.T, stdin string, args ...string) (stdout, stderr string
 	return out.String(), err.String(), status
 }
 
-const sampleFaults = `testdata/sample.jsonl:6: causal: validation failed: event_id must be 26 ASCII letters or digits; event_type is missing; ` +
+const sampleFaults = `testdata/sample.jsonl:6: causal: validation failed: event_id must be 26 ASCII letters or digits, or a UUID with hyphens; event_type is missing; ` +
 	`aggregate_id is missing; timestamp is missing; node_id is missing; lamport_clock is missing; project_uuid is missing; correlation_id is missing
 testdata/sample.jsonl:7: causal: event ID already has different content
 testdata/sample.jsonl:10: causal: validation failed: is not valid JSON, seen at byte 2

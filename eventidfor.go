@@ -1,0 +1,26 @@
+package causal
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// EventIDFor returns the event ID for a key, which is the same on every node and in
+// every process: the event of a webhook or a command that is delivered twice is then
+// one event. namespace tells apart keys of different origin. If two nodes may use one
+// key for events with different content, put the node ID into the namespace. The ID is
+// the ULID text of the first 128 bits of a SHA-256 hash; docs/wire-format.md has the
+// exact input. EventIDFor returns a [*ValidationError] if namespace or key is empty or
+// not valid UTF-8.
+func EventIDFor(namespace, key string) (EventID, error) {
+	for _, text := range []struct{ field, value string }{{"namespace", namespace}, {"key", key}} {
+		if err := checkText(text.field, text.value); err != nil {
+			return "", err
+		}
+	}
+	input := binary.AppendUvarint([]byte("causal event id 1\n"), uint64(len(namespace)))
+	sum := sha256.Sum256(append(append(input, namespace...), key...))
+	return EventID(ulid.ULID(sum[:16]).String()), nil
+}
