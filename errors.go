@@ -111,7 +111,7 @@ const (
 	reasonNull        = "must not be null"
 	reasonNotString   = "must be a string"
 	reasonNotInteger  = "must be an integer without fraction or exponent"
-	reasonRange       = "does not fit"
+	reasonRange       = "does not fit 64 bits"
 	reasonNotObject   = "must be a JSON object"
 	reasonTwice       = "is given twice"
 	reasonEventID     = "must be 26 ASCII letters or digits, or a UUID with hyphens"

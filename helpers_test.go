@@ -3,10 +3,12 @@ package causal_test
 import (
 	"bufio"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -45,4 +47,22 @@ func permutations(events []causal.Event) [][]causal.Event {
 		}
 	}
 	return all
+}
+
+// requireNearlyLinear requires that 16 times the input costs less than 80 times the
+// time, where quadratic growth costs 256 times: the least of several runs each, so that
+// other work on the machine does not count.
+func requireNearlyLinear(t *testing.T, small, large func()) {
+	t.Helper()
+	least := func(f func(), runs int) time.Duration {
+		best := time.Duration(math.MaxInt64)
+		for range runs {
+			start := time.Now()
+			f()
+			best = min(best, time.Since(start))
+		}
+		return best
+	}
+	a, b := least(small, 9), least(large, 3)
+	require.Less(t, b, 80*a, "16 times the input took %.1f times the time: %v, then %v", float64(b)/float64(a), a, b)
 }

@@ -324,9 +324,13 @@ func parseTotal(value string) (int128, error) {
 	if fault, _ := faultOf(err); fault.Reason != reasonRange {
 		return int128From(n), err
 	}
+	tooLarge := invalid("", "does not fit 96 bits")
+	if len(value) > len("-")+totalBits*3/10+1 { // reading the digits takes more than linear time
+		return int128{}, tooLarge
+	}
 	b, ok := new(big.Int).SetString(value, 10)
-	if !ok || len(value) > len("-")+totalBits*3/10+1 || b.BitLen() > totalBits {
-		return int128{}, err
+	if !ok || b.BitLen() > totalBits {
+		return int128{}, tooLarge
 	}
 	return int128FromBig(b), nil
 }

@@ -3,6 +3,7 @@ package causal_test
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -128,13 +129,13 @@ func TestPNCounterJSON(t *testing.T) {
 		`{}`: "totals is missing",
 		totals(`{"node_id":"a","lamport_clock":0,"total":1}`):                                             "totals has an item whose lamport_clock must be at least 1",
 		totals(`{"node_id":"a","lamport_clock":1,"total":1.0}`):                                           "totals has an item whose total must be an integer without fraction or exponent",
-		totals(`{"node_id":"a","lamport_clock":1,"total":158456325028528675187087900672}`):                "totals has an item whose total does not fit", // 2^97
+		totals(`{"node_id":"a","lamport_clock":1,"total":158456325028528675187087900672}`):                "totals has an item whose total does not fit 96 bits", // 2^97
 		totals(`{"node_id":"a","lamport_clock":1,"total":0},{"node_id":"a","lamport_clock":2,"total":0}`): "totals has an item whose node_id must be in ascending order, each once",
 		events(event(1, "b", "3")):                                                                                      "events must not be in the totals",
 		events(event(1, "b", "4") + "," + event(1, "b", "5")):                                                           "events has an item whose event_id must be in ascending order, each once",
 		events(event(2, "c", "4") + "," + event(1, "c", "4")):                                                           "events has an item whose event_id must be in ascending order, each once",
 		events(`{"event_id":"x","node_id":"b","lamport_clock":3,"delta":1}`):                                            "events has an item whose event_id must be 26 ASCII letters or digits, or a UUID with hyphens",
-		events(`{"event_id":"TEST0000000000000000000007","node_id":"b","lamport_clock":3,"delta":9223372036854775808}`): "events has an item whose delta does not fit",
+		events(`{"event_id":"TEST0000000000000000000007","node_id":"b","lamport_clock":3,"delta":9223372036854775808}`): "events has an item whose delta does not fit 64 bits",
 	} {
 		require.EqualError(t, c.UnmarshalJSON([]byte(text)), "causal: validation failed: "+reason, text)
 		requireCount(t, 5, &c)
@@ -142,4 +143,16 @@ func TestPNCounterJSON(t *testing.T) {
 	require.NoError(t, c.UnmarshalJSON([]byte(totals(`{"node_id":"a","lamport_clock":1,"total":-79228162514264337593543950335}`)))) // 1 - 2^96
 	require.NoError(t, c.UnmarshalJSON([]byte(events(event(1, "b", "0")))))
 	requireCount(t, 1, &c)
+}
+
+// A total has at most 96 bits; to refuse more must not cost more than to read them.
+func TestPNCounterRefusesLongTotalsInLinearTime(t *testing.T) {
+	refuse := func(digits int) func() {
+		text := []byte(`{"totals":[{"node_id":"a","lamport_clock":1,"total":` + strings.Repeat("9", digits) + `}],"events":[],"seen":{}}`)
+		return func() {
+			var c causal.PNCounter
+			require.ErrorContains(t, c.UnmarshalJSON(text), "total does not fit 96 bits")
+		}
+	}
+	requireNearlyLinear(t, refuse(100_000), refuse(1_600_000))
 }

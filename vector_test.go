@@ -195,7 +195,7 @@ func TestVectorClockRefusesWire(t *testing.T) {
 		`{"a":1.0}`:                 "has a time that must be an integer without fraction or exponent",
 		`{"a":"1"}`:                 "has a time that must be an integer without fraction or exponent",
 		`{"a":null}`:                "has a time that must not be null",
-		`{"a":9223372036854775808}`: "has a time that does not fit",
+		`{"a":9223372036854775808}`: "has a time that does not fit 64 bits",
 		`{"":1}`:                    "must have nodes that are not empty and valid UTF-8",
 		`{"\ud800":1}`:              "must not contain half of a surrogate pair",
 	} {

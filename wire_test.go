@@ -189,7 +189,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"ID of other letters":   {text: wire(map[string]string{"event_id": `"é1HZXW5B2Q3R4S5T6V7W8X9Y0"`}), field: "event_id", reason: "must be 26 ASCII letters or digits, or a UUID with hyphens"},
 		"slug number":           {text: wire(map[string]string{"project_slug": `1`}), field: "project_slug", reason: "must be a string"},
 		"type array":            {text: wire(map[string]string{"event_type": `["a"]`}), field: "event_type", reason: "must be a string"},
-		"clock 2^63":            {text: wire(map[string]string{"lamport_clock": `9223372036854775808`}), field: "lamport_clock", reason: "does not fit"},
+		"clock 2^63":            {text: wire(map[string]string{"lamport_clock": `9223372036854775808`}), field: "lamport_clock", reason: "does not fit 64 bits"},
 		"clock 1e3":             {text: wire(map[string]string{"lamport_clock": `1e3`}), field: "lamport_clock", reason: "must be an integer without fraction or exponent"},
 		"clock null":            {text: wire(map[string]string{"lamport_clock": `null`}), field: "lamport_clock", reason: "must not be null"},
 		"clock negative":        {text: wire(map[string]string{"lamport_clock": `-1`}), field: "lamport_clock", reason: "must not be negative"},
@@ -362,7 +362,7 @@ func TestStatesRefuseIDsInAnotherCase(t *testing.T) {
 	for id, want := range map[string]string{
 		"01hv6z5q8m2n4p6r8t0v2x4z6b":           "must be in its canonical case",
 		"9B1DEB4D-3b7d-4bad-9bdd-2b0d7b3dcb6d": "must be in its canonical case",
-		"9b1deb4d": "must be 26 ASCII letters or digits, or a UUID with hyphens",
+		"9b1deb4d":                             "must be 26 ASCII letters or digits, or a UUID with hyphens",
 	} {
 		var r causal.LWWRegister[string]
 		err := r.UnmarshalJSON([]byte(`{"value":"a","lamport_clock":1,"node_id":"a","event_id":"` + id + `"}`))

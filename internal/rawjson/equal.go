@@ -2,6 +2,7 @@ package rawjson
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -92,42 +93,91 @@ func canonicalString(raw string) string {
 	}
 }
 
-// number is the number ±0.digits * 10^exp without leading or trailing
-// zeros, so that equal numbers are equal structs.
+// number is the number ±0.digits * 10^exp without leading or trailing zeros, so that
+// equal numbers are equal structs. An exponent of 10^18 or more either way is in wide,
+// as decimal text, and exp is 0.
 type number struct {
 	negative bool
 	digits   string
 	exp      int64
+	wide     string
 }
 
-// canonicalNumber returns the number that a valid JSON number means. One whose
-// exponent is beyond all use is only equal to itself.
+// canonicalNumber returns the value of a number.
 func canonicalNumber(raw string) number {
 	mantissa, negative := strings.CutPrefix(raw, "-")
-	exp := int64(0)
+	exponent := "0"
 	if i := strings.IndexAny(mantissa, "eE"); i >= 0 {
-		var err error
-		if exp, err = strconv.ParseInt(mantissa[i+1:], 10, 32); err != nil {
-			exp = 0
-			if strings.Trim(mantissa[:i], "0.") != "" {
-				return number{digits: raw}
-			}
-		}
-		mantissa = mantissa[:i]
+		mantissa, exponent = mantissa[:i], mantissa[i+1:]
 	}
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	digits := strings.TrimLeft(whole+fraction, "0")
 	if digits == "" {
 		return number{}
 	}
-	exp += int64(len(digits) - len(fraction))
-	return number{negative, strings.TrimRight(digits, "0"), exp}
+	n := number{negative: negative, digits: strings.TrimRight(digits, "0")}
+	n.exp, n.wide = addToExponent(exponent, int64(len(digits)-len(fraction)))
+	return n
+}
+
+// wideDigits is how many decimal digits of an exponent are computed with at a time.
+const (
+	wideDigits = 18
+	wideBase   = 1_000_000_000_000_000_000
+)
+
+// addToExponent adds a number of less than wideBase to an exponent of any size, in
+// linear time, and returns the sum as in a number.
+func addToExponent(exponent string, n int64) (exp int64, wide string) {
+	sign := ""
+	switch exponent[0] {
+	case '-':
+		sign, n, exponent = "-", -n, exponent[1:]
+	case '+':
+		exponent = exponent[1:]
+	}
+	head, tail := "", strings.TrimLeft(exponent, "0")
+	if cut := len(tail) - wideDigits; cut > 0 {
+		head, tail = tail[:cut], tail[cut:]
+	}
+	low, _ := strconv.ParseInt("0"+tail, 10, 64) // at most wideDigits digits
+	switch low += n; {
+	case head == "" && -wideBase < low && low < wideBase:
+		if sign != "" {
+			low = -low
+		}
+		return low, ""
+	case low >= wideBase:
+		head, low = step(head, '9', '0', 1), low-wideBase
+	case low < 0:
+		head, low = step(head, '0', '9', -1), low+wideBase
+	}
+	if head = strings.TrimLeft(head, "0"); head == "" {
+		if sign != "" {
+			low = -low
+		}
+		return low, ""
+	}
+	return 0, sign + head + fmt.Sprintf("%0*d", wideDigits, low)
+}
+
+// step adds by, which is 1 or -1, to a decimal number: digits from at the end become
+// to, and the one before them changes.
+func step(decimal string, from, to byte, by int) string {
+	b := []byte("0" + decimal)
+	i := len(b) - 1
+	for b[i] == from {
+		b[i] = to
+		i--
+	}
+	b[i] = byte(int(b[i]) + by)
+	return string(b)
 }
 
 // What ParseInteger says of a value.
 var (
 	ErrNotInteger = errors.New("must be an integer")
-	ErrRange      = errors.New("does not fit")
+	ErrRange      = errors.New("does not fit 64 bits")
 )
 
 // ParseInteger returns the integer value of a number in any spelling, such as 10,
@@ -142,9 +192,9 @@ func ParseInteger(raw string) (int64, error) {
 	}
 	v := canonicalNumber(raw)
 	switch {
-	case v.exp < int64(len(v.digits)):
+	case v.exp < int64(len(v.digits)) && v.wide == "", strings.HasPrefix(v.wide, "-"):
 		return 0, ErrNotInteger
-	case v.exp > int64(len("9223372036854775807")):
+	case v.wide != "", v.exp > int64(len("9223372036854775807")):
 		return 0, ErrRange
 	}
 	text := "0" + v.digits + strings.Repeat("0", int(v.exp)-len(v.digits))

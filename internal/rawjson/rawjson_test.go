@@ -126,6 +126,17 @@ func TestEqual(t *testing.T) {
 		{a: `0`, b: `-0.0e5`, want: true},
 		{a: `1`, b: `"1"`},
 		{a: `9007199254740993`, b: `9007199254740992`},
+		{a: `1e2147483648`, b: `1E2147483648`, want: true},
+		{a: `1e2147483648`, b: `10e2147483647`, want: true},
+		{a: `1e2147483648`, b: `1e2147483649`},
+		{a: `1e99999999999999999999`, b: `0.1e+00100000000000000000000`, want: true},
+		{a: `1e-99999999999999999999`, b: `100e-100000000000000000001`, want: true},
+		{a: `1e99999999999999999999`, b: `1e-99999999999999999999`},
+		{a: `1e99999999999999999999`, b: `-1e99999999999999999999`},
+		{a: `1e1000000000000000000`, b: `10e999999999999999999`, want: true},
+		{a: `1e999999999999999997`, b: `0.001e1000000000000000000`, want: true},
+		{a: `1e-1000000000000000000`, b: `0.01e-999999999999999998`, want: true},
+		{a: `0e99999999999999999999`, b: `0`, want: true},
 		{a: `null`, b: `"null"`},
 		{a: `true`, b: `"true"`},
 		{a: `{"a":1,"b":2}`, b: ` {"b":2,"a":1}`[1:], want: true},
@@ -144,6 +155,29 @@ func TestEqual(t *testing.T) {
 	}
 }
 
+// addToExponent agrees with arithmetic of any size.
+func TestAddToExponent(t *testing.T) {
+	for _, exponent := range []string{
+		"0", "-0", "+7", "007", "-3", "999999999999999999", "-999999999999999999", "1000000000000000000", "-1000000000000000000",
+		"1000000000000000001", "99999999999999999999", "100000000000000000000", "-100000000000000000000", "999999999999999999999999999999999999",
+		"1000000000000000000000000000000000000", "-1000000000000000000000000000000000000",
+	} {
+		for _, n := range []int64{0, 1, -1, 2, -2, 1000, -1000} {
+			want, ok := new(big.Int).SetString(exponent, 10)
+			require.True(t, ok)
+			want.Add(want, big.NewInt(n))
+			exp, wide := addToExponent(exponent, n)
+			if wide == "" {
+				wide = strconv.FormatInt(exp, 10)
+				require.Less(t, len(strings.TrimPrefix(wide, "-")), 19, "%s + %d", exponent, n)
+			} else {
+				require.Greater(t, len(strings.TrimPrefix(wide, "-")), 18, "%s + %d", exponent, n)
+			}
+			require.Equal(t, want.String(), wide, "%s + %d", exponent, n)
+		}
+	}
+}
+
 func TestParseInteger(t *testing.T) {
 	for _, test := range []struct {
 		raw  string
@@ -158,6 +192,10 @@ func TestParseInteger(t *testing.T) {
 		{raw: "-9.223372036854775808E+18", want: math.MinInt64},
 		{raw: "9223372036854775808", err: ErrRange},
 		{raw: "1e19", err: ErrRange},
+		{raw: "1e99999999999", err: ErrRange},
+		{raw: "1e99999999999999999999", err: ErrRange},
+		{raw: "1e-99999999999999999999", err: ErrNotInteger},
+		{raw: "0e99999999999999999999"},
 		{raw: "1.5", err: ErrNotInteger},
 		{raw: "1e-1", err: ErrNotInteger},
 		{raw: `"1"`, err: ErrNotInteger},
