@@ -22,13 +22,17 @@ type Delta[S any] struct {
 // Since returns what a replica must have seen to merge the delta.
 func (d Delta[S]) Since() VectorClock { return d.since }
 
-// MarshalJSON writes the delta. Its errors are those of the state's MarshalJSON.
+// MarshalJSON writes the delta. Its errors are those of the state's MarshalJSON;
+// a replica that has seen more than 65,536 nodes is one, too.
 func (d Delta[S]) MarshalJSON() ([]byte, error) {
 	part, err := json.Marshal(d.part)
 	if err != nil {
 		return nil, unwrapMarshaler(err)
 	}
-	b := d.since.appendJSON([]byte(`{"since":`))
+	b, err := appendVector(nil, `{"`, "since", d.since)
+	if err != nil {
+		return nil, err
+	}
 	b = append(append(b, `,"part":`...), part...)
 	return append(b, '}'), nil
 }

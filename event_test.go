@@ -188,6 +188,54 @@ func TestPayloadForms(t *testing.T) {
 	}
 }
 
+// textID writes itself as text that is not UTF-8.
+type textID struct{ text string }
+
+func (i textID) MarshalText() ([]byte, error) { return []byte(i.text), nil }
+
+// pointerID has its method on the pointer only.
+type pointerID struct{ text string }
+
+func (i *pointerID) MarshalText() ([]byte, error) { return []byte(i.text), nil }
+
+// U+FFFD is a character like any other, even written as an escape; but what is not
+// UTF-8, for which json.Marshal writes the same escape, is refused wherever it is.
+func TestPayloadReplacementCharacter(t *testing.T) {
+	type inner struct {
+		Text    string
+		Ignored string `json:"-"`
+		private string
+	}
+	escaped := json.RawMessage(`"\ufffd"`)
+	type base struct{ Text string }
+	for name, payload := range map[string]any{
+		"raw text in a map":     map[string]json.RawMessage{"a": escaped},
+		"beside good strings":   map[string]any{"a": escaped, "b": "\ufffd", "c": []string{"x"}, "d": nil, "e": (*inner)(nil)},
+		"fields left out":       map[string]any{"a": escaped, "b": inner{Ignored: "\xff", private: "\xff"}},
+		"bytes, which are text": map[string]any{"a": escaped, "b": []byte("\xff")},
+		"good text":             map[string]any{"a": escaped, "b": textID{"é"}, "c": &pointerID{"é"}, "d": time.Now()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := eventtest.Params(1)
+			p.Payload = payload
+			_, err := causal.NewEvent(p)
+			require.NoError(t, err)
+		})
+	}
+	for name, bad := range map[string]any{
+		"string": "\xff", "key": map[string]int{"\xff": 1}, "slice": []string{"a", "\xff"}, "array": [1]string{"\xff"}, "field": inner{Text: "\xff"},
+		"pointer": &inner{Text: "\xff"}, "embedded": struct{ base }{base{"\xff"}}, "interface": []any{map[string]any{"a": "\xff"}},
+		"text": textID{"\xff"}, "text of a pointer": &pointerID{"\xff"}, "text in a slice": []pointerID{{"\xff"}}, "text as key": map[textID]int{{"\xff"}: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := eventtest.Params(1)
+			p.Payload = map[string]any{"a": escaped, "b": bad}
+			_, err := causal.NewEvent(p)
+			require.EqualError(t, err, "causal: validation failed: payload has a string that is not valid UTF-8")
+		})
+	}
+}
+
 func TestPayloadField(t *testing.T) {
 	e := eventtest.New(t, 1, eventtest.WithPayload(`{ "a" : 1 , "b":{"a":2, "}":"]"},"a\u0062":[3,"\"]"],"a":"last\\","":null,"é":true,"A":0}`))
 	for name, want := range map[string]string{

@@ -117,13 +117,17 @@ func (s *GSet[E]) MergeDelta(d Delta[GSet[E]]) error {
 
 // MarshalJSON writes the elements in ascending order, each with the event that
 // added it, and the causal context. It returns a [*ValidationError] if an element
-// has no JSON form, such as an infinite number.
+// has no JSON form, such as an infinite number, or the set has seen more than
+// 65,536 nodes.
 func (s GSet[E]) MarshalJSON() ([]byte, error) {
 	b, err := appendSet(s.elements, func(b []byte, by dot) []byte { return by.appendJSON(b, ",") })
 	if err != nil {
 		return nil, err
 	}
-	return append(s.seen.appendJSON(append(b, `,"seen":`...)), '}'), nil
+	if b, err = appendVector(b, `,"`, "seen", s.seen); err != nil {
+		return nil, err
+	}
+	return append(b, '}'), nil
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *s

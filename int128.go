@@ -22,10 +22,15 @@ func (a int128) add(b int128) int128 {
 // int64 returns the sum. It is not ok if the sum does not fit 64 bits.
 func (a int128) int64() (n int64, ok bool) { return int64(a.low), int64(a.low)>>63 == a.high }
 
+// fits reports whether the absolute value has at most this many bits.
+func (a int128) fits(bits int) bool { return a.big().BitLen() <= bits }
+
 // String returns the decimal digits.
-func (a int128) String() string {
+func (a int128) String() string { return a.big().String() }
+
+func (a int128) big() *big.Int {
 	n := new(big.Int).Lsh(big.NewInt(a.high), 64)
-	return n.Add(n, new(big.Int).SetUint64(a.low)).String()
+	return n.Add(n, new(big.Int).SetUint64(a.low))
 }
 
 // int128FromBig returns n, which must fit.

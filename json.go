@@ -1,9 +1,11 @@
 package causal
 
 import (
+	"encoding"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -49,24 +51,92 @@ func errInvalidJSON(data []byte) error {
 // encodePayload returns the JSON object that v encodes as.
 func encodePayload(v any) (text string, err error) {
 	data, isText := v.(json.RawMessage)
-	if v == nil || isText && data == nil {
+	switch {
+	case v == nil || isText && data == nil:
 		return "{}", nil
+	case isText:
+		text, err = checkJSON(data)
+	default:
+		text, err = encodeJSON(v)
 	}
-	if !isText {
-		if data, err = json.Marshal(v); err != nil {
-			return "", invalidBecause("", reasonNoJSON, err)
-		}
-	}
-	text, err = checkJSON(data)
 	switch {
 	case err != nil:
 		return "", err
 	case !isText && text == "null":
 		return "{}", nil
-	case !isText && rawjson.HasReplacement(text):
-		return "", invalid("", "has a string that is not valid UTF-8")
 	}
 	return parseObject(text)
+}
+
+// encodeJSON returns the JSON text that json.Marshal makes of v. Unlike json.Marshal
+// it refuses text that is not valid UTF-8.
+func encodeJSON(v any) (string, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return "", invalidBecause("", reasonNoJSON, err)
+	}
+	text, err := checkJSON(data)
+	if err == nil && rawjson.HasReplacement(text) && hasInvalidString(reflect.ValueOf(v)) {
+		err = invalid("", "has a string that is not valid UTF-8")
+	}
+	return text, err
+}
+
+// hasInvalidString reports whether json.Marshal writes a string of v that is not valid
+// UTF-8, for which it puts the escape \ufffd. The escape alone does not tell: a
+// json.RawMessage may have it for the character U+FFFD.
+func hasInvalidString(v reflect.Value) bool {
+	if isNil := (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil(); isNil || !v.IsValid() {
+		return false
+	}
+	if text, ok := ownText(v); ok {
+		return !utf8.Valid(text)
+	}
+	switch v.Kind() {
+	case reflect.String:
+		return !utf8.ValidString(v.String())
+	case reflect.Pointer, reflect.Interface:
+		return hasInvalidString(v.Elem())
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			if hasInvalidString(v.Index(i)) {
+				return true
+			}
+		}
+	case reflect.Map:
+		for key, value := range v.Seq2() {
+			if hasInvalidString(key) || hasInvalidString(value) {
+				return true
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if (f.IsExported() || f.Anonymous) && f.Tag.Get("json") != "-" && hasInvalidString(v.Field(i)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ownText returns the text of a value that writes itself, nothing if that is JSON,
+// which json.Marshal keeps as it is.
+func ownText(v reflect.Value) (text []byte, ok bool) {
+	if v.CanAddr() {
+		v = v.Addr() // for the methods of the pointer
+	}
+	if !v.CanInterface() {
+		return nil, false
+	}
+	switch x := v.Interface().(type) {
+	case json.Marshaler:
+		return nil, true
+	case encoding.TextMarshaler:
+		text, _ := x.MarshalText() // which json.Marshal has called before
+		return text, true
+	}
+	return nil, false
 }
 
 // The parsers below take the text of a valid JSON value. Their errors are each a

@@ -11,13 +11,34 @@ import (
 )
 
 // decodeValue decodes the text of the payload member "value" of e.
-func decodeValue[T any](e Event, text string) (value T, err error) {
-	if rawjson.HasLoneSurrogate(text) {
-		return value, e.payloadError(`member "value" `+reasonSurrogate, nil)
+func decodeValue[T any](e Event, text string) (T, error) {
+	value, err := parseValue[T](text)
+	if err != nil {
+		fault, cause := faultOf(err)
+		return value, e.payloadError(`member "value" `+fault.Reason, cause)
+	}
+	return value, nil
+}
+
+// parseValue returns the value that a JSON value holds, as json.Unmarshal does, but for
+// numbers without a type, of which a float64 would lose digits: they are a json.Number.
+func parseValue[T any](text string) (value T, err error) {
+	switch {
+	case rawjson.HasLoneSurrogate(text):
+		return value, invalid("", reasonSurrogate)
+	case rawjson.IsDeeper(text, maxDepth):
+		return value, invalid("", reasonTooDeep)
 	}
 	var decoded T // not value: a failed decoder may have written to it
-	if err := json.Unmarshal([]byte(text), &decoded); err != nil {
-		return value, e.payloadError(`member "value" `+reasonOtherType, err)
+	if s, ok := any(&decoded).(*string); ok && text[0] == '"' { // most often
+		*s, _ = rawjson.Unquote(text)
+		detach(s)
+		return decoded, nil
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&decoded); err != nil {
+		return value, invalidBecause("", reasonOtherType, err)
 	}
 	return decoded, nil
 }
@@ -88,8 +109,9 @@ func (r *LWWRegister[T]) Set(e Event, value T) error {
 // Merge applies the other register's write. Afterwards the registers share
 // whatever the value refers to. If both hold the same event with two different
 // values, Merge returns an [*IDConflictError] and changes nothing. It compares
-// values with T's method Equal(T) bool, or otherwise with [reflect.DeepEqual],
-// and treats two values that are not equal to themselves, such as NaN, as equal.
+// values with T's method Equal(T) bool, or otherwise with [reflect.DeepEqual] and
+// by their JSON, and treats two values that are not equal to themselves, such as
+// NaN, as equal.
 func (r *LWWRegister[T]) Merge(other LWWRegister[T]) error {
 	c := other.stamp.compare(r.stamp)
 	switch {
@@ -116,6 +138,11 @@ func equalValues[T any](a, b T) bool {
 	if reflect.DeepEqual(a, b) {
 		return true
 	}
+	x, errA := encodeJSON(a)
+	y, errB := encodeJSON(b)
+	if errA == nil && errB == nil {
+		return rawjson.Equal(x, y) // 1 and 1.0 of two json.Number
+	}
 	return !reflect.DeepEqual(a, a) && !reflect.DeepEqual(b, b) //nolint:gocritic // a NaN in it is not equal to itself
 }
 
@@ -135,17 +162,18 @@ func (r LWWRegister[T]) LamportClock() int64 { return r.stamp.clock }
 
 // MarshalJSON writes the value, as [json.Marshal] does, and the event that wrote
 // it, or {} if there was none. It returns a [*ValidationError] if the value has
-// no JSON form or a string is not valid UTF-8.
+// no JSON form, or one that UnmarshalJSON does not read: a string that is not
+// valid UTF-8, half of a surrogate pair, or more than 1000 levels.
 func (r LWWRegister[T]) MarshalJSON() ([]byte, error) {
 	if r.stamp.id == "" {
 		return []byte("{}"), nil
 	}
-	value, err := json.Marshal(r.value)
-	if err != nil {
-		return nil, invalidBecause("value", reasonNoJSON, err)
+	value, err := encodeJSON(r.value)
+	if err == nil {
+		_, err = parseValue[json.RawMessage](value) // what cannot be read is not written
 	}
-	if _, isText := any(r.value).(json.RawMessage); !isText && rawjson.HasReplacement(string(value)) {
-		return nil, invalid("value", reasonNotUTF8)
+	if err != nil {
+		return nil, inField("value", err)
 	}
 	b := append(append([]byte(`{"value":`), value...), `,"lamport_clock":`...)
 	b = strconv.AppendInt(b, r.stamp.clock, 10)
@@ -168,7 +196,7 @@ func (r *LWWRegister[T]) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	err = readObject(text,
-		member{"value", read.readValue},
+		member{"value", into(&read.value, parseValue[T])},
 		member{"lamport_clock", into(&read.stamp.clock, parseClock)},
 		member{"node_id", into(&read.stamp.node, parseNodeID)},
 		member{"event_id", into(&read.stamp.id, parseStateID)})
@@ -177,16 +205,5 @@ func (r *LWWRegister[T]) UnmarshalJSON(data []byte) error {
 	}
 	read.stamp.node = strings.Clone(read.stamp.node) // without the JSON text
 	*r = read
-	return nil
-}
-
-// readValue reads the value of the JSON form.
-func (r *LWWRegister[T]) readValue(text string) error {
-	if rawjson.HasLoneSurrogate(text) {
-		return invalid("", reasonSurrogate)
-	}
-	if err := json.Unmarshal([]byte(text), &r.value); err != nil {
-		return invalidBecause("", reasonOtherType, err)
-	}
 	return nil
 }

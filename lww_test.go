@@ -3,6 +3,7 @@ package causal_test
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,7 +128,7 @@ func TestLWWRegisterJSON(t *testing.T) {
 
 	require.NoError(t, again.Set(eventtest.New(t, 8), "\xff"))
 	_, err := again.MarshalJSON()
-	require.EqualError(t, err, "causal: validation failed: value must be valid UTF-8")
+	require.EqualError(t, err, "causal: validation failed: value has a string that is not valid UTF-8")
 	var f causal.LWWRegister[float64]
 	require.NoError(t, f.Set(eventtest.New(t, 8), math.Inf(1)))
 	_, err = f.MarshalJSON()
@@ -135,4 +136,48 @@ func TestLWWRegisterJSON(t *testing.T) {
 	var raw causal.LWWRegister[json.RawMessage]
 	require.NoError(t, raw.Set(eventtest.New(t, 8), json.RawMessage(`"\ufffd"`)))
 	require.Contains(t, string(must(json.Marshal(raw))), `"\ufffd"`)
+}
+
+// What a register writes it reads; what it cannot read it does not write.
+func TestLWWRegisterWritesWhatItReads(t *testing.T) {
+	deep := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
+	for _, test := range []struct {
+		name, value, fault string
+	}{
+		{name: "character", value: `"\ufffd"`},
+		{name: "surrogate pair", value: `"\ud83d\ude00"`},
+		{name: "digits", value: `9007199254740993.10`},
+		{name: "1000 levels", value: deep(1000)},
+		{name: "not UTF-8", value: "\"\xff\"", fault: "value must be valid UTF-8"},
+		{name: "half a surrogate pair", value: `"\ud800"`, fault: "value must not contain half of a surrogate pair"},
+		{name: "1001 levels", value: deep(1001), fault: "value is nested too deeply"},
+		{name: "not JSON", value: `{`, fault: "value cannot be encoded as JSON"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var r, back causal.LWWRegister[json.RawMessage]
+			require.NoError(t, r.Set(eventtest.New(t, 1), json.RawMessage(test.value)))
+			text, err := r.MarshalJSON()
+			if test.fault != "" {
+				require.EqualError(t, err, "causal: validation failed: "+test.fault)
+				return
+			}
+			require.NoError(t, err)
+			require.NoError(t, back.UnmarshalJSON(text))
+			value, _ := back.Value()
+			require.Equal(t, test.value, string(value))
+		})
+	}
+}
+
+// 2^53 + 1 is not a float64; without a type a number keeps its digits, and two
+// spellings of one number are no conflict.
+func TestLWWRegisterOfAnyKeepsDigits(t *testing.T) {
+	var r, back causal.LWWRegister[any]
+	require.NoError(t, r.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"value":{"n":[9007199254740993,1.50]}}`))))
+	text := must(r.MarshalJSON())
+	require.Contains(t, string(text), `{"value":{"n":[9007199254740993,1.50]}`)
+	require.NoError(t, back.UnmarshalJSON(text))
+	require.Equal(t, string(text), string(must(back.MarshalJSON())))
+	require.NoError(t, back.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"value":{"n":[9007199254740993.0,15e-1]}}`))))
+	require.ErrorIs(t, back.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"value":{"n":[9007199254740992,1.50]}}`))), causal.ErrIDConflict)
 }

@@ -8,7 +8,7 @@ import (
 // MarshalJSON writes the elements in ascending order, each with the latest add of
 // each node and the event that removed it, and what the set has seen and
 // compacted. It returns a [*ValidationError] if an element has no JSON form, such
-// as an infinite number.
+// as an infinite number, or the set has seen more than 65,536 nodes.
 func (s ORSet[E]) MarshalJSON() ([]byte, error) {
 	b, err := appendSet(s.elements, func(b []byte, adds []orAdd) []byte {
 		return append(appendAdds(append(b, `,"adds":[`...), adds), ']')
@@ -16,8 +16,13 @@ func (s ORSet[E]) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b = s.seen.appendJSON(append(b, `,"seen":`...))
-	return append(s.stable.appendJSON(append(b, `,"stable":`...)), '}'), nil
+	if b, err = appendVector(b, `,"`, "seen", s.seen); err != nil {
+		return nil, err
+	}
+	if b, err = appendVector(b, `,"`, "stable", s.stable); err != nil {
+		return nil, err
+	}
+	return append(b, '}'), nil
 }
 
 // appendAdds appends the adds of an element, by node.

@@ -186,16 +186,16 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 	}
 	for name, time := range cut.All() {
 		node := unique.Make(name)
-		if total, known := c.totals[node]; known && time > total.time {
+		if total := c.totals[node]; time > total.time {
+			if c.totals == nil {
+				c.totals = map[unique.Handle[string]]counterTotal{}
+			}
 			c.totals[node] = counterTotal{time, total.sum}
 		}
 	}
 	maps.DeleteFunc(c.events, func(_ EventID, e counterEvent) bool {
 		if !e.seenBy(cut) {
 			return false
-		}
-		if c.totals == nil {
-			c.totals = map[unique.Handle[string]]counterTotal{}
 		}
 		sum := c.totals[e.node].sum.add(int128From(e.delta))
 		c.totals[e.node] = counterTotal{cut.At(e.node.Value()), sum}
@@ -232,7 +232,8 @@ func (c *PNCounter) MergeDelta(d Delta[PNCounter]) error {
 }
 
 // MarshalJSON writes the totals by node, the other events in the order of
-// [Compare], and the causal context. The error is always nil.
+// [Compare], and the causal context. It returns a [*ValidationError] if a total
+// does not fit 96 bits, or the counter has seen more than 65,536 nodes.
 func (c PNCounter) MarshalJSON() ([]byte, error) {
 	b := []byte(`{"totals":[`)
 	nodes := slices.SortedFunc(maps.Keys(c.totals), func(x, y unique.Handle[string]) int {
@@ -241,6 +242,9 @@ func (c PNCounter) MarshalJSON() ([]byte, error) {
 	for i, node := range nodes {
 		if i > 0 {
 			b = append(b, ',')
+		}
+		if !c.totals[node].sum.fits(totalBits) {
+			return nil, invalid("totals", "has a total that does not fit 96 bits")
 		}
 		b = dot{node, c.totals[node].time}.appendJSON(b, "{")
 		b = append(append(b, `,"total":`...), c.totals[node].sum.String()...)
@@ -257,7 +261,11 @@ func (c PNCounter) MarshalJSON() ([]byte, error) {
 		b = strconv.AppendInt(append(b, `,"delta":`...), c.events[id].delta, 10)
 		b = append(b, '}')
 	}
-	return append(c.seen.appendJSON(append(b, `],"seen":`...)), '}'), nil
+	b, err := appendVector(b, `],"`, "seen", c.seen)
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '}'), nil
 }
 
 // compareEvents is [Compare] for the IDs of events of the counter.

@@ -156,3 +156,31 @@ func TestPNCounterRefusesLongTotalsInLinearTime(t *testing.T) {
 	}
 	requireNearlyLinear(t, refuse(100_000), refuse(1_600_000))
 }
+
+// After Compact the counter ignores events within the cut, even those of a node that
+// had none.
+func TestPNCounterCompactCoversNodesWithoutEvents(t *testing.T) {
+	var c causal.PNCounter
+	cut := vector(t, map[string]int64{"alice": 5})
+	c.MarkSeen(cut)
+	require.NoError(t, c.Compact(cut))
+	requireCount(t, 0, &c)
+	require.NoError(t, c.Apply(by(t, 1, "alice", 3, `{"delta":5}`)))
+	requireCount(t, 0, &c)
+	require.NoError(t, c.Apply(by(t, 2, "alice", 6, `{"delta":5}`)))
+	requireCount(t, 5, &c)
+}
+
+// A total at the end of the range can be read, and what would go beyond is not written.
+func TestPNCounterDoesNotWriteTotalsBeyondTheRange(t *testing.T) {
+	for _, delta := range []string{"1", "-1"} {
+		var c causal.PNCounter
+		largest := strings.TrimSuffix(delta, "1") + "79228162514264337593543950335" // 2^96 - 1
+		require.NoError(t, c.UnmarshalJSON([]byte(`{"totals":[{"node_id":"a","lamport_clock":1,"total":`+largest+`}],"events":[],"seen":{"a":2}}`)))
+		require.Contains(t, string(must(c.MarshalJSON())), largest)
+		require.NoError(t, c.Apply(by(t, 1, "a", 2, `{"delta":`+delta+`}`)))
+		require.NoError(t, c.Compact(c.Seen()))
+		_, err := c.MarshalJSON()
+		require.EqualError(t, err, "causal: validation failed: totals has a total that does not fit 96 bits")
+	}
+}

@@ -43,6 +43,16 @@ func (d dot) appendJSON(b []byte, before string) []byte {
 	return strconv.AppendInt(append(b, `,"lamport_clock":`...), d.time, 10)
 }
 
+// appendVector appends a vector clock of a state as a member, with the punctuation
+// before its name. It returns a *ValidationError if no reader accepts so many nodes.
+func appendVector(b []byte, before, name string, v VectorClock) ([]byte, error) {
+	if v.Len() > maxVectorNodes {
+		return nil, invalid(name, reasonVectorSize)
+	}
+	b = append(append(append(b, before...), name...), `":`...)
+	return v.appendJSON(b), nil
+}
+
 // parseStateID returns the event ID that a JSON string of a state holds, which keeps
 // none of the JSON text. A state has one text, so other cases are refused.
 func parseStateID(value string) (EventID, error) {

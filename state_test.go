@@ -1,6 +1,7 @@
 package causal_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -175,4 +176,33 @@ func TestStatesKeepNoText(t *testing.T) {
 			runtime.KeepAlive(all)
 		})
 	}
+}
+
+// States and deltas that have seen more nodes than a reader accepts are not written.
+func TestStatesDoNotWriteTooManyNodes(t *testing.T) {
+	nodes := func(prefix string, n int) causal.VectorClock {
+		times := map[string]int64{}
+		for i := range n {
+			times[fmt.Sprint(prefix, i)] = 1
+		}
+		return vector(t, times)
+	}
+	half, rest, one := nodes("a", 1<<15), nodes("b", 1<<15), nodes("c", 1)
+	var s states
+	s.markSeen(half)
+	s.markSeen(rest) // as many as are accepted
+	s.reload(t)
+	require.NoError(t, s.set.Compact(s.set.Seen()))
+	compacted := s.set
+	s.markSeen(one)
+	delta := s.grown.DeltaSince(s.grown.Seen())
+	require.NoError(t, compacted.Compact(causal.VectorClock{}))
+	for name, state := range map[string]json.Marshaler{"ORSet": s.set, "GSet": s.grown, "PNCounter": s.counter} {
+		_, err := state.MarshalJSON()
+		require.EqualError(t, err, "causal: validation failed: seen must not have more than 65536 nodes", name)
+	}
+	_, err := delta.MarshalJSON()
+	require.ErrorIs(t, err, causal.ErrValidation)
+	_, err = causal.GSet[string]{}.DeltaSince(s.grown.Seen()).MarshalJSON()
+	require.EqualError(t, err, "causal: validation failed: since must not have more than 65536 nodes")
 }
