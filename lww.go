@@ -29,7 +29,7 @@ func parseValue[T any](text string) (value T, err error) {
 	case rawjson.IsDeeper(text, maxDepth):
 		return value, invalid("", reasonTooDeep)
 	}
-	var decoded T // not value: a failed decoder may have written to it
+	var decoded T                                               // not value: a failed decoder may have written to it
 	if s, ok := any(&decoded).(*string); ok && text[0] == '"' { // most often
 		*s, _ = rawjson.Unquote(text)
 		detach(s)

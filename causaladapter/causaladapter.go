@@ -1,7 +1,7 @@
 // Package causaladapter checks the arguments of a storage adapter, for authors of
-// adapters: each method of the interfaces of package causal has a check here that
-// says what the contract says. A method of an adapter begins with its check, looks
-// then whether the storage is open, and only then at what is stored:
+// adapters. Each method with arguments of its own has a check that says what the
+// contract says; AllEvents and Head have [CheckContext], and so has ReadLog, whose
+// cursor [causal.Cursor.PositionIn] checks. A method begins with its check:
 //
 //	func (s *Store) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 //		if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
@@ -10,10 +10,15 @@
 //		...
 //	}
 //
-// All functions are safe for concurrent use and keep nothing that they are given. A
-// context that is done gives an error that matches its error and its cause; all
-// other faults are a [*causal.ValidationError] that names the parameter. The context
-// is looked at first.
+// Then it looks whether the storage is open, and returns a [*causal.StorageError] with
+// [causal.ErrClosed] as its Err if it is not, and only then at what is stored. Failures
+// of the storage are a StorageError, too; errors that are already one of package causal
+// or of the context are returned as they are. Package causaltest checks the result.
+//
+// All functions are safe for concurrent use and retain nothing. The context is checked
+// first: if it is done, the error matches ctx.Err() and [context.Cause]. Every other
+// fault is a [*causal.ValidationError] that names the parameter. IDs must be texts: not
+// empty, and valid UTF-8.
 package causaladapter
 
 import (
@@ -25,7 +30,7 @@ import (
 )
 
 // CheckContext returns an error if ctx is nil or done. It is the check for methods
-// without other arguments, and for loops between two steps.
+// without a check of their own, and for loops between two steps.
 func CheckContext(ctx context.Context) error {
 	if ctx == nil {
 		return Invalid("ctx", "must not be nil")
@@ -33,7 +38,8 @@ func CheckContext(ctx context.Context) error {
 	return ctxerr.Of(ctx)
 }
 
-// CheckSaveEvents is the check for SaveEvent and SaveEvents: no event may be zero.
+// CheckSaveEvents is the check for SaveEvents, and for SaveEvent with its one event in
+// a slice: no event may be zero.
 func CheckSaveEvents(ctx context.Context, events []causal.Event) error {
 	if err := CheckContext(ctx); err != nil {
 		return err

@@ -3,31 +3,33 @@ package causaladapter_test
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
 // clocks is a storage of an adapter.
-type clocks map[string]int64
+type clocks struct{ values sync.Map }
 
-func (c clocks) LoadClock(ctx context.Context, nodeID string) (int64, error) {
+func (c *clocks) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 	if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
 		return 0, err
 	}
-	return c[nodeID], nil
+	value, _ := c.values.LoadOrStore(nodeID, int64(0))
+	return value.(int64), nil
 }
 
-func (c clocks) SaveClock(ctx context.Context, nodeID string, value int64) error {
+func (c *clocks) SaveClock(ctx context.Context, nodeID string, value int64) error {
 	if err := causaladapter.CheckSaveClock(ctx, nodeID, value); err != nil {
 		return err
 	}
-	c[nodeID] = value
+	c.values.Store(nodeID, value)
 	return nil
 }
 
 func Example() {
-	var s causal.ClockStorage = clocks{}
+	var s causal.ClockStorage = &clocks{}
 	fmt.Println(s.SaveClock(context.Background(), "alice", 7))
 	fmt.Println(s.LoadClock(context.Background(), "alice"))
 	fmt.Println(s.LoadClock(context.Background(), ""))

@@ -1,6 +1,7 @@
 package causalpg_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
@@ -72,6 +73,9 @@ func TestPromises(t *testing.T) {
 		},
 		Again: func(t *testing.T, s adapter.Store, errorLimit int) adapter.Store {
 			return openAt(t, testDSN, &causalpg.Options{Schema: schemas[s], ErrorLimit: errorLimit})
+		},
+		Delete: func(t *testing.T, s adapter.Store, position int) {
+			edit(t, schemas[s], fmt.Sprint("DELETE FROM {s}.events WHERE position = ", position))
 		},
 		Block:  func(t *testing.T, s adapter.Store) func() { return block(t, schemas[s]) },
 		Queued: func(s adapter.Store) int { return s.(*causalpg.Store).Queued() },

@@ -51,15 +51,15 @@ func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 	})
 }
 
-// fillInOrder fills the page.
+// fillInOrder fills the page, and moves its key.
 func (s *Store) fillInOrder(ctx context.Context, c *pgx.Conn, p adapter.EventPage) error {
-	clock := int64(-1)
-	if !p.After.IsZero() {
-		clock = p.After.LamportClock()
-	}
 	p.Reset()
-	args := []any{clock, []byte(p.After.NodeID()), string(p.After.ID()), p.Head}
-	return queryEvents(ctx, c, s.sql.inOrder(p.Limit()), args, p.Add)
+	args := []any{p.After.Clock, p.After.Node, string(p.After.ID), p.Head}
+	if err := queryEvents(ctx, c, s.sql.inOrder(p.Limit()), args, p.Add); err != nil {
+		return err // and perhaps the page is read again
+	}
+	*p.After = adapter.KeyOf(p.Last())
+	return nil
 }
 
 // queryEvents calls row for each row of a query for position and data, with the

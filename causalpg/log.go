@@ -24,7 +24,10 @@ func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[caus
 // fillByArrival fills the page.
 func (s *Store) fillByArrival(ctx context.Context, c *pgx.Conn, p adapter.EntryPage) error {
 	p.Reset()
-	return queryEvents(ctx, c, s.sql.byArrival(p.Limit()), []any{p.After, p.Head}, p.Add)
+	if err := queryEvents(ctx, c, s.sql.byArrival(p.Limit()), []any{p.After, p.Head}, p.Add); err != nil {
+		return err
+	}
+	return p.End()
 }
 
 // Head returns the cursor of the latest entry; see [causal.LogReader].

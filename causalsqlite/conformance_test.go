@@ -1,6 +1,7 @@
 package causalsqlite_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +76,9 @@ func TestPromises(t *testing.T) {
 		},
 		Again: func(t *testing.T, s adapter.Store, errorLimit int) adapter.Store {
 			return openAt(t, paths[s], &causalsqlite.Options{ErrorLimit: errorLimit})
+		},
+		Delete: func(t *testing.T, s adapter.Store, position int) {
+			sql(t, paths[s], fmt.Sprint("DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = ", position))
 		},
 		Block:  func(t *testing.T, s adapter.Store) func() { return block(t, openAt(t, paths[s], nil)) },
 		Queued: func(s adapter.Store) int { return s.(*causalsqlite.Store).Queued() },

@@ -35,7 +35,7 @@ func (s *Store) LoadEvents(ctx context.Context, aggregateID string) ([]causal.Ev
 		return queryEvents(c, `SELECT seq, data FROM events WHERE aggregate_id = ?
 			ORDER BY lamport_clock, node_id, event_id`,
 			func(s *sqlite.Stmt) { s.BindBytes(1, []byte(aggregateID)) },
-			func(_ int64, e causal.Event, _ int) (more bool, err error) {
+			func(_ *sqlite.Stmt, e causal.Event, _ int) (more bool, err error) {
 				events = append(events, e)
 				return true, causaladapter.CheckContext(ctx)
 			})
@@ -56,34 +56,38 @@ func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 	})
 }
 
-// fillInOrder fills the page.
+// fillInOrder fills the page, and moves its key if there may be more.
 func fillInOrder(c *sqlite.Conn, p adapter.EventPage) error {
-	clock := int64(-1)
-	if !p.After.IsZero() {
-		clock = p.After.LamportClock()
-	}
 	p.Reset()
 	// The index also holds seq: events after head cost no look at the table.
-	return queryEvents(c, `SELECT seq, data FROM events INDEXED BY events_in_order
+	return queryEvents(c, `SELECT seq, data, lamport_clock, node_id, event_id
+		FROM events INDEXED BY events_in_order
 		WHERE (lamport_clock, node_id, event_id) > (?, ?, ?) AND seq <= ?
 		ORDER BY lamport_clock, node_id, event_id`,
 		func(s *sqlite.Stmt) {
-			s.BindInt64(1, clock)
-			s.BindBytes(2, []byte(p.After.NodeID()))
-			s.BindText(3, string(p.After.ID()))
+			s.BindInt64(1, p.After.Clock)
+			s.BindBytes(2, p.After.Node)
+			s.BindText(3, string(p.After.ID))
 			s.BindInt64(4, p.Head)
 		},
-		func(position int64, e causal.Event, size int) (more bool, err error) {
-			err = p.Add(position, e, size)
-			return !p.IsFull(), err
+		func(s *sqlite.Stmt, e causal.Event, size int) (more bool, err error) {
+			if err := p.Add(s.ColumnInt64(0), e, size); err != nil {
+				return false, err
+			}
+			if p.IsFull() { // by the columns, as the content may be damaged
+				p.After.Clock = s.ColumnInt64(2)
+				p.After.Node = columnBytes(s, 3, p.After.Node)
+				p.After.ID = columnBytes(s, 4, p.After.ID)
+			}
+			return !p.IsFull(), nil
 		})
 }
 
-// queryEvents calls row for each row of a query that has seq and data as its columns,
-// with the position, the event and the size of its data, until it returns false or an
+// queryEvents calls row for each row of a query that has seq and data as its first
+// columns, with the event and the size of its data, until it returns false or an
 // error.
 func queryEvents(
-	c *sqlite.Conn, sql string, bind func(*sqlite.Stmt), row func(position int64, e causal.Event, size int) (bool, error),
+	c *sqlite.Conn, sql string, bind func(*sqlite.Stmt), row func(s *sqlite.Stmt, e causal.Event, size int) (bool, error),
 ) error {
 	var data []byte // reused
 	return query(c, sql, bind, func(s *sqlite.Stmt) (bool, error) {
@@ -92,6 +96,6 @@ func queryEvents(
 		if err != nil {
 			return false, err
 		}
-		return row(s.ColumnInt64(0), e, len(data))
+		return row(s, e, len(data))
 	})
 }

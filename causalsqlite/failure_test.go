@@ -137,6 +137,29 @@ func TestDamagedEntries(t *testing.T) {
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 7)))
 }
 
+// An event whose content has another place than its columns never hides the events
+// after it.
+func TestDamagedOrder(t *testing.T) {
+	ctx := t.Context()
+	for _, seq := range []int{5, 32, 33} { // within a page, at its end, at the start of the next one
+		path := testPath(t)
+		s := openAt(t, path, nil)
+		require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 41)))
+		require.NoError(t, s.Close())
+		sql(t, path, fmt.Sprintf(`DROP TRIGGER events_never_change;
+			UPDATE events SET data = replace(data, '"lamport_clock":%d,', '"lamport_clock":1000,') WHERE seq = %d`, seq, seq))
+		s = openAt(t, path, nil)
+		n := 0
+		var last error
+		for _, last = range s.AllEvents(ctx) {
+			n++
+		}
+		require.Equal(t, seq+1, n, "the events up to the damaged one, and an error")
+		eventtest.RequireStorageError(t, last)
+		require.ErrorContains(t, last, fmt.Sprintf("entry %d of the log is damaged, or an event before it", seq+1))
+	}
+}
+
 func TestMissingEntries(t *testing.T) {
 	ctx := t.Context()
 	for _, where := range []string{"seq = 1", "seq = 3", "seq IN (3, 4)"} {

@@ -23,15 +23,19 @@ func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[caus
 // fillByArrival fills the page.
 func fillByArrival(c *sqlite.Conn, p adapter.EntryPage) error {
 	p.Reset()
-	return queryEvents(c, "SELECT seq, data FROM events WHERE seq > ? AND seq <= ? ORDER BY seq",
+	err := queryEvents(c, "SELECT seq, data FROM events WHERE seq > ? AND seq <= ? ORDER BY seq",
 		func(s *sqlite.Stmt) {
 			s.BindInt64(1, p.After)
 			s.BindInt64(2, p.Head)
 		},
-		func(position int64, e causal.Event, size int) (more bool, err error) {
-			err = p.Add(position, e, size)
+		func(s *sqlite.Stmt, e causal.Event, size int) (more bool, err error) {
+			err = p.Add(s.ColumnInt64(0), e, size)
 			return !p.IsFull(), err
 		})
+	if err != nil {
+		return err
+	}
+	return p.End()
 }
 
 // Head returns the cursor of the latest entry; see [causal.LogReader].

@@ -153,6 +153,26 @@ func TestYieldPages(t *testing.T) {
 			require.Equal(t, test.err != "", errs == 1)
 		})
 	}
+	t.Run("a page that cannot be read is not the one before it", func(t *testing.T) {
+		s := source{numbers: 99}
+		var got []int
+		var errs []error
+		adapter.YieldPages(func(n int, err error) bool {
+			if err != nil {
+				errs = append(errs, err)
+			} else {
+				got = append(got, n)
+			}
+			return true
+		}, func() error { return nil }, func(p *adapter.Page[int]) error {
+			if len(s.pages) == 1 {
+				return errors.New("no connection")
+			}
+			return s.fill(p)
+		})
+		require.Len(t, got, 32)
+		require.Len(t, errs, 1)
+	})
 	t.Run("a loop that ends reads no further page", func(t *testing.T) {
 		s := source{numbers: 99}
 		adapter.YieldPages(func(int, error) bool { return false }, func() error { return nil }, s.fill)
@@ -200,8 +220,8 @@ func TestReadEvents(t *testing.T) {
 	}{
 		{name: "empty"},
 		{name: "in order", stored: events, want: 100},
-		{name: "out of order", stored: swapped, want: 32, err: "entry 33 of the log is damaged"},
-		{name: "twice the same", stored: []causal.Event{events[0], events[0]}, want: 1, err: "entry 2 of the log is damaged"},
+		{name: "out of order", stored: swapped, want: 32, err: "entry 33 of the log is damaged, or an event before it"},
+		{name: "twice the same", stored: []causal.Event{events[0], events[0]}, want: 1, err: "entry 2 of the log is damaged, or an event before it"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			read := 0
@@ -270,7 +290,7 @@ func TestReadLog(t *testing.T) {
 						}
 					}
 				}
-				return nil
+				return p.End()
 			}
 			for _, err := range adapter.ReadLog(sourceOf(head, nil), log, test.after, fill) {
 				if last = err; err == nil {

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"fmt"
 	"iter"
 
 	"github.com/spec-kitty/causal"
@@ -63,6 +64,7 @@ func YieldPages[T any](yield func(T, error) bool, check func() error, fill func(
 	var zero T
 	for {
 		p.limit = nextLimit(p.limit)
+		p.Reset() // fill may fail before it has begun
 		err := fill(&p)
 		for _, item := range p.items {
 			if err := check(); err != nil {
@@ -89,29 +91,41 @@ type Source struct {
 	Check func() error                       // is asked before each item; its error ends the read
 }
 
+// OrderKey is a place in the order of [causal.Compare].
+type OrderKey struct {
+	Clock    int64
+	Node, ID []byte
+}
+
+// KeyOf returns the place of an event.
+func KeyOf(e causal.Event) OrderKey {
+	return OrderKey{Clock: e.LamportClock(), Node: []byte(e.NodeID()), ID: []byte(e.ID())}
+}
+
 // EventPage is a page of all events in the order of [causal.Compare].
 type EventPage struct {
 	*Page[causal.Event]
-	Head  int64        // the position of the last entry of the read
-	After causal.Event // the event after which the page begins, zero at the start
+	Head   int64     // the position of the last entry of the read
+	After  *OrderKey // after which the page begins; fill moves it once it has filled the page
+	before causal.Event
 }
 
-// Add adds the event that follows and has this position in the log. The error is that
-// of [Damaged] if its columns put it in another place than its content.
+// Add adds the event that follows and has this position in the log. The error matches
+// [ErrDamaged] if its content does not follow that of the event before it.
 func (p EventPage) Add(position int64, e causal.Event, bytes int) error {
-	if last := p.last(); !last.IsZero() && causal.Compare(last, e) >= 0 {
-		return Damaged(position)
+	if last := p.Last(); !last.IsZero() && causal.Compare(last, e) >= 0 {
+		return fmt.Errorf("%w, or an event before it", Damaged(position))
 	}
 	p.Page.Add(e, bytes)
 	return nil
 }
 
-// last returns the last event up to here, zero if there is none.
-func (p EventPage) last() causal.Event {
+// Last returns the last event up to here, zero if there is none.
+func (p EventPage) Last() causal.Event {
 	if n := len(p.items); n > 0 {
 		return p.items[n-1]
 	}
-	return p.After
+	return p.before
 }
 
 // ReadEvents returns all events that are stored when a range begins. fill is as for
@@ -123,11 +137,12 @@ func ReadEvents(s Source, fill func(EventPage) error) iter.Seq2[causal.Event, er
 			yield(causal.Event{}, err)
 			return
 		}
+		after := OrderKey{Clock: -1, Node: []byte{}, ID: []byte{}}
 		var last causal.Event
 		YieldPages(yield, s.Check, func(page *Page[causal.Event]) error {
-			p := EventPage{page, head, last}
+			p := EventPage{page, head, &after, last}
 			err := fill(p)
-			last = p.last()
+			last = p.Last()
 			return err
 		})
 	}
@@ -161,6 +176,15 @@ func (p EntryPage) Add(position int64, e causal.Event, bytes int) error {
 	return nil
 }
 
+// End returns the error of [Missing] if the log has no entry after those of a page that
+// is not full, though the read is not at its end. fill returns it once it has added all.
+func (p EntryPage) End() error {
+	if last := p.last(); !p.IsFull() && last != p.Head {
+		return Missing(last + 1)
+	}
+	return nil
+}
+
 // last returns the position of the last entry up to here.
 func (p EntryPage) last() int64 { return p.After + int64(len(p.items)) }
 
@@ -182,9 +206,6 @@ func ReadLog(s Source, log [16]byte, after causal.Cursor, fill func(EntryPage) e
 			p := EntryPage{page, head, last, log}
 			err := fill(p)
 			last = p.last()
-			if err == nil && !p.IsFull() && last != head {
-				err = Missing(last + 1)
-			}
 			return err
 		})
 	}

@@ -21,6 +21,8 @@ type Engine struct {
 	Open func(t *testing.T) adapter.Store
 	// Again opens the data of a store with another limit of its error log.
 	Again func(t *testing.T, s adapter.Store, errorLimit int) adapter.Store
+	// Delete removes an entry from the log, which the store forbids.
+	Delete func(t *testing.T, s adapter.Store, position int)
 	// Zero is the zero value of the store.
 	Zero adapter.Store
 	// Block keeps all writes to the data of the store waiting, as another process
@@ -34,7 +36,7 @@ type Engine struct {
 func Test(t *testing.T, e Engine) {
 	for name, test := range map[string]func(*testing.T, Engine){
 		"arguments": testArguments, "contexts": testContexts, "zero": testZero, "snapshot": testSnapshot,
-		"waiting": testWaiting, "close": testClose, "error limit": testErrorLimit,
+		"waiting": testWaiting, "close": testClose, "error limit": testErrorLimit, "shorter log": testShorterLog,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, e) })
 	}
@@ -277,4 +279,22 @@ func RequireDamage(t *testing.T, s adapter.Store, position int, requireError fun
 		}
 		require.Equal(t, position, n, name)
 	}
+}
+
+// A log that loses its end during a range is a failure of the store, not a shorter log.
+func testShorterLog(t *testing.T, e Engine) {
+	s := e.Open(t)
+	const count = 40 // more than a page
+	require.NoError(t, s.SaveEvents(t.Context(), eventtest.NewRange(t, 0, count)))
+	n := 0
+	var last error
+	for _, err := range s.ReadLog(t.Context(), causal.Cursor{}) {
+		if last = err; n == 0 {
+			e.Delete(t, s, count)
+		}
+		n++
+	}
+	require.Equal(t, count, n, "all but the last entry, and an error")
+	eventtest.RequireStorageError(t, last)
+	require.ErrorContains(t, last, "entry 40 of the log is missing")
 }

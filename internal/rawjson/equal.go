@@ -15,8 +15,9 @@ func Equal(a, b string) bool {
 }
 
 // parse returns a form of a valid JSON value in which equal values are
-// equal for reflect.DeepEqual: map[string]any, []any, string, number or literal. encoding/json would do if it did not read each half of a
-// surrogate pair as the same U+FFFD.
+// equal for reflect.DeepEqual: map[string]any, []any, string, number or literal.
+// encoding/json would do if it did not read each half of a surrogate pair as the same
+// U+FFFD.
 func parse(text string) any {
 	p := parser{text: text}
 	return p.value()
