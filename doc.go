@@ -60,8 +60,9 @@
 // # Errors
 //
 // Each kind of failure has a sentinel for [errors.Is], and where more is known a
-// struct for [errors.As]: [ErrValidation] and [ValidationError], and so on. No error
-// text contains a payload or the value of a field.
+// struct for [errors.As]: [ErrValidation] and [ValidationError], and so on. The
+// text of an error may contain event IDs and clock values, and never a payload, a name
+// or another text value.
 //
 // # Caveats
 //

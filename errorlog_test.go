@@ -79,12 +79,12 @@ func TestErrorLogRefuses(t *testing.T) {
 	require.NoError(t, err)
 	for _, limit := range []int{0, -1, math.MinInt} {
 		_, err = log.Recent(ctx, limit)
-		require.EqualError(t, err, "causal: validation failed: limit must be at least 1")
+		requireFault(t, err, "limit must be at least 1")
 		_, err = causal.NewMemErrorStorage(limit)
-		require.EqualError(t, err, "causal: validation failed: limit must be at least 1")
+		requireFault(t, err, "limit must be at least 1")
 	}
 	err = log.Log(ctx, causal.ErrorEntry{Resolution: "\xff"})
-	require.EqualError(t, err, "causal: validation failed: action_attempted must not be empty; "+
+	requireFault(t, err, "action_attempted must not be empty; "+
 		"error_message must not be empty; resolution must be valid UTF-8")
 	recent, err := log.Recent(ctx, 1)
 	require.NoError(t, err)
@@ -133,7 +133,7 @@ func TestErrorEntryJSON(t *testing.T) {
 	} {
 		got := e
 		err := got.UnmarshalJSON([]byte(text))
-		require.EqualError(t, err, "causal: validation failed: "+want)
+		requireFault(t, err, want)
 		require.Equal(t, e, got, "the target has changed")
 	}
 	require.NoError(t, again.UnmarshalJSON([]byte(`{"timestamp":"2026-01-26","action_attempted":"a","error_message":"m","\udfff":`+

@@ -3,6 +3,7 @@ package causal
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -12,7 +13,8 @@ import (
 // Sentinels for [errors.Is]. Where more is known than the kind of failure, the
 // error is a struct, named in the comment, that [errors.As] finds.
 //
-// No text of an error in this package contains a payload or a field's value.
+// The text of an error in this package may contain event IDs and clock values, which
+// a log needs, and never a payload, a name or another text value.
 var (
 	// ErrValidation means that the input is invalid: see [ValidationError].
 	ErrValidation = errors.New("causal: validation failed")
@@ -61,10 +63,13 @@ type ValidationError struct {
 	Err error
 }
 
-// Error lists the fields and the reasons.
+// Error names the event, if it is known, and lists the fields and the reasons.
 func (e *ValidationError) Error() string {
 	var b strings.Builder
 	b.WriteString(ErrValidation.Error())
+	if e.EventID != "" {
+		b.WriteString(": event " + string(e.EventID))
+	}
 	for i, f := range e.Fields {
 		if i == 0 {
 			b.WriteString(": ")
@@ -137,9 +142,17 @@ type CycleError struct {
 	IDs []EventID
 }
 
-// Error says how many events the cycle has.
+// Error says how many events the cycle has, and names the first few.
 func (e *CycleError) Error() string {
-	return ErrCycle.Error() + " of " + strconv.Itoa(len(e.IDs)) + " events"
+	const most = 3
+	text := ErrCycle.Error() + " of " + strconv.Itoa(len(e.IDs)) + " events"
+	for i, id := range e.IDs[:min(most, len(e.IDs))] {
+		text += [most]string{": ", ", ", ", "}[i] + string(id)
+	}
+	if len(e.IDs) > most {
+		text += ", ..."
+	}
+	return text
 }
 
 // Is reports whether target is [ErrCycle].
@@ -151,8 +164,8 @@ type IDConflictError struct {
 	ID EventID
 }
 
-// Error is the text of [ErrIDConflict]; the ID is in the field.
-func (e *IDConflictError) Error() string { return ErrIDConflict.Error() }
+// Error names the event ID.
+func (e *IDConflictError) Error() string { return ErrIDConflict.Error() + ": " + string(e.ID) }
 
 // Is reports whether target is [ErrIDConflict].
 func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict }
@@ -163,8 +176,10 @@ type ClockJumpError struct {
 	Local, Remote, MaxJump int64
 }
 
-// Error is the text of [ErrClockJump]; the values are in the fields.
-func (e *ClockJumpError) Error() string { return ErrClockJump.Error() }
+// Error has the clock values.
+func (e *ClockJumpError) Error() string {
+	return fmt.Sprintf("%v: %d, more than %d beyond %d", ErrClockJump, e.Remote, e.MaxJump, e.Local)
+}
 
 // Is reports whether target is [ErrClockJump].
 func (e *ClockJumpError) Is(target error) bool { return target == ErrClockJump }

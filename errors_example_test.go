@@ -42,7 +42,7 @@ func ExampleCycleError() {
 	fmt.Println(err, errors.Is(err, causal.ErrCycle))
 	// Output:
 	// true [01HZXW5B2Q3R4S5T6V7W8X9Y01 01HZXW5B2Q3R4S5T6V7W8X9Y02]
-	// causal: causation cycle of 2 events true
+	// causal: causation cycle of 2 events: 01HZXW5B2Q3R4S5T6V7W8X9Y01, 01HZXW5B2Q3R4S5T6V7W8X9Y02 true
 }
 
 func ExampleIDConflictError() {
@@ -59,7 +59,7 @@ func ExampleIDConflictError() {
 	fmt.Println(conflict.Error(), conflict.Is(causal.ErrIDConflict))
 	// Output:
 	// true 01HZXW5B2Q3R4S5T6V7W8X9Y01
-	// causal: event ID already has different content true
+	// causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y01 true
 }
 
 func ExampleClockJumpError() {

@@ -110,7 +110,8 @@ type event struct {
 // NewEvent makes an event. If p is invalid, it returns a [*ValidationError] that
 // names every bad field by its wire name.
 func NewEvent(p EventParams) (Event, error) {
-	if p.ID == "" {
+	hasID := p.ID != ""
+	if !hasID {
 		p.ID = NewEventID()
 	}
 	if p.SchemaVersion == "" {
@@ -130,6 +131,9 @@ func NewEvent(p EventParams) (Event, error) {
 	faults := eventFaults{fieldPayload: fault.Reason}
 	if err := d.validate(&faults); err != nil {
 		err.Err = cause
+		if !hasID {
+			err.EventID = "" // which nobody has seen
+		}
 		return Event{}, err
 	}
 	if d.CorrelationID == "" {

@@ -38,6 +38,6 @@ func TestEventIDForRefuses(t *testing.T) {
 		{namespace: "n", key: "\xff", want: "key must be valid UTF-8"},
 	} {
 		_, err := causal.EventIDFor(test.namespace, test.key)
-		require.EqualError(t, err, "causal: validation failed: "+test.want)
+		requireFault(t, err, test.want)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,4 +66,19 @@ func requireNearlyLinear(t *testing.T, small, large func()) {
 	}
 	a, b := least(small, 9), least(large, 3)
 	require.Less(t, b, 80*a, "16 times the input took %.1f times the time: %v, then %v", float64(b)/float64(a), a, b)
+}
+
+// requireFault requires a *ValidationError with this text, after the event that it may
+// name.
+func requireFault(t require.TestingT, err error, want string, args ...any) {
+	var invalid *causal.ValidationError
+	require.ErrorAs(t, err, &invalid, args...)
+	text := strings.TrimPrefix(err.Error(), "causal: validation failed: ")
+	require.NotEqual(t, err.Error(), text, args...)
+	if invalid.EventID != "" {
+		named := "event " + string(invalid.EventID) + ": "
+		require.True(t, strings.HasPrefix(text, named), text)
+		text = strings.TrimPrefix(text, named)
+	}
+	require.Equal(t, want, text, args...)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"sync"
@@ -84,7 +85,7 @@ func TestMemEventStore(t *testing.T) {
 	var conflict *causal.IDConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.Equal(t, eventtest.ID(5), conflict.ID)
-	require.EqualError(t, err, "causal: event ID already has different content")
+	require.EqualError(t, err, "causal: event ID already has different content: TEST0000000000000000000005")
 	require.ErrorIs(t, s.SaveEvent(ctx, causal.Event{}), causal.ErrValidation)
 	loaded, err = s.LoadEvents(ctx, "WP001")
 	require.NoError(t, err)
@@ -97,9 +98,9 @@ func TestMemEventStore(t *testing.T) {
 	require.Len(t, loaded, 1)
 
 	_, err = s.LoadEvents(ctx, "")
-	require.EqualError(t, err, "causal: validation failed: aggregate_id must not be empty")
+	requireFault(t, err, "aggregate_id must not be empty")
 	_, err = s.LoadEvents(ctx, "\xff")
-	require.EqualError(t, err, "causal: validation failed: aggregate_id must be valid UTF-8")
+	requireFault(t, err, "aggregate_id must be valid UTF-8")
 }
 
 // Events that arrive late are in order at the next read, and an earlier view
@@ -421,4 +422,18 @@ func TestMemStoresFromManyGoroutines(t *testing.T) {
 	all, err := causal.LoadAll(ctx, &store)
 	require.NoError(t, err)
 	require.Len(t, all, each)
+}
+
+// faultyStore yields the zero Event without an error.
+type faultyStore struct{ causal.MemEventStore }
+
+func (*faultyStore) AllEvents(context.Context) iter.Seq2[causal.Event, error] {
+	return func(yield func(causal.Event, error) bool) { yield(causal.Event{}, nil) }
+}
+
+func TestStoresThatYieldTheZeroEvent(t *testing.T) {
+	_, err := causal.LoadAll(t.Context(), &faultyStore{})
+	require.EqualError(t, err, "causal: storage failed: read events: the storage yielded the zero Event")
+	tracker := newTracker(t, "alice", &causal.MemClockStorage{}, nil)
+	require.ErrorIs(t, tracker.Restore(t.Context(), &faultyStore{}), causal.ErrStorage)
 }

@@ -356,7 +356,7 @@ func forEachOnce(events []Event, f func(Event) error) error {
 // extractionError is what an error of the function that reads an event becomes.
 func extractionError(e Event, err error) error {
 	var ours *ValidationError
-	if errors.As(err, &ours) && ours.EventID == e.p.ID {
+	if errors.As(err, &ours) && ours != nil && ours.EventID == e.p.ID { // a typed nil is an error, too
 		return err
 	}
 	return e.payloadError("was refused by the function that reads it", err)

@@ -150,7 +150,7 @@ func TestMergeCounterOverflow(t *testing.T) {
 		{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MinInt64},
 	} {
 		_, err := causal.MergeCounter(deltas(t, values...))
-		require.EqualError(t, err, "causal: validation failed: payload has deltas whose total does not fit 64 bits")
+		requireFault(t, err, "payload has deltas whose total does not fit 64 bits")
 	}
 }
 
@@ -176,7 +176,7 @@ func TestMergesRefuseBadSets(t *testing.T) {
 	for name, merge := range merges {
 		t.Run(name, func(t *testing.T) {
 			_, err := merge([]causal.Event{good(1), {}, good(2), other(2)})
-			require.EqualError(t, err, "causal: validation failed: event must not be the zero Event")
+			requireFault(t, err, "event must not be the zero Event")
 			for _, events := range [][]causal.Event{
 				{good(3), good(2), good(1), other(2), other(3)}, {other(3), other(2), good(1), good(3), good(2)},
 			} {
@@ -217,11 +217,11 @@ func TestMergeFuncs(t *testing.T) {
 		requirePayloadFault(t, err, "was refused by the function that reads it")
 	}
 	_, err := causal.MergeGSetFunc[int](events, nil)
-	require.EqualError(t, err, "causal: validation failed: elements must not be nil")
+	requireFault(t, err, "elements must not be nil")
 	_, err = causal.MergeCounterFunc(events, nil)
-	require.EqualError(t, err, "causal: validation failed: delta must not be nil")
+	requireFault(t, err, "delta must not be nil")
 	_, err = causal.MergeStateMachineFunc(events, nil, nil)
-	require.EqualError(t, err, "causal: validation failed: state must not be nil")
+	requireFault(t, err, "state must not be nil")
 
 	sum, err := causal.MergeCounterFunc(append(events, events...), func(causal.Event) (int64, error) { return 1, nil })
 	require.NoError(t, err)
@@ -285,14 +285,14 @@ func TestMergeStateMachine(t *testing.T) {
 		})
 	}
 	_, err := causal.MergeStateMachine(nil, causal.StateMachine{Priority: priority})
-	require.EqualError(t, err, "causal: validation failed: events must not be empty")
+	requireFault(t, err, "events must not be empty")
 	_, err = causal.MergeStateMachine([]causal.Event{eventtest.New(t, 1, eventtest.WithPayload(`{"state":"done"}`)), eventtest.New(t, 2, eventtest.WithPayload(`{"state":"done"}`))},
 		causal.StateMachine{Priority: priority})
-	require.EqualError(t, err, "causal: validation failed: lamport_clock must be the same in all events")
+	requireFault(t, err, "lamport_clock must be the same in all events")
 	_, err = causal.MergeStateMachine([]causal.Event{at(1, "a", `{"state":"done"}`), eventtest.New(t, 5, eventtest.WithPayload(`{"state":"done"}`), func(p *causal.EventParams) {
 		p.AggregateID, p.NodeID = "other", "z"
 	})}, causal.StateMachine{Priority: priority})
-	require.EqualError(t, err, "causal: validation failed: aggregate_id must be the same in all events")
+	requireFault(t, err, "aggregate_id must be the same in all events")
 }
 
 func TestMergeLWW(t *testing.T) {
@@ -360,5 +360,24 @@ func TestMergeLWWFunc(t *testing.T) {
 	requirePayloadFault(t, err, "was refused by the function that reads it")
 	require.False(t, ok)
 	_, _, err = causal.MergeLWWFunc[int](events, nil)
-	require.EqualError(t, err, "causal: validation failed: value must not be nil")
+	requireFault(t, err, "value must not be nil")
+}
+
+// A function that returns a nil *ValidationError as its error has a fault of its own,
+// which is an error and no panic.
+func TestMergeFuncsOfTypedNilErrors(t *testing.T) {
+	events := []causal.Event{eventtest.New(t, 1)}
+	var none *causal.ValidationError
+	_, errCounter := causal.MergeCounterFunc(events, func(causal.Event) (int64, error) { return 0, none })
+	_, errSet := causal.MergeGSetFunc(events, func(causal.Event) ([]string, error) { return nil, none })
+	_, errORSet := causal.MergeORSetFunc(events, func(causal.Event) (causal.ORSetChange[string], error) {
+		return causal.ORSetChange[string]{}, none
+	})
+	_, _, errLWW := causal.MergeLWWFunc(events, func(causal.Event) (string, bool, error) { return "", true, none })
+	_, errState := causal.MergeStateMachineFunc(events, map[string]int{"": 1}, func(causal.Event) (string, error) { return "", none })
+	for name, err := range map[string]error{
+		"counter": errCounter, "set": errSet, "observed-remove set": errORSet, "register": errLWW, "state machine": errState,
+	} {
+		requireFault(t, err, "payload was refused by the function that reads it", name)
+	}
 }

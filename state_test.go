@@ -144,7 +144,7 @@ func TestStatesRefuseTheZeroEvent(t *testing.T) {
 		"LWWRegister.Apply": s.value.Apply(causal.Event{}),
 		"LWWRegister.Set":   s.value.Set(causal.Event{}, "a"),
 	} {
-		require.EqualError(t, err, "causal: validation failed: event must not be the zero Event", name)
+		requireFault(t, err, "event must not be the zero Event", name)
 	}
 	require.Equal(t, emptyStates, s.json(t))
 }
@@ -199,10 +199,10 @@ func TestStatesDoNotWriteTooManyNodes(t *testing.T) {
 	require.NoError(t, compacted.Compact(causal.VectorClock{}))
 	for name, state := range map[string]json.Marshaler{"ORSet": s.set, "GSet": s.grown, "PNCounter": s.counter} {
 		_, err := state.MarshalJSON()
-		require.EqualError(t, err, "causal: validation failed: seen must not have more than 65536 nodes", name)
+		requireFault(t, err, "seen must not have more than 65536 nodes", name)
 	}
 	_, err := delta.MarshalJSON()
 	require.ErrorIs(t, err, causal.ErrValidation)
 	_, err = causal.GSet[string]{}.DeltaSince(s.grown.Seen()).MarshalJSON()
-	require.EqualError(t, err, "causal: validation failed: since must not have more than 65536 nodes")
+	requireFault(t, err, "since must not have more than 65536 nodes")
 }

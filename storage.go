@@ -2,6 +2,7 @@ package causal
 
 import (
 	"context"
+	"errors"
 	"iter"
 )
 
@@ -135,10 +136,18 @@ func LoadAll(ctx context.Context, s EventStore) ([]Event, error) {
 	}
 	var events []Event
 	for e, err := range s.AllEvents(ctx) {
+		if err == nil && e.p == nil {
+			err = errYieldedZero()
+		}
 		if err != nil {
 			return nil, err
 		}
 		events = append(events, e)
 	}
 	return events, nil
+}
+
+// errYieldedZero reports a store that yields the zero Event without an error.
+func errYieldedZero() error {
+	return &StorageError{Op: "read events", Err: errors.New("the storage yielded the zero Event")}
 }

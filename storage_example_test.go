@@ -19,7 +19,7 @@ func ExampleEventStore() {
 	fmt.Println(err, errors.Is(err, causal.ErrIDConflict))
 	// Output:
 	// <nil> <nil>
-	// causal: event ID already has different content true
+	// causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y01 true
 }
 
 func ExampleMemEventStore() {
@@ -62,7 +62,7 @@ func ExampleSaveAll() {
 	events, err := causal.LoadAll(ctx, &store)
 	fmt.Println(len(events), err)
 	// Output:
-	// causal: event ID already has different content
+	// causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y01
 	// 1 <nil>
 }
 

@@ -136,6 +136,9 @@ func (t *VectorTracker) Restore(ctx context.Context, s EventStore) error {
 	defer t.lock.release()
 	seen := t.seen
 	for e, err := range s.AllEvents(ctx) {
+		if err == nil && e.p == nil {
+			err = errYieldedZero()
+		}
 		if err != nil {
 			return err
 		}

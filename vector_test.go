@@ -50,7 +50,7 @@ func referenceCompare(a, b causal.VectorClock) causal.Order {
 func TestVectorClock(t *testing.T) {
 	times := map[string]int64{"bob": 5, "alice": 2, "zero": 0, "": 1}
 	_, err := causal.NewVectorClock(times)
-	require.EqualError(t, err, "causal: validation failed: vector_clock must have nodes that are not empty and valid UTF-8")
+	requireFault(t, err, "vector_clock must have nodes that are not empty and valid UTF-8")
 	delete(times, "")
 	v := vector(t, times)
 	times["alice"] = 99 // the caller's own
@@ -73,7 +73,7 @@ func TestVectorClock(t *testing.T) {
 		many[fmt.Sprint(i)] = 1
 	}
 	_, err = causal.NewVectorClock(many)
-	require.EqualError(t, err, "causal: validation failed: vector_clock must not have more than 65536 nodes")
+	requireFault(t, err, "vector_clock must not have more than 65536 nodes")
 	delete(many, "0")
 	full := vector(t, many)
 	_, err = json.Marshal(full)
@@ -200,7 +200,7 @@ func TestVectorClockRefusesWire(t *testing.T) {
 		`{"\ud800":1}`:              "must not contain half of a surrogate pair",
 	} {
 		v := good
-		require.EqualError(t, v.UnmarshalJSON([]byte(text)), "causal: validation failed: vector_clock "+want)
+		requireFault(t, v.UnmarshalJSON([]byte(text)), "vector_clock "+want)
 		require.True(t, sameVectors(good, v))
 	}
 	v := good
@@ -243,7 +243,7 @@ func TestVectorClockRefusesWire(t *testing.T) {
 	for i := range 65_537 {
 		tooMany = append(tooMany, entry(fmt.Sprintf("%05d", i), 1)...)
 	}
-	require.EqualError(t, v.UnmarshalBinary(tooMany), "causal: validation failed: vector_clock must not have more than 65536 nodes")
+	requireFault(t, v.UnmarshalBinary(tooMany), "vector_clock must not have more than 65536 nodes")
 }
 
 func TestVectorClockCompareAllocatesNothing(t *testing.T) {

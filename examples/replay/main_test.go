@@ -19,7 +19,7 @@ func replayed(t *testing.T, stdin string, args ...string) (stdout, stderr string
 
 const sampleFaults = `testdata/sample.jsonl:6: causal: validation failed: event_id must be 26 ASCII letters or digits, or a UUID with hyphens; event_type is missing; ` +
 	`aggregate_id is missing; timestamp is missing; node_id is missing; lamport_clock is missing; project_uuid is missing; correlation_id is missing
-testdata/sample.jsonl:7: causal: event ID already has different content
+testdata/sample.jsonl:7: causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y03
 testdata/sample.jsonl:10: causal: validation failed: is not valid JSON, seen at byte 2
 `
 
@@ -42,7 +42,7 @@ func TestJSON(t *testing.T) {
 	require.EqualValues(t, "01HZXW5B2Q3R4S5T6V7W8X9Y03", r.Aggregates[0].Conflicts[0].Winner)
 	require.Contains(t, stdout, `"build_id": "b-7"`, "unknown members are there")
 	require.Equal(t, strings.Join(r.Faults, "\n")+"\n", stderr)
-	require.Equal(t, "WP003: causal: causation cycle of 2 events; shown by clock", r.Faults[3])
+	require.Equal(t, "WP003: causal: causation cycle of 2 events: 01HZXW5B2Q3R4S5T6V7W8X9Y06, 01HZXW5B2Q3R4S5T6V7W8X9Y07; shown by clock", r.Faults[3])
 }
 
 func TestFlags(t *testing.T) {
