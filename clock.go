@@ -1,6 +1,7 @@
 package causal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -11,12 +12,17 @@ import (
 // remote+1, which must fit in an int64.
 const maxRemoteClock = math.MaxInt64 - 1
 
+// defaultMaxJump is far beyond what honest nodes differ by, and leaves eight million
+// jumps before the end of the range.
+const defaultMaxJump = 1 << 40
+
 // LamportClockOptions are the options of [NewLamportClock]. nil and the zero
 // value mean the defaults.
 type LamportClockOptions struct {
-	// MaxJump limits how far ahead of the local clock a remote clock may be.
+	// MaxJump limits how far ahead of the node's clock a remote clock may be.
 	// Update rejects anything further with a [*ClockJumpError], so that one
-	// faulty node cannot drag every clock forward. Zero means no limit.
+	// faulty node cannot drag every clock to the end of its range. Zero means
+	// 2^40 ticks, and a negative value no limit.
 	MaxJump int64
 	// Lease is how many ticks are reserved by one write to the storage. A crash
 	// or a restart skips at most that many values. Zero means 1: each tick is one
@@ -38,7 +44,7 @@ type LamportClock struct {
 	nodeID         string
 	storage        ClockStorage
 	advancer       ClockAdvancer // nil if the storage is not one
-	maxJump, lease int64
+	maxJump, lease int64         // maxJump is negative without a limit
 
 	// Values up to limit are reserved and values up to now are issued. Anyone
 	// may advance now up to limit; only the holder of lock changes limit. Both
@@ -49,7 +55,7 @@ type LamportClock struct {
 
 // NewLamportClock returns a clock for nodeID that resumes from the stored value.
 // It returns a [*ValidationError] if nodeID is empty or not UTF-8, if s is nil,
-// or if an option is negative. Other errors come from s.
+// or if o.Lease is negative. Other errors come from s.
 func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *LamportClockOptions) (*LamportClock, error) {
 	if o == nil {
 		o = &LamportClockOptions{}
@@ -60,8 +66,6 @@ func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *Lamp
 	switch {
 	case s == nil:
 		return nil, invalid("storage", reasonNil)
-	case o.MaxJump < 0:
-		return nil, invalid("max_jump", reasonNotNegative)
 	case o.Lease < 0:
 		return nil, invalid("lease", reasonNotNegative)
 	}
@@ -76,7 +80,7 @@ func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *Lamp
 		return nil, &StorageError{Op: "load clock", Err: errors.New("the stored value is negative")}
 	}
 	c := &LamportClock{
-		nodeID: nodeID, storage: s, maxJump: o.MaxJump, lease: max(o.Lease, 1), lock: newContextMutex(),
+		nodeID: nodeID, storage: s, maxJump: cmp.Or(o.MaxJump, defaultMaxJump), lease: max(o.Lease, 1), lock: newContextMutex(),
 	}
 	c.advancer, _ = s.(ClockAdvancer)
 	c.now.Store(value)
@@ -99,7 +103,8 @@ func (c *LamportClock) Tick(ctx context.Context) (int64, error) { return c.advan
 // Update advances the clock past a value received from another node, and returns
 // the new value, max(local, remote) + 1. It returns a [*ValidationError] if
 // remote is negative, [ErrClockOverflow] if remote is above [math.MaxInt64] - 1,
-// and a [*ClockJumpError] if remote is beyond MaxJump. Other errors are those of
+// and a [*ClockJumpError] if remote is beyond MaxJump. If several clocks share
+// the node ID, MaxJump counts from the stored value. Other errors are those of
 // Tick.
 func (c *LamportClock) Update(ctx context.Context, remote int64) (int64, error) {
 	switch {
@@ -108,10 +113,36 @@ func (c *LamportClock) Update(ctx context.Context, remote int64) (int64, error) 
 	case remote > maxRemoteClock:
 		return 0, ErrClockOverflow
 	}
-	if now := c.now.Load(); c.maxJump > 0 && remote > now && remote-now > c.maxJump {
-		return 0, &ClockJumpError{Local: now, Remote: remote, MaxJump: c.maxJump}
+	if err := c.checkJump(ctx, remote); err != nil {
+		return 0, err
 	}
 	return c.advance(ctx, remote)
+}
+
+// checkJump returns an error if a remote clock is beyond MaxJump.
+func (c *LamportClock) checkJump(ctx context.Context, remote int64) error {
+	now := c.now.Load()
+	if !c.isJump(now, remote) || c.storage == nil {
+		return nil
+	}
+	if c.advancer != nil { // other clocks of the node may be further
+		if err := checkContext(ctx); err != nil {
+			return err
+		}
+		stored, err := c.storage.LoadClock(ctx, c.nodeID)
+		if err != nil {
+			return clockStorageError("load clock", err)
+		}
+		if now = max(now, stored); !c.isJump(now, remote) {
+			return nil
+		}
+	}
+	return &ClockJumpError{Local: now, Remote: remote, MaxJump: c.maxJump}
+}
+
+// isJump reports whether remote is more than MaxJump ahead of now.
+func (c *LamportClock) isJump(now, remote int64) bool {
+	return c.maxJump >= 0 && remote > now && remote-now > c.maxJump
 }
 
 // advance issues max(now, remote) + 1.

@@ -113,7 +113,6 @@ func TestNewLamportClockRefuses(t *testing.T) {
 		"no node":         {ctx: ctx, storage: s, is: causal.ErrValidation, text: "causal: validation failed: node_id must not be empty"},
 		"bad node":        {ctx: ctx, nodeID: "\xff", storage: s, is: causal.ErrValidation, text: "causal: validation failed: node_id must be valid UTF-8"},
 		"no storage":      {ctx: ctx, nodeID: "a", is: causal.ErrValidation, text: "causal: validation failed: storage must not be nil"},
-		"jump":            {ctx: ctx, nodeID: "a", storage: s, options: &causal.LamportClockOptions{MaxJump: -1}, is: causal.ErrValidation, text: "causal: validation failed: max_jump must not be negative"},
 		"lease":           {ctx: ctx, nodeID: "a", storage: s, options: &causal.LamportClockOptions{Lease: -1}, is: causal.ErrValidation, text: "causal: validation failed: lease must not be negative"},
 		"no context":      {ctx: nil, nodeID: "a", storage: s, is: causal.ErrValidation, text: "causal: validation failed: ctx must not be nil"},
 		"cancelled":       {ctx: cancelled, nodeID: "a", storage: s, is: context.Canceled, text: "causal: context canceled: the reason"},
@@ -226,10 +225,62 @@ func TestClockEndsInOrder(t *testing.T) {
 			})
 		}
 	}
-	c := newClock(t, &causal.MemClockStorage{}, nil)
+	c := newClock(t, &causal.MemClockStorage{}, &causal.LamportClockOptions{MaxJump: -1})
 	got, err := c.Update(ctx, math.MaxInt64-1)
-	require.NoError(t, err)
+	require.NoError(t, err, "a negative MaxJump is no limit")
 	require.Equal(t, int64(math.MaxInt64), got)
+}
+
+// By default one event near the end of the range does not silence a node.
+func TestClockDefaultMaxJump(t *testing.T) {
+	ctx := t.Context()
+	c := newClock(t, &causal.MemClockStorage{}, nil)
+	for _, remote := range []int64{math.MaxInt64 - 1, 1<<40 + 1} {
+		_, err := c.Update(ctx, remote)
+		var jump *causal.ClockJumpError
+		require.ErrorAs(t, err, &jump)
+		require.Equal(t, causal.ClockJumpError{Local: 0, Remote: remote, MaxJump: 1 << 40}, *jump)
+	}
+	value, err := c.Update(ctx, 1<<40)
+	require.NoError(t, err)
+	require.Equal(t, int64(1<<40+1), value)
+}
+
+// Two clocks share a node through the storage: MaxJump counts from where the node is.
+func TestClockMaxJumpOfSharedNode(t *testing.T) {
+	ctx := t.Context()
+	s := &brokenStorage{}
+	o := &causal.LamportClockOptions{MaxJump: 10}
+	busy, idle := newClock(t, s, o), newClock(t, s, o)
+	for range 50 {
+		_, err := busy.Tick(ctx)
+		require.NoError(t, err)
+	}
+	_, err := idle.Update(ctx, 61)
+	var jump *causal.ClockJumpError
+	require.ErrorAs(t, err, &jump)
+	require.Equal(t, int64(50), jump.Local)
+	value, err := idle.Update(ctx, 51)
+	require.NoError(t, err)
+	require.Equal(t, int64(52), value)
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err = idle.Update(cancelled, 1000)
+	require.ErrorIs(t, err, context.Canceled)
+	s.err = errors.New("boom")
+	_, err = idle.Update(ctx, 1000)
+	require.ErrorIs(t, err, s.err, "a jump cannot be told from none")
+	require.ErrorIs(t, err, causal.ErrStorage)
+}
+
+// The storage of a clock of its own is not asked.
+func TestClockMaxJumpOfOneClock(t *testing.T) {
+	ctx := t.Context()
+	s := &causal.MemClockStorage{}
+	c := newClock(t, plainStorage{s}, &causal.LamportClockOptions{MaxJump: 10})
+	require.NoError(t, s.SaveClock(ctx, "alice", 50))
+	_, err := c.Update(ctx, 51)
+	require.ErrorIs(t, err, causal.ErrClockJump)
 }
 
 // A lease that no longer fits, because of what others took, shrinks to one.

@@ -67,8 +67,8 @@
 // # Caveats
 //
 // A node ID belongs to one clock at a time, unless the storage is a [ClockAdvancer].
-// A broken node can push all clocks ahead, up to the end of their range, unless
-// [LamportClockOptions] limit the jump. The merges need every event in memory.
+// Each event of a broken node can push all clocks ahead by as much as
+// [LamportClockOptions] allow. The merges need every event in memory.
 // Payloads and unknown members nested more than 1000 levels deep are refused.
 //
 // # Compatibility

@@ -37,12 +37,13 @@ func (t *VectorTracker) acquire(ctx context.Context) error {
 	return t.lock.acquire(ctx)
 }
 
-// Observe records a received event. It advances the Lamport clock past e (see
-// [LamportClock.Update]) and merges e's vector clock into the tracker's. An event
-// without a vector clock counts as itself and every earlier event of its node. An
-// event of the tracker's own node does not move the clock. Observe returns a
-// [*ValidationError] if e is zero, and the errors of Update. On error, the
-// tracker is unchanged.
+// Observe records a received event. If the event is new, it advances the Lamport
+// clock past e (see [LamportClock.Update]) and merges e's vector clock into the
+// tracker's. An event without a vector clock counts as itself and every earlier event
+// of its node. An event of the tracker's own node moves the clock only if it is ahead
+// of it, as after a restored backup. Observe returns a [*ValidationError] if e is zero
+// or if more than 65,536 nodes would have been seen, and the errors of Update. On error,
+// the tracker is unchanged.
 func (t *VectorTracker) Observe(ctx context.Context, e Event) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -51,12 +52,33 @@ func (t *VectorTracker) Observe(ctx context.Context, e Event) error {
 		return err
 	}
 	defer t.lock.release()
-	if e.p.NodeID != t.clock.NodeID() {
+	seen := observe(t.seen, e)
+	if err := t.checkSize(seen); err != nil {
+		return err
+	}
+	isNew := e.clock > t.seen.At(e.p.NodeID)
+	if e.p.NodeID == t.clock.NodeID() {
+		isNew = e.clock > t.clock.Current()
+	}
+	if isNew {
 		if _, err := t.clock.Update(ctx, e.clock); err != nil {
 			return err
 		}
 	}
-	t.seen = observe(t.seen, e)
+	t.seen = seen
+	return nil
+}
+
+// checkSize returns an error if no event could carry a stamp of what would have been
+// seen.
+func (t *VectorTracker) checkSize(seen VectorClock) error {
+	size := seen.Len()
+	if seen.At(t.clock.NodeID()) == 0 {
+		size++ // with the event that is stamped
+	}
+	if size > maxVectorNodes {
+		return invalid(vectorField, reasonVectorSize)
+	}
 	return nil
 }
 
@@ -74,6 +96,10 @@ func (t *VectorTracker) ObserveClock(ctx context.Context, v VectorClock) error {
 
 // advance records all events covered by v. The caller holds the lock.
 func (t *VectorTracker) advance(ctx context.Context, v VectorClock) error {
+	seen := t.seen.Merge(v)
+	if err := t.checkSize(seen); err != nil {
+		return err
+	}
 	latest := int64(0)
 	for _, e := range v.entries {
 		latest = max(latest, e.time)
@@ -83,7 +109,7 @@ func (t *VectorTracker) advance(ctx context.Context, v VectorClock) error {
 			return err
 		}
 	}
-	t.seen = t.seen.Merge(v)
+	t.seen = seen
 	return nil
 }
 
@@ -123,9 +149,14 @@ func (t *VectorTracker) Seen(ctx context.Context) (VectorClock, error) {
 	return t.seen, nil
 }
 
-// Restore records all events of a store, as after a restart. It advances the
-// Lamport clock past them if it is not there yet. Its errors are those of the
-// store and of [LamportClock.Update]. On error, the tracker is unchanged.
+// Restore records all events of a store, as after a restart, and advances the Lamport
+// clock past them if it is not there yet. Events of the node itself are taken as they
+// are. Events of other nodes are taken in the order of [Compare], each if it is not
+// beyond MaxJump of the clock that the earlier ones lead to; one that is further ahead
+// stays in the store, and is neither seen nor followed, so that it cannot keep the node
+// from starting. Restore returns the errors of the store and of [LamportClock.Tick], and
+// a [*ValidationError] if more than 65,536 nodes would have been seen. On error, the
+// tracker is unchanged.
 func (t *VectorTracker) Restore(ctx context.Context, s EventStore) error {
 	if s == nil {
 		return invalid("store", reasonNil)
@@ -134,7 +165,7 @@ func (t *VectorTracker) Restore(ctx context.Context, s EventStore) error {
 		return err
 	}
 	defer t.lock.release()
-	seen := t.seen
+	seen, now := t.seen, t.clock.Current()
 	for e, err := range s.AllEvents(ctx) {
 		if err == nil && e.p == nil {
 			err = errYieldedZero()
@@ -142,7 +173,18 @@ func (t *VectorTracker) Restore(ctx context.Context, s EventStore) error {
 		if err != nil {
 			return err
 		}
-		seen = observe(seen, e)
+		if e.p.NodeID == t.clock.NodeID() || !t.clock.isJump(now, e.clock) {
+			seen, now = observe(seen, e), max(now, e.clock)
+		}
 	}
-	return t.advance(ctx, seen)
+	if err := t.checkSize(seen); err != nil {
+		return err
+	}
+	if now > t.clock.Current() {
+		if _, err := t.clock.advance(ctx, now); err != nil {
+			return err
+		}
+	}
+	t.seen = seen
+	return nil
 }

@@ -3,6 +3,7 @@ package causal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"testing"
@@ -118,7 +119,6 @@ func TestVectorTrackerRefuses(t *testing.T) {
 	require.ErrorIs(t, tracker.Observe(cancelled, e), context.Canceled)
 	require.ErrorIs(t, tracker.Observe(nil, e), causal.ErrValidation) //nolint:staticcheck // the point of the test
 	require.ErrorIs(t, tracker.Restore(ctx, nil), causal.ErrValidation)
-	require.ErrorIs(t, tracker.Restore(ctx, &store), causal.ErrClockJump)
 	require.ErrorIs(t, tracker.Restore(cancelled, &store), context.Canceled)
 	_, _, err = tracker.Stamp(cancelled)
 	require.ErrorIs(t, err, context.Canceled)
@@ -155,4 +155,108 @@ func TestVectorTrackerFromManyGoroutines(t *testing.T) {
 	heads, err := causal.Heads(events)
 	require.NoError(t, err)
 	require.Len(t, heads, 1, "the events of one node are in one order")
+}
+
+// emitted returns events 1..n of a node.
+func emitted(t *testing.T, node string, n int) (events []causal.Event) {
+	for clock := range n {
+		events = append(events, eventtest.New(t, clock+1, func(p *causal.EventParams) { p.NodeID = node }))
+	}
+	return events
+}
+
+// The clock of a node went back, as with a backup, and peers bring its own events: no
+// value is used twice.
+func TestVectorTrackerOwnEventsComeBack(t *testing.T) {
+	ctx := t.Context()
+	clocks := &causal.MemClockStorage{}
+	require.NoError(t, clocks.SaveClock(ctx, "alice", 2))
+	tracker := newTracker(t, "alice", clocks, nil)
+	for _, e := range emitted(t, "alice", 4) {
+		require.NoError(t, tracker.Observe(ctx, e))
+	}
+	e := stamp(t, tracker, "alice", 5)
+	require.Greater(t, e.LamportClock(), int64(4))
+	ahead := eventtest.New(t, 9, func(p *causal.EventParams) { p.LamportClock = 1 << 41 })
+	require.ErrorIs(t, tracker.Observe(ctx, ahead), causal.ErrClockJump, "the name of the node is no proof")
+}
+
+// What is delivered again tells nothing new.
+func TestVectorTrackerRepeatedDelivery(t *testing.T) {
+	ctx := t.Context()
+	tracker := newTracker(t, "bob", &causal.MemClockStorage{}, nil)
+	for range 50 {
+		for _, e := range emitted(t, "alice", 3) {
+			require.NoError(t, tracker.Observe(ctx, e))
+		}
+	}
+	e := stamp(t, tracker, "bob", 1)
+	require.Equal(t, `{"alice":3,"bob":5}`, e.VectorClock().String())
+}
+
+// The history of a node itself is trusted, and that of others may lead far up, step by
+// step.
+func TestVectorTrackerRestoresBeyondMaxJump(t *testing.T) {
+	ctx := t.Context()
+	for name, test := range map[string]struct {
+		node string
+		last int64
+		want string
+	}{
+		"own events, all at once": {node: "alice", last: 1 << 50, want: `{"alice":1125899906842625}`},
+		"others, step by step":    {node: "bob", last: 5, want: `{"alice":6,"bob":5}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var store causal.MemEventStore
+			require.NoError(t, store.SaveEvents(ctx, emitted(t, test.node, 4)))
+			require.NoError(t, store.SaveEvent(ctx, eventtest.New(t, 9, func(p *causal.EventParams) {
+				p.NodeID, p.LamportClock = test.node, test.last
+			})))
+			tracker := newTracker(t, "alice", &causal.MemClockStorage{}, &causal.LamportClockOptions{MaxJump: 3})
+			require.NoError(t, tracker.Restore(ctx, &store))
+			_, seen, err := tracker.Stamp(ctx)
+			require.NoError(t, err)
+			require.Greater(t, seen.At("alice"), test.last)
+		})
+	}
+}
+
+// One stored event that is too far ahead does not keep the node from starting, and is
+// not followed.
+func TestVectorTrackerRestoresPoison(t *testing.T) {
+	ctx := t.Context()
+	var store causal.MemEventStore
+	require.NoError(t, store.SaveEvents(ctx, emitted(t, "alice", 2)))
+	require.NoError(t, store.SaveEvent(ctx, eventtest.New(t, 9, func(p *causal.EventParams) {
+		p.NodeID, p.LamportClock = "mallory", 1_000_000
+	})))
+	tracker := newTracker(t, "alice", &causal.MemClockStorage{}, &causal.LamportClockOptions{MaxJump: 1000})
+	require.NoError(t, tracker.Restore(ctx, &store))
+	e := stamp(t, tracker, "alice", 10)
+	require.Equal(t, fmt.Sprintf(`{"alice":%d}`, e.LamportClock()), e.VectorClock().String())
+	require.Less(t, e.LamportClock(), int64(10))
+}
+
+// A stamp that no event could carry is refused where the limit is passed.
+func TestVectorTrackerOfTooManyNodes(t *testing.T) {
+	ctx := t.Context()
+	times := map[string]int64{}
+	for n := range 1<<16 - 1 {
+		times[fmt.Sprint("node-", n)] = 1
+	}
+	most := vector(t, times)
+	times["one more"] = 1
+	tracker := newTracker(t, "alice", &causal.MemClockStorage{}, nil)
+	require.ErrorIs(t, tracker.ObserveClock(ctx, vector(t, times)), causal.ErrValidation)
+	seen, err := tracker.Seen(ctx)
+	require.NoError(t, err)
+	require.True(t, seen.IsZero(), "an error changes nothing")
+	require.NoError(t, tracker.ObserveClock(ctx, most))
+	stamp(t, tracker, "alice", 1)
+	other := eventtest.New(t, 2, func(p *causal.EventParams) { p.NodeID = "one more" })
+	require.ErrorIs(t, tracker.Observe(ctx, other), causal.ErrValidation)
+	var store causal.MemEventStore
+	require.NoError(t, store.SaveEvent(ctx, other))
+	require.ErrorIs(t, tracker.Restore(ctx, &store), causal.ErrValidation)
+	stamp(t, tracker, "alice", 3)
 }
