@@ -25,37 +25,10 @@ import (
 // is safe for concurrent use unless one goroutine changes it. NaN and strings
 // that are not valid UTF-8 cannot be elements.
 type ORSet[E cmp.Ordered] struct {
-	elements map[E][]orAdd // for each node that added the element, its latest add
-	live     int           // elements with an add that is not removed
+	elements map[E]orAdds
+	live     int // elements with an add that is not removed
 	seen     VectorClock
 	stable   VectorClock // what Compact has seen: nothing older comes anew
-}
-
-// orAdd is an add and whether it was removed. Under join it only moves up: a later
-// add of the node stands for the earlier ones, and removed is above not removed.
-type orAdd struct {
-	add     dot
-	removed dot // by which event, the least if several; zero if it was not removed
-}
-
-func (a orAdd) isRemoved() bool { return a.removed.time > 0 }
-
-// join returns the upper of two adds of one node.
-func (a orAdd) join(b orAdd) orAdd {
-	switch {
-	case a.add.time > b.add.time:
-		return a
-	case a.add.time < b.add.time || !a.isRemoved():
-		return b
-	case b.isRemoved() && b.removed.compare(a.removed) < 0:
-		return b
-	}
-	return a
-}
-
-// seenBy reports whether v has seen the add and, if it is removed, its removal.
-func (a orAdd) seenBy(v VectorClock) bool {
-	return a.add.seenBy(v) && (!a.isRemoved() || a.removed.seenBy(v))
 }
 
 // Apply applies the change in e's payload; see [ORSetChange]. It returns a
@@ -98,23 +71,22 @@ func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 // join takes an add, unless it is one that was removed and dropped.
 func (s *ORSet[E]) join(element E, a orAdd) {
 	adds := s.elements[element]
-	i := indexOfNode(adds, a)
-	wasLive := isLive(adds)
-	switch {
-	case i >= 0:
-		if joined := adds[i].join(a); joined != adds[i] {
-			adds[i] = joined
+	wasLive := adds.isLive()
+	if i := adds.find(a); i >= 0 {
+		if joined := adds.all[i].join(a); joined != adds.all[i] {
+			adds.set(i, joined)
 		}
-	case a.add.seenBy(s.stable):
-		return
-	default:
+	} else {
+		if a.add.seenBy(s.stable) {
+			return
+		}
 		if s.elements == nil {
-			s.elements = map[E][]orAdd{}
+			s.elements = map[E]orAdds{}
 		}
-		adds = append(adds, a)
+		adds = adds.with(a)
 		s.elements[element] = adds
 	}
-	s.count(wasLive, isLive(adds))
+	s.count(wasLive, adds.isLive())
 }
 
 // count notes that an element was in the set, and is.
@@ -127,16 +99,6 @@ func (s *ORSet[E]) count(was, is bool) {
 	}
 }
 
-// indexOfNode returns the index of the add by a's node, -1 if there is none.
-func indexOfNode(adds []orAdd, a orAdd) int {
-	return slices.IndexFunc(adds, func(b orAdd) bool { return a.add.node == b.add.node })
-}
-
-// isLive reports whether an element with these adds is in the set.
-func isLive(adds []orAdd) bool {
-	return slices.ContainsFunc(adds, func(a orAdd) bool { return !a.isRemoved() })
-}
-
 // Removal returns the change that removes the elements: it names the adds that
 // this set has seen. An element that is not in the set needs no removal. Before
 // the node emits the change, it must advance its clock past [ORSet.LamportClock].
@@ -145,7 +107,7 @@ func (s ORSet[E]) Removal(elements ...E) ORSetChange[E] {
 	var change ORSetChange[E]
 	for _, element := range elements {
 		var observed []vectorEntry
-		for _, a := range s.elements[element] {
+		for _, a := range s.elements[element].all {
 			if !a.isRemoved() {
 				observed = append(observed, vectorEntry{a.add.node.Value(), a.add.time})
 			}
@@ -165,7 +127,7 @@ func (s *ORSet[E]) Merge(other ORSet[E]) {
 	if !other.stable.IsZero() {
 		s.drop(func(element E, a orAdd) bool { // what the other one has dropped
 			return (compacted || a.isRemoved()) && a.add.seenBy(other.stable) &&
-				indexOfNode(other.elements[element], a) < 0
+				other.elements[element].find(a) < 0
 		})
 	}
 	s.mergeAdds(other)
@@ -179,7 +141,7 @@ func (s *ORSet[E]) Merge(other ORSet[E]) {
 // mergeAdds takes the adds of the other set.
 func (s *ORSet[E]) mergeAdds(other ORSet[E]) {
 	for element, adds := range other.elements {
-		for _, a := range adds {
+		for _, a := range adds.all {
 			s.join(element, a)
 		}
 	}
@@ -191,10 +153,10 @@ func (s *ORSet[E]) isStable(_ E, a orAdd) bool { return a.isRemoved() && a.seenB
 // drop drops the adds for which gone is true.
 func (s *ORSet[E]) drop(gone func(element E, a orAdd) bool) {
 	for element, adds := range s.elements {
-		wasLive := isLive(adds)
-		kept := slices.DeleteFunc(adds, func(a orAdd) bool { return gone(element, a) })
-		s.count(wasLive, isLive(kept))
-		if len(kept) == 0 {
+		wasLive := adds.isLive()
+		kept := adds.without(func(a orAdd) bool { return gone(element, a) })
+		s.count(wasLive, kept.isLive())
+		if len(kept.all) == 0 {
 			delete(s.elements, element)
 		} else {
 			s.elements[element] = kept
@@ -203,7 +165,7 @@ func (s *ORSet[E]) drop(gone func(element E, a orAdd) bool) {
 }
 
 // Contains reports whether the element is in the set.
-func (s ORSet[E]) Contains(element E) bool { return isLive(s.elements[element]) }
+func (s ORSet[E]) Contains(element E) bool { return s.elements[element].isLive() }
 
 // Len returns the number of elements.
 func (s ORSet[E]) Len() int { return s.live }
@@ -215,7 +177,7 @@ func (s ORSet[E]) All() iter.Seq[E] { return slices.Values(s.sorted()) }
 func (s ORSet[E]) sorted() []E {
 	sorted := make([]E, 0, s.live)
 	for element, adds := range s.elements {
-		if isLive(adds) {
+		if adds.isLive() {
 			sorted = append(sorted, element)
 		}
 	}
@@ -230,7 +192,7 @@ func (s ORSet[E]) sorted() []E {
 func (s ORSet[E]) LamportClock() int64 {
 	latest := int64(0)
 	for _, adds := range s.elements {
-		for _, a := range adds {
+		for _, a := range adds.all {
 			latest = max(latest, a.add.time, a.removed.time)
 		}
 	}
@@ -269,7 +231,7 @@ func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 	}
 	d := Delta[ORSet[E]]{since, ORSet[E]{seen: s.seen}}
 	for element, adds := range s.elements {
-		for _, a := range adds {
+		for _, a := range adds.all {
 			if !a.seenBy(since) {
 				d.part.join(element, a)
 			}

@@ -10,8 +10,8 @@ import (
 // compacted. It returns a [*ValidationError] if an element has no JSON form, such
 // as an infinite number, or the set has seen more than 65,536 nodes.
 func (s ORSet[E]) MarshalJSON() ([]byte, error) {
-	b, err := appendSet(s.elements, func(b []byte, adds []orAdd) []byte {
-		return append(appendAdds(append(b, `,"adds":[`...), adds), ']')
+	b, err := appendSet(s.elements, func(b []byte, adds orAdds) []byte {
+		return append(appendAdds(append(b, `,"adds":[`...), adds.all), ']')
 	})
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (s *ORSet[E]) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return err
 	}
-	read := ORSet[E]{elements: map[E][]orAdd{}}
+	read := ORSet[E]{elements: map[E]orAdds{}}
 	err = readObject(text,
 		member{"elements", read.readElements},
 		member{"seen", into(&read.seen, parseVectorClock)},
@@ -75,8 +75,9 @@ func (s *ORSet[E]) readElements(value string) error {
 			member{"element", into(&element, parseElement[E])},
 			member{"adds", into(&adds, parseAdds)})
 		detach(&element)
-		s.elements[element] = adds
-		s.count(false, isLive(adds))
+		read := newOrAdds(adds)
+		s.elements[element] = read
+		s.count(false, read.isLive())
 		return element, err
 	})
 }

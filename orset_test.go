@@ -200,6 +200,46 @@ func TestORSetHeap(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
+// The cost of an element grows with the nodes that added it, and not with their square.
+func TestORSetCostOfManyNodes(t *testing.T) {
+	removeAll := func(n int) causal.Event {
+		observed := map[string]int64{}
+		for i := range n {
+			observed[fmt.Sprint(i)] = 1
+		}
+		removal := causal.ORSetRemoval[string]{Element: "x", Observed: vector(t, observed)}
+		return by(t, 1, "zoe", 2, string(must(json.Marshal(causal.ORSetChange[string]{Remove: []causal.ORSetRemoval[string]{removal}}))))
+	}
+	costs := map[string]func(n int) func(){
+		"one event removes all": func(n int) func() {
+			e := removeAll(n)
+			return func() { must(causal.MergeORSet([]causal.Event{e})) }
+		},
+		"each node adds": func(n int) func() {
+			var events []causal.Event
+			for i := range n {
+				events = append(events, by(t, i, fmt.Sprint(i), 1, `{"add":["x"]}`))
+			}
+			return func() { must(causal.MergeORSet(events)) }
+		},
+		"merge of a set that may have dropped": func(n int) func() {
+			e := removeAll(n)
+			return func() {
+				var s, compacted causal.ORSet[string]
+				require.NoError(t, s.Apply(e))
+				compacted.MarkSeen(vector(t, map[string]int64{"0": 1}))
+				require.NoError(t, compacted.Compact(compacted.Seen()))
+				require.NoError(t, compacted.Apply(e))
+				s.Merge(compacted)
+				require.Zero(t, s.Len())
+			}
+		},
+	}
+	for name, cost := range costs {
+		t.Run(name, func(t *testing.T) { requireNearlyLinear(t, cost(1_000), cost(64_000)) })
+	}
+}
+
 // After Compact, what comes again stays gone, also from a replica that lacks the
 // remove.
 func TestORSetCompact(t *testing.T) {

@@ -154,7 +154,7 @@ func TestPNCounterRefusesLongTotalsInLinearTime(t *testing.T) {
 			require.ErrorContains(t, c.UnmarshalJSON(text), "total does not fit 96 bits")
 		}
 	}
-	requireNearlyLinear(t, refuse(100_000), refuse(1_600_000))
+	requireNearlyLinear(t, refuse(25_000), refuse(1_600_000))
 }
 
 // After Compact the counter ignores events within the cut, even those of a node that

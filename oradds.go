@@ -1,0 +1,121 @@
+package causal
+
+import (
+	"slices"
+	"unique"
+)
+
+// orAdd is an add and whether it was removed. Under join it only moves up: a later
+// add of the node stands for the earlier ones, and removed is above not removed.
+type orAdd struct {
+	add     dot
+	removed dot // by which event, the least if several; zero if it was not removed
+}
+
+func (a orAdd) isRemoved() bool { return a.removed.time > 0 }
+
+// join returns the upper of two adds of one node.
+func (a orAdd) join(b orAdd) orAdd {
+	switch {
+	case a.add.time > b.add.time:
+		return a
+	case a.add.time < b.add.time || !a.isRemoved():
+		return b
+	case b.isRemoved() && b.removed.compare(a.removed) < 0:
+		return b
+	}
+	return a
+}
+
+// seenBy reports whether v has seen the add and, if it is removed, its removal.
+func (a orAdd) seenBy(v VectorClock) bool {
+	return a.add.seenBy(v) && (!a.isRemoved() || a.removed.seenBy(v))
+}
+
+// maxScan is how many adds are searched one by one. Few elements have more.
+const maxScan = 16
+
+// orAdds are the adds of one element: for each node, its latest. A copy shares
+// storage with the original.
+type orAdds struct {
+	all   []orAdd
+	index *orIndex // nil up to maxScan
+}
+
+// orIndex answers for many adds what a search answers for few.
+type orIndex struct {
+	at   map[unique.Handle[string]]int // the place of each node's add
+	live int                           // how many adds are not removed
+}
+
+// newOrAdds returns the adds, one for each node. It retains all.
+func newOrAdds(all []orAdd) orAdds {
+	adds := orAdds{all: all}
+	if len(all) <= maxScan {
+		return adds
+	}
+	adds.index = &orIndex{at: make(map[unique.Handle[string]]int, len(all))}
+	for i, a := range all {
+		adds.index.note(i, a)
+	}
+	return adds
+}
+
+// note notes an add of a node that had none.
+func (x *orIndex) note(i int, a orAdd) {
+	x.at[a.add.node] = i
+	if !a.isRemoved() {
+		x.live++
+	}
+}
+
+// find returns the index of the add by a's node, -1 if there is none.
+func (adds orAdds) find(a orAdd) int {
+	if adds.index == nil {
+		return slices.IndexFunc(adds.all, func(b orAdd) bool { return a.add.node == b.add.node })
+	}
+	if i, ok := adds.index.at[a.add.node]; ok {
+		return i
+	}
+	return -1
+}
+
+// isLive reports whether an element with these adds is in the set.
+func (adds orAdds) isLive() bool {
+	if adds.index != nil {
+		return adds.index.live > 0
+	}
+	return slices.ContainsFunc(adds.all, func(a orAdd) bool { return !a.isRemoved() })
+}
+
+// set replaces the add at i by another one of the same node.
+func (adds orAdds) set(i int, a orAdd) {
+	if adds.index != nil && adds.all[i].isRemoved() != a.isRemoved() {
+		if a.isRemoved() {
+			adds.index.live--
+		} else {
+			adds.index.live++
+		}
+	}
+	adds.all[i] = a
+}
+
+// with returns the adds and one of a node that had none.
+func (adds orAdds) with(a orAdd) orAdds {
+	adds.all = append(adds.all, a)
+	if adds.index == nil {
+		return newOrAdds(adds.all)
+	}
+	adds.index.note(len(adds.all)-1, a)
+	return adds
+}
+
+// without returns the adds for which gone is false. The receiver is not to be used
+// afterwards.
+func (adds orAdds) without(gone func(orAdd) bool) orAdds {
+	kept := slices.DeleteFunc(adds.all, gone)
+	if len(kept) == len(adds.all) {
+		return adds
+	}
+	return newOrAdds(kept)
+}
