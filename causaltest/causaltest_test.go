@@ -55,6 +55,33 @@ func TestBare(t *testing.T) {
 	})
 }
 
+// reworded is the clock storage in memory with other words for what it refuses.
+type reworded struct{ causal.MemClockStorage }
+
+func (s *reworded) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
+	value, err := s.MemClockStorage.AdvanceClock(ctx, nodeID, floor, by)
+	return value, reword(err)
+}
+
+func (s *reworded) SaveClock(ctx context.Context, nodeID string, value int64) error {
+	return reword(s.MemClockStorage.SaveClock(ctx, nodeID, value))
+}
+
+// reword returns an error of the same kind as err.
+func reword(err error) error {
+	if errors.Is(err, causal.ErrValidation) {
+		return &causal.ValidationError{Fields: []causal.FieldError{{Field: "number", Reason: "is out of range"}}}
+	}
+	return err
+}
+
+// The suite does not demand the words of the storages in memory.
+func TestOtherWords(t *testing.T) {
+	causaltest.TestClockStorage(t, causaltest.Config[causal.ClockStorage]{
+		Open: func(testing.TB) causal.ClockStorage { return &reworded{} },
+	})
+}
+
 // journalConfig is the configuration of a journal as one of the storages.
 func journalConfig[S any](as func(*journal) S, of func(S) *journal) causaltest.Config[S] {
 	open := func(t testing.TB, path string) S {

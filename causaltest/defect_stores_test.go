@@ -266,6 +266,16 @@ func (s wrapping) AdvanceClock(ctx context.Context, node string, floor, by int64
 	return value, err
 }
 
+type overflowing struct{ *causal.MemClockStorage }
+
+func (s overflowing) AdvanceClock(ctx context.Context, node string, floor, by int64) (int64, error) {
+	value, err := s.MemClockStorage.AdvanceClock(ctx, node, floor, by)
+	if err != nil {
+		err = causal.ErrClockOverflow
+	}
+	return value, err
+}
+
 func limited(limit int) *causal.MemErrorStorage {
 	s, err := causal.NewMemErrorStorage(limit)
 	if err != nil {

@@ -199,6 +199,7 @@ var defects = map[string]defect{
 	"one clock for all nodes": {finds: "clock/keys", clocks: func() causal.ClockStorage { return oneClock{&causal.MemClockStorage{}} }},
 	"a negative clock is 0":   {finds: "clock/invalid", clocks: func() causal.ClockStorage { return clampedClocks{&causal.MemClockStorage{}} }},
 	"load, then save":         {finds: "advance/shared", clocks: func() causal.ClockStorage { return loadThenSave{&causal.MemClockStorage{}} }},
+	"bad input is overflow":   {finds: "clock/model", clocks: func() causal.ClockStorage { return overflowing{&causal.MemClockStorage{}} }},
 	"a clock wraps":           {finds: "advance/range", clocks: func() causal.ClockStorage { return wrapping{&causal.MemClockStorage{}} }},
 
 	"one entry too many":           {finds: "errors/retention", entries: func() causal.ErrorStorage { return limited(causal.DefaultErrorLimit + 1) }},
