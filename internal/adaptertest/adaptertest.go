@@ -241,9 +241,14 @@ func testClose(t *testing.T, e Engine) {
 	default:
 	}
 	release()
+	saved := 0
 	for range 3 {
-		require.NoError(t, <-results)
+		if err := <-results; !errors.Is(err, causal.ErrClosed) { // it may have come later
+			require.NoError(t, err)
+			saved++
+		}
 	}
+	require.GreaterOrEqual(t, saved, 2)
 	require.NoError(t, <-closed)
 }
 
