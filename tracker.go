@@ -84,8 +84,8 @@ func (t *VectorTracker) checkSize(seen VectorClock) error {
 
 // ObserveClock records all events covered by v, as after merging a state or a
 // [Delta] that has seen v. It advances the Lamport clock past them if it is not
-// there yet. Its errors are those of [LamportClock.Update]. On error, the tracker
-// is unchanged.
+// there yet. It returns a [*ValidationError] if more than 65,536 nodes would have been
+// seen, and the errors of [LamportClock.Update]. On error, the tracker is unchanged.
 func (t *VectorTracker) ObserveClock(ctx context.Context, v VectorClock) error {
 	if err := t.acquire(ctx); err != nil {
 		return err
