@@ -23,7 +23,7 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	if err := s.checkOpen(op); err != nil {
 		return err
 	}
-	data, err := adapter.EncodeEntry(e, maxData)
+	data, err := adapter.Encode("entry", e, maxData)
 	if err != nil {
 		return wrapError(ctx, op, err)
 	}

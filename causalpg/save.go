@@ -59,7 +59,7 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 func newRequest(ctx context.Context, events []causal.Event) (*request, error) {
 	r := &request{ctx: ctx, rows: make([]row, len(events)), result: make(chan error, 1)}
 	for i, e := range events {
-		data, err := adapter.EncodeEvent(e, maxData)
+		data, err := adapter.Encode("event", e, maxData)
 		if err != nil {
 			return nil, err
 		}

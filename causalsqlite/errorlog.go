@@ -21,7 +21,7 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	if err := s.checkOpen(op); err != nil {
 		return err
 	}
-	data, err := adapter.EncodeEntry(e, maxText)
+	data, err := adapter.Encode("entry", e, maxText)
 	if err != nil {
 		return wrapError(op, err)
 	}

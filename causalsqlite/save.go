@@ -40,7 +40,7 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 	}
 	rows, size := make([]row, len(events)), 0
 	for i, e := range events {
-		data, err := adapter.EncodeEvent(e, maxText)
+		data, err := adapter.Encode("event", e, maxText)
 		if err != nil {
 			return wrapError(op, err)
 		}

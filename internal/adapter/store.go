@@ -1,7 +1,8 @@
 package adapter
 
 import (
-	"errors"
+	"encoding/json"
+	"fmt"
 	"io"
 
 	"github.com/spec-kitty/causal"
@@ -18,21 +19,12 @@ type Store interface {
 	io.Closer
 }
 
-// EncodeEvent returns the JSON of an event, which must not be longer than limit, in
-// bytes.
-func EncodeEvent(e causal.Event, limit int) ([]byte, error) {
-	data, err := e.MarshalJSON()
+// Encode returns the JSON of what is to be stored, which must not be longer than limit,
+// in bytes.
+func Encode(what string, v json.Marshaler, limit int) ([]byte, error) {
+	data, err := v.MarshalJSON()
 	if err == nil && len(data) > limit {
-		return nil, errors.New("the event is too large")
-	}
-	return data, err
-}
-
-// EncodeEntry is [EncodeEvent] for an entry of the error log.
-func EncodeEntry(e causal.ErrorEntry, limit int) ([]byte, error) {
-	data, err := e.MarshalJSON()
-	if err == nil && len(data) > limit {
-		return nil, errors.New("the entry is too large")
+		return nil, fmt.Errorf("the %s is too large", what)
 	}
 	return data, err
 }
