@@ -16,11 +16,14 @@ func IsConcurrent(a, b Event) bool {
 }
 
 // Relation returns how a relates to b in the order that Lamport calls "happened
-// before" (1978). It is exact if both events carry a vector clock. Otherwise it
-// says only what is certain: an event comes after the one it names as its cause,
-// after the earlier events of its node, and never after an event whose Lamport
-// clock is not smaller. Everything else is [OrderUnknown], as are the zero Event
-// and two events for which a broken node used one clock value twice.
+// before" (1978), as far as the two events prove it. A stamped event (see
+// [Event.IsStamped]) comes after its parents, and nothing else is certain of it and
+// the earlier events of its aggregate. Any other event with a vector clock tells
+// exactly what it comes after. One without comes after the event that it names as its
+// cause, and after the earlier events of its node. No event comes after one whose
+// Lamport clock is not smaller. Everything else is [OrderUnknown], as are the zero
+// Event, two events that contradict each other, and two for which a broken node used
+// one clock value twice.
 func Relation(a, b Event) Order {
 	switch {
 	case a.p == nil || b.p == nil:
@@ -48,10 +51,15 @@ func Relation(a, b Event) Order {
 // happensBefore reports whether a happens before b, and whether that is known.
 func happensBefore(a, b Event) (before, known bool) {
 	switch {
+	case b.IsStamped() && isSameAggregate(a, b):
+		_, isParent := slices.BinarySearch(b.p.Parents, a.p.ID)
+		return isParent && a.clock < b.clock, isParent || a.clock >= b.clock
 	case b.p.CausationID == a.p.ID:
 		return true, true
-	case !b.p.VectorClock.IsZero() && a.clock > 0: // no vector clock has the time 0
-		return b.p.VectorClock.At(a.p.NodeID) >= a.clock, true
+	}
+	switch seen := b.p.VectorClock.At(a.p.NodeID); {
+	case seen > 0, !b.p.VectorClock.IsZero() && a.clock > 0: // no vector clock has the time 0
+		return seen >= a.clock, true
 	case a.clock >= b.clock:
 		return false, true
 	}
@@ -59,50 +67,107 @@ func happensBefore(a, b Event) (before, known bool) {
 	return sameNode, sameNode
 }
 
-// Heads returns the maximal events of each aggregate: those that no other given
-// event of the aggregate certainly follows (see [Relation]). A reader must
+func isSameAggregate(a, b Event) bool {
+	return a.p.AggregateID == b.p.AggregateID && a.p.ProjectUUID == b.p.ProjectUUID
+}
+
+// Heads returns the maximal events of each aggregate of a project: those that no other
+// given event of the aggregate certainly follows (see [Relation]). A reader must
 // reconcile them. With vector clocks, all heads of an aggregate are pairwise
-// concurrent. The result is in the order of [Compare] and does not depend on the
-// order of the input.
+// concurrent. If a node has used a clock value twice, only an event that names one of
+// the two as its parent or cause follows it, so that each branch keeps a head. The
+// result is in the order of [Compare] and does not depend on the order of the input.
 //
-// The caller owns the result. Heads returns an [*IDConflictError] if two
-// different events share an ID, and a [*ValidationError] if an event is zero.
-// Apart from sorting, the time is linear in the size of the events and their
-// vector clocks.
+// The caller owns the result. Heads returns an [*IDConflictError] if different events
+// share an ID, and a [*ValidationError] if an event is zero. Apart from sorting, the
+// time is linear in the size of the events and their vector clocks.
 func Heads(events []Event) ([]Event, error) {
-	sorted, _, err := distinct(events)
+	sorted, found, err := distinct(events)
 	if err != nil {
 		return nil, err
 	}
-	type place struct{ aggregate, node string }
-	latest := map[place]int64{}              // the last clock of a node
-	seen := map[place]int64{}                // the latest time of a node that another one has seen
-	effects := map[EventID]map[string]bool{} // the aggregates of the effects of an event
+	isNamed := make([]bool, len(sorted)) // by an event that follows
+	followed := map[place]evidence{}
 	for _, e := range sorted {
-		aggregate := e.p.AggregateID
-		latest[place{aggregate, e.p.NodeID}] = e.clock // ascending
-		for node, time := range e.p.VectorClock.All() {
-			if node != e.p.NodeID {
-				seen[place{aggregate, node}] = max(seen[place{aggregate, node}], time)
+		for _, id := range e.named() {
+			i := found.index(id)
+			if i != noIndex && isSameAggregate(sorted[i], e) && Relation(sorted[i], e) == OrderBefore {
+				isNamed[i] = true
 			}
 		}
-		if cause := e.p.CausationID; cause != "" && cause != e.p.ID {
-			if effects[cause] == nil {
-				effects[cause] = map[string]bool{}
+		if e.IsStamped() {
+			continue
+		}
+		at := placeOf(e)
+		followed[at] = followed[at].and(e.clock-1, e.p.ID)
+		for node, time := range e.p.VectorClock.All() {
+			if node != e.p.NodeID {
+				at.node = node
+				followed[at] = followed[at].and(time, e.p.ID)
 			}
-			effects[cause][aggregate] = true
 		}
 	}
 	var heads []Event
-	for _, e := range sorted {
-		at := place{e.p.AggregateID, e.p.NodeID}
-		seenTime, isSeen := seen[at]
-		superseded := e.clock < latest[at] || isSeen && seenTime >= e.clock || effects[e.p.ID][e.p.AggregateID]
-		if !superseded {
+	for i, e := range sorted {
+		forked := i > 0 && isFork(sorted[i-1], e) || i+1 < len(sorted) && isFork(e, sorted[i+1])
+		if !isNamed[i] && (forked || !followed[placeOf(e)].covers(e)) {
 			heads = append(heads, e)
 		}
 	}
 	return heads, nil
+}
+
+// named returns the events of the aggregate that e says came before it.
+func (e Event) named() []EventID {
+	switch {
+	case e.IsStamped():
+		return e.p.Parents
+	case e.p.CausationID == "":
+		return nil
+	}
+	return []EventID{e.p.CausationID}
+}
+
+// isFork reports whether a node used one clock value for two events.
+func isFork(a, b Event) bool { return a.clock == b.clock && a.p.NodeID == b.p.NodeID }
+
+// place is where events of one node are in order.
+type place struct{ project, aggregate, node string }
+
+func placeOf(e Event) place { return place{e.p.ProjectUUID, e.p.AggregateID, e.p.NodeID} }
+
+// evidence says up to which time events of a place are followed by others of the
+// aggregate. It has the two latest times, by two events, as one of these may not count.
+type evidence [2]struct {
+	time int64
+	by   EventID
+}
+
+// and returns the evidence with what another event says.
+func (v evidence) and(time int64, by EventID) evidence {
+	switch {
+	case v[0].by == "" || time > v[0].time:
+		v[1] = v[0]
+		v[0].time, v[0].by = time, by
+	case v[1].by == "" || time > v[1].time:
+		v[1].time, v[1].by = time, by
+	}
+	return v
+}
+
+// covers reports whether an event follows e, other than one that e names as its cause:
+// two events that contradict each other are both heads.
+func (v evidence) covers(e Event) bool {
+	cause := e.p.CausationID
+	if e.IsStamped() {
+		cause = ""
+	}
+	for _, x := range v {
+		if x.by != "" && x.by != cause && x.time >= e.clock {
+			return true
+		}
+	}
+	return false
 }
 
 // Conflicts returns what a resolver must look at: the [Heads] of each aggregate
@@ -116,13 +181,14 @@ func Conflicts(events []Event) ([][]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	groupOf := map[string]int{} // by aggregate
+	groupOf := map[place]int{} // by project and aggregate
 	var groups [][]Event
 	for _, e := range heads {
-		i, ok := groupOf[e.p.AggregateID]
+		at := place{project: e.p.ProjectUUID, aggregate: e.p.AggregateID}
+		i, ok := groupOf[at]
 		if !ok {
 			i = len(groups)
-			groupOf[e.p.AggregateID] = i
+			groupOf[at] = i
 			groups = append(groups, nil)
 		}
 		groups[i] = append(groups[i], e)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,12 +19,14 @@ import (
 type simulation struct {
 	events  []causal.Event // with vector clocks
 	plain   []causal.Event // the same without
+	stamped []causal.Event // the same with parents
 	reaches []map[int]bool // for each event, the events that happened before it
 }
 
 func simulate(t *rapid.T) *simulation {
 	type state struct {
 		clock int64
+		last  int64 // the clock of its last event
 		seen  causal.VectorClock
 		past  map[int]bool
 	}
@@ -62,6 +65,12 @@ func simulate(t *rapid.T) *simulation {
 		}
 		plain, err := causal.NewEvent(p)
 		require.NoError(t, err)
+		stamped := p
+		stamped.Parents, stamped.PreviousClock = s.heads(n.past, p.AggregateID), n.last
+		n.last = n.clock
+		withParents, err := causal.NewEvent(stamped)
+		require.NoError(t, err)
+		s.stamped = append(s.stamped, withParents)
 		p.VectorClock = n.seen
 		e, err := causal.NewEvent(p)
 		require.NoError(t, err)
@@ -73,6 +82,21 @@ func simulate(t *rapid.T) *simulation {
 		s.events, s.plain, s.reaches = append(s.events, e), append(s.plain, plain), append(s.reaches, past)
 	}
 	return s
+}
+
+// heads returns the events of an aggregate that no other in the past has in its own.
+func (s *simulation) heads(past map[int]bool, aggregate string) []causal.EventID {
+	heads := []causal.EventID{}
+	for i := range past {
+		isHead := s.events[i].AggregateID() == aggregate
+		for j := range past {
+			isHead = isHead && (!s.reaches[j][i] || s.events[j].AggregateID() != aggregate)
+		}
+		if isHead {
+			heads = append(heads, s.events[i].ID())
+		}
+	}
+	return heads
 }
 
 // relation is what really happened.
@@ -97,6 +121,7 @@ func TestRelationAgreesWithReachability(t *testing.T) {
 				require.Equal(t, want, causal.Relation(s.events[i], s.events[j]), "%d and %d", i, j)
 				for _, pair := range [][2]causal.Event{
 					{s.plain[i], s.plain[j]}, {s.events[i], s.plain[j]}, {s.plain[i], s.events[j]},
+					{s.stamped[i], s.stamped[j]}, {s.events[i], s.stamped[j]}, {s.stamped[i], s.plain[j]},
 				} {
 					if got := causal.Relation(pair[0], pair[1]); got != causal.OrderUnknown {
 						require.Equal(t, want, got, "with less to go by it may not know, but is never wrong")
@@ -132,6 +157,10 @@ func TestHeadsAreMaximal(t *testing.T) {
 		got, err := causal.Heads(rapid.Permutation(input).Draw(t, "order"))
 		require.NoError(t, err)
 		require.Equal(t, eventtest.IDs(want), eventtest.IDs(got))
+
+		got, err = causal.Heads(rapid.Permutation(s.stamped).Draw(t, "stamped"))
+		require.NoError(t, err)
+		require.Equal(t, eventtest.IDs(want), eventtest.IDs(got), "parents are exact within an aggregate")
 
 		conflicts, err := causal.Conflicts(input)
 		require.NoError(t, err)
@@ -202,8 +231,136 @@ func TestRelation(t *testing.T) {
 		}
 		require.Equal(t, want, causal.Relation(test.b, a), name)
 	}
+	parent := func(p *causal.EventParams) { p.Parents = []causal.EventID{eventtest.ID(1)} }
+	for name, test := range map[string]struct {
+		change func(*causal.EventParams)
+		want   causal.Order
+	}{
+		"a parent":                       {change: parent, want: causal.OrderBefore},
+		"a parent at its own clock":      {change: func(p *causal.EventParams) { parent(p); p.LamportClock = 3 }, want: causal.OrderConcurrent},
+		"a parent of another aggregate":  {change: func(p *causal.EventParams) { parent(p); p.AggregateID = "other" }, want: causal.OrderUnknown},
+		"a parent of another project":    {change: func(p *causal.EventParams) { parent(p); p.ProjectUUID = strings.Replace(p.ProjectUUID, "1", "2", 1) }, want: causal.OrderUnknown},
+		"its cause, not its parent":      {change: func(p *causal.EventParams) { p.CausationID = eventtest.ID(1) }, want: causal.OrderUnknown},
+		"later of its node, not a child": {change: func(p *causal.EventParams) { p.NodeID = "alice" }, want: causal.OrderUnknown},
+		"seen, but not a parent":         {change: func(p *causal.EventParams) { p.VectorClock = vector(t, map[string]int64{"alice": 3, "bob": 9}) }, want: causal.OrderUnknown},
+	} {
+		b := eventtest.New(t, 2, func(p *causal.EventParams) {
+			p.NodeID, p.LamportClock, p.Parents = "bob", 9, []causal.EventID{}
+			test.change(p)
+		})
+		require.Equal(t, test.want, causal.Relation(a, b), name)
+	}
 	zero, seeing := by(1, "carol", 0, 0, nil), by(2, "bob", 9, 0, map[string]int64{"bob": 9})
 	require.Equal(t, causal.OrderUnknown, causal.Relation(zero, seeing), "no vector clock tells of the time 0")
+}
+
+// hostile draws events that say anything of each other: forks, contradictions, parents
+// that are none.
+func hostile(t *rapid.T) []causal.Event {
+	nodes := []string{"alice", "bob", "carol"}
+	events := make([]causal.Event, 0, 10)
+	for n := range rapid.IntRange(0, 10).Draw(t, "events") {
+		p := eventtest.Params(n)
+		p.NodeID = rapid.SampledFrom(nodes).Draw(t, "node")
+		p.LamportClock = rapid.Int64Range(0, 6).Draw(t, "clock")
+		p.AggregateID = rapid.SampledFrom([]string{"A", "A", "A", "B"}).Draw(t, "aggregate")
+		if rapid.IntRange(0, 5).Draw(t, "other project") == 0 {
+			p.ProjectUUID = "00000000-0000-0000-0000-000000000000"
+		}
+		other := rapid.Custom(func(t *rapid.T) causal.EventID { return eventtest.ID(rapid.IntRange(0, 10).Draw(t, "other")) })
+		if rapid.Bool().Draw(t, "caused") {
+			p.CausationID = other.Draw(t, "cause")
+		}
+		if rapid.Bool().Draw(t, "vector") && p.LamportClock > 0 {
+			times := map[string]int64{}
+			for _, node := range nodes {
+				if time := rapid.Int64Range(0, p.LamportClock-1).Draw(t, "seen"); time > 0 {
+					times[node] = time
+				}
+			}
+			times[p.NodeID] = p.LamportClock
+			p.VectorClock = must(causal.NewVectorClock(times))
+		}
+		if rapid.Bool().Draw(t, "stamped") && p.LamportClock > 0 {
+			p.Parents = rapid.SliceOfN(other.Filter(func(id causal.EventID) bool { return id != p.ID }), 0, 3).Draw(t, "parents")
+			p.PreviousClock = rapid.Int64Range(0, p.LamportClock-1).Draw(t, "previous")
+		}
+		events = append(events, must(causal.NewEvent(p)))
+	}
+	return events
+}
+
+// Heads is what Relation says of each pair, but where a clock value was used twice.
+func TestHeadsAgreesWithRelation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := hostile(t)
+		var want []causal.Event
+		for _, e := range events {
+			forked := slices.ContainsFunc(events, func(f causal.Event) bool {
+				return f.ID() != e.ID() && f.NodeID() == e.NodeID() && f.LamportClock() == e.LamportClock()
+			})
+			followed := slices.ContainsFunc(events, func(f causal.Event) bool {
+				named := f.Parents()
+				if !f.IsStamped() {
+					named = []causal.EventID{f.CausationID()}
+				}
+				return causal.Relation(e, f) == causal.OrderBefore && e.AggregateID() == f.AggregateID() &&
+					e.ProjectUUID() == f.ProjectUUID() && (!forked || slices.Contains(named, e.ID()))
+			})
+			if !followed {
+				want = append(want, e)
+			}
+		}
+		slices.SortFunc(want, causal.Compare)
+		got, err := causal.Heads(rapid.Permutation(events).Draw(t, "order"))
+		require.NoError(t, err)
+		require.Equal(t, eventtest.IDs(want), eventtest.IDs(got))
+	})
+}
+
+func TestHeadsOfContradictions(t *testing.T) {
+	by := func(n int, node string, clock int64, cause int) causal.Event {
+		return eventtest.New(t, n, func(p *causal.EventParams) {
+			p.NodeID, p.LamportClock = node, clock
+			if cause > 0 {
+				p.CausationID = eventtest.ID(cause)
+			}
+		})
+	}
+	for name, test := range map[string]struct {
+		events []causal.Event
+		want   []int
+	}{
+		"each names the other as its cause": {events: []causal.Event{by(1, "alice", 1, 2), by(2, "bob", 2, 1)}, want: []int{1, 2}},
+		"its cause is a later event of its node": {
+			events: []causal.Event{by(1, "alice", 1, 2), by(2, "alice", 2, 0)}, want: []int{1, 2},
+		},
+		"the same, and one more follows": {
+			events: []causal.Event{by(1, "alice", 1, 2), by(2, "alice", 2, 0), by(3, "alice", 3, 0)}, want: []int{3},
+		},
+		"one branch of a fork goes on": {
+			events: []causal.Event{by(1, "alice", 6, 0), by(2, "alice", 6, 0), by(3, "alice", 7, 1)}, want: []int{2, 3},
+		},
+		"both branches of a fork are named": {
+			events: []causal.Event{by(1, "alice", 6, 0), by(2, "alice", 6, 0), by(3, "alice", 7, 1), by(4, "bob", 8, 2)}, want: []int{3, 4},
+		},
+	} {
+		heads, err := causal.Heads(test.events)
+		require.NoError(t, err, name)
+		var want []causal.EventID
+		for _, n := range test.want {
+			want = append(want, eventtest.ID(n))
+		}
+		require.Equal(t, want, eventtest.IDs(heads), name)
+	}
+}
+
+// An aggregate is one of a project: projects may use the same name.
+func TestConflictsAreWithinAProject(t *testing.T) {
+	other := func(p *causal.EventParams) { p.ProjectUUID, p.NodeID = "00000000-0000-0000-0000-000000000000", "bob" }
+	conflicts, err := causal.Conflicts([]causal.Event{eventtest.New(t, 1), eventtest.New(t, 2, other)})
+	require.NoError(t, err)
+	require.Empty(t, conflicts)
 }
 
 func TestHeadsRefusesAndIgnores(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -49,6 +50,15 @@ type EventParams struct {
 	SchemaVersion string `validate:"version" wire:"schema_version"`
 	// DataTier is how widely the event may be shared, 0 to 4.
 	DataTier int `validate:"gte=0,lte=4" wire:"data_tier"`
+	// Parents are the heads of the aggregate that the emitter had seen, 16,384 at
+	// most: what happened before in the aggregate is what can be reached through
+	// them. NewEvent sorts them and drops repetitions. nil means that the event does
+	// not tell its past; empty and not nil, that nothing came before.
+	Parents []EventID `validate:"-" wire:"parents"`
+	// PreviousClock is the Lamport clock of the node's previous event in the
+	// project, 0 if there is none. It is less than LamportClock, and 0 if Parents is
+	// nil.
+	PreviousClock int64 `validate:"-" wire:"previous_clock"`
 	// VectorClock is the node's vector clock as of this event, including it: the
 	// entry for NodeID equals LamportClock, and all other entries are smaller.
 	// Leave it zero if the node keeps no vector clock.
@@ -70,6 +80,8 @@ const (
 	fieldCorrelationID
 	fieldSchemaVersion
 	fieldDataTier
+	fieldParents
+	fieldPreviousClock
 	fieldVectorClock
 	fieldCount
 )
@@ -77,7 +89,7 @@ const (
 var fieldNames = [fieldCount]string{
 	"event_id", "event_type", "aggregate_id", "payload", "timestamp", "node_id", "lamport_clock",
 	"causation_id", "project_uuid", "project_slug", "correlation_id", "schema_version", "data_tier",
-	"vector_clock",
+	"parents", "previous_clock", "vector_clock",
 }
 
 // defaultSchemaVersion is the schema version of events that name none.
@@ -123,6 +135,7 @@ func NewEvent(p EventParams) (Event, error) {
 	for _, id := range []*EventID{&p.ID, &p.CausationID, &p.CorrelationID} {
 		*id, _ = id.canonical() // what is not valid is refused below
 	}
+	p.Parents = sortedParents(p.Parents)
 	p.Timestamp = wireTime(p.Timestamp)
 	payload, err := encodePayload(p.Payload)
 	fault, cause := faultOf(err)
@@ -151,6 +164,9 @@ type eventFaults [fieldCount]string
 func (d *event) validate(faults *eventFaults) *ValidationError {
 	if faults[fieldVectorClock] == "" && faults[fieldNodeID] == "" && faults[fieldLamportClock] == "" {
 		faults[fieldVectorClock] = checkEventVector(d.VectorClock, d.NodeID, d.LamportClock)
+	}
+	if faults[fieldParents] == "" && faults[fieldPreviousClock] == "" && faults[fieldLamportClock] == "" {
+		faults[fieldParents], faults[fieldPreviousClock] = checkPast(d.Parents, d.PreviousClock, d.ID, d.LamportClock)
 	}
 	if *faults == (eventFaults{}) && d.isValid() {
 		return nil
@@ -254,6 +270,19 @@ func (e Event) SchemaVersion() string { return e.content().SchemaVersion }
 // DataTier returns how widely the event may be shared, 0 to 4.
 func (e Event) DataTier() int { return e.content().DataTier }
 
+// IsStamped reports whether the event tells its past: whether it has Parents and a
+// PreviousClock.
+func (e Event) IsStamped() bool { return e.content().Parents != nil }
+
+// Parents returns the heads of the aggregate that the emitter had seen, in ascending
+// order. It is nil if the event is not stamped, and empty if nothing came before. The
+// caller owns the slice.
+func (e Event) Parents() []EventID { return slices.Clone(e.content().Parents) }
+
+// PreviousClock returns the Lamport clock of the node's previous event in the project,
+// 0 if there is none or the event is not stamped.
+func (e Event) PreviousClock() int64 { return e.content().PreviousClock }
+
 // VectorClock returns what the node had seen as of the event, including it. It is
 // zero if the event carries no vector clock.
 func (e Event) VectorClock() VectorClock { return e.content().VectorClock }
@@ -355,7 +384,8 @@ func (e Event) Equal(f Event) bool {
 		a.LamportClock == b.LamportClock && a.Timestamp.Equal(b.Timestamp) && a.CausationID == b.CausationID &&
 		a.ProjectUUID == b.ProjectUUID && a.ProjectSlug == b.ProjectSlug && a.hasSlug == b.hasSlug &&
 		a.CorrelationID == b.CorrelationID && a.SchemaVersion == b.SchemaVersion && a.DataTier == b.DataTier &&
-		a.VectorClock.Compare(b.VectorClock) == OrderSame &&
+		(a.Parents == nil) == (b.Parents == nil) && slices.Equal(a.Parents, b.Parents) &&
+		a.PreviousClock == b.PreviousClock && a.VectorClock.Compare(b.VectorClock) == OrderSame &&
 		rawjson.Equal(a.payload, b.payload) &&
 		(a.extra == b.extra || rawjson.Equal(asObject(a.extra), asObject(b.extra)))
 }

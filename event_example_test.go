@@ -138,6 +138,34 @@ func ExampleEvent_Equal() {
 	// Output: respelt: true other number: false
 }
 
+// Bob and dave edit the same version: each names the event that was there. Carol's
+// event, which names both, is the only head.
+func ExampleEvent_Parents() {
+	emit := func(n int, node string, clock int64, parents ...causal.EventID) causal.Event {
+		e, err := causal.NewEvent(causal.EventParams{
+			ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
+			Type: "TaskChanged", AggregateID: "task-1", NodeID: node, LamportClock: clock,
+			Parents: append([]causal.EventID{}, parents...), ProjectUUID: "12345678-1234-5678-1234-567812345678",
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		return e
+	}
+	first := emit(1, "alice", 1)
+	mine := emit(2, "bob", 2, first.ID())
+	theirs := emit(3, "dave", 2, first.ID())
+	merged := emit(4, "carol", 3, mine.ID(), theirs.ID())
+	fmt.Println(causal.Relation(first, mine), causal.Relation(mine, theirs), merged.Parents())
+	fmt.Println(merged.IsStamped(), merged.PreviousClock())
+	heads, err := causal.Heads([]causal.Event{first, mine, theirs, merged})
+	fmt.Println(heads, err)
+	// Output:
+	// Before Concurrent [01HZXW5B2Q3R4S5T6V7W8X9Y02 01HZXW5B2Q3R4S5T6V7W8X9Y03]
+	// true 0
+	// [01HZXW5B2Q3R4S5T6V7W8X9Y04 "TaskChanged" on "task-1" by "carol" at 3] <nil>
+}
+
 func ExampleEvent_VectorClock() {
 	seen, err := causal.NewVectorClock(map[string]int64{"alice": 2, "bob": 7})
 	if err != nil {

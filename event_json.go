@@ -42,6 +42,12 @@ func decodeEvent(data []byte) (Event, error) {
 			d.faults[m] = reasonMissing
 		}
 	}
+	switch given, previousGiven := d.seen[fieldParents], d.seen[fieldPreviousClock]; {
+	case given && !previousGiven:
+		d.faults[fieldPreviousClock] = reasonMissing
+	case previousGiven && !given:
+		d.faults[fieldParents] = reasonMissing
+	}
 	d.content.extra = d.extra.String()
 	if err := d.content.validate(&d.faults); err != nil {
 		return Event{}, err
@@ -130,6 +136,10 @@ func (d *eventDecoder) set(field int, value string) (err error) {
 		if value != "null" {
 			c.CausationID, err = parseEventID(value)
 		}
+	case fieldParents:
+		c.Parents, err = parseParents(value)
+	case fieldPreviousClock:
+		c.PreviousClock, err = parseClock(value)
 	case fieldVectorClock:
 		c.VectorClock, err = parseVectorClock(value)
 	case fieldEventID:
@@ -151,8 +161,8 @@ func (d *eventDecoder) set(field int, value string) (err error) {
 }
 
 // MarshalJSON writes the event in its wire format: the 13 members in the order of
-// the specification, the vector clock if there is one, then the unknown members,
-// unchanged and in their original order. For the zero Event it returns a
+// the specification, parents, previous clock and vector clock if the event has them,
+// then the unknown members, unchanged and in their original order. For the zero Event it returns a
 // [*ValidationError].
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.p == nil {
@@ -161,7 +171,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	d := e.p
 	const punctuation = 400 // names, numbers and room for a few escapes
 	b := make([]byte, 0, punctuation+len(d.Type)+len(d.AggregateID)+len(d.NodeID)+
-		len(d.ProjectSlug)+len(d.payload)+len(d.extra)+3*eventIDLength)
+		len(d.ProjectSlug)+len(d.payload)+len(d.extra)+3*eventIDLength+len(d.Parents)*(eventIDLength+len(`"",`)))
 	b = appendString(b, `{"event_id":`, string(d.ID))
 	b = appendString(b, `,"event_type":`, d.Type)
 	b = appendString(b, `,"aggregate_id":`, d.AggregateID)
@@ -179,6 +189,10 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	b = appendString(b, `,"schema_version":`, d.SchemaVersion)
 	b = append(b, `,"data_tier":`...)
 	b = strconv.AppendInt(b, int64(d.DataTier), 10)
+	if d.Parents != nil {
+		b = appendParents(append(b, `,"parents":`...), d.Parents)
+		b = strconv.AppendInt(append(b, `,"previous_clock":`...), d.PreviousClock, 10)
+	}
 	if !d.VectorClock.IsZero() {
 		b = d.VectorClock.appendJSON(append(b, `,"vector_clock":`...))
 	}

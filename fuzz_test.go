@@ -40,6 +40,9 @@ func hostileEvents() []string {
 	} {
 		seeds = append(seeds, wire(map[string]string{member: value}))
 	}
+	for _, parents := range []string{`[]`, `["TEST0000000000000000000001","9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"]`, `["test0000000000000000000001"]`} {
+		seeds = append(seeds, wire(map[string]string{"parents": parents, "previous_clock": "4"}))
+	}
 	return seeds
 }
 
