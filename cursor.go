@@ -1,8 +1,10 @@
 package causal
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 )
 
@@ -10,38 +12,85 @@ import (
 // be compared with == and stored as text. It survives the reopening of the log.
 // The zero Cursor is the start of every log; its text is "".
 //
-// A damaged cursor is rejected with [ErrInvalidCursor]. It is never mistaken for
-// the start of the log or for another position.
+// A cursor knows which entries it stands after, by a chained hash of their IDs. If
+// they are no longer the first entries of the log, because it was restored from a
+// backup or replaced, the cursor is rejected with [ErrInvalidCursor], as is one that
+// is damaged or of another log. It is never mistaken for the start of the log or for
+// another position.
 type Cursor struct {
 	log      [16]byte
 	position uint64
+	hash     [8]byte
 }
 
 // NewCursor returns the cursor of a position in the log with this ID. It is for
-// adapters: a log has a random ID that stays with its data, and its n-th entry
-// has position n, counted from 1. Position 0 is the start of that log.
-func NewCursor(log [16]byte, position uint64) Cursor { return Cursor{log, position} }
+// adapters: a log has a random ID that stays with its data, and its n-th entry has
+// position n, counted from 1. Position 0 is the start of that log, and has the zero
+// hash; [Cursor.Next] makes the hashes of the others. An adapter that stores no hashes
+// gives the zero hash everywhere, and its cursors do not notice that a log went back.
+func NewCursor(log [16]byte, position uint64, hash [8]byte) Cursor {
+	return Cursor{log, position, hash}
+}
 
-// PositionIn returns the cursor's position in the log with this ID, whose latest
-// entry has position head. It is for adapters. The position of the zero Cursor is
-// 0. PositionIn returns [ErrInvalidCursor] if the cursor belongs to another log
-// or lies beyond head.
-func (c Cursor) PositionIn(log [16]byte, head uint64) (uint64, error) {
-	if c == (Cursor{}) {
+// LogID returns the ID of the cursor's log, zero for the zero Cursor.
+func (c Cursor) LogID() [16]byte { return c.log }
+
+// Position returns the number of entries before the cursor, 0 for the zero Cursor.
+func (c Cursor) Position() uint64 { return c.position }
+
+// Hash returns the chained hash of the entries before the cursor, which an adapter
+// stores with each entry: the first 8 bytes of the SHA-256 of the hash before it and
+// the ID of the entry. It is zero at position 0.
+func (c Cursor) Hash() [8]byte { return c.hash }
+
+// Next returns the cursor after the entry that follows c in its log and has the event
+// with this ID, in its canonical case. It is for adapters.
+func (c Cursor) Next(id EventID) Cursor {
+	var input [len(c.hash) + uuidLength]byte
+	sum := sha256.Sum256(append(append(input[:0], c.hash[:]...), id...))
+	return Cursor{c.log, c.position + 1, [8]byte(sum[:8])}
+}
+
+// PositionIn returns the cursor's position in the log whose latest entry has the
+// cursor head. It is for adapters. The position of the zero Cursor is 0. hashAt
+// returns the hash of the entry at a position of the log, at least 1 and less than
+// that of head; PositionIn calls it at most once, and returns its error.
+//
+// PositionIn returns [ErrInvalidCursor] if the cursor belongs to another log or
+// stands after other entries than the log has there, [ErrCursorAhead] if it lies
+// beyond head, and a [*ValidationError] if hashAt is nil.
+func (c Cursor) PositionIn(head Cursor, hashAt func(position uint64) ([8]byte, error)) (uint64, error) {
+	hash := [8]byte{}
+	var err error
+	switch {
+	case hashAt == nil:
+		return 0, invalid("hashAt", reasonNil)
+	case c == (Cursor{}):
 		return 0, nil
-	}
-	if c.log != log || c.position > head {
+	case c.log != head.log:
 		return 0, ErrInvalidCursor
+	case c.position > head.position:
+		return 0, ErrCursorAhead
+	case c.position == head.position:
+		hash = head.hash
+	case c.position > 0:
+		hash, err = hashAt(c.position)
+	}
+	if err == nil && hash != c.hash {
+		err = ErrInvalidCursor
+	}
+	if err != nil {
+		return 0, err
 	}
 	return c.position, nil
 }
 
-// The text of a cursor is base64url without padding of: a version byte, the
-// log's ID, the position, and the CRC-32 of all that (IEEE, big endian both).
+// The text of a cursor is base64url without padding of: a version byte, the log's
+// ID, the position, the hash, and the CRC-32 of all that (IEEE, big endian both).
 const (
-	cursorVersion  = 1
-	cursorBody     = 1 + 16 + 8
-	cursorByteSize = cursorBody + 4
+	cursorVersion  = 2
+	cursorBody     = 1 + 16 + 8 + 8
+	cursorByteSize = cursorBody + crc32.Size
 )
 
 var cursorEncoding = base64.RawURLEncoding.Strict()
@@ -55,30 +104,35 @@ func (c Cursor) String() string {
 	b = append(b, cursorVersion)
 	b = append(b, c.log[:]...)
 	b = binary.BigEndian.AppendUint64(b, c.position)
+	b = append(b, c.hash[:]...)
 	b = binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 	return cursorEncoding.EncodeToString(b)
 }
 
-// MarshalText returns the cursor's text: URL-safe ASCII, at most 39 bytes. The
+// MarshalText returns the cursor's text: URL-safe ASCII, at most 50 bytes. The
 // error is always nil.
 func (c Cursor) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads the text of a cursor. If the text is damaged, it leaves *c
-// unchanged and returns [ErrInvalidCursor].
+// UnmarshalText reads the text of a cursor. If the text is damaged or of another
+// version of the format, it leaves *c unchanged and returns [ErrInvalidCursor].
 func (c *Cursor) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*c = Cursor{}
 		return nil
 	}
-	if len(text) != cursorEncoding.EncodedLen(cursorByteSize) {
-		return ErrInvalidCursor
-	}
 	b, err := cursorEncoding.DecodeString(string(text))
-	if err != nil || len(b) != cursorByteSize || b[0] != cursorVersion ||
-		crc32.ChecksumIEEE(b[:cursorBody]) != binary.BigEndian.Uint32(b[cursorBody:]) {
+	body := len(b) - crc32.Size
+	if err != nil || body < 1 || crc32.ChecksumIEEE(b[:body]) != binary.BigEndian.Uint32(b[body:]) ||
+		len(text) != cursorEncoding.EncodedLen(len(b)) { // the decoder skips line ends
 		return ErrInvalidCursor
 	}
-	decoded := Cursor{[16]byte(b[1:17]), binary.BigEndian.Uint64(b[17:])}
+	if b[0] != cursorVersion {
+		return fmt.Errorf("%w: its text is of version %d, not %d", ErrInvalidCursor, b[0], cursorVersion)
+	}
+	if body != cursorBody {
+		return ErrInvalidCursor
+	}
+	decoded := Cursor{[16]byte(b[1:17]), binary.BigEndian.Uint64(b[17:25]), [8]byte(b[25:])}
 	if decoded == (Cursor{}) { // has a text of its own, ""
 		return ErrInvalidCursor
 	}

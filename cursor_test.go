@@ -1,8 +1,9 @@
 package causal_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -10,12 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func TestCursorText(t *testing.T) {
 	log := [16]byte{1, 2, 3}
 	for _, c := range []causal.Cursor{
-		{}, causal.NewCursor(log, 0), causal.NewCursor(log, 1), causal.NewCursor(log, math.MaxUint64), causal.NewCursor([16]byte{}, 1),
+		{}, causal.NewCursor(log, 0, [8]byte{}), causal.NewCursor(log, 1, [8]byte{4}), causal.NewCursor(log, math.MaxUint64, [8]byte{7: 1}),
+		causal.NewCursor([16]byte{}, 1, [8]byte{}), causal.NewCursor([16]byte{}, 0, [8]byte{1}),
 	} {
 		data, err := json.Marshal(c)
 		require.NoError(t, err)
@@ -25,14 +28,19 @@ func TestCursorText(t *testing.T) {
 		text, err := c.MarshalText()
 		require.NoError(t, err)
 		require.Equal(t, c.String(), string(text))
-		require.LessOrEqual(t, len(text), 39)
+		require.LessOrEqual(t, len(text), 50)
 	}
 	require.Empty(t, causal.Cursor{}.String())
-	require.Equal(t, "AQECAwAAAAAAAAAAAAAAAAAAAAAAAAAAB4frEKw", causal.NewCursor(log, 7).String(), "a text of version 1 stays readable")
+	c := causal.NewCursor(log, 7, [8]byte{8, 9})
+	require.Equal(t, "AgECAwAAAAAAAAAAAAAAAAAAAAAAAAAABwgJAAAAAAAAnTHZ1A", c.String())
+	require.Equal(t, []any{log, uint64(7), [8]byte{8, 9}}, []any{c.LogID(), c.Position(), c.Hash()})
+	err := c.UnmarshalText([]byte("AQECAwAAAAAAAAAAAAAAAAAAAAAAAAAAB4frEKw"))
+	require.ErrorIs(t, err, causal.ErrInvalidCursor)
+	require.EqualError(t, err, "causal: invalid cursor: its text is of version 1, not 2")
 }
 
 func TestCursorRefusesDamagedText(t *testing.T) {
-	good := causal.NewCursor([16]byte{1, 2, 3}, 7)
+	good := causal.NewCursor([16]byte{1, 2, 3}, 7, [8]byte{4, 5})
 	text := good.String()
 	damaged := []string{" ", text + "A", text[1:], text + "=", " " + text, strings.ToLower(text), strings.Repeat("A", len(text))}
 	for i := range text { // any one character
@@ -49,29 +57,66 @@ func TestCursorRefusesDamagedText(t *testing.T) {
 	}
 }
 
+// The hash of a position stands for all entries before it.
+func TestCursorNext(t *testing.T) {
+	start := causal.NewCursor([16]byte{9}, 0, [8]byte{})
+	follow := func(from causal.Cursor, ns ...int) causal.Cursor {
+		for _, n := range ns {
+			from = from.Next(eventtest.ID(n))
+		}
+		return from
+	}
+	sum := sha256.Sum256([]byte("\x00\x00\x00\x00\x00\x00\x00\x00TEST0000000000000000000001"))
+	first := causal.NewCursor([16]byte{9}, 1, [8]byte(sum[:8]))
+	require.Equal(t, first, follow(start, 1))
+	sum = sha256.Sum256(append(sum[:8:8], "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"...))
+	require.Equal(t, causal.NewCursor([16]byte{9}, 2, [8]byte(sum[:8])), first.Next("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"))
+	require.NotEqual(t, follow(start, 1, 2, 3, 4), follow(start, 1, 5, 3, 4), "an entry in between is another one")
+	require.Equal(t, start, causal.NewCursor([16]byte{9}, 0, [8]byte{}), "the receiver is as it was")
+}
+
 func TestCursorPositionIn(t *testing.T) {
 	log := [16]byte{9}
-	for _, test := range []struct {
+	at := func(position uint64) causal.Cursor { return causal.NewCursor(log, position, [8]byte{byte(position)}) }
+	other := func(position uint64) causal.Cursor { return causal.NewCursor(log, position, [8]byte{99}) }
+	failed := errors.New("failed")
+	for name, test := range map[string]struct {
 		c        causal.Cursor
 		head, at uint64
-		ok       bool
+		err      error
+		asked    int
 	}{
-		{c: causal.Cursor{}, ok: true},
-		{c: causal.Cursor{}, head: 5, ok: true},
-		{c: causal.NewCursor(log, 0), head: 5, ok: true},
-		{c: causal.NewCursor(log, 5), head: 5, at: 5, ok: true},
-		{c: causal.NewCursor(log, 6), head: 5},
-		{c: causal.NewCursor([16]byte{8}, 1), head: 5},
-		{c: causal.NewCursor([16]byte{}, 1), head: 5},
+		"zero, empty log":            {},
+		"zero":                       {head: 5},
+		"start":                      {c: at(0), head: 5},
+		"start, empty log":           {c: at(0)},
+		"in between":                 {c: at(3), head: 5, at: 3, asked: 1},
+		"head":                       {c: at(5), head: 5, at: 5},
+		"beyond":                     {c: at(6), head: 5, err: causal.ErrCursorAhead},
+		"beyond an empty log":        {c: at(1), err: causal.ErrCursorAhead},
+		"another log":                {c: causal.NewCursor([16]byte{8}, 1, [8]byte{1}), head: 5, err: causal.ErrInvalidCursor},
+		"another log, beyond":        {c: causal.NewCursor([16]byte{8}, 6, [8]byte{6}), head: 5, err: causal.ErrInvalidCursor},
+		"no log":                     {c: causal.NewCursor([16]byte{}, 1, [8]byte{}), head: 5, err: causal.ErrInvalidCursor},
+		"other entries":              {c: other(3), head: 5, err: causal.ErrInvalidCursor, asked: 1},
+		"other entries at the head":  {c: other(5), head: 5, err: causal.ErrInvalidCursor},
+		"other entries at the start": {c: other(0), head: 5, err: causal.ErrInvalidCursor},
+		"the storage fails":          {c: at(4), head: 5, err: failed, asked: 1},
 	} {
-		t.Run(fmt.Sprintf("%q before %d", test.c, test.head), func(t *testing.T) {
-			at, err := test.c.PositionIn(log, test.head)
-			require.Equal(t, test.at, at)
-			if test.ok {
-				require.NoError(t, err)
-			} else {
-				require.ErrorIs(t, err, causal.ErrInvalidCursor)
-			}
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			position, err := test.c.PositionIn(at(test.head), func(position uint64) ([8]byte, error) {
+				asked++
+				require.Equal(t, test.c.Position(), position)
+				if position == 4 {
+					return [8]byte{}, failed
+				}
+				return [8]byte{byte(position)}, nil
+			})
+			require.Equal(t, test.at, position)
+			require.ErrorIs(t, err, test.err)
+			require.Equal(t, test.asked, asked)
 		})
 	}
+	_, err := at(1).PositionIn(at(1), nil)
+	requireFault(t, err, "hashAt must not be nil")
 }

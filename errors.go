@@ -35,8 +35,11 @@ var (
 	// ErrClosed means that an adapter was called after its Close.
 	ErrClosed = errors.New("causal: storage is closed")
 	// ErrInvalidCursor means that a [Cursor] is damaged, belongs to another log or
-	// points past the end of its log.
+	// stands after entries that its log no longer has.
 	ErrInvalidCursor = errors.New("causal: invalid cursor")
+	// ErrCursorAhead means that a [Cursor] lies beyond the end of its log: a replica
+	// of the log lags, which a reader can wait for, or a backup was restored.
+	ErrCursorAhead = errors.New("causal: cursor beyond the end of the log")
 )
 
 // FieldError says what is wrong with one field. The zero value says nothing.

@@ -167,13 +167,13 @@ func FuzzState(f *testing.F) {
 }
 
 func FuzzCursor(f *testing.F) {
-	for _, c := range []causal.Cursor{{}, causal.NewCursor([16]byte{1}, 0), causal.NewCursor([16]byte{2}, 1<<63)} {
+	for _, c := range []causal.Cursor{{}, causal.NewCursor([16]byte{1}, 0, [8]byte{}), causal.NewCursor([16]byte{2}, 1<<63, [8]byte{1, 2})} {
 		f.Add([]byte(c.String()))
 	}
 	f.Add([]byte("AQECAwAAAAAAAAAAAAAAAAAAAAAAAAAAB4frEK="))
-	f.Add(bytes.Repeat([]byte("\n"), 39))
+	f.Add(bytes.Repeat([]byte("\n"), 50))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		before := causal.NewCursor([16]byte{9}, 9)
+		before := causal.NewCursor([16]byte{9}, 9, [8]byte{9})
 		c := before
 		if err := c.UnmarshalText(text); err != nil {
 			require.ErrorIs(t, err, causal.ErrInvalidCursor)

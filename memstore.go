@@ -23,6 +23,7 @@ type MemEventStore struct {
 	all        sortedEvents
 	aggregates map[string]*sortedEvents
 	logID      [16]byte
+	hashes     [][8]byte // of the first entries of log, as far as somebody has read
 }
 
 // SaveEvent stores e; see [EventStore].
@@ -141,8 +142,8 @@ func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[Log
 			yield(LogEntry{}, err)
 			return
 		}
-		log, id := s.arrivals()
-		position, err := after.PositionIn(id, uint64(len(log)))
+		log, cursors := s.arrivals()
+		position, err := after.PositionIn(cursors.at(uint64(len(log))), cursors.hashAt)
 		if err != nil {
 			yield(LogEntry{}, err)
 			return
@@ -153,7 +154,7 @@ func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[Log
 				return
 			}
 			position++
-			if !yield(LogEntry{e, NewCursor(id, position)}, nil) {
+			if !yield(LogEntry{e, cursors.at(position)}, nil) {
 				return
 			}
 		}
@@ -165,20 +166,42 @@ func (s *MemEventStore) Head(ctx context.Context) (Cursor, error) {
 	if err := checkContext(ctx); err != nil {
 		return Cursor{}, err
 	}
-	log, id := s.arrivals()
-	return NewCursor(id, uint64(len(log))), nil
+	log, cursors := s.arrivals()
+	return cursors.at(uint64(len(log))), nil
 }
 
-// arrivals returns the log as it is now and its ID, which it makes up at the
-// first call.
-func (s *MemEventStore) arrivals() ([]Event, [16]byte) {
+// arrivals returns the log as it is now and its cursors, which it makes up when
+// somebody asks: stores without readers need none.
+func (s *MemEventStore) arrivals() ([]Event, memCursors) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.logID == [16]byte{} {
 		_, _ = rand.Read(s.logID[:]) // never fails
 	}
-	return s.log, s.logID
+	cursors := memCursors{s.logID, s.hashes}
+	last := cursors.at(uint64(len(s.hashes)))
+	for _, e := range s.log[len(s.hashes):] {
+		last = last.Next(e.p.ID)
+		s.hashes = append(s.hashes, last.hash)
+	}
+	return s.log, memCursors{s.logID, s.hashes}
 }
+
+// memCursors are the cursors of a log.
+type memCursors struct {
+	log    [16]byte
+	hashes [][8]byte // of the entries
+}
+
+// at returns the cursor of a position.
+func (c memCursors) at(position uint64) Cursor {
+	if position == 0 {
+		return Cursor{log: c.log}
+	}
+	return Cursor{c.log, position, c.hashes[position-1]}
+}
+
+func (c memCursors) hashAt(position uint64) ([8]byte, error) { return c.hashes[position-1], nil }
 
 // sortedEvents holds events for reading in the order of Compare. Events that
 // arrive in order are appended; late ones wait, and the next read merges them.

@@ -214,8 +214,9 @@ func readLog(t testing.TB, s causal.LogReader, after causal.Cursor) []causal.Log
 func TestReadLog(t *testing.T) {
 	ctx := t.Context()
 	var s causal.MemEventStore
-	head, err := s.Head(ctx)
+	empty, err := s.Head(ctx)
 	require.NoError(t, err)
+	head := empty
 	require.Empty(t, readLog(t, &s, head))
 	require.Empty(t, readLog(t, &s, causal.Cursor{}))
 	arrival := []int{5, 1, 9, 3}
@@ -226,8 +227,11 @@ func TestReadLog(t *testing.T) {
 	for _, start := range []causal.Cursor{{}, head} {
 		entries := readLog(t, &s, start)
 		require.Len(t, entries, len(arrival))
+		chain := empty
 		for i, entry := range entries {
 			require.Equal(t, eventtest.ID(arrival[i]), entry.Event.ID())
+			require.Equal(t, chain.Next(entry.Event.ID()), entry.Cursor)
+			chain = entry.Cursor
 			require.Len(t, readLog(t, &s, entry.Cursor), len(arrival)-i-1)
 		}
 		head, err = s.Head(ctx)
@@ -237,11 +241,20 @@ func TestReadLog(t *testing.T) {
 	var other causal.MemEventStore
 	otherHead, err := other.Head(ctx)
 	require.NoError(t, err)
-	for name, bad := range map[string]causal.Cursor{"foreign": otherHead, "forged": causal.NewCursor([16]byte{1}, 1)} {
+	for name, test := range map[string]struct {
+		bad  causal.Cursor
+		want error
+	}{
+		"foreign":        {bad: otherHead, want: causal.ErrInvalidCursor},
+		"forged":         {bad: causal.NewCursor([16]byte{1}, 1, [8]byte{}), want: causal.ErrInvalidCursor},
+		"other entries":  {bad: causal.NewCursor(head.LogID(), 1, [8]byte{1}), want: causal.ErrInvalidCursor},
+		"other at head":  {bad: causal.NewCursor(head.LogID(), head.Position(), [8]byte{1}), want: causal.ErrInvalidCursor},
+		"beyond the end": {bad: head.Next(eventtest.ID(50)), want: causal.ErrCursorAhead},
+	} {
 		calls := 0
-		for entry, err := range s.ReadLog(ctx, bad) {
+		for entry, err := range s.ReadLog(ctx, test.bad) {
 			calls++
-			require.ErrorIs(t, err, causal.ErrInvalidCursor, name)
+			require.ErrorIs(t, err, test.want, name)
 			require.Equal(t, causal.LogEntry{}.Cursor, entry.Cursor)
 			require.True(t, entry.Event.IsZero())
 		}

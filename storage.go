@@ -79,8 +79,7 @@ type LogReader interface {
 	// ReadLog yields the entries after the given cursor in arrival order, up to
 	// the end of the log as of some moment during the call. Arrival order has no
 	// gaps: new entries only ever appear at the end. Errors and ranges are as in
-	// AllEvents. If the cursor belongs to another log or lies past the end of
-	// this one, the error is [ErrInvalidCursor].
+	// AllEvents. The errors for the cursor are those of [Cursor.PositionIn].
 	ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error]
 
 	// Head returns the cursor of the latest entry. Reading after it yields what

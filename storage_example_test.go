@@ -145,16 +145,27 @@ func ExampleCursor() {
 	// causal: invalid cursor
 }
 
-// An adapter gives its log a random ID and numbers its entries from 1.
+// An adapter gives its log a random ID, and each entry a position and a hash. A backup
+// is restored: what follows is another history, and old cursors are noticed.
 func ExampleNewCursor() {
-	logID := [16]byte{0xC0, 0xFF, 0xEE}
-	position, err := causal.NewCursor(logID, 7).PositionIn(logID, 10)
-	fmt.Println(position, err)
-	_, err = causal.NewCursor(logID, 11).PositionIn(logID, 10)
-	fmt.Println(err)
+	log := []causal.Cursor{causal.NewCursor([16]byte{0xC0, 0xFF, 0xEE}, 0, [8]byte{})}
+	for _, id := range []causal.EventID{"01HZXW5B2Q3R4S5T6V7W8X9Y01", "01HZXW5B2Q3R4S5T6V7W8X9Y02", "01HZXW5B2Q3R4S5T6V7W8X9Y03"} {
+		log = append(log, log[len(log)-1].Next(id))
+	}
+	hashAt := func(position uint64) ([8]byte, error) { return log[position].Hash(), nil }
+	reader := log[2]
+	fmt.Printf("position %d of %x\n", reader.Position(), reader.LogID())
+	fmt.Println(reader.PositionIn(log[3], hashAt))
+
+	log = log[:2]
+	fmt.Println(reader.PositionIn(log[1], hashAt))
+	log = append(log, log[1].Next("01HZXW5B2Q3R4S5T6V7W8X9Y04"))
+	fmt.Println(reader.PositionIn(log[2], hashAt))
 	// Output:
-	// 7 <nil>
-	// causal: invalid cursor
+	// position 2 of c0ffee00000000000000000000000000
+	// 2 <nil>
+	// 0 causal: cursor beyond the end of the log
+	// 0 causal: invalid cursor
 }
 
 func ExampleClockStorage() {

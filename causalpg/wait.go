@@ -20,9 +20,8 @@ var pollInterval = time.Second
 // connections miss them, Wait also looks once a second. While it waits, it has a
 // connection of its own, in addition to the pool.
 //
-// Wait returns the error of ctx if it ends, [causal.ErrInvalidCursor] if the
-// cursor belongs to another log or lies past the end of this one, or a
-// [*causal.StorageError].
+// Wait returns the error of ctx if it ends, the errors of [causal.Cursor.PositionIn]
+// for the cursor, or a [*causal.StorageError].
 func (s *Store) Wait(ctx context.Context, after causal.Cursor) error {
 	if err := s.check(ctx, opWait); err != nil {
 		return err
@@ -56,8 +55,8 @@ func (s *Store) hasMore(ctx context.Context, after causal.Cursor) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	position, err := after.PositionIn(s.logID, uint64(head))
-	return position < uint64(head), err
+	position, err := adapter.PositionIn(s.logID, head, after)
+	return position < head, err
 }
 
 // listener is a connection that hears of saves, if there is one.

@@ -176,13 +176,14 @@ func (s *gapped) ReadLog(_ context.Context, after causal.Cursor) iter.Seq2[causa
 		s.mu.Lock()
 		log := slices.Clone(s.log)
 		s.mu.Unlock()
-		at, err := after.PositionIn(s.logID, uint64(len(log)))
+		cursor := func(position uint64) causal.Cursor { return causal.NewCursor(s.logID, position, [8]byte{}) }
+		at, err := after.PositionIn(cursor(uint64(len(log))), func(uint64) ([8]byte, error) { return [8]byte{}, nil })
 		if err != nil {
 			yield(causal.LogEntry{}, err)
 			return
 		}
 		for i, e := range log[at:] {
-			if e != nil && !yield(causal.LogEntry{Event: *e, Cursor: causal.NewCursor(s.logID, at+uint64(i)+1)}, nil) {
+			if e != nil && !yield(causal.LogEntry{Event: *e, Cursor: cursor(at + uint64(i) + 1)}, nil) {
 				return
 			}
 		}

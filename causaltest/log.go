@@ -2,7 +2,6 @@ package causaltest
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"sync"
 	"testing"
@@ -76,17 +75,22 @@ var logCases = []eventCase{
 	},
 	{
 		name:  "log/foreign",
-		claim: "A cursor of another log, or beyond the end of this one, is ErrInvalidCursor.",
+		claim: "A cursor of another log is ErrInvalidCursor, and one beyond the end of this log is ErrCursorAhead.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s, other := c.Open(t), c.Open(t)
 			saveAll(t, s, events(t, 0, 3)...)
 			saveAll(t, other, events(t, 0, 3)...)
-			foreign := append(cursorsOf(t, other), causal.NewCursor([16]byte{1, 2, 3}, 1), causal.NewCursor([16]byte{}, 2))
+			foreign := append(cursorsOf(t, other), causal.NewCursor([16]byte{1, 2, 3}, 1, [8]byte{}), causal.NewCursor([16]byte{}, 2, [8]byte{}))
 			for _, cursor := range foreign {
-				requireInvalidCursor(t, s, cursor)
+				requireRefusedCursor(t, s, cursor, causal.ErrInvalidCursor)
 			}
-			requireInvalidCursor(t, s, causal.NewCursor(logID(t, cursorsOf(t, s)[0]), 4))
+			head, err := s.(causal.LogReader).Head(t.Context())
+			require.NoError(t, err)
+			for range 2 {
+				head = head.Next(causal.NewEventID())
+				requireRefusedCursor(t, s, head, causal.ErrCursorAhead)
+			}
 		},
 	},
 	{
@@ -122,13 +126,6 @@ func cursorsOf(t tester, s any) (cursors []causal.Cursor) {
 	return cursors
 }
 
-// logID returns the log of a cursor, which its text has after a version byte.
-func logID(t tester, cursor causal.Cursor) [16]byte {
-	text, err := base64.RawURLEncoding.DecodeString(cursor.String())
-	require.NoError(t, err)
-	return [16]byte(text[1:17])
-}
-
 // requireResume requires these events in the order of arrival, from every cursor,
 // also after its way through text.
 func requireResume(t tester, s causal.EventStore, all []causal.Event) {
@@ -143,10 +140,10 @@ func requireResume(t tester, s causal.EventStore, all []causal.Event) {
 	require.Empty(t, readLog(t, s, head))
 }
 
-func requireInvalidCursor(t tester, s causal.EventStore, cursor causal.Cursor) {
+func requireRefusedCursor(t tester, s causal.EventStore, cursor causal.Cursor, want error) {
 	errs := 0
 	for entry, err := range s.(causal.LogReader).ReadLog(t.Context(), cursor) {
-		require.ErrorIs(t, err, causal.ErrInvalidCursor)
+		require.ErrorIs(t, err, want)
 		require.Zero(t, entry)
 		errs++
 	}

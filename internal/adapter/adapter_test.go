@@ -266,11 +266,11 @@ func TestReadLog(t *testing.T) {
 	}{
 		{name: "empty"},
 		{name: "all", stored: []int64{1, 2, 3}, want: 3},
-		{name: "the rest", stored: []int64{1, 2, 3}, after: causal.NewCursor(log, 2), want: 1},
+		{name: "the rest", stored: []int64{1, 2, 3}, after: causal.NewCursor(log, 2, [8]byte{}), want: 1},
 		{name: "a hole", stored: []int64{1, 2, 4}, want: 2, err: "entry 3 of the log is missing"},
 		{name: "the last one is missing", stored: []int64{1, 2}, want: 2, err: "entry 3 of the log is missing"},
-		{name: "beyond the end", stored: []int64{1, 2, 3}, after: causal.NewCursor(log, 4), err: "causal: invalid cursor"},
-		{name: "another log", stored: []int64{1, 2, 3}, after: causal.NewCursor([16]byte{2}, 1), err: "causal: invalid cursor"},
+		{name: "beyond the end", stored: []int64{1, 2, 3}, after: causal.NewCursor(log, 4, [8]byte{}), err: "causal: cursor beyond the end of the log"},
+		{name: "another log", stored: []int64{1, 2, 3}, after: causal.NewCursor([16]byte{2}, 1, [8]byte{}), err: "causal: invalid cursor"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			head := int64(0)
@@ -309,7 +309,7 @@ func TestReadLog(t *testing.T) {
 
 func TestIsKnown(t *testing.T) {
 	for _, err := range []error{
-		&causal.StorageError{}, &causal.IDConflictError{}, causal.ErrClockOverflow, fmt.Errorf("x: %w", causal.ErrInvalidCursor), adapter.Closed("save"),
+		&causal.StorageError{}, &causal.IDConflictError{}, causal.ErrClockOverflow, fmt.Errorf("x: %w", causal.ErrInvalidCursor), causal.ErrCursorAhead, adapter.Closed("save"),
 	} {
 		require.True(t, adapter.IsKnown(err), "%v", err)
 	}

@@ -27,6 +27,7 @@ func Closed(op string) error { return &causal.StorageError{Op: op, Err: causal.E
 func IsKnown(err error) bool {
 	for _, known := range []error{
 		causal.ErrStorage, causal.ErrIDConflict, causal.ErrClockOverflow, causal.ErrInvalidCursor,
+		causal.ErrCursorAhead,
 	} {
 		if errors.Is(err, known) {
 			return true

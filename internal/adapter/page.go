@@ -154,7 +154,19 @@ func HeadOf(s Source, log [16]byte) (causal.Cursor, error) {
 	if err != nil {
 		return causal.Cursor{}, err
 	}
-	return causal.NewCursor(log, uint64(head)), nil
+	return cursorOf(log, head), nil
+}
+
+// cursorOf returns the cursor of a position. Our stores keep no hashes.
+func cursorOf(log [16]byte, position int64) causal.Cursor {
+	return causal.NewCursor(log, uint64(position), [8]byte{})
+}
+
+// PositionIn returns the position of a cursor in the log with this ID, whose last entry
+// has the position head.
+func PositionIn(log [16]byte, head int64, c causal.Cursor) (int64, error) {
+	position, err := c.PositionIn(cursorOf(log, head), func(uint64) ([8]byte, error) { return [8]byte{}, nil })
+	return int64(position), err
 }
 
 // EntryPage is a page of a log.
@@ -172,7 +184,7 @@ func (p EntryPage) Add(position int64, e causal.Event, bytes int) error {
 	if position != next {
 		return Missing(next)
 	}
-	p.Page.Add(causal.LogEntry{Event: e, Cursor: causal.NewCursor(p.log, uint64(next))}, bytes)
+	p.Page.Add(causal.LogEntry{Event: e, Cursor: cursorOf(p.log, next)}, bytes)
 	return nil
 }
 
@@ -193,15 +205,14 @@ func (p EntryPage) last() int64 { return p.After + int64(len(p.items)) }
 func ReadLog(s Source, log [16]byte, after causal.Cursor, fill func(EntryPage) error) iter.Seq2[causal.LogEntry, error] {
 	return func(yield func(causal.LogEntry, error) bool) {
 		head, err := s.Head()
-		var start uint64
+		last := int64(0)
 		if err == nil {
-			start, err = after.PositionIn(log, uint64(head))
+			last, err = PositionIn(log, head, after)
 		}
 		if err != nil {
 			yield(causal.LogEntry{}, err)
 			return
 		}
-		last := int64(start)
 		YieldPages(yield, s.Check, func(page *Page[causal.LogEntry]) error {
 			p := EntryPage{page, head, last, log}
 			err := fill(p)
