@@ -56,10 +56,10 @@ func (t *idTable) grow(n int) {
 // deduper finds the events that repeat an earlier one, and those that have the
 // ID of an earlier one but other content.
 type deduper struct {
-	events   []Event // at the recorded indexes, the events that came first
-	ids      idTable
-	hasZero  bool
-	conflict Event // the first under Compare of those in conflict
+	events    []Event // at the recorded indexes, the events that came first
+	ids       idTable
+	hasZero   bool
+	conflicts []EventID
 }
 
 // newDeduper returns a deduper with room for len(events) IDs.
@@ -82,26 +82,19 @@ func (d *deduper) isNew(e Event, i int) bool {
 		*slot = idSlot{e.p.idHash, i + 1}
 		return true
 	}
-	if old := d.events[slot.next-1]; !old.Equal(e) {
-		for _, x := range []Event{old, e} {
-			if d.conflict.p == nil || Compare(x, d.conflict) < 0 {
-				d.conflict = x
-			}
-		}
+	if !d.events[slot.next-1].Equal(e) {
+		d.conflicts = append(d.conflicts, e.p.ID)
 	}
 	return false
 }
 
-// err returns the error for the zero Event or for one ID with two contents among
-// the events so far. It does not depend on their order.
+// err returns the error for the zero Event or for IDs with two contents among the
+// events so far. It does not depend on their order.
 func (d *deduper) err() error {
-	switch {
-	case d.hasZero:
+	if d.hasZero {
 		return errZeroEvent()
-	case d.conflict.p != nil:
-		return &IDConflictError{ID: d.conflict.p.ID}
 	}
-	return nil
+	return errIDConflict(d.conflicts)
 }
 
 // distinct returns the events in the order of Compare, each once, and a deduper

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,7 @@ var (
 	ErrValidation = errors.New("causal: validation failed")
 	// ErrCycle means that events cause each other: see [CycleError].
 	ErrCycle = errors.New("causal: causation cycle")
-	// ErrIDConflict means that two different events have the same ID: see
+	// ErrIDConflict means that different events have the same ID: see
 	// [IDConflictError].
 	ErrIDConflict = errors.New("causal: event ID already has different content")
 	// ErrGap means that earlier events are missing: see [GapError].
@@ -147,12 +148,17 @@ type CycleError struct {
 
 // Error says how many events the cycle has, and names the first few.
 func (e *CycleError) Error() string {
+	return ErrCycle.Error() + " of " + strconv.Itoa(len(e.IDs)) + " events" + listIDs(e.IDs)
+}
+
+// listIDs returns the first few IDs for the end of a text.
+func listIDs(ids []EventID) string {
 	const most = 3
-	text := ErrCycle.Error() + " of " + strconv.Itoa(len(e.IDs)) + " events"
-	for i, id := range e.IDs[:min(most, len(e.IDs))] {
+	text := ""
+	for i, id := range ids[:min(most, len(ids))] {
 		text += [most]string{": ", ", ", ", "}[i] + string(id)
 	}
-	if len(e.IDs) > most {
+	if len(ids) > most {
 		text += ", ..."
 	}
 	return text
@@ -161,17 +167,28 @@ func (e *CycleError) Error() string {
 // Is reports whether target is [ErrCycle].
 func (e *CycleError) Is(target error) bool { return target == ErrCycle }
 
-// IDConflictError names an event ID that two different events use. It matches
+// IDConflictError names the event IDs that different events use. It matches
 // [ErrIDConflict]. What was stored before is unchanged.
 type IDConflictError struct {
-	ID EventID
+	// IDs are all such IDs of the input, in ascending order, each once. There is at
+	// least one.
+	IDs []EventID
 }
 
-// Error names the event ID.
-func (e *IDConflictError) Error() string { return ErrIDConflict.Error() + ": " + string(e.ID) }
+// Error names the first few event IDs.
+func (e *IDConflictError) Error() string { return ErrIDConflict.Error() + listIDs(e.IDs) }
 
 // Is reports whether target is [ErrIDConflict].
 func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict }
+
+// errIDConflict returns the error for these IDs, which it sorts; nil if there are none.
+func errIDConflict(ids []EventID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	return &IDConflictError{IDs: slices.Compact(ids)}
+}
 
 // ClockJumpError reports a remote clock that is more than MaxJump ahead of the
 // local one. It matches [ErrClockJump]. The local clock has not moved.

@@ -55,10 +55,10 @@ func ExampleIDConflictError() {
 	other, _ := causal.NewEvent(p)
 	_, err := causal.MergeCounter([]causal.Event{one, other})
 	var conflict *causal.IDConflictError
-	fmt.Println(errors.As(err, &conflict), conflict.ID)
+	fmt.Println(errors.As(err, &conflict), conflict.IDs)
 	fmt.Println(conflict.Error(), conflict.Is(causal.ErrIDConflict))
 	// Output:
-	// true 01HZXW5B2Q3R4S5T6V7W8X9Y01
+	// true [01HZXW5B2Q3R4S5T6V7W8X9Y01]
 	// causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y01 true
 }
 

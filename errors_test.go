@@ -20,7 +20,11 @@ func TestErrorsNameTheirEvent(t *testing.T) {
 		{err: &causal.ValidationError{EventID: a, Fields: fault}, want: "validation failed: event " + string(a) + ": payload is bad"},
 		{err: &causal.ValidationError{Fields: fault}, want: "validation failed: payload is bad"},
 		{err: &causal.ValidationError{EventID: a}, want: "validation failed: event " + string(a)},
-		{err: &causal.IDConflictError{ID: a}, want: "event ID already has different content: " + string(a)},
+		{err: &causal.IDConflictError{IDs: []causal.EventID{a}}, want: "event ID already has different content: " + string(a)},
+		{
+			err:  &causal.IDConflictError{IDs: []causal.EventID{a, b, a, b}},
+			want: "event ID already has different content: " + string(a) + ", " + string(b) + ", " + string(a) + ", ...",
+		},
 		{err: &causal.CycleError{IDs: []causal.EventID{a}}, want: "causation cycle of 1 events: " + string(a)},
 		{err: &causal.CycleError{IDs: []causal.EventID{a, b, a}}, want: "causation cycle of 3 events: " + string(a+", "+b+", "+a)},
 		{err: &causal.CycleError{IDs: []causal.EventID{a, b, a, b}}, want: "causation cycle of 4 events: " + string(a+", "+b+", "+a) + ", ..."},

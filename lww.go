@@ -121,7 +121,7 @@ func (r *LWWRegister[T]) Merge(other LWWRegister[T]) error {
 		}
 		return nil
 	case c != 0 || !equalValues(r.value, other.value):
-		return &IDConflictError{ID: r.stamp.id}
+		return &IDConflictError{IDs: []EventID{r.stamp.id}}
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func TestLWWRegisterConflict(t *testing.T) {
 	conflict := func(err error) {
 		var c *causal.IDConflictError
 		require.ErrorAs(t, err, &c)
-		require.Equal(t, e.ID(), c.ID)
+		require.Equal(t, []causal.EventID{e.ID()}, c.IDs)
 	}
 	var a, b causal.LWWRegister[string]
 	require.NoError(t, a.Set(e, "a"))

@@ -39,7 +39,7 @@ func (s *MemEventStore) SaveEvent(ctx context.Context, e Event) error {
 	s.ids.grow(1)
 	slot := s.slot(e)
 	if slot.next > 0 && !s.log[slot.next-1].Equal(e) {
-		return &IDConflictError{ID: e.p.ID}
+		return &IDConflictError{IDs: []EventID{e.p.ID}}
 	}
 	s.add(e, slot)
 	return nil
@@ -57,16 +57,19 @@ func (s *MemEventStore) SaveEvents(ctx context.Context, events []Event) error {
 	for i, e := range events {
 		d.isNew(e, i)
 	}
-	if err := d.err(); err != nil {
-		return err
+	if d.hasZero {
+		return errZeroEvent()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ids.grow(len(events))
 	for _, e := range events {
 		if slot := s.slot(e); slot.next > 0 && !s.log[slot.next-1].Equal(e) {
-			return &IDConflictError{ID: e.p.ID}
+			d.conflicts = append(d.conflicts, e.p.ID)
 		}
+	}
+	if err := d.err(); err != nil {
+		return err
 	}
 	for _, e := range events {
 		s.add(e, s.slot(e))

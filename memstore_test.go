@@ -84,7 +84,7 @@ func TestMemEventStore(t *testing.T) {
 	err = s.SaveEvent(ctx, eventtest.New(t, 5, eventtest.WithPayload(`{"n":2}`)))
 	var conflict *causal.IDConflictError
 	require.ErrorAs(t, err, &conflict)
-	require.Equal(t, eventtest.ID(5), conflict.ID)
+	require.Equal(t, []causal.EventID{eventtest.ID(5)}, conflict.IDs)
 	require.EqualError(t, err, "causal: event ID already has different content: TEST0000000000000000000005")
 	require.ErrorIs(t, s.SaveEvent(ctx, causal.Event{}), causal.ErrValidation)
 	loaded, err = s.LoadEvents(ctx, "WP001")

@@ -183,7 +183,7 @@ func TestMergesRefuseBadSets(t *testing.T) {
 				_, err = merge(events)
 				var conflict *causal.IDConflictError
 				require.ErrorAs(t, err, &conflict)
-				require.Equal(t, eventtest.ID(2), conflict.ID)
+				require.Equal(t, []causal.EventID{eventtest.ID(2), eventtest.ID(3)}, conflict.IDs)
 			}
 		})
 	}

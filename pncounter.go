@@ -78,7 +78,7 @@ func (c *PNCounter) Add(e Event, delta int64) error {
 	added := counterEvent{dotOf(e), delta}
 	if old, known := c.events[e.p.ID]; known {
 		if old != added {
-			return &IDConflictError{ID: e.p.ID}
+			return &IDConflictError{IDs: []EventID{e.p.ID}}
 		}
 		return nil
 	}
@@ -127,14 +127,14 @@ func (c *PNCounter) Merge(other PNCounter) error {
 
 // checkMerge returns why the counters contradict each other.
 func (c *PNCounter) checkMerge(other PNCounter) error {
-	conflict := EventID("")
+	var conflicts []EventID
 	for id, e := range other.events {
-		if old, known := c.events[id]; known && old != e && (conflict == "" || id < conflict) {
-			conflict = id
+		if old, known := c.events[id]; known && old != e {
+			conflicts = append(conflicts, id)
 		}
 	}
-	if conflict != "" {
-		return &IDConflictError{ID: conflict}
+	if err := errIDConflict(conflicts); err != nil {
+		return err
 	}
 	for node, total := range other.totals {
 		if mine, known := c.totals[node]; known && mine.time == total.time && mine.sum != total.sum {

@@ -65,7 +65,7 @@ func TestPNCounterOnce(t *testing.T) {
 	} {
 		var conflict *causal.IDConflictError
 		require.ErrorAs(t, other, &conflict)
-		require.Equal(t, e.ID(), conflict.ID)
+		require.Equal(t, []causal.EventID{e.ID()}, conflict.IDs)
 	}
 	requirePayloadFault(t, c.Apply(by(t, 1, "alice", 3, `{"delta":"5"}`)), `member "delta" must be an integer`)
 	requireCount(t, 5, &c)
@@ -73,13 +73,15 @@ func TestPNCounterOnce(t *testing.T) {
 	var other causal.PNCounter
 	require.NoError(t, other.Add(by(t, 2, "bob", 1, `{}`), 1))
 	require.NoError(t, other.Add(e, 6))
-	for i := range 5 { // the error is about the least ID
+	want := []causal.EventID{e.ID()}
+	for i := range 5 {
+		want = append(want, eventtest.ID(10+i))
 		require.NoError(t, c.Add(eventtest.New(t, 10+i), 1))
 		require.NoError(t, other.Add(eventtest.New(t, 10+i), 2))
 	}
 	var conflict *causal.IDConflictError
 	require.ErrorAs(t, c.Merge(other), &conflict)
-	require.Equal(t, e.ID(), conflict.ID)
+	require.Equal(t, want, conflict.IDs)
 	requireCount(t, 10, &c)
 
 	// Within a total, an event is not counted again; beyond it is.

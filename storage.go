@@ -66,7 +66,8 @@ type ErrorStorage interface {
 // falls back to single saves.
 type BatchSaver interface {
 	// SaveEvents stores all events or, if it returns an error, none of them. Each
-	// event is treated as SaveEvent would, even one that occurs twice in events.
+	// event is treated as SaveEvent would, even one that occurs twice in events; an
+	// [*IDConflictError] names every event that was refused.
 	// SaveEvents does not retain the slice.
 	SaveEvents(ctx context.Context, events []Event) error
 }

@@ -115,7 +115,7 @@ func TestTopologicalSortRefuses(t *testing.T) {
 		_, err := causal.TopologicalSort(events)
 		var conflict *causal.IDConflictError
 		require.ErrorAs(t, err, &conflict)
-		require.Equal(t, eventtest.ID(1), conflict.ID, "the first under Compare")
+		require.Equal(t, []causal.EventID{eventtest.ID(1), eventtest.ID(2)}, conflict.IDs)
 		_, err = causal.TopologicalSort(append(events, causal.Event{}))
 		require.ErrorIs(t, err, causal.ErrValidation)
 		slices.Reverse(events)

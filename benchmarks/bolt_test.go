@@ -62,7 +62,7 @@ func (s boltStore) save(events []causal.Event) error {
 					return err
 				}
 				if !old.Equal(e) {
-					return &causal.IDConflictError{ID: e.ID()}
+					return &causal.IDConflictError{IDs: []causal.EventID{e.ID()}}
 				}
 				continue
 			}

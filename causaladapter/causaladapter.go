@@ -23,6 +23,7 @@ package causaladapter
 
 import (
 	"context"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/spec-kitty/causal"
@@ -86,6 +87,16 @@ func CheckAppendError(ctx context.Context, e causal.ErrorEntry) error {
 // CheckRecentErrors is the check for RecentErrors: the limit must be at least 1.
 func CheckRecentErrors(ctx context.Context, limit int) error {
 	return check(ctx, positive("limit", int64(limit)))
+}
+
+// IDConflict returns the [*causal.IDConflictError] for the events of a call whose IDs are
+// taken by different content, nil if there are none. It sorts ids and retains it.
+func IDConflict(ids []causal.EventID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	return &causal.IDConflictError{IDs: slices.Compact(ids)}
 }
 
 // Invalid returns the [*causal.ValidationError] for one bad parameter. The reason is

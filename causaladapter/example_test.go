@@ -38,3 +38,12 @@ func Example() {
 	// 7 <nil>
 	// 0 causal: validation failed: node_id must not be empty
 }
+
+func ExampleIDConflict() {
+	refused := []causal.EventID{"01HZXW5B2Q3R4S5T6V7W8X9Y02", "01HZXW5B2Q3R4S5T6V7W8X9Y01", "01HZXW5B2Q3R4S5T6V7W8X9Y02"}
+	fmt.Println(causaladapter.IDConflict(refused))
+	fmt.Println(causaladapter.IDConflict(nil))
+	// Output:
+	// causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y01, 01HZXW5B2Q3R4S5T6V7W8X9Y02
+	// <nil>
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -48,35 +49,65 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 		return err
 	}
 	defer s.calls.Done()
-	r, err := newRequest(ctx, events)
-	if err == nil {
+	r, conflicts, err := newRequest(ctx, events)
+	switch {
+	case err != nil:
+	case len(conflicts) > 0:
+		err = s.refuse(r, conflicts)
+	default:
 		err = s.writer.write(r)
 	}
 	return wrapError(ctx, op, err)
 }
 
-// newRequest returns a request whose rows have different IDs.
-func newRequest(ctx context.Context, events []causal.Event) (*request, error) {
+// newRequest returns a request whose rows have different IDs, and the IDs of events that
+// contradict an earlier one.
+func newRequest(ctx context.Context, events []causal.Event) (_ *request, conflicts []causal.EventID, _ error) {
 	r := &request{ctx: ctx, rows: make([]row, len(events)), result: make(chan error, 1)}
 	for i, e := range events {
 		data, err := adapter.Encode("event", e, maxData)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		r.rows[i] = row{e, data}
 		r.size += len(data)
 	}
 	if len(events) == 1 {
-		return r, nil
+		return r, nil, nil
 	}
 	var distinct rowSet
 	for _, x := range r.rows {
 		if !distinct.add([]row{x}) {
-			return nil, &causal.IDConflictError{ID: x.event.ID()}
+			conflicts = append(conflicts, x.event.ID())
 		}
 	}
 	r.rows = distinct.rows
-	return r, nil
+	return r, conflicts, nil
+}
+
+// refuse returns the error for a request with these conflicts in itself, which also
+// names those with what is stored.
+func (s *Store) refuse(r *request, conflicts []causal.EventID) error {
+	given := make(map[causal.EventID]row, len(r.rows))
+	ids := make([]string, len(r.rows))
+	for i, x := range r.rows {
+		ids[i] = string(x.event.ID())
+		given[x.event.ID()] = x
+	}
+	found := conflicts
+	err := s.read(r.ctx, "save events", func(c *pgx.Conn) error {
+		found = slices.Clone(conflicts)
+		return queryEvents(r.ctx, c, s.sql.byID, []any{ids}, func(_ int64, e causal.Event, _ int) error {
+			if x := given[e.ID()]; !x.event.Equal(e) {
+				found = append(found, e.ID())
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return causaladapter.IDConflict(found)
 }
 
 // maxStatementBytes bounds what one statement inserts; a single event may be
@@ -127,17 +158,15 @@ func uniqueRows(requests []*request) []row {
 func dropStored(requests []*request, stored map[causal.EventID]row) (left []*request) {
 	for _, r := range requests {
 		var rows []row
-		var err error
+		var conflicts []causal.EventID
 		for _, x := range r.rows {
-			old, ok := stored[x.event.ID()]
-			if ok && !old.isSame(x) {
-				err = &causal.IDConflictError{ID: x.event.ID()}
-				break
-			}
-			if !ok {
+			if old, ok := stored[x.event.ID()]; !ok {
 				rows = append(rows, x)
+			} else if !old.isSame(x) {
+				conflicts = append(conflicts, x.event.ID())
 			}
 		}
+		err := causaladapter.IDConflict(conflicts)
 		if err != nil || len(rows) == 0 {
 			r.finish(err)
 			continue

@@ -2,7 +2,6 @@ package causalsqlite
 
 import (
 	"context"
-	"errors"
 
 	"zombiezen.com/go/sqlite"
 
@@ -55,15 +54,23 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 // insertAll stores the rows. If it fails before it has changed anything, the
 // transaction is not dirty.
 func insertAll(c *sqlite.Conn, rows []row) (dirty bool, err error) {
+	var conflicts []causal.EventID
 	for _, r := range rows {
 		isNew, err := insert(c, r)
+		isSame := true
 		if err == nil && !isNew {
-			err = compare(c, r)
+			isSame, err = isStored(c, r)
 		}
 		if err != nil {
-			return dirty || !errors.Is(err, causal.ErrIDConflict), err
+			return true, err
+		}
+		if !isSame {
+			conflicts = append(conflicts, r.event.ID())
 		}
 		dirty = dirty || isNew
+	}
+	if err := causaladapter.IDConflict(conflicts); err != nil {
+		return dirty, err
 	}
 	return false, nil
 }
@@ -82,8 +89,8 @@ func insert(c *sqlite.Conn, r row) (isNew bool, err error) {
 	return err == nil && c.Changes() == 1, err
 }
 
-// compare returns the error for an ID that is taken by different content.
-func compare(c *sqlite.Conn, r row) error {
+// isStored reports whether what is stored under the ID of a row is its event.
+func isStored(c *sqlite.Conn, r row) (bool, error) {
 	var stored causal.Event
 	err := query(c, "SELECT seq, data FROM events WHERE event_id = ?",
 		func(s *sqlite.Stmt) { s.BindText(1, string(r.event.ID())) },
@@ -97,8 +104,5 @@ func compare(c *sqlite.Conn, r row) error {
 			stored, err = decode(s, data)
 			return false, err
 		})
-	if err == nil && !stored.Equal(r.event) {
-		err = &causal.IDConflictError{ID: r.event.ID()}
-	}
-	return err
+	return stored.Equal(r.event), err
 }

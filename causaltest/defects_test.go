@@ -55,6 +55,14 @@ var defects = map[string]defect{
 		return s.SaveEvents(ctx, slices.DeleteFunc(slices.Clone(events), causal.Event.IsZero))
 	})},
 	"a batch is saved in part": {finds: "identity/atomic", events: saving(saveOneByOne)},
+	"a batch names the first culprit only": {finds: "identity/culprits", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		err := s.SaveEvents(ctx, events)
+		var conflict *causal.IDConflictError
+		if errors.As(err, &conflict) {
+			conflict.IDs = conflict.IDs[:1]
+		}
+		return err
+	})},
 	"a batch is seen in part": {finds: "identity/whole", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		for _, e := range events {
 			time.Sleep(10 * time.Microsecond)

@@ -148,6 +148,21 @@ var identityCases = []eventCase{
 			requireAll(t, s, append(all, taken)...)
 		},
 	},
+	{
+		name:  "identity/culprits",
+		claim: "An *IDConflictError of a batch names every event that was refused, in ascending order of the IDs, each once.",
+		needs: eventNeeds{needsBatch},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			saveAll(t, s, events(t, 0, 10)...)
+			stored := []causal.Event{event(t, 7, with(`{}`)), event(t, 20), event(t, 3, with(`{}`)), event(t, 5), event(t, 3, with(`{}`))}
+			requireConflict(t, saveBatch(t.Context(), s, stored...), eventID(3), eventID(7))
+			within := []causal.Event{event(t, 21), event(t, 20), event(t, 21, with(`{}`)), event(t, 20, with(`{}`)), event(t, 22)}
+			requireConflict(t, saveBatch(t.Context(), s, within...), eventID(20), eventID(21))
+			requireConflict(t, saveBatch(t.Context(), s, append(within, stored...)...), eventID(3), eventID(7), eventID(20), eventID(21))
+			requireAll(t, s, events(t, 0, 10)...)
+		},
+	},
 }
 
 // requireWholeBatches reads while batches are saved.
@@ -208,10 +223,10 @@ func requireConflicts(t tester, s causal.EventStore, all []causal.Event) {
 	requireAll(t, s, all...)
 }
 
-func requireConflict(t tester, err error, id causal.EventID) {
+func requireConflict(t tester, err error, ids ...causal.EventID) {
 	var conflict *causal.IDConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.ErrorIs(t, err, causal.ErrIDConflict)
 	require.NotErrorIs(t, err, causal.ErrStorage)
-	require.Equal(t, id, conflict.ID)
+	require.Equal(t, ids, conflict.IDs)
 }
