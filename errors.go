@@ -24,6 +24,9 @@ var (
 	// ErrIDConflict means that different events have the same ID: see
 	// [IDConflictError].
 	ErrIDConflict = errors.New("causal: event ID already has different content")
+	// ErrFork means that a node used a clock value for more than one event: see
+	// [ForkError].
+	ErrFork = errors.New("causal: clock value used for more than one event")
 	// ErrGap means that earlier events are missing: see [GapError].
 	ErrGap = errors.New("causal: earlier events are missing")
 	// ErrClockOverflow means that a clock value is above the range of a Lamport
@@ -180,6 +183,26 @@ func (e *IDConflictError) Error() string { return ErrIDConflict.Error() + listID
 
 // Is reports whether target is [ErrIDConflict].
 func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict }
+
+// ForkError reports a node that used a clock value for more than one event: it went
+// back to a backup, or runs twice. It matches [ErrFork]. What names events by node and
+// clock cannot tell them apart; what goes by event IDs can, and a caller may leave out
+// one of the two.
+type ForkError struct {
+	// NodeID is the node, and LamportClock the value.
+	NodeID       string
+	LamportClock int64
+	// IDs are the events as far as they are known, in ascending order, each once.
+	IDs []EventID
+}
+
+// Error names the clock value and the first few events.
+func (e *ForkError) Error() string {
+	return ErrFork.Error() + ": " + strconv.FormatInt(e.LamportClock, 10) + listIDs(e.IDs)
+}
+
+// Is reports whether target is [ErrFork].
+func (e *ForkError) Is(target error) bool { return target == ErrFork }
 
 // errIDConflict returns the error for these IDs, which it sorts; nil if there are none.
 func errIDConflict(ids []EventID) error {

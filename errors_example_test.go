@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 
 	"github.com/spec-kitty/causal"
 )
@@ -60,6 +61,27 @@ func ExampleIDConflictError() {
 	// Output:
 	// true [01HZXW5B2Q3R4S5T6V7W8X9Y01]
 	// causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y01 true
+}
+
+// Alice was restored from a backup and used a clock value again.
+func ExampleForkError() {
+	add := func(id causal.EventID) causal.Event {
+		e, err := causal.NewEvent(causal.EventParams{
+			ID: id, Type: "Labelled", AggregateID: "task-1", NodeID: "alice", LamportClock: 6,
+			ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: causal.ORSetChange[string]{Add: []string{"urgent"}},
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		return e
+	}
+	_, err := causal.MergeORSet([]causal.Event{add("01HZXW5B2Q3R4S5T6V7W8X9Y02"), add("01HZXW5B2Q3R4S5T6V7W8X9Y01")})
+	var fork *causal.ForkError
+	fmt.Println(errors.As(err, &fork), fork.NodeID, fork.LamportClock, fork.IDs)
+	fmt.Println(fork.Error(), fork.Is(causal.ErrFork))
+	// Output:
+	// true alice 6 [01HZXW5B2Q3R4S5T6V7W8X9Y01 01HZXW5B2Q3R4S5T6V7W8X9Y02]
+	// causal: clock value used for more than one event: 6: 01HZXW5B2Q3R4S5T6V7W8X9Y01, 01HZXW5B2Q3R4S5T6V7W8X9Y02 true
 }
 
 func ExampleClockJumpError() {

@@ -143,7 +143,7 @@ func FuzzState(f *testing.F) {
 		f.Add(must(seed.MarshalJSON()))
 	}
 	f.Add([]byte("{}"))
-	f.Add([]byte(`{"elements":[{"element":"\ud83d\ude00","node_id":"a","lamport_clock":0}],"seen":{}}`))
+	f.Add([]byte(`{"elements":[{"element":"\ud83d\ude00","node_id":"a","lamport_clock":0,"event_id":"TEST0000000000000000000001"}],"seen":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var numbers causal.ORSet[float64]
 		var into states

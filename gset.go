@@ -16,7 +16,7 @@ import (
 // concurrent use unless one goroutine changes it. NaN and strings that are not
 // valid UTF-8 cannot be elements.
 type GSet[E cmp.Ordered] struct {
-	elements map[E]dot // the least dot that added it
+	elements map[E]origin // the first event that added it
 	seen     VectorClock
 }
 
@@ -46,19 +46,29 @@ func (s *GSet[E]) Add(e Event, elements ...E) error {
 			return e.payloadError("has an element that "+reason, nil)
 		}
 	}
+	by := originOf(e)
+	if slices.ContainsFunc(elements, func(element E) bool { return s.isEarlier(canonical(element), by) }) {
+		by = by.detached()
+	}
 	for _, element := range elements {
-		s.join(canonical(element), dotOf(e))
+		s.join(canonical(element), by)
 	}
 	return nil
 }
 
+// isEarlier reports whether an event is the first of those that added the element.
+func (s *GSet[E]) isEarlier(element E, by origin) bool {
+	old, known := s.elements[element]
+	return !known || by.compare(old) < 0
+}
+
 // join adds an element.
-func (s *GSet[E]) join(element E, by dot) {
-	if old, known := s.elements[element]; known && old.compare(by) <= 0 {
+func (s *GSet[E]) join(element E, by origin) {
+	if !s.isEarlier(element, by) {
 		return
 	}
 	if s.elements == nil {
-		s.elements = map[E]dot{}
+		s.elements = map[E]origin{}
 	}
 	s.elements[element] = by
 }
@@ -94,15 +104,23 @@ func (s GSet[E]) Seen() VectorClock { return s.seen }
 // still be in transit.
 func (s *GSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
-// DeltaSince returns what a replica that has seen since is missing.
-func (s GSet[E]) DeltaSince(since VectorClock) Delta[GSet[E]] {
+// DeltaSince returns what a replica that has seen since is missing. It returns a
+// [*ForkError] if the set holds two events of one node and clock that since covers:
+// the replica may have seen one of them only.
+func (s GSet[E]) DeltaSince(since VectorClock) (Delta[GSet[E]], error) {
 	d := Delta[GSet[E]]{since, GSet[E]{seen: s.seen}}
+	var skipped forkFinder
 	for element, by := range s.elements {
-		if !by.seenBy(since) {
+		if by.seenBy(since) {
+			skipped.add(by)
+		} else {
 			d.part.join(element, by)
 		}
 	}
-	return d
+	if err := skipped.err(); err != nil {
+		return Delta[GSet[E]]{}, err
+	}
+	return d, nil
 }
 
 // MergeDelta merges a delta. It returns a [*GapError] if the set has not seen
@@ -120,7 +138,7 @@ func (s *GSet[E]) MergeDelta(d Delta[GSet[E]]) error {
 // has no JSON form, such as an infinite number, or the set has seen more than
 // 65,536 nodes.
 func (s GSet[E]) MarshalJSON() ([]byte, error) {
-	b, err := appendSet(s.elements, func(b []byte, by dot) []byte { return by.appendJSON(b, ",") })
+	b, err := appendSet(s.elements, func(b []byte, by origin) []byte { return by.appendJSON(b, ",") })
 	if err != nil {
 		return nil, err
 	}
@@ -150,13 +168,14 @@ func (s *GSet[E]) UnmarshalJSON(data []byte) error {
 
 // readElements reads the elements of the JSON form.
 func (s *GSet[E]) readElements(value string) error {
-	s.elements = map[E]dot{}
+	s.elements = map[E]origin{}
 	return readElements(value, func(text string) (element E, err error) {
-		var by dot
+		var by origin
 		err = readObject(text,
 			member{"element", into(&element, parseElement[E])},
 			member{"node_id", into(&by.node, parseDotNode)},
-			member{"lamport_clock", into(&by.time, parseClock)})
+			member{"lamport_clock", into(&by.time, parseClock)},
+			member{"event_id", into(&by.id, parseStateID)})
 		detach(&element)
 		s.elements[element] = by
 		return element, err

@@ -52,7 +52,11 @@ func ExampleDelta() {
 	}
 	here.MarkSeen(seenOf(second))
 
-	text, err := json.Marshal(here.DeltaSince(there.Seen()))
+	missing, err := here.DeltaSince(there.Seen())
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, err := json.Marshal(missing)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -67,7 +71,7 @@ func ExampleDelta() {
 	}
 	fmt.Println(there.Seen(), slices.Collect(there.All()))
 	// Output:
-	// {"since":{"alice":1},"part":{"elements":[{"element":"backend","node_id":"alice","lamport_clock":2}],"seen":{"alice":2}}}
+	// {"since":{"alice":1},"part":{"elements":[{"element":"backend","node_id":"alice","lamport_clock":2,"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y02"}],"seen":{"alice":2}}}
 	// {"alice":1}
 	// {"alice":2} [backend urgent]
 }
@@ -90,11 +94,19 @@ func ExampleGapError() {
 		log.Fatal(err)
 	}
 	here.MarkSeen(seenOf(e))
-	err := there.MergeDelta(here.DeltaSince(here.Seen()))
+	late, err := here.DeltaSince(here.Seen())
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = there.MergeDelta(late)
 	var gap *causal.GapError
 	fmt.Println(errors.As(err, &gap), errors.Is(err, causal.ErrGap))
 	fmt.Println(gap.Seen, gap.Needed)
-	fmt.Println(there.MergeDelta(here.DeltaSince(gap.Seen)), there.Len())
+	missing, err := here.DeltaSince(gap.Seen)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(there.MergeDelta(missing), there.Len())
 	// Output:
 	// true true
 	// {} {"alice":2}

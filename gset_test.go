@@ -23,13 +23,13 @@ func TestGSet(t *testing.T) {
 	require.NoError(t, s.Add(by(t, 2, "carol", 5, `{}`), 2)) // a later node
 	require.NoError(t, s.Add(by(t, 3, "alice", 5, `{}`), 1)) // an earlier node
 	require.NoError(t, s.Add(by(t, 4, "zoe", 4, `{}`), 0))   // an earlier clock
-	require.Equal(t, `{"elements":[{"element":0,"node_id":"zoe","lamport_clock":4},`+
-		`{"element":1,"node_id":"alice","lamport_clock":5},{"element":2,"node_id":"bob","lamport_clock":5}],"seen":{}}`,
+	require.Equal(t, `{"elements":[{"element":0,"node_id":"zoe","lamport_clock":4,"event_id":"TEST0000000000000000000004"},`+
+		`{"element":1,"node_id":"alice","lamport_clock":5,"event_id":"TEST0000000000000000000003"},{"element":2,"node_id":"bob","lamport_clock":5,"event_id":"TEST0000000000000000000001"}],"seen":{}}`,
 		string(must(json.Marshal(s))))
 	require.NoError(t, s.Add(e, math.Inf(-1)))
 	_, err := s.MarshalJSON()
 	requireFault(t, err, "element cannot be encoded as JSON")
-	_, err = json.Marshal(s.DeltaSince(causal.VectorClock{}))
+	_, err = json.Marshal(must(s.DeltaSince(causal.VectorClock{})))
 	require.ErrorIs(t, err, causal.ErrValidation)
 }
 
@@ -44,9 +44,9 @@ func TestGSetJSON(t *testing.T) {
 		`{"elements":[{}],"seen":{}}`: "elements has an item whose element is missing",
 		`{"seen":{}}`:                 "elements is missing",
 		`{"elements":[],"\ud800":{}}`: "has an unknown member",
-		`{"elements":[{"element":"\ud800","node_id":"a","lamport_clock":1}],"seen":{}}`:                                            "elements has an item whose element must not contain half of a surrogate pair",
-		`{"elements":[{"element":"x","node_id":"a","lamport_clock":-1}],"seen":{}}`:                                                "elements has an item whose lamport_clock must not be negative",
-		`{"elements":[{"element":"x","node_id":"a","lamport_clock":1},{"element":"x","node_id":"b","lamport_clock":1}],"seen":{}}`: "elements has an item whose element must be in ascending order, each once",
+		`{"elements":[{"element":"\ud800","node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001"}],"seen":{}}`:                                                                                    "elements has an item whose element must not contain half of a surrogate pair",
+		`{"elements":[{"element":"x","node_id":"a","lamport_clock":-1}],"seen":{}}`:                                                                                                                                "elements has an item whose lamport_clock must not be negative",
+		`{"elements":[{"element":"x","node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001"},{"element":"x","node_id":"b","lamport_clock":1,"event_id":"TEST0000000000000000000001"}],"seen":{}}`: "elements has an item whose element must be in ascending order, each once",
 	}
 	for text, reason := range refused {
 		t.Run(text, func(t *testing.T) {
@@ -67,9 +67,9 @@ func TestDelta(t *testing.T) {
 	require.NoError(t, s.Apply(by(t, 2, "a", 1, `{"tags":["x"]}`)))
 	require.NoError(t, s.Apply(by(t, 3, "b", 7, `{"tags":["x","y"]}`)))
 	since := vector(t, map[string]int64{"a": 1})
-	d := s.DeltaSince(since)
+	d := must(s.DeltaSince(since))
 	require.Equal(t, since, d.Since())
-	require.Contains(t, string(must(json.Marshal(d))), `"part":{"elements":[{"element":"at zero","node_id":"a","lamport_clock":0},{"element":"y",`)
+	require.Contains(t, string(must(json.Marshal(d))), `"part":{"elements":[{"element":"at zero","node_id":"a","lamport_clock":0,"event_id":"TEST0000000000000000000001"},{"element":"y",`)
 	var gap *causal.GapError
 	require.ErrorAs(t, replica.MergeDelta(d), &gap)
 	require.Equal(t, since, gap.Needed)

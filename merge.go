@@ -69,8 +69,9 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 // the payload and [ORSet] for what counts as an add.
 //
 // The caller owns the result. MergeORSet returns a [*ValidationError] if a
-// payload is not such a change or an event is zero, and an [*IDConflictError] if
-// two different events share an ID.
+// payload is not such a change or an event is zero, an [*IDConflictError] if different
+// events share an ID, and a [*ForkError] if two events of one node and clock add one
+// element.
 func MergeORSet(events []Event) ([]string, error) {
 	var c ORSetChange[string] // reused: MergeORSetFunc copies what it keeps
 	return MergeORSetFunc(events, func(e Event) (ORSetChange[string], error) {
@@ -88,17 +89,61 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 		return nil, invalid("change", reasonNil)
 	}
 	var s ORSet[E]
+	adding := forkFinder{ids: make(map[dot]EventID, len(events))}
 	err := forEachOnce(events, func(e Event) error {
 		c, err := change(e)
 		if err != nil {
 			return err
 		}
-		return s.Change(e, c)
+		if reason := c.check(e.clock); reason != "" {
+			return e.payloadError(reason, nil)
+		}
+		by := originOf(e)
+		if len(c.Add) > 0 {
+			adding.add(by)
+		}
+		s.apply(by, c)
+		return nil
 	})
+	if err == nil && len(adding.forked) > 0 {
+		err = checkForkedAdds(events, change, adding.forked)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return s.sorted(), nil
+}
+
+// checkForkedAdds returns a *ForkError if an element was added by two events of one
+// dot, of which a remove would have removed both.
+func checkForkedAdds[E cmp.Ordered](
+	events []Event, change func(Event) (ORSetChange[E], error), forked map[dot][]EventID,
+) error {
+	type key struct {
+		element E
+		by      dot
+	}
+	first := map[key]EventID{}
+	var found forkFinder
+	err := forEachOnce(events, func(e Event) error {
+		by := dotOf(e)
+		if forked[by] == nil {
+			return nil
+		}
+		c, err := change(e)
+		for _, element := range c.Add {
+			k := key{canonical(element), by}
+			if id, ok := first[k]; ok && id != e.p.ID {
+				found.note(by, id, e.p.ID)
+			}
+			first[k] = e.p.ID
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return found.err()
 }
 
 // MergeCounter returns the sum of the integers in the payload member "delta" of

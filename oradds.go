@@ -8,8 +8,8 @@ import (
 // orAdd is an add and whether it was removed. Under join it only moves up: a later
 // add of the node stands for the earlier ones, and removed is above not removed.
 type orAdd struct {
-	add     dot
-	removed dot // by which event, the least if several; zero if it was not removed
+	add     origin // without ID if only a removal has named it
+	removed origin // by which event, the least if several; zero if it was not removed
 }
 
 func (a orAdd) isRemoved() bool { return a.removed.time > 0 }
@@ -19,12 +19,26 @@ func (a orAdd) join(b orAdd) orAdd {
 	switch {
 	case a.add.time > b.add.time:
 		return a
-	case a.add.time < b.add.time || !a.isRemoved():
-		return b
-	case b.isRemoved() && b.removed.compare(a.removed) < 0:
+	case a.add.time < b.add.time:
 		return b
 	}
+	if a.add.id == "" {
+		a.add.id = b.add.id
+	}
+	if !a.isRemoved() || b.isRemoved() && b.removed.compare(a.removed) < 0 {
+		a.removed = b.removed
+	}
 	return a
+}
+
+// noteSeen notes the parts of the add that v has seen.
+func (a orAdd) noteSeen(f *forkFinder, v VectorClock) {
+	if a.add.seenBy(v) {
+		f.add(a.add)
+	}
+	if a.isRemoved() && a.removed.seenBy(v) {
+		f.add(a.removed)
+	}
 }
 
 // seenBy reports whether v has seen the add and, if it is removed, its removal.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"unique"
 
@@ -35,7 +36,7 @@ func TestORSetOfManyNodes(t *testing.T) {
 		var read, merged, asked ORSet[string]
 		require.NoError(t, read.UnmarshalJSON(text))
 		requireOrAdds(t, model, read)
-		merged.Merge(s)
+		require.NoError(t, merged.Merge(s))
 		requireOrAdds(t, model, merged)
 		d, err := s.DeltaSince(VectorClock{})
 		require.NoError(t, err)
@@ -47,9 +48,13 @@ func TestORSetOfManyNodes(t *testing.T) {
 // drawOrAdd draws an add of one of the nodes, removed or not.
 func drawOrAdd(t *rapid.T, nodes int) orAdd {
 	node := unique.Make(fmt.Sprint(rapid.IntRange(1, nodes).Draw(t, "node")))
-	a := orAdd{add: dot{node, rapid.Int64Range(1, 4).Draw(t, "time")}}
+	time := rapid.Int64Range(1, 4).Draw(t, "time")
+	a := orAdd{add: origin{dot{node, time}, EventID(fmt.Sprintf("TEST%018s%04d", node.Value(), time))}}
 	if rapid.IntRange(0, 9).Draw(t, "removed") > 0 {
-		a.removed = dot{unique.Make("zoe"), rapid.Int64Range(5, 6).Draw(t, "removal")}
+		a.removed = origin{dot{unique.Make("zoe"), rapid.Int64Range(5, 6).Draw(t, "removal")}, EventID(strings.Repeat("R", 26))}
+		if rapid.Bool().Draw(t, "only named") {
+			a.add.id = ""
+		}
 	}
 	return a
 }
@@ -70,5 +75,5 @@ func requireOrAdds(t *rapid.T, model map[unique.Handle[string]]orAdd, s ORSet[st
 	}
 	require.Equal(t, live > 0, s.Len() == 1)
 	require.Equal(t, live > 0, slices.Contains(s.sorted(), "x"))
-	require.Negative(t, adds.find(orAdd{add: dot{unique.Make("unknown"), 1}}))
+	require.Negative(t, adds.find(orAdd{add: origin{dot: dot{unique.Make("unknown"), 1}}}))
 }

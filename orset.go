@@ -48,7 +48,9 @@ func (s *ORSet[E]) Apply(e Event) error {
 
 // Change applies a change on behalf of e. It does not retain what the change
 // refers to. It returns a [*ValidationError] if e is zero or the change breaks
-// the rules of [ORSetChange]. On error, the set is unchanged.
+// the rules of [ORSetChange], and a [*ForkError] if another event of its node and clock
+// added one of the elements: a remove of one would be a remove of both. On error, the
+// set is unchanged.
 func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -56,16 +58,32 @@ func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 	if reason := change.check(e.clock); reason != "" {
 		return e.payloadError(reason, nil)
 	}
-	by := dotOf(e)
+	by := originOf(e)
+	isNew := len(change.Remove) > 0
+	for _, element := range change.Add {
+		adds := s.elements[canonical(element)]
+		i := adds.find(orAdd{add: by})
+		if i >= 0 && adds.all[i].add.isFork(by) {
+			return errFork(by.dot, adds.all[i].add.id, e.p.ID)
+		}
+		isNew = isNew || i < 0 || adds.all[i].add.id == "" || adds.all[i].add.time < by.time
+	}
+	if isNew {
+		s.apply(by.detached(), change)
+	}
+	return nil
+}
+
+// apply applies a valid change that an event has made.
+func (s *ORSet[E]) apply(by origin, change ORSetChange[E]) {
 	for _, element := range change.Add {
 		s.join(canonical(element), orAdd{add: by})
 	}
 	for _, r := range change.Remove {
 		for _, seen := range r.Observed.entries {
-			s.join(canonical(r.Element), orAdd{dot{unique.Make(seen.node), seen.time}, by})
+			s.join(canonical(r.Element), orAdd{origin{dot: dot{unique.Make(seen.node), seen.time}}, by})
 		}
 	}
-	return nil
 }
 
 // join takes an add, unless it is one that was removed and dropped.
@@ -121,27 +139,84 @@ func (s ORSet[E]) Removal(elements ...E) ORSetChange[E] {
 }
 
 // Merge merges the other set into this one. Afterwards the sets share nothing but
-// strings.
-func (s *ORSet[E]) Merge(other ORSet[E]) {
+// strings. Merge returns a [*ForkError] if the sets hold two events of one node and
+// clock of which one would be taken for the other. On error, the set is unchanged.
+func (s *ORSet[E]) Merge(other ORSet[E]) error {
 	compacted := checkGap(s.stable, other.stable) != nil // further than this set
-	if !other.stable.IsZero() {
-		s.drop(func(element E, a orAdd) bool { // what the other one has dropped
-			return (compacted || a.isRemoved()) && a.add.seenBy(other.stable) &&
-				other.elements[element].find(a) < 0
-		})
+	isDropped := func(element E, a orAdd) bool {         // by the other one
+		return (compacted || a.isRemoved()) && a.add.seenBy(other.stable) && other.elements[element].find(a) < 0
 	}
-	s.mergeAdds(other)
+	changed, err := s.compare(other)
+	if err == nil && !other.stable.IsZero() {
+		err = s.checkDropped(other, isDropped)
+	}
+	if err != nil {
+		return err
+	}
+	if !other.stable.IsZero() {
+		s.drop(isDropped)
+	}
+	s.mergeAdds(other, changed)
 	s.seen = s.seen.Merge(other.seen)
 	s.stable = s.stable.Merge(other.stable)
 	if compacted {
 		s.drop(s.isStable)
 	}
+	return nil
 }
 
-// mergeAdds takes the adds of the other set.
-func (s *ORSet[E]) mergeAdds(other ORSet[E]) {
+// compare returns the elements of which the other set has adds that this one has not,
+// or not in the same state. It returns a *ForkError if two events that added an element
+// have one dot.
+func (s *ORSet[E]) compare(other ORSet[E]) (changed []E, err error) {
+	var found forkFinder
 	for element, adds := range other.elements {
+		mine := s.elements[element]
+		isSame := true
 		for _, a := range adds.all {
+			i := mine.find(a)
+			switch {
+			case i < 0:
+				isSame = false
+			case mine.all[i].add.isFork(a.add):
+				found.add(mine.all[i].add)
+				found.add(a.add)
+			default:
+				isSame = isSame && mine.all[i].join(a) == mine.all[i]
+			}
+		}
+		if !isSame {
+			changed = append(changed, element)
+		}
+	}
+	return changed, found.err()
+}
+
+// checkDropped returns a *ForkError if an add would be taken for one that was removed in
+// the other set and dropped, but has the dot of another event there.
+func (s *ORSet[E]) checkDropped(other ORSet[E], isDropped func(E, orAdd) bool) error {
+	var found forkFinder
+	for element, adds := range s.elements {
+		for _, a := range adds.all {
+			if !a.isRemoved() && isDropped(element, a) {
+				found.add(a.add)
+			}
+		}
+	}
+	if len(found.ids) > 0 {
+		for _, adds := range other.elements {
+			for _, a := range adds.all {
+				found.add(a.add)
+			}
+		}
+	}
+	return found.err()
+}
+
+// mergeAdds takes the adds of these elements of the other set.
+func (s *ORSet[E]) mergeAdds(other ORSet[E], elements []E) {
+	for _, element := range elements {
+		for _, a := range other.elements[element].all {
 			s.join(element, a)
 		}
 	}
@@ -224,29 +299,40 @@ func (s *ORSet[E]) Compact(cut VectorClock) error {
 
 // DeltaSince returns what a replica that has seen since is missing. It returns a
 // [*GapError] if since does not cover what was compacted here: such a replica
-// needs the whole set.
+// needs the whole set, and a [*ForkError] if the set holds two events of one node and
+// clock that since covers.
 func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 	if err := checkGap(since, s.stable); err != nil {
 		return Delta[ORSet[E]]{}, err
 	}
 	d := Delta[ORSet[E]]{since, ORSet[E]{seen: s.seen}}
+	var skipped forkFinder
 	for element, adds := range s.elements {
 		for _, a := range adds.all {
+			a.noteSeen(&skipped, since)
 			if !a.seenBy(since) {
 				d.part.join(element, a)
 			}
 		}
 	}
+	if err := skipped.err(); err != nil {
+		return Delta[ORSet[E]]{}, err
+	}
 	return d, nil
 }
 
 // MergeDelta merges a delta. It returns a [*GapError] if the set has not seen
-// what the delta depends on. On error, the set is unchanged.
+// what the delta depends on, and the errors of [ORSet.Merge]. On error, the set is
+// unchanged.
 func (s *ORSet[E]) MergeDelta(d Delta[ORSet[E]]) error {
 	if err := checkGap(s.seen, d.since); err != nil {
 		return err
 	}
-	s.mergeAdds(d.part)
+	changed, err := s.compare(d.part)
+	if err != nil {
+		return err
+	}
+	s.mergeAdds(d.part, changed)
 	s.seen = s.seen.Merge(d.part.seen)
 	return nil
 }

@@ -36,7 +36,9 @@ func ExampleORSet() {
 	if err := carols.Change(labelEvent(3, "carol", 1, `{}`), again); err != nil {
 		log.Fatal(err)
 	}
-	bobs.Merge(carols)
+	if err := bobs.Merge(carols); err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(slices.Collect(bobs.All()))
 	// Output:
 	// [backend urgent] 2 1

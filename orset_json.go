@@ -109,10 +109,13 @@ func parseAdd(text string) (a orAdd, err error) {
 	err = readObject(text,
 		member{"node_id", into(&a.add.node, parseDotNode)},
 		member{"lamport_clock", into(&a.add.time, parseClock)},
+		member{"event_id", into(&a.add.id, parseAddID)},
 		member{"removed_by", into(&a.removed, parseRemoval)})
 	switch {
 	case err != nil:
 		return a, err
+	case a.add.id == "" && !a.isRemoved():
+		return a, invalid("event_id", "must not be null for an add that is not removed")
 	case a.add.time == 0:
 		return a, invalid("lamport_clock", reasonNotPositive)
 	case a.isRemoved() && a.removed.time <= a.add.time:
@@ -121,19 +124,28 @@ func parseAdd(text string) (a orAdd, err error) {
 	return a, nil
 }
 
-// parseRemoval returns by which event an add was removed, zero if it was not.
-func parseRemoval(value string) (by dot, err error) {
+// parseAddID returns the event ID of an add, "" if only a removal has named it.
+func parseAddID(value string) (EventID, error) {
 	if value == "null" {
-		return dot{}, nil
+		return "", nil
+	}
+	return parseStateID(value)
+}
+
+// parseRemoval returns by which event an add was removed, zero if it was not.
+func parseRemoval(value string) (by origin, err error) {
+	if value == "null" {
+		return origin{}, nil
 	}
 	err = readObject(value,
 		member{"node_id", into(&by.node, parseDotNode)},
-		member{"lamport_clock", into(&by.time, parseClock)})
+		member{"lamport_clock", into(&by.time, parseClock)},
+		member{"event_id", into(&by.id, parseStateID)})
 	if err == nil && by.time == 0 {
 		err = invalid("lamport_clock", reasonNotPositive)
 	}
 	if err != nil {
-		return dot{}, inPart("is an event", err)
+		return origin{}, inPart("is an event", err)
 	}
 	return by, nil
 }

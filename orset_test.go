@@ -140,7 +140,7 @@ func TestORSetElementTypes(t *testing.T) {
 	require.Equal(t, 3, floats.Len())
 	text, err := json.Marshal(floats)
 	require.NoError(t, err)
-	require.Contains(t, string(text), `{"element":0,"adds":[{"node_id":"alice","lamport_clock":2,"removed_by":null}]}`)
+	require.Contains(t, string(text), `{"element":0,"adds":[{"node_id":"alice","lamport_clock":2,"event_id":"TEST0000000000000000000002","removed_by":null}]}`)
 	require.NoError(t, floats.Change(eventtest.New(t, 3), causal.ORSetChange[float64]{Add: []float64{math.Inf(1)}}))
 	_, err = floats.MarshalJSON()
 	requireFault(t, err, "element cannot be encoded as JSON")
@@ -230,7 +230,7 @@ func TestORSetCostOfManyNodes(t *testing.T) {
 				compacted.MarkSeen(vector(t, map[string]int64{"0": 1}))
 				require.NoError(t, compacted.Compact(compacted.Seen()))
 				require.NoError(t, compacted.Apply(e))
-				s.Merge(compacted)
+				require.NoError(t, s.Merge(compacted))
 				require.Zero(t, s.Len())
 			}
 		},
@@ -258,10 +258,10 @@ func TestORSetCompact(t *testing.T) {
 	for _, e := range []causal.Event{add, remove, by(t, 3, "carol", 3, `{"remove":[{"element":"x","observed":{"alice":1}}]}`)} {
 		require.NoError(t, s.Apply(e))
 	}
-	s.Merge(behind)
+	require.NoError(t, s.Merge(behind))
 	require.Zero(t, s.Len())
 	require.Equal(t, `{"elements":[],"seen":{"alice":1,"bob":2},"stable":{"alice":1,"bob":2}}`, string(must(s.MarshalJSON())))
-	behind.Merge(s)
+	require.NoError(t, behind.Merge(s))
 	require.Zero(t, behind.Len())
 	require.NoError(t, s.Apply(by(t, 4, "alice", 5, `{"add":["x"]}`)))
 	require.True(t, s.Contains("x"))
@@ -283,8 +283,8 @@ func TestORSetCompactConverges(t *testing.T) {
 	require.NoError(t, both.Apply(first)) // not yet seen by all
 	require.NoError(t, one.Compact(seen))
 	require.NoError(t, both.Compact(seen))
-	require.Contains(t, string(must(both.MarshalJSON())), `"removed_by":{"node_id":"bob","lamport_clock":2}`)
-	both.Merge(one)
+	require.Contains(t, string(must(both.MarshalJSON())), `"removed_by":{"node_id":"bob","lamport_clock":2,"event_id":"TEST0000000000000000000002"}`)
+	require.NoError(t, both.Merge(one))
 	require.Equal(t, string(must(one.MarshalJSON())), string(must(both.MarshalJSON())))
 }
 
@@ -295,11 +295,11 @@ func TestORSetJSON(t *testing.T) {
 	}
 	s.MarkSeen(vector(t, map[string]int64{"alice": 4, "bob": 2}))
 	const text = `{"elements":[` +
-		`{"element":"x","adds":[{"node_id":"alice","lamport_clock":4,"removed_by":{"node_id":"bob","lamport_clock":5}},` +
-		`{"node_id":"bob","lamport_clock":2,"removed_by":{"node_id":"dave","lamport_clock":3}}]},` +
-		`{"element":"y","adds":[{"node_id":"alice","lamport_clock":1,"removed_by":null}]},` +
-		`{"element":"z","adds":[{"node_id":"bob","lamport_clock":5,"removed_by":null},` +
-		`{"node_id":"dave","lamport_clock":3,"removed_by":{"node_id":"bob","lamport_clock":5}}]}` +
+		`{"element":"x","adds":[{"node_id":"alice","lamport_clock":4,"event_id":"TEST0000000000000000000005","removed_by":{"node_id":"bob","lamport_clock":5,"event_id":"TEST0000000000000000000006"}},` +
+		`{"node_id":"bob","lamport_clock":2,"event_id":"TEST0000000000000000000002","removed_by":{"node_id":"dave","lamport_clock":3,"event_id":"TEST0000000000000000000004"}}]},` +
+		`{"element":"y","adds":[{"node_id":"alice","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":null}]},` +
+		`{"element":"z","adds":[{"node_id":"bob","lamport_clock":5,"event_id":"TEST0000000000000000000006","removed_by":null},` +
+		`{"node_id":"dave","lamport_clock":3,"event_id":"TEST0000000000000000000004","removed_by":{"node_id":"bob","lamport_clock":5,"event_id":"TEST0000000000000000000006"}}]}` +
 		`],"seen":{"alice":4,"bob":2},"stable":{}}`
 	require.Equal(t, text, string(must(json.Marshal(s))))
 	var again causal.ORSet[string]
@@ -321,16 +321,19 @@ func TestORSetJSON(t *testing.T) {
 		`{"elements":[{"element":"x"}],"seen":{},"stable":{}}`: "elements has an item whose adds is missing",
 		add(``):     "elements has an item whose adds must not be empty",
 		add(`null`): "elements has an item whose adds has an item that must be a JSON object",
-		add(`{"node_id":"a","lamport_clock":0,"removed_by":null}`):                                                     "elements has an item whose adds has an item whose lamport_clock must be at least 1",
-		add(`{"node_id":"","lamport_clock":1,"removed_by":null}`):                                                      "elements has an item whose adds has an item whose node_id must not be empty",
-		add(`{"node_id":"a","lamport_clock":1,"removed_by":{}}`):                                                       "elements has an item whose adds has an item whose removed_by is an event whose node_id is missing",
-		add(`{"node_id":"a","lamport_clock":1,"removed_by":1}`):                                                        "elements has an item whose adds has an item whose removed_by is an event that must be a JSON object",
-		add(`{"node_id":"a","lamport_clock":1,"removed_by":{"node_id":"b","lamport_clock":0}}`):                        "elements has an item whose adds has an item whose removed_by is an event whose lamport_clock must be at least 1",
-		add(`{"node_id":"a","lamport_clock":1,"removed_by":{"node_id":"b","lamport_clock":1}}`):                        "elements has an item whose adds has an item whose removed_by must be later than the add",
-		add(`{"node_id":"a","lamport_clock":1,"removed_by":null},{"node_id":"a","lamport_clock":2,"removed_by":null}`): "elements has an item whose adds has an item whose node_id must be in ascending order, each once",
-		`{"elements":[{"element":1,"adds":[]}],"seen":{},"stable":{}}`:                                                 "elements has an item whose element must be a string",
-		`{"elements":[` + item("b") + `,` + item("a") + `],"seen":{},"stable":{}}`:                                     "elements has an item whose element must be in ascending order, each once",
-		`{"elements":[` + item("b") + `,` + item("b") + `],"seen":{},"stable":{}}`:                                     "elements has an item whose element must be in ascending order, each once",
+		add(`{"node_id":"a","lamport_clock":0,"event_id":"TEST0000000000000000000001","removed_by":null}`):                                                                                             "elements has an item whose adds has an item whose lamport_clock must be at least 1",
+		add(`{"node_id":"","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":null}`):                                                                                              "elements has an item whose adds has an item whose node_id must not be empty",
+		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":{}}`):                                                                                               "elements has an item whose adds has an item whose removed_by is an event whose node_id is missing",
+		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":1}`):                                                                                                "elements has an item whose adds has an item whose removed_by is an event that must be a JSON object",
+		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":{"node_id":"b","lamport_clock":0,"event_id":"TEST0000000000000000000001"}}`):                        "elements has an item whose adds has an item whose removed_by is an event whose lamport_clock must be at least 1",
+		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":{"node_id":"b","lamport_clock":1,"event_id":"TEST0000000000000000000001"}}`):                        "elements has an item whose adds has an item whose removed_by must be later than the add",
+		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":null},{"node_id":"a","lamport_clock":2,"event_id":"TEST0000000000000000000001","removed_by":null}`): "elements has an item whose adds has an item whose node_id must be in ascending order, each once",
+		add(`{"node_id":"a","lamport_clock":1,"event_id":null,"removed_by":null}`):                                                                                                                     "elements has an item whose adds has an item whose event_id must not be null for an add that is not removed",
+		add(`{"node_id":"a","lamport_clock":1,"event_id":"test0000000000000000000001","removed_by":null}`):                                                                                             "elements has an item whose adds has an item whose event_id must be in its canonical case",
+		add(`{"node_id":"a","lamport_clock":1,"removed_by":null}`):                                                                                                                                     "elements has an item whose adds has an item whose event_id is missing",
+		`{"elements":[{"element":1,"adds":[]}],"seen":{},"stable":{}}`:                                                                                                                                 "elements has an item whose element must be a string",
+		`{"elements":[` + item("b") + `,` + item("a") + `],"seen":{},"stable":{}}`:                                                                                                                     "elements has an item whose element must be in ascending order, each once",
+		`{"elements":[` + item("b") + `,` + item("b") + `],"seen":{},"stable":{}}`:                                                                                                                     "elements has an item whose element must be in ascending order, each once",
 	}
 	for text, reason := range refused {
 		err := again.UnmarshalJSON([]byte(text))
@@ -340,5 +343,5 @@ func TestORSetJSON(t *testing.T) {
 }
 
 func item(element string) string {
-	return `{"element":"` + element + `","adds":[{"node_id":"a","lamport_clock":1,"removed_by":null}]}`
+	return `{"element":"` + element + `","adds":[{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":null}]}`
 }

@@ -1,11 +1,9 @@
 package causal
 
 import (
-	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"maps"
-	"math/big"
-	"slices"
-	"strconv"
 	"strings"
 	"unique"
 
@@ -28,10 +26,18 @@ type PNCounter struct {
 	seen   VectorClock
 }
 
-// counterTotal is the sum of all events of a node up to this time.
+// counterTotal is the sum of all events of a node up to this time, and a digest of
+// their IDs: totals of the same events have the same.
 type counterTotal struct {
-	time int64
-	sum  int128
+	time   int64
+	sum    int128
+	digest uint64
+}
+
+// with returns the total and another event.
+func (t counterTotal) with(id EventID, delta int64) counterTotal {
+	hash := sha256.Sum256([]byte(id))
+	return counterTotal{t.time, t.sum.add(int128From(delta)), t.digest + binary.BigEndian.Uint64(hash[:])}
 }
 
 type counterEvent struct {
@@ -97,12 +103,21 @@ func (c *PNCounter) Add(e Event, delta int64) error {
 func (c *PNCounter) counted(d dot) bool { return d.time > 0 && d.time <= c.totals[d.node].time }
 
 // Merge counts what the other counter has counted and this one has not.
-// Afterwards they share nothing. It returns an [*IDConflictError] if two
-// different events share an ID, and a [*GapError] if the counters have different
-// totals over the same events, because one was marked as seen or compacted too
-// early. On error, c is unchanged.
-func (c *PNCounter) Merge(other PNCounter) error {
-	if err := c.checkMerge(other); err != nil {
+// Afterwards they share nothing. It returns an [*IDConflictError] if different events
+// share an ID, and a [*ForkError] if a total of one counter is not over the events of
+// the node that the other one has seen: the node used a clock value twice, or a counter
+// was marked as seen too early. On error, c is unchanged.
+func (c *PNCounter) Merge(other PNCounter) error { return c.merge(other, other.seen) }
+
+// merge is Merge with a counter that has all events of a node that seen covers.
+func (c *PNCounter) merge(other PNCounter, seen VectorClock) error {
+	if err := c.checkConflicts(other); err != nil {
+		return err
+	}
+	if err := c.checkTotals(other.totals, c.seen); err != nil {
+		return err
+	}
+	if err := other.checkTotals(c.totals, seen); err != nil {
 		return err
 	}
 	for node, total := range other.totals {
@@ -125,23 +140,46 @@ func (c *PNCounter) Merge(other PNCounter) error {
 	return nil
 }
 
-// checkMerge returns why the counters contradict each other.
-func (c *PNCounter) checkMerge(other PNCounter) error {
+// checkConflicts returns the error for IDs of which the counters have different events.
+func (c *PNCounter) checkConflicts(other PNCounter) error {
 	var conflicts []EventID
 	for id, e := range other.events {
 		if old, known := c.events[id]; known && old != e {
 			conflicts = append(conflicts, id)
 		}
 	}
-	if err := errIDConflict(conflicts); err != nil {
-		return err
-	}
-	for node, total := range other.totals {
-		if mine, known := c.totals[node]; known && mine.time == total.time && mine.sum != total.sum {
-			return &GapError{Seen: c.seen, Needed: other.seen}
+	return errIDConflict(conflicts)
+}
+
+// checkTotals returns a *ForkError if totals are certainly not over the same events as
+// this counter has up to their times, which lacks none of those that seen covers. It
+// cannot know where it lacks events, unless two of them have one clock value: a total
+// may then have one of the two.
+func (c *PNCounter) checkTotals(totals map[unique.Handle[string]]counterTotal, seen VectorClock) error {
+	mine := map[unique.Handle[string]]counterTotal{} // of those that can be compared
+	for node, total := range totals {
+		my := c.totals[node]
+		if my.time == total.time || my.time < total.time && (dot{node, total.time}).seenBy(seen) {
+			mine[node] = counterTotal{total.time, my.sum, my.digest}
 		}
 	}
-	return nil
+	var found forkFinder
+	for id, e := range c.events {
+		if e.time == 0 || e.time > totals[e.node].time {
+			continue
+		}
+		if my, ok := mine[e.node]; ok {
+			mine[e.node] = my.with(id, e.delta)
+		} else {
+			found.add(origin{e.dot, id})
+		}
+	}
+	for node, my := range mine {
+		if my != totals[node] {
+			found.note(dot{node, my.time})
+		}
+	}
+	return found.err()
 }
 
 // total returns the sum of all that the counter has.
@@ -190,35 +228,42 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 			if c.totals == nil {
 				c.totals = map[unique.Handle[string]]counterTotal{}
 			}
-			c.totals[node] = counterTotal{time, total.sum}
+			c.totals[node] = counterTotal{time, total.sum, total.digest}
 		}
 	}
-	maps.DeleteFunc(c.events, func(_ EventID, e counterEvent) bool {
+	maps.DeleteFunc(c.events, func(id EventID, e counterEvent) bool {
 		if !e.seenBy(cut) {
 			return false
 		}
-		sum := c.totals[e.node].sum.add(int128From(e.delta))
-		c.totals[e.node] = counterTotal{cut.At(e.node.Value()), sum}
+		c.totals[e.node] = c.totals[e.node].with(id, e.delta)
 		return true
 	})
 	return nil
 }
 
-// DeltaSince returns what a replica that has seen since is missing.
-func (c PNCounter) DeltaSince(since VectorClock) Delta[PNCounter] {
+// DeltaSince returns what a replica that has seen since is missing. It returns a
+// [*ForkError] if the counter holds two events of one node and clock that since covers:
+// the replica may have seen one of them only.
+func (c PNCounter) DeltaSince(since VectorClock) (Delta[PNCounter], error) {
 	part := PNCounter{map[unique.Handle[string]]counterTotal{}, map[EventID]counterEvent{}, int128{}, c.seen}
 	for node, total := range c.totals {
 		if d := (dot{node, total.time}); !d.seenBy(since) {
 			part.totals[node] = total
 		}
 	}
+	var skipped forkFinder
 	for id, e := range c.events {
-		if !e.seenBy(since) {
+		if e.seenBy(since) {
+			skipped.add(origin{e.dot, id})
+		} else {
 			part.events[id] = e
 		}
 	}
+	if err := skipped.err(); err != nil {
+		return Delta[PNCounter]{}, err
+	}
 	part.sum = part.total()
-	return Delta[PNCounter]{since, part}
+	return Delta[PNCounter]{since, part}, nil
 }
 
 // MergeDelta merges a delta. It returns a [*GapError] if the counter has not seen
@@ -228,141 +273,5 @@ func (c *PNCounter) MergeDelta(d Delta[PNCounter]) error {
 	if err := checkGap(c.seen, d.since); err != nil {
 		return err
 	}
-	return c.Merge(d.part)
-}
-
-// MarshalJSON writes the totals by node, the other events in the order of
-// [Compare], and the causal context. It returns a [*ValidationError] if a total
-// does not fit 96 bits, or the counter has seen more than 65,536 nodes.
-func (c PNCounter) MarshalJSON() ([]byte, error) {
-	b := []byte(`{"totals":[`)
-	nodes := slices.SortedFunc(maps.Keys(c.totals), func(x, y unique.Handle[string]) int {
-		return strings.Compare(x.Value(), y.Value())
-	})
-	for i, node := range nodes {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if !c.totals[node].sum.fits(totalBits) {
-			return nil, invalid("totals", "has a total that does not fit 96 bits")
-		}
-		b = dot{node, c.totals[node].time}.appendJSON(b, "{")
-		b = append(append(b, `,"total":`...), c.totals[node].sum.String()...)
-		b = append(b, '}')
-	}
-	b = append(b, `],"events":[`...)
-	ids := slices.SortedFunc(maps.Keys(c.events), c.compareEvents)
-	for i, id := range ids {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendString(b, `{"event_id":`, string(id))
-		b = c.events[id].appendJSON(b, ",")
-		b = strconv.AppendInt(append(b, `,"delta":`...), c.events[id].delta, 10)
-		b = append(b, '}')
-	}
-	b, err := appendVector(b, `],"`, "seen", c.seen)
-	if err != nil {
-		return nil, err
-	}
-	return append(b, '}'), nil
-}
-
-// compareEvents is [Compare] for the IDs of events of the counter.
-func (c PNCounter) compareEvents(x, y EventID) int {
-	return cmp.Or(c.events[x].compare(c.events[y].dot), strings.Compare(string(x), string(y)))
-}
-
-// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *c
-// unchanged and returns a [*ValidationError]. It does not retain data.
-func (c *PNCounter) UnmarshalJSON(data []byte) error {
-	text, err := checkJSON(data)
-	if err != nil {
-		return err
-	}
-	read := PNCounter{totals: map[unique.Handle[string]]counterTotal{}, events: map[EventID]counterEvent{}}
-	err = readObject(text,
-		member{"totals", read.readTotals},
-		member{"events", read.readEvents},
-		member{"seen", into(&read.seen, parseVectorClock)})
-	if err != nil {
-		return err
-	}
-	for _, e := range read.events {
-		if read.counted(e.dot) {
-			return invalid("events", "must not be in the totals")
-		}
-	}
-	read.sum = read.total()
-	*c = read
-	return nil
-}
-
-// readTotals reads the totals of the JSON form.
-func (c *PNCounter) readTotals(value string) error {
-	last := ""
-	return readArray(value, func(text string) error {
-		var node unique.Handle[string]
-		var total counterTotal
-		err := readObject(text,
-			member{"node_id", into(&node, parseDotNode)},
-			member{"lamport_clock", into(&total.time, parseClock)},
-			member{"total", into(&total.sum, parseTotal)})
-		switch {
-		case err != nil:
-			return err
-		case total.time == 0:
-			return invalid("lamport_clock", reasonNotPositive)
-		case last >= node.Value():
-			return invalid("node_id", reasonUnsorted)
-		}
-		last = node.Value()
-		c.totals[node] = total
-		return nil
-	})
-}
-
-// totalBits bounds the sums that come from outside, so that those of all nodes
-// together fit an int128.
-const totalBits = 96
-
-// parseTotal returns the sum that a JSON integer holds.
-func parseTotal(value string) (int128, error) {
-	n, err := parseInt(value)
-	if fault, _ := faultOf(err); fault.Reason != reasonRange {
-		return int128From(n), err
-	}
-	tooLarge := invalid("", "does not fit 96 bits")
-	if len(value) > len("-")+totalBits*3/10+1 { // reading the digits takes more than linear time
-		return int128{}, tooLarge
-	}
-	b, ok := new(big.Int).SetString(value, 10)
-	if !ok || b.BitLen() > totalBits {
-		return int128{}, tooLarge
-	}
-	return int128FromBig(b), nil
-}
-
-// readEvents reads the events of the JSON form.
-func (c *PNCounter) readEvents(value string) error {
-	var last EventID
-	return readArray(value, func(text string) error {
-		var e counterEvent
-		var id EventID
-		err := readObject(text,
-			member{"event_id", into(&id, parseStateID)},
-			member{"node_id", into(&e.node, parseDotNode)},
-			member{"lamport_clock", into(&e.time, parseClock)},
-			member{"delta", into(&e.delta, parseInt)})
-		if err != nil {
-			return err
-		}
-		_, twice := c.events[id]
-		c.events[id] = e
-		if twice || last != "" && c.compareEvents(last, id) >= 0 {
-			return invalid("event_id", reasonUnsorted)
-		}
-		last = id
-		return nil
-	})
+	return c.merge(d.part, VectorClock{}) // a part has seen more than it has
 }

@@ -40,7 +40,7 @@ func ExamplePNCounter() {
 	fmt.Println(string(text))
 	// Output:
 	// 42 <nil>
-	// {"totals":[{"node_id":"alice","lamport_clock":1,"total":3}],"events":[{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y02","node_id":"bob","lamport_clock":1,"delta":-1},{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y03","node_id":"carol","lamport_clock":1,"delta":40}],"seen":{"alice":1}}
+	// {"totals":[{"node_id":"alice","lamport_clock":1,"total":3,"digest":"c763bdbc4786ef8b"}],"events":[{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y02","node_id":"bob","lamport_clock":1,"delta":-1},{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y03","node_id":"carol","lamport_clock":1,"delta":40}],"seen":{"alice":1}}
 }
 
 // countEvent returns the n-th event, which a node emitted at this clock.

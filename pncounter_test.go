@@ -13,8 +13,7 @@ import (
 )
 
 // requireCount checks the value and that the JSON form has it.
-func requireCount(t *testing.T, want int64, c *causal.PNCounter) {
-	t.Helper()
+func requireCount(t require.TestingT, want int64, c *causal.PNCounter) {
 	got, err := c.Value()
 	require.NoError(t, err)
 	require.Equal(t, want, got)
@@ -33,11 +32,11 @@ func TestPNCounterOverflow(t *testing.T) {
 	requireCount(t, 5, &c)
 	c.MarkSeen(vector(t, map[string]int64{"alice": 5}))
 	require.NoError(t, c.Compact(vector(t, map[string]int64{"alice": 2})))
-	require.Contains(t, string(must(json.Marshal(c))), `"total":18446744073709551614}`)
+	require.Contains(t, string(must(json.Marshal(c))), `"total":18446744073709551614,"digest":"69b711f85b31b74c"}`)
 	requireCount(t, 5, &c)
 	require.NoError(t, c.Compact(c.Seen()))
 	requireCount(t, 5, &c)
-	require.Equal(t, `{"totals":[{"node_id":"alice","lamport_clock":5,"total":5}],"events":[],"seen":{"alice":5}}`, string(must(json.Marshal(c))))
+	require.Equal(t, `{"totals":[{"node_id":"alice","lamport_clock":5,"total":5,"digest":"d8bd4756cf6d0559"}],"events":[],"seen":{"alice":5}}`, string(must(json.Marshal(c))))
 
 	require.NoError(t, c.Add(eventtest.New(t, 6), math.MaxInt64))
 	_, err := c.Value()
@@ -49,7 +48,7 @@ func TestPNCounterOverflow(t *testing.T) {
 	require.NoError(t, c.Add(eventtest.New(t, 10), math.MinInt64))
 	c.MarkSeen(vector(t, map[string]int64{"alice": 10}))
 	require.NoError(t, c.Compact(c.Seen()))
-	require.Contains(t, string(must(json.Marshal(c))), `"total":-18446744073709551617}`)
+	require.Contains(t, string(must(json.Marshal(c))), `"total":-18446744073709551617,"digest":"e0d3e3694f94ddaf"}`)
 	require.NoError(t, c.Add(eventtest.New(t, 11), math.MaxInt64))
 	require.NoError(t, c.Add(eventtest.New(t, 12), math.MaxInt64))
 	requireCount(t, -3, &c)
@@ -111,8 +110,8 @@ func TestPNCounterContradiction(t *testing.T) {
 		c.MarkSeen(cut) // not true of b
 		require.NoError(t, c.Compact(cut))
 	}
-	require.ErrorIs(t, a.Merge(b), causal.ErrGap)
-	require.ErrorIs(t, b.Merge(a), causal.ErrGap)
+	require.ErrorIs(t, a.Merge(b), causal.ErrFork)
+	require.ErrorIs(t, b.Merge(a), causal.ErrFork)
 	requireCount(t, 10, &a)
 	requireCount(t, 5, &b)
 }
@@ -122,17 +121,22 @@ func TestPNCounterJSON(t *testing.T) {
 	require.NoError(t, c.Apply(by(t, 1, "alice", 1, `{"delta":5}`)))
 	totals := func(totals string) string { return `{"totals":[` + totals + `],"events":[],"seen":{}}` }
 	events := func(events string) string {
-		return `{"totals":[{"node_id":"b","lamport_clock":3,"total":0}],"events":[` + events + `],"seen":{}}`
+		return `{"totals":[{"node_id":"b","lamport_clock":3,"total":0,"digest":"00000000000000ff"}],"events":[` + events + `],"seen":{}}`
 	}
 	event := func(n int, node, clock string) string {
 		return `{"event_id":"` + string(eventtest.ID(n)) + `","node_id":"` + node + `","lamport_clock":` + clock + `,"delta":1}`
 	}
 	for text, reason := range map[string]string{
 		`{}`: "totals is missing",
-		totals(`{"node_id":"a","lamport_clock":0,"total":1}`):                                             "totals has an item whose lamport_clock must be at least 1",
-		totals(`{"node_id":"a","lamport_clock":1,"total":1.0}`):                                           "totals has an item whose total must be an integer without fraction or exponent",
-		totals(`{"node_id":"a","lamport_clock":1,"total":158456325028528675187087900672}`):                "totals has an item whose total does not fit 96 bits", // 2^97
-		totals(`{"node_id":"a","lamport_clock":1,"total":0},{"node_id":"a","lamport_clock":2,"total":0}`): "totals has an item whose node_id must be in ascending order, each once",
+		totals(`{"node_id":"a","lamport_clock":0,"total":1,"digest":"00000000000000ff"}`):                                                                         "totals has an item whose lamport_clock must be at least 1",
+		totals(`{"node_id":"a","lamport_clock":1,"total":1.0,"digest":"00000000000000ff"}`):                                                                       "totals has an item whose total must be an integer without fraction or exponent",
+		totals(`{"node_id":"a","lamport_clock":1,"total":158456325028528675187087900672,"digest":"00000000000000ff"}`):                                            "totals has an item whose total does not fit 96 bits", // 2^97
+		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"00000000000000ff"},{"node_id":"a","lamport_clock":2,"total":0,"digest":"00000000000000ff"}`): "totals has an item whose node_id must be in ascending order, each once",
+		totals(`{"node_id":"a","lamport_clock":1,"total":0}`):                                                                                                     "totals has an item whose digest is missing",
+		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":1}`):                                                                                          "totals has an item whose digest must be a string",
+		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"ff"}`):                                                                                       "totals has an item whose digest must be 16 hexadecimal digits in lower case",
+		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"00000000000000FF"}`):                                                                         "totals has an item whose digest must be 16 hexadecimal digits in lower case",
+		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"0000000000000000ff"}`):                                                                       "totals has an item whose digest must be 16 hexadecimal digits in lower case",
 		events(event(1, "b", "3")):                                                                                      "events must not be in the totals",
 		events(event(1, "b", "4") + "," + event(1, "b", "5")):                                                           "events has an item whose event_id must be in ascending order, each once",
 		events(event(2, "c", "4") + "," + event(1, "c", "4")):                                                           "events has an item whose event_id must be in ascending order, each once",
@@ -142,7 +146,7 @@ func TestPNCounterJSON(t *testing.T) {
 		requireFault(t, c.UnmarshalJSON([]byte(text)), reason, text)
 		requireCount(t, 5, &c)
 	}
-	require.NoError(t, c.UnmarshalJSON([]byte(totals(`{"node_id":"a","lamport_clock":1,"total":-79228162514264337593543950335}`)))) // 1 - 2^96
+	require.NoError(t, c.UnmarshalJSON([]byte(totals(`{"node_id":"a","lamport_clock":1,"total":-79228162514264337593543950335,"digest":"00000000000000ff"}`)))) // 1 - 2^96
 	require.NoError(t, c.UnmarshalJSON([]byte(events(event(1, "b", "0")))))
 	requireCount(t, 1, &c)
 }
@@ -150,7 +154,7 @@ func TestPNCounterJSON(t *testing.T) {
 // A total has at most 96 bits; to refuse more must not cost more than to read them.
 func TestPNCounterRefusesLongTotalsInLinearTime(t *testing.T) {
 	refuse := func(digits int) func() {
-		text := []byte(`{"totals":[{"node_id":"a","lamport_clock":1,"total":` + strings.Repeat("9", digits) + `}],"events":[],"seen":{}}`)
+		text := []byte(`{"totals":[{"node_id":"a","lamport_clock":1,"total":` + strings.Repeat("9", digits) + `,"digest":"00000000000000ff"}],"events":[],"seen":{}}`)
 		return func() {
 			var c causal.PNCounter
 			require.ErrorContains(t, c.UnmarshalJSON(text), "total does not fit 96 bits")
@@ -178,7 +182,7 @@ func TestPNCounterDoesNotWriteTotalsBeyondTheRange(t *testing.T) {
 	for _, delta := range []string{"1", "-1"} {
 		var c causal.PNCounter
 		largest := strings.TrimSuffix(delta, "1") + "79228162514264337593543950335" // 2^96 - 1
-		require.NoError(t, c.UnmarshalJSON([]byte(`{"totals":[{"node_id":"a","lamport_clock":1,"total":`+largest+`}],"events":[],"seen":{"a":2}}`)))
+		require.NoError(t, c.UnmarshalJSON([]byte(`{"totals":[{"node_id":"a","lamport_clock":1,"total":`+largest+`,"digest":"00000000000000ff"}],"events":[],"seen":{"a":2}}`)))
 		require.Contains(t, string(must(c.MarshalJSON())), largest)
 		require.NoError(t, c.Apply(by(t, 1, "a", 2, `{"delta":`+delta+`}`)))
 		require.NoError(t, c.Compact(c.Seen()))

@@ -32,6 +32,80 @@ func (d dot) compare(o dot) int {
 	return strings.Compare(d.node.Value(), o.node.Value())
 }
 
+// origin names an event in full: its ID tells it from another event of a broken node
+// that used one clock value twice. It is empty where only the dot is known.
+type origin struct {
+	dot
+	id EventID
+}
+
+// originOf returns the name of a valid event.
+func originOf(e Event) origin { return origin{dotOf(e), e.p.ID} }
+
+// detached returns the origin without the text of the event, which a state outlives.
+func (o origin) detached() origin { return origin{o.dot, EventID(strings.Clone(string(o.id)))} }
+
+// compare orders events as [Compare] does.
+func (o origin) compare(p origin) int {
+	return cmp.Or(o.dot.compare(p.dot), strings.Compare(string(o.id), string(p.id)))
+}
+
+// isFork reports whether two events have one name but for their IDs.
+func (o origin) isFork(p origin) bool {
+	return o.dot == p.dot && o.id != p.id && o.id != "" && p.id != ""
+}
+
+// appendJSON appends the members of an origin, with the punctuation before them.
+func (o origin) appendJSON(b []byte, before string) []byte {
+	b = o.dot.appendJSON(b, before)
+	return appendOptional(b, `,"event_id":`, string(o.id), o.id != "")
+}
+
+// forkFinder finds clock values that a node used twice. The zero value is ready.
+type forkFinder struct {
+	ids    map[dot]EventID // the first of each
+	forked map[dot][]EventID
+}
+
+// add notes an event.
+func (f *forkFinder) add(o origin) {
+	first, known := f.ids[o.dot]
+	switch {
+	case o.id == "" || known && first == o.id:
+	case known:
+		f.note(o.dot, first, o.id)
+	default:
+		if f.ids == nil {
+			f.ids = map[dot]EventID{}
+		}
+		f.ids[o.dot] = o.id
+	}
+}
+
+// note notes a value that was used twice, and the events as far as they are known.
+func (f *forkFinder) note(d dot, ids ...EventID) {
+	if f.forked == nil {
+		f.forked = map[dot][]EventID{}
+	}
+	f.forked[d] = append(f.forked[d], ids...)
+}
+
+// err returns the *ForkError for the first value, by clock and node; nil if there is
+// none.
+func (f *forkFinder) err() error {
+	if len(f.forked) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(slices.Collect(maps.Keys(f.forked)), dot.compare)
+	return errFork(first, f.forked[first]...)
+}
+
+// errFork returns the error for a clock value that was used for these events.
+func errFork(d dot, ids ...EventID) error {
+	slices.Sort(ids)
+	return &ForkError{NodeID: d.node.Value(), LamportClock: d.time, IDs: slices.Compact(ids)}
+}
+
 // seenBy reports whether v has seen the event. The time 0 is in no vector clock.
 func (d dot) seenBy(v VectorClock) bool {
 	return d.time > 0 && !v.IsZero() && d.time <= v.At(d.node.Value())

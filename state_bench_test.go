@@ -115,10 +115,12 @@ func BenchmarkORSetMerge(b *testing.B) {
 	b.Run("causal", func(b *testing.B) {
 		s, _, _ := benchSet(b)
 		var same causal.ORSet[string]
-		same.Merge(s)
+		require.NoError(b, same.Merge(s))
 		b.ReportAllocs()
 		for b.Loop() {
-			s.Merge(same)
+			if err := s.Merge(same); err != nil {
+				b.Fatal(err)
+			}
 		}
 	})
 	b.Run("naive", func(b *testing.B) {

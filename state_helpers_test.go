@@ -27,7 +27,7 @@ func (s *states) apply(t require.TestingT, e causal.Event) {
 }
 
 func (s *states) merge(t require.TestingT, other *states) {
-	s.set.Merge(other.set)
+	require.NoError(t, s.set.Merge(other.set))
 	s.grown.Merge(other.grown)
 	require.NoError(t, s.counter.Merge(other.counter))
 	require.NoError(t, s.value.Merge(other.value))

@@ -180,8 +180,8 @@ func (n *network) mergeDeltas(t *rapid.T) {
 		return
 	}
 	errs := []error{
-		to.set.MergeDelta(resend(t, setDelta)), to.grown.MergeDelta(resend(t, from.grown.DeltaSince(since))),
-		to.counter.MergeDelta(resend(t, from.counter.DeltaSince(since))),
+		to.set.MergeDelta(resend(t, setDelta)), to.grown.MergeDelta(resend(t, must(from.grown.DeltaSince(since)))),
+		to.counter.MergeDelta(resend(t, must(from.counter.DeltaSince(since)))),
 	}
 	for _, err := range errs {
 		if gap {

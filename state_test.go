@@ -195,7 +195,7 @@ func TestStatesDoNotWriteTooManyNodes(t *testing.T) {
 	require.NoError(t, s.set.Compact(s.set.Seen()))
 	compacted := s.set
 	s.markSeen(one)
-	delta := s.grown.DeltaSince(s.grown.Seen())
+	delta := must(s.grown.DeltaSince(s.grown.Seen()))
 	require.NoError(t, compacted.Compact(causal.VectorClock{}))
 	for name, state := range map[string]json.Marshaler{"ORSet": s.set, "GSet": s.grown, "PNCounter": s.counter} {
 		_, err := state.MarshalJSON()
@@ -203,6 +203,6 @@ func TestStatesDoNotWriteTooManyNodes(t *testing.T) {
 	}
 	_, err := delta.MarshalJSON()
 	require.ErrorIs(t, err, causal.ErrValidation)
-	_, err = causal.GSet[string]{}.DeltaSince(s.grown.Seen()).MarshalJSON()
+	_, err = must(causal.GSet[string]{}.DeltaSince(s.grown.Seen())).MarshalJSON()
 	requireFault(t, err, "since must not have more than 65536 nodes")
 }

@@ -1,0 +1,203 @@
+package causal_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
+)
+
+// requireFork requires the error for a clock value that alice used for these events.
+func requireFork(t require.TestingT, err error, clock int64, events ...int) {
+	var fork *causal.ForkError
+	require.ErrorAs(t, err, &fork)
+	require.ErrorIs(t, err, causal.ErrFork)
+	require.Equal(t, "alice", fork.NodeID)
+	require.Equal(t, clock, fork.LamportClock)
+	var want []causal.EventID
+	for _, n := range events {
+		want = append(want, eventtest.ID(n))
+	}
+	require.Equal(t, want, fork.IDs)
+}
+
+// Two adds of one element share alice@6, and bob removed the one that he had seen. A
+// set that took them for one would lose the other.
+func TestMergeORSetOfFork(t *testing.T) {
+	const add, remove = `{"add":["x"]}`, `{"remove":[{"element":"x","observed":{"alice":6}}]}`
+	forked := []causal.Event{by(t, 1, "alice", 6, add), by(t, 2, "bob", 7, remove), by(t, 3, "alice", 6, add)}
+	beyond := append(slices.Clone(forked), by(t, 4, "alice", 9, add), by(t, 5, "alice", 6, add))
+	for _, events := range permutations(forked) {
+		_, err := causal.MergeORSet(events)
+		requireFork(t, err, 6, 1, 3)
+	}
+	for _, events := range permutations(beyond) {
+		_, err := causal.MergeORSet(events)
+		requireFork(t, err, 6, 1, 3, 5)
+	}
+	got, err := causal.MergeORSet([]causal.Event{
+		by(t, 1, "alice", 6, `{"add":["x","x"]}`), by(t, 2, "bob", 7, remove), by(t, 3, "alice", 6, `{"add":["y"]}`),
+		by(t, 4, "alice", 6, `{"remove":[{"element":"z","observed":{"bob":1}}]}`),
+	})
+	require.NoError(t, err, "each element has one add")
+	require.Equal(t, []string{"y"}, got)
+}
+
+// A set tells two events of one dot apart, also after it was written and read, and
+// stays as it is when it refuses one.
+func TestORSetFork(t *testing.T) {
+	add := func(n int) causal.Event { return by(t, n, "alice", 6, `{"add":["w","x"]}`) }
+	removed := by(t, 2, "bob", 7, `{"remove":[{"element":"x","observed":{"alice":6}}]}`)
+	for name, first := range map[string][]causal.Event{"add": {add(1)}, "add, removed": {add(1), removed}, "removed, add": {removed, add(1)}} {
+		var s, other causal.ORSet[string]
+		for _, e := range first {
+			require.NoError(t, s.Apply(e), name)
+		}
+		require.NoError(t, s.UnmarshalJSON(must(s.MarshalJSON())))
+		require.NoError(t, s.Apply(add(1)), name)
+		require.NoError(t, other.Apply(add(3)), name)
+		before := string(must(s.MarshalJSON()))
+		requireFork(t, s.Apply(by(t, 3, "alice", 6, `{"add":["v","x"]}`)), 6, 1, 3)
+		requireFork(t, s.Merge(other), 6, 1, 3)
+		requireFork(t, s.MergeDelta(must(other.DeltaSince(causal.VectorClock{}))), 6, 1, 3)
+		require.Equal(t, before, string(must(s.MarshalJSON())), name)
+		requireFork(t, other.Merge(s), 6, 1, 3)
+	}
+	var s causal.ORSet[string]
+	require.NoError(t, s.Apply(removed))
+	require.Contains(t, string(must(s.MarshalJSON())), `"lamport_clock":6,"event_id":null,"removed_by":{`)
+	require.NoError(t, s.UnmarshalJSON(must(s.MarshalJSON())))
+	require.NoError(t, s.Apply(add(1)), "a removal says nothing about the ID")
+}
+
+// What one set has dropped can only be missed by who knows that it was another event.
+func TestORSetForkBehindCompaction(t *testing.T) {
+	seen := vector(t, map[string]int64{"alice": 6, "bob": 7})
+	var compacted, behind causal.ORSet[string]
+	require.NoError(t, compacted.Apply(by(t, 1, "alice", 6, `{"add":["x"]}`)))
+	compacted.MarkSeen(seen)
+	require.NoError(t, compacted.Compact(seen))
+	require.NoError(t, behind.Apply(by(t, 3, "alice", 6, `{"add":["y"]}`)))
+	before := string(must(behind.MarshalJSON()))
+	requireFork(t, behind.Merge(compacted), 6, 1, 3)
+	require.Equal(t, before, string(must(behind.MarshalJSON())))
+}
+
+// A delta leaves out what the other side has seen, by node and clock.
+func TestDeltaSinceRefusesForks(t *testing.T) {
+	within, beyond := vector(t, map[string]int64{"alice": 6, "bob": 1}), vector(t, map[string]int64{"alice": 5, "bob": 9})
+	var forked, removals states
+	forked.apply(t, by(t, 1, "alice", 6, `{"add":["x"],"tags":["x"],"delta":1}`))
+	forked.apply(t, by(t, 3, "alice", 6, `{"add":["y"],"tags":["y"],"delta":1}`))
+	removals.apply(t, by(t, 1, "alice", 6, `{"remove":[{"element":"x","observed":{"bob":1}}],"tags":["x"],"delta":1}`))
+	removals.apply(t, by(t, 3, "alice", 6, `{"remove":[{"element":"y","observed":{"bob":1}}],"tags":["y"],"delta":1}`))
+	for name, s := range map[string]*states{"adds": &forked, "removals": &removals} {
+		s.reload(t)
+		_, errSet := s.set.DeltaSince(within)
+		_, errGrown := s.grown.DeltaSince(within)
+		_, errCounter := s.counter.DeltaSince(within)
+		for _, err := range []error{errSet, errGrown, errCounter} {
+			requireFork(t, err, 6, 1, 3)
+		}
+		setDelta, errSet := s.set.DeltaSince(beyond)
+		grownDelta, errGrown := s.grown.DeltaSince(beyond)
+		counterDelta, errCounter := s.counter.DeltaSince(beyond)
+		var to states
+		to.markSeen(beyond)
+		for _, err := range []error{
+			errSet, errGrown, errCounter, to.set.MergeDelta(setDelta), to.grown.MergeDelta(grownDelta), to.counter.MergeDelta(counterDelta),
+		} {
+			require.NoError(t, err, name)
+		}
+		require.Equal(t, 2, to.grown.Len(), "both branches are sent")
+		requireCount(t, 2, &to.counter)
+	}
+}
+
+// The total of one branch does not swallow the events of another one.
+func TestPNCounterFork(t *testing.T) {
+	seen := vector(t, map[string]int64{"alice": 1})
+	counter := func(n int, delta string, compact bool) *causal.PNCounter {
+		var c causal.PNCounter
+		require.NoError(t, c.Apply(by(t, n, "alice", 1, `{"delta":`+delta+`}`)))
+		c.MarkSeen(seen)
+		if compact {
+			require.NoError(t, c.Compact(seen))
+		}
+		require.NoError(t, json.Unmarshal(must(json.Marshal(c)), &c))
+		return &c
+	}
+	for _, other := range []string{"100", "1"} { // also if the sums are the same
+		total, single := counter(1, "1", true), counter(2, other, false)
+		before := string(must(single.MarshalJSON())) + string(must(total.MarshalJSON()))
+		requireFork(t, single.Merge(*total), 1)
+		requireFork(t, total.Merge(*single), 1)
+		requireFork(t, total.Merge(*counter(2, other, true)), 1)
+		requireFork(t, single.MergeDelta(must(total.DeltaSince(causal.VectorClock{}))), 1)
+		require.Equal(t, before, string(must(single.MarshalJSON()))+string(must(total.MarshalJSON())))
+	}
+	both := counter(1, "1", false)
+	require.NoError(t, both.Merge(*counter(2, "100", false)), "events go by their IDs")
+	requireCount(t, 101, both)
+	compacted := counter(1, "1", false)
+	require.NoError(t, compacted.Merge(*both))
+	require.NoError(t, compacted.Compact(seen))
+	require.NoError(t, both.Merge(*compacted), "a total of both branches")
+	requireCount(t, 101, both)
+	requireFork(t, compacted.Merge(*counter(2, "100", true)), 1)
+
+	var unmarked causal.PNCounter // may lack any event, but not both of these
+	for n := range 2 {
+		require.NoError(t, unmarked.Apply(by(t, n+1, "alice", 1, `{"delta":5}`)))
+	}
+	requireFork(t, unmarked.Merge(*counter(1, "5", true)), 1, 1, 2)
+}
+
+// Two counters that have seen a node up to one time, compacted or not, have the right
+// sum after a merge, or report a fork.
+func TestPNCounterForkLaw(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		type replica struct {
+			counter causal.PNCounter
+			sum     map[int]int64
+		}
+		last := rapid.Int64Range(1, 4).Draw(t, "last")
+		draw := func(name string) *replica {
+			r := &replica{sum: map[int]int64{}}
+			for clock := int64(1); clock <= last; clock++ {
+				for _, branch := range rapid.SampledFrom([][]int{{0}, {0}, {1}, {0, 1}}).Draw(t, name+" branch") {
+					n := 10*int(clock) + branch
+					r.sum[n] = int64(n % 3)
+					e := eventtest.New(t, n, func(p *causal.EventParams) { p.LamportClock = clock })
+					require.NoError(t, r.counter.Add(e, r.sum[n]))
+				}
+			}
+			r.counter.MarkSeen(must(causal.NewVectorClock(map[string]int64{"alice": last})))
+			if cut := rapid.Int64Range(0, last).Draw(t, name+" cut"); cut > 0 {
+				require.NoError(t, r.counter.Compact(must(causal.NewVectorClock(map[string]int64{"alice": cut}))))
+			}
+			return r
+		}
+		a, b := draw("a"), draw("b")
+		want := int64(0)
+		for n, delta := range a.sum {
+			b.sum[n] = delta
+		}
+		for _, delta := range b.sum {
+			want += delta
+		}
+		if err := a.counter.Merge(b.counter); err != nil {
+			require.ErrorIs(t, err, causal.ErrFork)
+			require.ErrorIs(t, b.counter.Merge(a.counter), causal.ErrFork, "both sides refuse")
+			return
+		}
+		requireCount(t, want, &a.counter)
+		require.NoError(t, b.counter.Merge(a.counter))
+		requireCount(t, want, &b.counter)
+	})
+}
