@@ -11,7 +11,8 @@ import (
 //
 // If ctx is done before the call, nothing is written and the error matches
 // ctx.Err(). The adapter's own failures are [*StorageError]; after its Close they
-// match [ErrClosed].
+// match [ErrClosed]. A [*ValidationError] names the parameter in snake case, such as
+// aggregate_id. IDs are texts: not empty, and valid UTF-8.
 type EventStore interface {
 	// SaveEvent stores e. When it returns nil, e is durable at the level that the
 	// adapter states, and visible to every later read. Saving an event again does
@@ -22,7 +23,7 @@ type EventStore interface {
 
 	// LoadEvents returns the events of one aggregate in the order of [Compare].
 	// The caller owns the slice; it is empty, and the error nil, if there are
-	// none. LoadEvents returns a [*ValidationError] if aggregateID is empty.
+	// none. LoadEvents returns a [*ValidationError] if aggregateID is no text.
 	LoadEvents(ctx context.Context, aggregateID string) ([]Event, error)
 
 	// AllEvents yields all events in the order of [Compare]. If the read fails or
@@ -36,7 +37,7 @@ type EventStore interface {
 
 // A ClockStorage keeps one Lamport clock value for each node, and is implemented
 // by storage adapters. Its methods must be safe for concurrent use. Contexts and
-// failures are as for [EventStore]. An empty nodeID is reported as a
+// failures are as for [EventStore]. A nodeID that is no text is reported as a
 // [*ValidationError].
 type ClockStorage interface {
 	// LoadClock returns the last saved value, or 0 if there is none.

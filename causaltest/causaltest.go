@@ -15,7 +15,7 @@
 // suite also checks what outlives a handle, another process and a crash.
 //
 // The suite itself is tested: it accepts the storages in memory of package causal, and
-// fails more than forty storages, each of which breaks one sentence.
+// fails more than sixty storages, each of which breaks one sentence.
 package causaltest
 
 import (
@@ -73,6 +73,9 @@ type Limits struct {
 	// Entries is how many entries an error storage keeps. Zero means
 	// [causal.DefaultErrorLimit].
 	Entries int
+	// EntryText is the longest text of an error entry in bytes. Zero means
+	// 1,000,000.
+	EntryText int
 }
 
 // testCase is one sentence of a contract.
@@ -272,6 +275,23 @@ func within(t tester, what string, f func() error) {
 	case <-time.After(callTimeout):
 		require.FailNow(t, what+" blocks forever")
 	}
+}
+
+// requireInvalid requires the error for a bad parameter, which names it.
+func requireInvalid(t tester, err error, field string, args ...any) {
+	var invalid *causal.ValidationError
+	require.ErrorAs(t, err, &invalid, args...)
+	require.ErrorIs(t, err, causal.ErrValidation, args...)
+	require.NotErrorIs(t, err, causal.ErrStorage, args...)
+	require.Equal(t, []string{field}, fieldsOf(invalid), args...)
+}
+
+// fieldsOf returns the names of the fields at fault.
+func fieldsOf(err *causal.ValidationError) (names []string) {
+	for _, f := range err.Fields {
+		names = append(names, f.Field)
+	}
+	return names
 }
 
 // closeStorage closes a storage that can be closed.

@@ -67,10 +67,11 @@ func (s *reworded) SaveClock(ctx context.Context, nodeID string, value int64) er
 	return reword(s.MemClockStorage.SaveClock(ctx, nodeID, value))
 }
 
-// reword returns an error of the same kind as err.
+// reword returns an error of the same kind and fields as err.
 func reword(err error) error {
-	if errors.Is(err, causal.ErrValidation) {
-		return &causal.ValidationError{Fields: []causal.FieldError{{Field: "number", Reason: "is out of range"}}}
+	var invalid *causal.ValidationError
+	if errors.As(err, &invalid) {
+		return &causal.ValidationError{Fields: []causal.FieldError{{Field: invalid.Fields[0].Field, Reason: "is out of range"}}}
 	}
 	return err
 }

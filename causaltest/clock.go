@@ -69,15 +69,17 @@ var valueCases = []clockCase{
 	},
 	{
 		name:  "clock/invalid",
-		claim: "A negative value and an empty node ID are *ValidationErrors, and change nothing.",
+		claim: "A negative value and a node ID that is not a text are *ValidationErrors that name the parameter, and change nothing.",
 		run: func(t *testing.T, c clockConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
 			require.NoError(t, s.SaveClock(ctx, "alice", 5))
-			require.ErrorIs(t, s.SaveClock(ctx, "alice", -1), causal.ErrValidation)
-			require.ErrorIs(t, s.SaveClock(ctx, "", 1), causal.ErrValidation)
-			_, err := s.LoadClock(ctx, "")
-			require.ErrorIs(t, err, causal.ErrValidation)
+			requireInvalid(t, s.SaveClock(ctx, "alice", -1), "value")
+			for _, node := range []string{"", "\xff"} {
+				requireInvalid(t, s.SaveClock(ctx, node, 1), "node_id")
+				_, err := s.LoadClock(ctx, node)
+				requireInvalid(t, err, "node_id")
+			}
 			requireClock(t, s, "alice", 5)
 		},
 	},
@@ -89,7 +91,7 @@ var valueCases = []clockCase{
 			require.NoError(t, s.SaveClock(t.Context(), "alice", 5))
 			requireEnded(t, clockCalls(s))
 			for name, call := range clockCalls(s) {
-				require.ErrorIs(t, call(nil), causal.ErrValidation, name)
+				requireInvalid(t, call(nil), "ctx", name)
 			}
 			requireClock(t, s, "alice", 5)
 		},
@@ -185,12 +187,16 @@ var advanceCases = []clockCase{
 				require.NotErrorIs(t, err, causal.ErrStorage)
 				require.Zero(t, value)
 			}
-			for _, step := range []struct{ floor, by int64 }{{floor: -1, by: 1}, {floor: 0}, {floor: 0, by: -1}, {floor: 0, by: math.MinInt64}} {
-				_, err := advance(ctx, "alice", step.floor, step.by)
-				require.ErrorIs(t, err, causal.ErrValidation)
+			for _, by := range []int64{0, -1, math.MinInt64} {
+				_, err := advance(ctx, "alice", 0, by)
+				requireInvalid(t, err, "by")
 			}
-			_, err := advance(ctx, "", 0, 1)
-			require.ErrorIs(t, err, causal.ErrValidation)
+			_, err := advance(ctx, "alice", -1, 1)
+			requireInvalid(t, err, "floor")
+			for _, node := range []string{"", "\xff"} {
+				_, err := advance(ctx, node, 0, 1)
+				requireInvalid(t, err, "node_id")
+			}
 			requireClock(t, s, "alice", math.MaxInt64-2)
 			requireAdvance(t, s, 0, 2, math.MaxInt64)
 		},
@@ -310,12 +316,13 @@ var clockModelCase = clockCase{
 	},
 }
 
-// requireSameKind requires an error of the same kind; the contract does not give its
-// words.
+// requireSameKind requires an error of the same kind, about the same fields; the
+// contract does not give its words.
 func requireSameKind(t tester, want, got error) {
-	var invalid *causal.ValidationError
+	var invalid, other *causal.ValidationError
 	if errors.As(want, &invalid) {
-		require.ErrorAs(t, got, &invalid)
+		require.ErrorAs(t, got, &other)
+		require.Equal(t, fieldsOf(invalid), fieldsOf(other))
 	} else {
 		require.ErrorIs(t, got, want)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,7 +32,7 @@ var contextCases = []eventCase{
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			for name, call := range eventCalls(t, s) {
-				require.ErrorIs(t, call(nil), causal.ErrValidation, name)
+				requireInvalid(t, call(nil), "ctx", name)
 			}
 			requireAll(t, s)
 		},
@@ -160,6 +162,22 @@ var lifeCases = []eventCase{
 		},
 	},
 	{
+		name:  "life/saves",
+		claim: "A save during Close is stored, or it is a *StorageError that matches ErrClosed.",
+		needs: eventNeeds{needsClose},
+		run: func(t *testing.T, c eventConfig) {
+			for range 3 {
+				s := c.Open(t)
+				if c.Peer == nil {
+					requireSavesOrClosed(t, s)
+					continue
+				}
+				peer := c.Peer(t, s)
+				requireAll(t, peer, requireSavesOrClosed(t, s)...)
+			}
+		},
+	},
+	{
 		name:  "life/loop",
 		claim: "A loop over a store ends with ErrClosed if the store is closed during the loop.",
 		needs: eventNeeds{needsClose},
@@ -183,6 +201,39 @@ var lifeCases = []eventCase{
 			}
 		},
 	},
+}
+
+// requireSavesOrClosed closes a store while goroutines save with it.
+func requireSavesOrClosed(t tester, s causal.EventStore) (saved []causal.Event) {
+	const workers = 8
+	results := make([][]causal.Event, workers)
+	errs := make([]error, workers)
+	started := make(chan struct{}, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for n := 0; errs[w] == nil; n++ {
+				e := event(t, w*1_000_000+n)
+				if errs[w] = s.SaveEvent(t.Context(), e); errs[w] == nil {
+					results[w] = append(results[w], e)
+				}
+				if n == 3 {
+					started <- struct{}{}
+				}
+			}
+		})
+	}
+	for range workers {
+		<-started
+	}
+	closeStorage(t, s)
+	wg.Wait()
+	for _, err := range errs {
+		var failure *causal.StorageError
+		require.ErrorAs(t, err, &failure)
+		require.ErrorIs(t, err, causal.ErrClosed)
+	}
+	return slices.Concat(results...)
 }
 
 // requireClosed closes a storage and makes the calls.

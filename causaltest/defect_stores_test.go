@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spec-kitty/causal"
@@ -213,6 +214,68 @@ func (s *barelyClosed) SaveEvent(ctx context.Context, e causal.Event) error {
 	return s.MemEventStore.SaveEvent(ctx, e)
 }
 
+// abrupt fails a save that runs while it is closed.
+type abrupt struct {
+	causal.MemEventStore
+	closed atomic.Bool
+}
+
+func (s *abrupt) Close() error {
+	s.closed.Store(true)
+	return nil
+}
+
+func (s *abrupt) SaveEvent(ctx context.Context, e causal.Event) error {
+	if s.closed.Load() {
+		return &causal.StorageError{Op: "save event", Err: causal.ErrClosed}
+	}
+	time.Sleep(time.Microsecond)
+	if s.closed.Load() {
+		return errors.New("database not open")
+	}
+	return s.MemEventStore.SaveEvent(ctx, e)
+}
+
+// rangeByOffset reads pages, each from where the one before ended by number.
+func rangeByOffset(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+	const page = 100
+	for offset := 0; ; offset += page {
+		all, err := causal.LoadAll(ctx, s)
+		if err != nil {
+			yield(causal.Event{}, err)
+			return
+		}
+		if offset >= len(all) {
+			return
+		}
+		for _, e := range all[offset:min(offset+page, len(all))] {
+			if ctx.Err() != nil {
+				yield(causal.Event{}, context.Cause(ctx))
+				return
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// blind returns a store that does not see a difference in one member, which copies that
+// of the stored event.
+func blind(copies func(p *causal.EventParams, old causal.Event)) func() causal.EventStore {
+	return saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		seen := slices.Clone(events)
+		for i, e := range events {
+			for old := range s.AllEvents(ctx) {
+				if !e.IsZero() && old.ID() == e.ID() {
+					seen[i] = rebuilt(e, func(p *causal.EventParams) { copies(p, old) })
+				}
+			}
+		}
+		return s.SaveEvents(ctx, seen)
+	})
+}
+
 type maxClocks struct{ *causal.MemClockStorage }
 
 func (s maxClocks) SaveClock(ctx context.Context, node string, value int64) error {
@@ -275,6 +338,16 @@ func (s overflowing) AdvanceClock(ctx context.Context, node string, floor, by in
 		err = causal.ErrClockOverflow
 	}
 	return value, err
+}
+
+type nameless struct{ *causal.MemClockStorage }
+
+func (s nameless) SaveClock(ctx context.Context, node string, value int64) error {
+	err := s.MemClockStorage.SaveClock(ctx, node, value)
+	if errors.Is(err, causal.ErrValidation) {
+		return &causal.ValidationError{Fields: []causal.FieldError{{Reason: "is bad"}}}
+	}
+	return err
 }
 
 func limited(limit int) *causal.MemErrorStorage {

@@ -43,7 +43,13 @@ var defects = map[string]defect{
 		}
 		return s.SaveEvents(ctx, events)
 	})},
-	"saving again replaces": {finds: "identity/conflict", events: func() causal.EventStore { return &replacing{} }},
+	"other projects are not seen":        {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.ProjectUUID = old.ProjectUUID() })},
+	"other correlations are not seen":    {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.CorrelationID = old.CorrelationID() })},
+	"other versions are not seen":        {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.SchemaVersion = old.SchemaVersion() })},
+	"other vector clocks are not seen":   {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.VectorClock = old.VectorClock() })},
+	"other parents are not seen":         {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.Parents = old.Parents() })},
+	"other unknown members are not seen": {finds: "identity/conflict", events: blind(func(*causal.EventParams, causal.Event) {})},
+	"saving again replaces":              {finds: "identity/conflict", events: func() causal.EventStore { return &replacing{} }},
 	"other content is dropped without an error": {finds: "identity/conflict", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		err := s.SaveEvents(ctx, events)
 		if errors.Is(err, causal.ErrIDConflict) {
@@ -93,6 +99,18 @@ var defects = map[string]defect{
 			return e
 		}
 		return rebuilt(e, func(p *causal.EventParams) { p.VectorClock = causal.VectorClock{} })
+	})},
+	"the past is dropped": {finds: "fidelity/members", events: changing(func(e causal.Event) causal.Event {
+		if !e.IsStamped() {
+			return e
+		}
+		return rebuilt(e, func(p *causal.EventParams) { p.Parents, p.PreviousClock = nil, 0 })
+	})},
+	"no parents are no past": {finds: "fidelity/members", events: changing(func(e causal.Event) causal.Event {
+		if !e.IsStamped() || len(e.Parents()) > 0 {
+			return e
+		}
+		return rebuilt(e, func(p *causal.EventParams) { p.Parents = nil })
 	})},
 	"loads share memory":      {finds: "fidelity/mutation", events: func() causal.EventStore { return &sharing{} }},
 	"keys joined with _":      {finds: "keys/aggregates", events: keyed(func(id string) string { return strings.ReplaceAll(id, "+", "_") })},
@@ -167,6 +185,37 @@ var defects = map[string]defect{
 		for e, err, ok := next(); ok && yield(e, err); e, err, ok = next() {
 		}
 	})},
+	"batches of 100": {finds: "many/atomic", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		for part := range slices.Chunk(events, 100) {
+			if err := s.SaveEvents(ctx, part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})},
+	"entry 2001 of a range is left out": {finds: "many/ranges", events: tailing(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool) {
+		n := 0
+		for entry, err := range s.ReadLog(ctx, after) {
+			if n++; n != 2001 && !yield(entry, err) {
+				return
+			}
+		}
+	})},
+	"a range by offsets": {finds: "many/save", events: ranging(rangeByOffset)},
+	"a cut behind the 100th event looks complete": {finds: "many/cancel", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
+		n := 0
+		for e, err := range s.AllEvents(ctx) {
+			if n++; n > 100 && err != nil || !yield(e, err) {
+				return
+			}
+		}
+	})},
+	"a limit of 1000 aggregates": {finds: "many/aggregates", events: loading(func(ctx context.Context, s *causal.MemEventStore, id string) ([]causal.Event, error) {
+		if len(id) > len("A999") {
+			return nil, nil
+		}
+		return s.LoadEvents(ctx, id)
+	})},
 	"a duplicate is an entry of the log": {finds: "log/duplicates", events: func() causal.EventStore { return &repeating{} }},
 	"the log in the order of clocks":     {finds: "log/resume", events: func() causal.EventStore { return &logByClock{} }},
 	"any cursor will do": {finds: "log/foreign", events: tailing(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool) {
@@ -201,14 +250,16 @@ var defects = map[string]defect{
 	}},
 	"usable after Close":          {finds: "life/closed", events: func() causal.EventStore { return closable{&causal.MemEventStore{}} }},
 	"closed without an operation": {finds: "life/closed", events: func() causal.EventStore { return &barelyClosed{} }},
+	"its own error during Close":  {finds: "life/saves", events: func() causal.EventStore { return &abrupt{} }},
 	"a loop goes on after Close":  {finds: "life/loop", events: func() causal.EventStore { return closable{&causal.MemEventStore{}} }},
 
-	"a clock never goes back": {finds: "clock/values", clocks: func() causal.ClockStorage { return maxClocks{&causal.MemClockStorage{}} }},
-	"one clock for all nodes": {finds: "clock/keys", clocks: func() causal.ClockStorage { return oneClock{&causal.MemClockStorage{}} }},
-	"a negative clock is 0":   {finds: "clock/invalid", clocks: func() causal.ClockStorage { return clampedClocks{&causal.MemClockStorage{}} }},
-	"load, then save":         {finds: "advance/shared", clocks: func() causal.ClockStorage { return loadThenSave{&causal.MemClockStorage{}} }},
-	"bad input is overflow":   {finds: "clock/model", clocks: func() causal.ClockStorage { return overflowing{&causal.MemClockStorage{}} }},
-	"a clock wraps":           {finds: "advance/range", clocks: func() causal.ClockStorage { return wrapping{&causal.MemClockStorage{}} }},
+	"a clock never goes back":  {finds: "clock/values", clocks: func() causal.ClockStorage { return maxClocks{&causal.MemClockStorage{}} }},
+	"one clock for all nodes":  {finds: "clock/keys", clocks: func() causal.ClockStorage { return oneClock{&causal.MemClockStorage{}} }},
+	"a negative clock is 0":    {finds: "clock/invalid", clocks: func() causal.ClockStorage { return clampedClocks{&causal.MemClockStorage{}} }},
+	"load, then save":          {finds: "advance/shared", clocks: func() causal.ClockStorage { return loadThenSave{&causal.MemClockStorage{}} }},
+	"bad input is overflow":    {finds: "clock/model", clocks: func() causal.ClockStorage { return overflowing{&causal.MemClockStorage{}} }},
+	"bad input without a name": {finds: "clock/invalid", clocks: func() causal.ClockStorage { return nameless{&causal.MemClockStorage{}} }},
+	"a clock wraps":            {finds: "advance/range", clocks: func() causal.ClockStorage { return wrapping{&causal.MemClockStorage{}} }},
 
 	"one entry too many":           {finds: "errors/retention", entries: func() causal.ErrorStorage { return limited(causal.DefaultErrorLimit + 1) }},
 	"entries in the order of time": {finds: "errors/order", entries: func() causal.ErrorStorage { return byTime{limited(causal.DefaultErrorLimit)} }},

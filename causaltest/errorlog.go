@@ -1,6 +1,7 @@
 package causaltest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +121,8 @@ var entryCases = []errorCase{
 		claim: "An entry comes back as it was, with its nanoseconds and its offset.",
 		run: func(t *testing.T, c errorConfig) {
 			ctx := t.Context()
-			for _, text := range []string{"é\n\r\t\u2028 \"\\'", "\x00", strings.Repeat("x", 1_000_000), " ", "%s{}"} {
+			longest := strings.Repeat("x", cmp.Or(c.Limits.EntryText, 1_000_000))
+			for _, text := range []string{"é\n\r\t\u2028 \"\\'", "\x00", longest, " ", "%s{}"} {
 				s := c.Open(t)
 				e := causal.ErrorEntry{
 					Timestamp: baseTime.Add(123_456_789).In(time.FixedZone("", -5400)), ActionAttempted: text, ErrorMessage: text,
@@ -150,13 +152,13 @@ var entryCases = []errorCase{
 			s := c.Open(t)
 			for _, limit := range []int{0, -1} {
 				_, err := s.RecentErrors(ctx, limit)
-				require.ErrorIs(t, err, causal.ErrValidation)
+				requireInvalid(t, err, "limit")
 			}
 			noMessage, notUTF8 := entry(1), entry(1)
 			noMessage.ErrorMessage, notUTF8.Agent = "", "\xff"
-			for _, e := range []causal.ErrorEntry{{}, noMessage, notUTF8} {
-				require.ErrorIs(t, s.AppendError(ctx, e), causal.ErrValidation)
-			}
+			requireInvalid(t, s.AppendError(ctx, noMessage), "error_message")
+			requireInvalid(t, s.AppendError(ctx, notUTF8), "agent")
+			require.ErrorIs(t, s.AppendError(ctx, causal.ErrorEntry{}), causal.ErrValidation)
 			requireEntries(t, s, 10)
 		},
 	},
@@ -167,7 +169,7 @@ var entryCases = []errorCase{
 			s := c.Open(t)
 			requireEnded(t, errorCalls(s))
 			for name, call := range errorCalls(s) {
-				require.ErrorIs(t, call(nil), causal.ErrValidation, name)
+				requireInvalid(t, call(nil), "ctx", name)
 			}
 			requireEntries(t, s, 10)
 		},

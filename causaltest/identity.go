@@ -3,6 +3,7 @@ package causaltest
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -99,8 +100,8 @@ var identityCases = []eventCase{
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
-			require.ErrorIs(t, s.SaveEvent(ctx, causal.Event{}), causal.ErrValidation)
-			require.ErrorIs(t, causal.SaveAll(ctx, s, []causal.Event{{}}), causal.ErrValidation)
+			requireInvalid(t, s.SaveEvent(ctx, causal.Event{}), "event")
+			requireInvalid(t, causal.SaveAll(ctx, s, []causal.Event{{}}), "event")
 			requireAll(t, s)
 		},
 	},
@@ -138,7 +139,7 @@ var identityCases = []eventCase{
 				batch := append(append(all[:4:4], bad), all[4:]...)
 				err := saveBatch(t.Context(), s, batch...)
 				if bad.IsZero() {
-					require.ErrorIs(t, err, causal.ErrValidation)
+					requireInvalid(t, err, "event")
 				} else {
 					requireConflict(t, err, bad.ID())
 				}
@@ -195,6 +196,23 @@ func requireWholeBatches(t tester, s causal.EventStore) {
 	}
 }
 
+// seeing gives an event a vector clock.
+func seeing(t tester, times map[string]int64) func(*causal.EventParams) {
+	seen, err := causal.NewVectorClock(times)
+	require.NoError(t, err)
+	return func(p *causal.EventParams) { p.VectorClock = seen }
+}
+
+// withMembers returns the event with these members in its JSON.
+func withMembers(t tester, e causal.Event, members string) causal.Event {
+	text, err := e.MarshalJSON()
+	require.NoError(t, err)
+	plain := strings.Replace(string(text), `,"project_slug":null`, "", 1)
+	var changed causal.Event
+	require.NoError(t, changed.UnmarshalJSON([]byte(plain[:len(plain)-1]+","+members+"}")))
+	return changed
+}
+
 func saveBatch(ctx context.Context, s causal.EventStore, events ...causal.Event) error {
 	b, ok := s.(causal.BatchSaver)
 	if !ok {
@@ -213,9 +231,21 @@ func requireConflicts(t tester, s causal.EventStore, all []causal.Event) {
 		func(p *causal.EventParams) { p.ProjectSlug = "slug" },
 		func(p *causal.EventParams) { p.CausationID = eventID(2) },
 		func(p *causal.EventParams) { p.DataTier = 4 },
+		func(p *causal.EventParams) { p.ProjectUUID = strings.Replace(project, "1", "2", 1) },
+		func(p *causal.EventParams) { p.CorrelationID = eventID(2) },
+		func(p *causal.EventParams) { p.SchemaVersion = "1.0.1" },
+		func(p *causal.EventParams) { p.Parents = []causal.EventID{} },
+		func(p *causal.EventParams) { p.Parents = []causal.EventID{eventID(2)} },
+		seeing(t, map[string]int64{"alice": 1}),
 	}
+	others := []causal.Event{withMembers(t, event(t, 1), `"project_slug":""`), withMembers(t, event(t, 1), `"future":1`)}
 	for _, change := range changes {
-		requireConflict(t, s.SaveEvent(ctx, event(t, 1, change)), eventID(1))
+		others = append(others, event(t, 1, change))
+	}
+	for i, other := range others {
+		err := s.SaveEvent(ctx, other)
+		require.ErrorIs(t, err, causal.ErrIDConflict, "change %d", i)
+		requireConflict(t, err, eventID(1))
 	}
 	requireAll(t, s, all...)
 	elsewhere := event(t, 1, func(p *causal.EventParams) { p.Timestamp = baseTime.In(time.FixedZone("", 3600)) })

@@ -82,8 +82,10 @@ var orderCases = []eventCase{
 			got, err := s.LoadEvents(ctx, "unknown")
 			require.NoError(t, err)
 			require.Empty(t, got)
-			_, err = s.LoadEvents(ctx, "")
-			require.ErrorIs(t, err, causal.ErrValidation)
+			for _, aggregateID := range []string{"", "\xff"} {
+				_, err = s.LoadEvents(ctx, aggregateID)
+				requireInvalid(t, err, "aggregate_id")
+			}
 		},
 	},
 }
