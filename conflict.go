@@ -16,28 +16,26 @@ func IsConcurrent(a, b Event) bool {
 }
 
 // Relation returns how a relates to b in the order that Lamport calls "happened
-// before" (1978), as far as the two events prove it. A stamped event (see
-// [Event.IsStamped]) comes after its parents, and nothing else is certain of it and
-// the earlier events of its aggregate. Any other event with a vector clock tells
-// exactly what it comes after. One without comes after the event that it names as its
-// cause, and after the earlier events of its node. No event comes after one whose
-// Lamport clock is not smaller. Everything else is [OrderUnknown], as are the zero
-// Event, two events that contradict each other, and two for which a broken node used
-// one clock value twice.
+// before" (1978), as far as the two events prove it. No event comes after one whose
+// Lamport clock is not smaller. A stamped event (see [Event.IsStamped]) comes after its
+// parents, and nothing else is certain of it and the earlier events of its aggregate.
+// Any other event comes after the one that it names as its cause. With a vector clock
+// it also tells exactly what else it comes after; without, it comes after the earlier
+// events of its node. Everything else is [OrderUnknown], as are the zero Event, two
+// events that contradict each other or of which one names a cause that is not earlier,
+// and two for which a broken node used one clock value twice.
 func Relation(a, b Event) Order {
 	switch {
 	case a.p == nil || b.p == nil:
 		return OrderUnknown
 	case a.p.ID == b.p.ID:
 		return OrderSame
-	case a.p.NodeID == b.p.NodeID && a.clock == b.clock:
+	case isFork(a, b), names(a, b) && a.clock <= b.clock, names(b, a) && b.clock <= a.clock:
 		return OrderUnknown
 	}
 	before, beforeKnown := happensBefore(a, b)
 	after, afterKnown := happensBefore(b, a)
 	switch {
-	case before && after:
-		return OrderUnknown
 	case before:
 		return OrderBefore
 	case after:
@@ -51,21 +49,27 @@ func Relation(a, b Event) Order {
 // happensBefore reports whether a happens before b, and whether that is known.
 func happensBefore(a, b Event) (before, known bool) {
 	switch {
-	case b.IsStamped() && isSameAggregate(a, b):
-		_, isParent := slices.BinarySearch(b.p.Parents, a.p.ID)
-		return isParent && a.clock < b.clock, isParent || a.clock >= b.clock
-	case b.p.CausationID == a.p.ID:
-		return true, true
-	}
-	switch seen := b.p.VectorClock.At(a.p.NodeID); {
-	case seen > 0, !b.p.VectorClock.IsZero() && a.clock > 0: // no vector clock has the time 0
-		return seen >= a.clock, true
 	case a.clock >= b.clock:
 		return false, true
+	case answersByParents(b, a):
+		_, isParent := slices.BinarySearch(b.p.Parents, a.p.ID)
+		return isParent, isParent
+	case names(b, a):
+		return true, true
+	}
+	seen := b.p.VectorClock.At(a.p.NodeID)
+	if seen > 0 || !b.p.VectorClock.IsZero() && a.clock > 0 { // no vector clock has the time 0
+		return seen >= a.clock, true
 	}
 	sameNode := a.p.NodeID == b.p.NodeID
 	return sameNode, sameNode
 }
+
+// names reports whether b names a as its cause, and not its parents instead.
+func names(b, a Event) bool { return b.p.CausationID == a.p.ID && !answersByParents(b, a) }
+
+// answersByParents reports whether the parents of b alone say how it relates to a.
+func answersByParents(b, a Event) bool { return b.IsStamped() && isSameAggregate(a, b) }
 
 func isSameAggregate(a, b Event) bool {
 	return a.p.AggregateID == b.p.AggregateID && a.p.ProjectUUID == b.p.ProjectUUID

@@ -214,7 +214,9 @@ func TestRelation(t *testing.T) {
 		"one clock of one node":      {b: by(2, "alice", 3, 0, nil), want: causal.OrderUnknown},
 		"same clock elsewhere":       {b: by(2, "bob", 3, 0, nil), want: causal.OrderConcurrent},
 		"its effect":                 {b: by(2, "bob", 9, 1, nil), want: causal.OrderBefore},
-		"its effect, clock wrong":    {b: by(2, "bob", 1, 1, nil), want: causal.OrderBefore},
+		"its effect, clock wrong":    {b: by(2, "bob", 1, 1, nil), want: causal.OrderUnknown},
+		"its effect, same clock":     {b: by(2, "bob", 3, 1, nil), want: causal.OrderUnknown},
+		"its effect, and not seen":   {b: by(2, "bob", 9, 1, map[string]int64{"bob": 9, "alice": 2}), want: causal.OrderBefore},
 		"later elsewhere":            {b: by(2, "bob", 9, 0, nil), want: causal.OrderUnknown},
 		"has seen it":                {b: by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 3}), want: causal.OrderBefore},
 		"has not seen it, later":     {b: by(2, "bob", 9, 0, map[string]int64{"bob": 9, "alice": 2}), want: causal.OrderConcurrent},
@@ -332,6 +334,12 @@ func TestHeadsOfContradictions(t *testing.T) {
 		want   []int
 	}{
 		"each names the other as its cause": {events: []causal.Event{by(1, "alice", 1, 2), by(2, "bob", 2, 1)}, want: []int{1, 2}},
+		"three name each other as their cause": {
+			events: []causal.Event{by(1, "bob", 1, 3), by(2, "alice", 2, 1), by(3, "alice", 3, 0)}, want: []int{3},
+		},
+		"three at one clock": {
+			events: []causal.Event{by(1, "alice", 5, 3), by(2, "bob", 5, 1), by(3, "carol", 5, 2)}, want: []int{1, 2, 3},
+		},
 		"its cause is a later event of its node": {
 			events: []causal.Event{by(1, "alice", 1, 2), by(2, "alice", 2, 0)}, want: []int{1, 2},
 		},

@@ -189,7 +189,8 @@ func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict
 // clock cannot tell them apart; what goes by event IDs can, and a caller may leave out
 // one of the two.
 type ForkError struct {
-	// NodeID is the node, and LamportClock the value.
+	// NodeID is the node. LamportClock is the value or, if only totals of its events
+	// are known, the value up to which they are over different events.
 	NodeID       string
 	LamportClock int64
 	// IDs are the events as far as they are known, in ascending order, each once.

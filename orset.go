@@ -139,22 +139,19 @@ func (s ORSet[E]) Removal(elements ...E) ORSetChange[E] {
 }
 
 // Merge merges the other set into this one. Afterwards the sets share nothing but
-// strings. Merge returns a [*ForkError] if the sets hold two events of one node and
-// clock of which one would be taken for the other. On error, the set is unchanged.
+// strings. Merge returns a [*ForkError] if an event would be taken for another one of
+// its node and clock: one that added the element too, or that was removed and compacted.
+// On error, the set is unchanged.
 func (s *ORSet[E]) Merge(other ORSet[E]) error {
-	compacted := checkGap(s.stable, other.stable) != nil // further than this set
-	isDropped := func(element E, a orAdd) bool {         // by the other one
-		return (compacted || a.isRemoved()) && a.add.seenBy(other.stable) && other.elements[element].find(a) < 0
-	}
 	changed, err := s.compare(other)
-	if err == nil && !other.stable.IsZero() {
-		err = s.checkDropped(other, isDropped)
-	}
 	if err != nil {
 		return err
 	}
+	compacted := checkGap(s.stable, other.stable) != nil // further than this set
 	if !other.stable.IsZero() {
-		s.drop(isDropped)
+		s.drop(func(element E, a orAdd) bool { // what the other one has dropped
+			return (compacted || a.isRemoved()) && a.add.seenBy(other.stable) && other.elements[element].find(a) < 0
+		})
 	}
 	s.mergeAdds(other, changed)
 	s.seen = s.seen.Merge(other.seen)
@@ -166,8 +163,7 @@ func (s *ORSet[E]) Merge(other ORSet[E]) error {
 }
 
 // compare returns the elements of which the other set has adds that this one has not,
-// or not in the same state. It returns a *ForkError if two events that added an element
-// have one dot.
+// or not in the same state, or the error of Merge.
 func (s *ORSet[E]) compare(other ORSet[E]) (changed []E, err error) {
 	var found forkFinder
 	for element, adds := range other.elements {
@@ -189,28 +185,40 @@ func (s *ORSet[E]) compare(other ORSet[E]) (changed []E, err error) {
 			changed = append(changed, element)
 		}
 	}
+	s.findTaken(&found, other)
+	other.findTaken(&found, *s)
 	return changed, found.err()
 }
 
-// checkDropped returns a *ForkError if an add would be taken for one that was removed in
-// the other set and dropped, but has the dot of another event there.
-func (s *ORSet[E]) checkDropped(other ORSet[E], isDropped func(E, orAdd) bool) error {
-	var found forkFinder
+// findTaken notes adds that the other set would take for some that it has compacted,
+// though they are others: their dot is that of another event there, or this set has
+// seen all that the other one has compacted, and they were not removed.
+func (s *ORSet[E]) findTaken(found *forkFinder, other ORSet[E]) {
+	if other.stable.IsZero() {
+		return
+	}
+	hasSeen := checkGap(s.seen, other.stable) == nil
+	taken := map[dot]EventID{}
 	for element, adds := range s.elements {
 		for _, a := range adds.all {
-			if !a.isRemoved() && isDropped(element, a) {
-				found.add(a.add)
+			if !a.isRemoved() && a.add.seenBy(other.stable) && other.elements[element].find(a) < 0 {
+				taken[a.add.dot] = a.add.id
+				if hasSeen {
+					found.note(a.add.dot, a.add.id)
+				}
 			}
 		}
 	}
-	if len(found.ids) > 0 {
-		for _, adds := range other.elements {
-			for _, a := range adds.all {
-				found.add(a.add)
+	if len(taken) == 0 {
+		return
+	}
+	for _, adds := range other.elements {
+		for _, a := range adds.all {
+			if id, ok := taken[a.add.dot]; ok && a.add.id != "" && a.add.id != id {
+				found.note(a.add.dot, id, a.add.id)
 			}
 		}
 	}
-	return found.err()
 }
 
 // mergeAdds takes the adds of these elements of the other set.

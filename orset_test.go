@@ -345,3 +345,36 @@ func TestORSetJSON(t *testing.T) {
 func item(element string) string {
 	return `{"element":"` + element + `","adds":[{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":null}]}`
 }
+
+// The clock of a set is the latest of an add, a removal, or what was seen.
+func TestORSetLamportClock(t *testing.T) {
+	for name, test := range map[string]struct {
+		events []causal.Event
+		seen   map[string]int64
+		want   int64
+	}{
+		"empty":     {},
+		"an add":    {events: []causal.Event{by(t, 1, "alice", 4, `{"add":["x"]}`)}, want: 4},
+		"a removal": {events: []causal.Event{by(t, 1, "alice", 9, `{"remove":[{"element":"x","observed":{"bob":2}}]}`)}, want: 9},
+		"seen":      {events: []causal.Event{by(t, 1, "alice", 4, `{"add":["x"]}`)}, seen: map[string]int64{"alice": 4, "bob": 7, "zoe": 5}, want: 7},
+	} {
+		var s causal.ORSet[string]
+		for _, e := range test.events {
+			require.NoError(t, s.Apply(e))
+		}
+		s.MarkSeen(vector(t, test.seen))
+		require.Equal(t, test.want, s.LamportClock(), name)
+	}
+}
+
+// Cuts add up: what one of them covers stays ignored after the next.
+func TestORSetCutsAddUp(t *testing.T) {
+	var s causal.ORSet[string]
+	s.MarkSeen(vector(t, map[string]int64{"alice": 3, "bob": 4}))
+	require.NoError(t, s.Compact(vector(t, map[string]int64{"alice": 3})))
+	require.NoError(t, s.Compact(vector(t, map[string]int64{"bob": 4})))
+	require.NoError(t, s.Compact(vector(t, map[string]int64{"alice": 1})))
+	require.Equal(t, `{"elements":[],"seen":{"alice":3,"bob":4},"stable":{"alice":3,"bob":4}}`, string(must(s.MarshalJSON())))
+	require.NoError(t, s.Apply(by(t, 1, "alice", 3, `{"add":["x"]}`)))
+	require.Zero(t, s.Len())
+}

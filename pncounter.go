@@ -34,8 +34,12 @@ type counterTotal struct {
 	digest uint64
 }
 
-// with returns the total and another event.
+// with returns the total and another event. An event that adds nothing makes no
+// difference, as Apply does not even see it.
 func (t counterTotal) with(id EventID, delta int64) counterTotal {
+	if delta == 0 {
+		return t
+	}
 	hash := sha256.Sum256([]byte(id))
 	return counterTotal{t.time, t.sum.add(int128From(delta)), t.digest + binary.BigEndian.Uint64(hash[:])}
 }
@@ -114,10 +118,10 @@ func (c *PNCounter) merge(other PNCounter, seen VectorClock) error {
 	if err := c.checkConflicts(other); err != nil {
 		return err
 	}
-	if err := c.checkTotals(other.totals, c.seen); err != nil {
-		return err
-	}
-	if err := other.checkTotals(c.totals, seen); err != nil {
+	var found forkFinder
+	c.compareTotals(&found, other.totals, c.seen)
+	other.compareTotals(&found, c.totals, seen)
+	if err := found.err(); err != nil {
 		return err
 	}
 	for node, total := range other.totals {
@@ -151,11 +155,11 @@ func (c *PNCounter) checkConflicts(other PNCounter) error {
 	return errIDConflict(conflicts)
 }
 
-// checkTotals returns a *ForkError if totals are certainly not over the same events as
-// this counter has up to their times, which lacks none of those that seen covers. It
-// cannot know where it lacks events, unless two of them have one clock value: a total
-// may then have one of the two.
-func (c *PNCounter) checkTotals(totals map[unique.Handle[string]]counterTotal, seen VectorClock) error {
+// compareTotals notes totals that are certainly not over the same events as this counter
+// has up to their times, which lacks none of those that seen covers. It cannot know where
+// it lacks events, unless two of them have one clock value: a total may then have one of
+// the two.
+func (c *PNCounter) compareTotals(found *forkFinder, totals map[unique.Handle[string]]counterTotal, seen VectorClock) {
 	mine := map[unique.Handle[string]]counterTotal{} // of those that can be compared
 	for node, total := range totals {
 		my := c.totals[node]
@@ -163,7 +167,6 @@ func (c *PNCounter) checkTotals(totals map[unique.Handle[string]]counterTotal, s
 			mine[node] = counterTotal{total.time, my.sum, my.digest}
 		}
 	}
-	var found forkFinder
 	for id, e := range c.events {
 		if e.time == 0 || e.time > totals[e.node].time {
 			continue
@@ -179,7 +182,6 @@ func (c *PNCounter) checkTotals(totals map[unique.Handle[string]]counterTotal, s
 			found.note(dot{node, my.time})
 		}
 	}
-	return found.err()
 }
 
 // total returns the sum of all that the counter has.

@@ -190,3 +190,32 @@ func TestPNCounterDoesNotWriteTotalsBeyondTheRange(t *testing.T) {
 		requireFault(t, err, "totals has a total that does not fit 96 bits")
 	}
 }
+
+// Totals are compared with all their bits.
+func TestPNCounterComparesWholeTotals(t *testing.T) {
+	read := func(total string) (c causal.PNCounter) {
+		require.NoError(t, c.UnmarshalJSON([]byte(`{"totals":[{"node_id":"alice","lamport_clock":1,"total":`+total+`,"digest":"00000000000000ff"}],"events":[],"seen":{}}`)))
+		return c
+	}
+	for _, other := range []string{"18446744073709551617", "2", "-18446744073709551615"} { // 2^64+1, 2, 1-2^64
+		a, b := read("1"), read(other)
+		require.ErrorIs(t, a.Merge(b), causal.ErrFork, other)
+		require.ErrorIs(t, b.Merge(a), causal.ErrFork, other)
+	}
+	a, b := read("1"), read("1")
+	require.NoError(t, a.Merge(b))
+}
+
+// A cut covers an event at its own time, and none after it.
+func TestPNCounterCompactsUpToTheCut(t *testing.T) {
+	var c causal.PNCounter
+	for clock := range int64(4) {
+		require.NoError(t, c.Apply(by(t, int(clock), "alice", clock+1, `{"delta":1}`)))
+	}
+	c.MarkSeen(vector(t, map[string]int64{"alice": 4}))
+	require.NoError(t, c.Compact(vector(t, map[string]int64{"alice": 2})))
+	require.Contains(t, string(must(c.MarshalJSON())), `"lamport_clock":2,"total":2,`)
+	require.NoError(t, c.Compact(vector(t, map[string]int64{"alice": 1})), "which changes nothing")
+	require.Contains(t, string(must(c.MarshalJSON())), `"lamport_clock":2,"total":2,`)
+	requireCount(t, 4, &c)
+}

@@ -206,3 +206,44 @@ func TestStatesDoNotWriteTooManyNodes(t *testing.T) {
 	_, err = must(causal.GSet[string]{}.DeltaSince(s.grown.Seen())).MarshalJSON()
 	requireFault(t, err, "since must not have more than 65536 nodes")
 }
+
+// A merge takes over what the other one has seen, be it of a whole state or a delta.
+func TestMergesTakeOverWhatWasSeen(t *testing.T) {
+	a, b := vector(t, map[string]int64{"alice": 3}), vector(t, map[string]int64{"bob": 4})
+	both := a.Merge(b).String()
+	var from, merged, asked states
+	from.markSeen(b)
+	merged.markSeen(a)
+	asked.markSeen(a)
+	merged.merge(t, &from)
+	require.NoError(t, asked.set.MergeDelta(must(from.set.DeltaSince(causal.VectorClock{}))))
+	require.NoError(t, asked.grown.MergeDelta(must(from.grown.DeltaSince(causal.VectorClock{}))))
+	require.NoError(t, asked.counter.MergeDelta(must(from.counter.DeltaSince(causal.VectorClock{}))))
+	for name, s := range map[string]*states{"states": &merged, "deltas": &asked} {
+		for _, seen := range []causal.VectorClock{s.set.Seen(), s.grown.Seen(), s.counter.Seen()} {
+			require.Equal(t, both, seen.String(), name)
+		}
+	}
+}
+
+// A delta since a vector clock that the replica has not seen all of is a gap, also if
+// neither of the two has seen all of the other.
+func TestDeltasWithGaps(t *testing.T) {
+	var from, to states
+	from.markSeen(vector(t, map[string]int64{"alice": 3, "bob": 4}))
+	to.markSeen(vector(t, map[string]int64{"bob": 4, "carol": 1}))
+	for name, times := range map[string]map[string]int64{
+		"concurrent": {"alice": 3, "bob": 4}, "later": {"bob": 5, "carol": 1}, "another node": {"alice": 1},
+	} {
+		since := vector(t, times)
+		var gap *causal.GapError
+		for _, err := range []error{
+			to.set.MergeDelta(must(from.set.DeltaSince(since))), to.grown.MergeDelta(must(from.grown.DeltaSince(since))),
+			to.counter.MergeDelta(must(from.counter.DeltaSince(since))), to.set.Compact(since), to.counter.Compact(since),
+		} {
+			require.ErrorAs(t, err, &gap, name)
+			require.Equal(t, since.String(), gap.Needed.String(), name)
+			require.Equal(t, `{"bob":4,"carol":1}`, gap.Seen.String(), name)
+		}
+	}
+}

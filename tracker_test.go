@@ -260,3 +260,36 @@ func TestVectorTrackerOfTooManyNodes(t *testing.T) {
 	require.ErrorIs(t, tracker.Restore(ctx, &store), causal.ErrValidation)
 	stamp(t, tracker, "alice", 3)
 }
+
+// What the vector clock of an event has seen is seen, too.
+func TestVectorTrackerObservesVectorClocks(t *testing.T) {
+	ctx := t.Context()
+	tracker := newTracker(t, "alice", &causal.MemClockStorage{}, nil)
+	require.NoError(t, tracker.Observe(ctx, eventtest.New(t, 1, func(p *causal.EventParams) {
+		p.NodeID, p.LamportClock, p.VectorClock = "bob", 5, vector(t, map[string]int64{"bob": 5, "carol": 3})
+	})))
+	require.Equal(t, `{"alice":7,"bob":5,"carol":3}`, stamp(t, tracker, "alice", 2).VectorClock().String())
+}
+
+// Nothing that a tracker knows already moves its clock.
+func TestVectorTrackerDoesNotTickForWhatItKnows(t *testing.T) {
+	ctx := t.Context()
+	clock, err := causal.NewLamportClock(ctx, "alice", &causal.MemClockStorage{}, nil)
+	require.NoError(t, err)
+	tracker, err := causal.NewVectorTracker(clock)
+	require.NoError(t, err)
+	first, last := stamp(t, tracker, "alice", 1), stamp(t, tracker, "alice", 2)
+	var store causal.MemEventStore
+	require.NoError(t, causal.SaveAll(ctx, &store, []causal.Event{first, last}))
+	for name, call := range map[string]func() error{
+		"an own event":       func() error { return tracker.Observe(ctx, first) },
+		"its last event":     func() error { return tracker.Observe(ctx, last) },
+		"its vector clock":   func() error { return tracker.ObserveClock(ctx, last.VectorClock()) },
+		"an equal time":      func() error { return tracker.ObserveClock(ctx, vector(t, map[string]int64{"bob": 2})) },
+		"its store":          func() error { return tracker.Restore(ctx, &store) },
+		"nothing to be seen": func() error { return tracker.ObserveClock(ctx, causal.VectorClock{}) },
+	} {
+		require.NoError(t, call(), name)
+		require.EqualValues(t, 2, clock.Current(), name)
+	}
+}
