@@ -33,7 +33,8 @@ type LamportClockOptions struct {
 // LamportClock is the logical clock of one node (Lamport, "Time, Clocks, and the
 // Ordering of Events in a Distributed System", 1978, rules IR1 and IR2). The
 // storage has reserved a value before the clock returns it, so no value is
-// returned twice, whatever fails or crashes. After an error the clock has not
+// returned twice, whatever crashes, as long as the storage keeps what it has saved. One
+// that goes back to a backup brings values again. After an error the clock has not
 // moved.
 //
 // Use [NewLamportClock]; the zero value refuses every tick. A clock is safe for

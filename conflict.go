@@ -20,8 +20,8 @@ func IsConcurrent(a, b Event) bool {
 // Lamport clock is not smaller. A stamped event (see [Event.IsStamped]) comes after its
 // parents, and nothing else is certain of it and the earlier events of its aggregate.
 // Any other event comes after the one that it names as its cause. With a vector clock
-// it also tells exactly what else it comes after; without, it comes after the earlier
-// events of its node. Everything else is [OrderUnknown], as are the zero Event, two
+// it also comes after what that has seen, and after nothing else: exact if every node
+// keeps one. Without, it comes after the earlier events of its node. Everything else is [OrderUnknown], as are the zero Event, two
 // events that contradict each other or of which one names a cause that is not earlier,
 // and two for which a broken node used one clock value twice.
 func Relation(a, b Event) Order {
@@ -77,8 +77,8 @@ func isSameAggregate(a, b Event) bool {
 
 // Heads returns the maximal events of each aggregate of a project: those that no other
 // given event of the aggregate certainly follows (see [Relation]). A reader must
-// reconcile them. With vector clocks, all heads of an aggregate are pairwise
-// concurrent. If a node has used a clock value twice, only an event that names one of
+// reconcile them. If all events have vector clocks, the heads of an aggregate are
+// pairwise concurrent. If a node has used a clock value twice, only an event that names one of
 // the two as its parent or cause follows it, so that each branch keeps a head. The
 // result is in the order of [Compare] and does not depend on the order of the input.
 //
@@ -175,8 +175,8 @@ func (v evidence) covers(e Event) bool {
 }
 
 // Conflicts returns what a resolver must look at: the [Heads] of each aggregate
-// that has more than one, in the order of [Compare]. With vector clocks they are
-// pairwise concurrent; without, some may be [OrderUnknown] to each other. The
+// that has more than one, in the order of [Compare]. If all events have vector clocks,
+// they are pairwise concurrent; else some may be [OrderUnknown] to each other. The
 // groups are in the order of their first events.
 //
 // The caller owns the result. Errors and running time are those of Heads.

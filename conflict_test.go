@@ -242,6 +242,7 @@ func TestRelation(t *testing.T) {
 		"a parent at its own clock":      {change: func(p *causal.EventParams) { parent(p); p.LamportClock = 3 }, want: causal.OrderConcurrent},
 		"a parent of another aggregate":  {change: func(p *causal.EventParams) { parent(p); p.AggregateID = "other" }, want: causal.OrderUnknown},
 		"a parent of another project":    {change: func(p *causal.EventParams) { parent(p); p.ProjectUUID = strings.Replace(p.ProjectUUID, "1", "2", 1) }, want: causal.OrderUnknown},
+		"its cause at its own clock":     {change: func(p *causal.EventParams) { p.CausationID, p.LamportClock = eventtest.ID(1), 3 }, want: causal.OrderConcurrent},
 		"its cause, not its parent":      {change: func(p *causal.EventParams) { p.CausationID = eventtest.ID(1) }, want: causal.OrderUnknown},
 		"later of its node, not a child": {change: func(p *causal.EventParams) { p.NodeID = "alice" }, want: causal.OrderUnknown},
 		"seen, but not a parent":         {change: func(p *causal.EventParams) { p.VectorClock = vector(t, map[string]int64{"alice": 3, "bob": 9}) }, want: causal.OrderUnknown},

@@ -36,8 +36,10 @@
 // not hold: a smaller clock proves nothing. So Compare never contradicts causality,
 // but it also orders events that know nothing of each other. IsConcurrent has no false
 // positives, because equal clocks rule out causality, but it misses most concurrent
-// pairs. A [VectorClock] misses none. If nodes keep one ([VectorTracker]) and their
-// events carry it, [Relation] is exact.
+// pairs. A [VectorClock] misses none: if every node keeps one ([VectorTracker]) and all
+// events carry it, [Relation] is exact. What a node without one passes on looks
+// concurrent. Events that name their parents ([EventParams]) make [Heads] exact within
+// an aggregate, whatever the number of nodes.
 //
 // Wall clocks play no part: [Event.Timestamp] is for people.
 //
@@ -66,7 +68,15 @@
 //
 // # Caveats
 //
-// A node ID belongs to one clock at a time, unless the storage is a [ClockAdvancer].
+// A node ID belongs to one clock at a time, unless the storage is a [ClockAdvancer]. It
+// names one history: an installation that begins anew, or a copy of a storage, needs an
+// ID of its own. A storage that goes back to a backup issues clock values again; what
+// would give a wrong answer over two events of one value returns an [ErrFork].
+//
+// Stamping an event, saving it and applying it to a state belong together: while one
+// goroutine is between two of these steps, no other one may mark what was seen. Save a
+// received event before you observe it, so that what was seen is in the store.
+//
 // Each event of a broken node can push all clocks ahead by as much as
 // [LamportClockOptions] allow. The merges need every event in memory.
 // Payloads and unknown members nested more than 1000 levels deep are refused.

@@ -34,6 +34,35 @@ func TestReadmeQuickStart(t *testing.T) {
 	}
 }
 
+// docs/from-python.md has every public name of the Python package, 0.4.0.
+func TestFromPythonHasEveryName(t *testing.T) {
+	text, err := os.ReadFile("docs/from-python.md")
+	require.NoError(t, err)
+	ported := strings.Fields(`
+		Event ErrorEntry ConflictResolution SpecKittyEventsError StorageError ValidationError CyclicDependencyError
+		EventStore ClockStorage ErrorStorage InMemoryEventStore InMemoryClockStorage InMemoryErrorStorage LamportClock
+		is_concurrent total_order_key topological_sort merge_gset merge_counter state_machine_merge ErrorLog`)
+	notPorted := strings.Fields(`
+		GatePayloadBase GatePassedPayload GateFailedPayload UnknownConclusionError map_check_run_conclusion
+		SCHEMA_VERSION MISSION_STARTED MISSION_COMPLETED MISSION_CANCELLED PHASE_ENTERED REVIEW_ROLLBACK MISSION_EVENT_TYPES
+		TERMINAL_MISSION_STATUSES MissionStatus MissionStartedPayload MissionCompletedPayload MissionCancelledPayload
+		PhaseEnteredPayload ReviewRollbackPayload LifecycleAnomaly ReducedMissionState reduce_lifecycle_events
+		Lane ExecutionMode RepoEvidence VerificationEntry ReviewVerdict DoneEvidence ForceMetadata StatusTransitionPayload
+		TransitionError TransitionValidationResult normalize_lane validate_transition TERMINAL_LANES LANE_ALIASES
+		WP_STATUS_CHANGED status_event_sort_key dedup_events reduce_status_events WPState TransitionAnomaly ReducedStatus`)
+	require.Len(t, ported, 21)
+	require.Len(t, notPorted, 43)
+	_, names, _ := strings.Cut(string(text), "## Names")
+	names, missing, _ := strings.Cut(names, "### What is not ported")
+	missing, _, _ = strings.Cut(missing, "## Differences")
+	for _, name := range ported {
+		require.Regexp(t, "`"+name+"[`(.]", names)
+	}
+	for _, name := range notPorted {
+		require.Contains(t, missing, "`"+name+"`")
+	}
+}
+
 // docs/architecture.md says of every file of the stores what it holds, and names no
 // other. Of the root, TestFilesFormLayers checks it.
 func TestArchitectureNamesTheFilesOfStores(t *testing.T) {

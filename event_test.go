@@ -470,3 +470,17 @@ func TestEventVectorClock(t *testing.T) {
 		requireFault(t, err, "vector_clock "+want)
 	}
 }
+
+// The README says what an event weighs with the vector clock of many nodes.
+func TestVectorClockWeight(t *testing.T) {
+	times := map[string]int64{}
+	for i := range 1000 {
+		times[fmt.Sprintf("node-%07d", i)] = 100_000 + int64(i)
+	}
+	plain := eventtest.New(t, 1_000_000)
+	p := eventtest.Params(1_000_000)
+	p.NodeID, p.VectorClock = "node-0000000", must(vector(t, times).Advance("node-0000000", 1_000_000))
+	e, err := causal.NewEvent(p)
+	require.NoError(t, err)
+	require.InDelta(t, 22_000, len(must(e.MarshalJSON()))-len(must(plain.MarshalJSON())), 500)
+}

@@ -53,6 +53,7 @@ func permutations(events []causal.Event) [][]causal.Event {
 // requireNearlyLinear requires that 64 times the input costs less than 1024 times the
 // time, where quadratic growth costs 4096 times: the least of several runs each, and
 // room for a small run that fits where the machine is idle and a large one that does not.
+// What other programs do can spoil a measurement, so it has three attempts.
 func requireNearlyLinear(t *testing.T, small, large func()) {
 	t.Helper()
 	least := func(f func(), runs int) time.Duration {
@@ -64,8 +65,13 @@ func requireNearlyLinear(t *testing.T, small, large func()) {
 		}
 		return best
 	}
-	a, b := least(small, 9), least(large, 3)
-	require.Less(t, b, 1024*a, "64 times the input took %.1f times the time: %v, then %v", float64(b)/float64(a), a, b)
+	for attempt := 1; ; attempt++ {
+		a, b := least(small, 9), least(large, 3)
+		if b < 1024*a {
+			return
+		}
+		require.Less(t, attempt, 3, "64 times the input took %.1f times the time: %v, then %v", float64(b)/float64(a), a, b)
+	}
 }
 
 // requireFault requires a *ValidationError with this text, after the event that it may

@@ -10,7 +10,8 @@ import "context"
 // [*ValidationError]. A tracker is safe for concurrent use, and must not be
 // copied. All events of a node must go through one tracker, even if the storage
 // lets several clocks share the node ID, because a stamp claims that the node had
-// seen its own earlier events.
+// seen its own earlier events. Save the event of a stamp before the next stamp, and a
+// received event before you observe it: what is seen must be in the store.
 type VectorTracker struct {
 	clock *LamportClock
 	lock  contextMutex

@@ -17,8 +17,9 @@ var pollInterval = time.Second
 // Wait returns when the log has an entry after the cursor, immediately if it has
 // one already. It is for readers that follow the log with [Store.ReadLog]. The
 // server's NOTIFY wakes it. Because poolers drop notifications and lost
-// connections miss them, Wait also looks once a second. While it waits, it has a
-// connection of its own, in addition to the pool.
+// connections miss them, Wait also looks once a second, but not while a new connection
+// waits for the server's answer. While it waits, it has a connection of its own, in
+// addition to the pool.
 //
 // Wait returns the error of ctx if it ends, the errors of [causal.Cursor.PositionIn]
 // for the cursor, or a [*causal.StorageError].

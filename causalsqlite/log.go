@@ -12,7 +12,7 @@ import (
 
 // ReadLog yields the entries after the cursor; see [causal.LogReader]. A range
 // sees the events that were stored when it began, and holds as little as one of
-// AllEvents. Cursors stay valid when the file is closed, copied and opened again.
+// AllEvents. Cursors stay valid when the file is closed and opened again.
 func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
 	const op = "read log"
 	return adapter.ReadLog(s.source(ctx, op), s.logID, after, func(p adapter.EntryPage) error {
