@@ -43,6 +43,9 @@ func TestCursorRefusesDamagedText(t *testing.T) {
 	good := causal.NewCursor([16]byte{1, 2, 3}, 7, [8]byte{4, 5})
 	text := good.String()
 	damaged := []string{" ", text + "A", text[1:], text + "=", " " + text, strings.ToLower(text), strings.Repeat("A", len(text))}
+	const noLog = "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAF5kbaw" // whose text is ""
+	const tooLong = "AgEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAUW8lNQ"
+	damaged = append(damaged, noLog, tooLong)
 	for i := range text { // any one character
 		for _, c := range "A_9+\n" {
 			if changed := text[:i] + string(c) + text[i+1:]; changed != text {

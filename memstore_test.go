@@ -264,7 +264,9 @@ func TestReadLog(t *testing.T) {
 		break // releases all
 	}
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 100)))
-	require.Len(t, readLog(t, &s, head), 1)
+	entries := readLog(t, &s, head)
+	require.Len(t, entries, 1)
+	require.Equal(t, head.Next(eventtest.ID(100)), entries[0].Cursor)
 }
 
 // A read that was cut short never looks complete: the error comes last, once,

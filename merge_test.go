@@ -178,7 +178,7 @@ func TestMergesRefuseBadSets(t *testing.T) {
 			_, err := merge([]causal.Event{good(1), {}, good(2), other(2)})
 			requireFault(t, err, "event must not be the zero Event")
 			for _, events := range [][]causal.Event{
-				{good(3), good(2), good(1), other(2), other(3)}, {other(3), other(2), good(1), good(3), good(2)},
+				{good(3), good(2), good(1), other(2), other(3), other(2)}, {other(3), other(2), good(1), good(3), good(2)},
 			} {
 				_, err = merge(events)
 				var conflict *causal.IDConflictError
