@@ -5,25 +5,29 @@ import (
 )
 
 // IsConcurrent reports whether two different events change the same aggregate at
-// equal Lamport clocks, the rule of the Python library; [Relation] is the exact
-// answer. IsConcurrent has no false positives, because equal clocks rule out
-// causality, but it misses most concurrent pairs, whose clocks differ. In simulations
-// of 2 to 10 nodes it found 0.8 to 8.1 per cent of them (TestRecall); Relation finds
-// them all if the events carry vector clocks. It is false for the zero Event.
+// equal Lamport clocks, the rule of the Python library, which does not look at projects.
+// It has no false positives, because equal clocks rule out causality, but it misses most
+// concurrent pairs, whose clocks differ. In simulations of 2 to 10 nodes it found 0.8 to
+// 8.1 per cent of them (TestRecall); [Relation] finds them all if every node keeps a
+// vector clock. It is false for the zero Event.
 func IsConcurrent(a, b Event) bool {
 	return a.p != nil && b.p != nil && a.clock == b.clock &&
 		a.p.AggregateID == b.p.AggregateID && a.p.ID != b.p.ID
 }
 
 // Relation returns how a relates to b in the order that Lamport calls "happened
-// before" (1978), as far as the two events prove it. No event comes after one whose
-// Lamport clock is not smaller. A stamped event (see [Event.IsStamped]) comes after its
-// parents, and nothing else is certain of it and the earlier events of its aggregate.
-// Any other event comes after the one that it names as its cause. With a vector clock
-// it also comes after what that has seen, and after nothing else: exact if every node
-// keeps one. Without, it comes after the earlier events of its node. Everything else is [OrderUnknown], as are the zero Event, two
-// events that contradict each other or of which one names a cause that is not earlier,
-// and two for which a broken node used one clock value twice.
+// before" (1978), as far as the two events prove it:
+//
+//   - No event comes after one whose Lamport clock is not smaller.
+//   - Of its own aggregate, a stamped event ([Event.IsStamped]) comes after its parents,
+//     and nothing else is certain: what lies before these shows in a set only ([Heads]).
+//   - Else, an event comes after the one that it names as its cause. With a vector clock
+//     it also comes after what that has seen, and after nothing else, which is exact if
+//     every node keeps one. Without, it comes after the earlier events of its node.
+//
+// Everything else is [OrderUnknown], as are the zero Event, two events that contradict
+// each other or of which one names a cause that is not earlier, and two for which a
+// broken node used one clock value twice.
 func Relation(a, b Event) Order {
 	switch {
 	case a.p == nil || b.p == nil:
@@ -77,10 +81,11 @@ func isSameAggregate(a, b Event) bool {
 
 // Heads returns the maximal events of each aggregate of a project: those that no other
 // given event of the aggregate certainly follows (see [Relation]). A reader must
-// reconcile them. If all events have vector clocks, the heads of an aggregate are
-// pairwise concurrent. If a node has used a clock value twice, only an event that names one of
-// the two as its parent or cause follows it, so that each branch keeps a head. The
-// result is in the order of [Compare] and does not depend on the order of the input.
+// reconcile them. If all events of the aggregate are given, and all of them are stamped,
+// or none is and every node keeps a vector clock, they are exactly the events without a
+// successor. If a node has used a clock value twice, only an event that names one of the
+// two as its parent or cause follows it, so that each branch keeps a head. The result is
+// in the order of [Compare] and does not depend on the order of the input.
 //
 // The caller owns the result. Heads returns an [*IDConflictError] if different events
 // share an ID, and a [*ValidationError] if an event is zero. Apart from sorting, the
@@ -103,11 +108,11 @@ func Heads(events []Event) ([]Event, error) {
 			continue
 		}
 		at := placeOf(e)
-		followed[at] = followed[at].and(e.clock-1, e.p.ID)
+		followed[at] = followed[at].with(e.clock-1, e.p.ID)
 		for node, time := range e.p.VectorClock.All() {
 			if node != e.p.NodeID {
 				at.node = node
-				followed[at] = followed[at].and(time, e.p.ID)
+				followed[at] = followed[at].with(time, e.p.ID)
 			}
 		}
 	}
@@ -147,8 +152,8 @@ type evidence [2]struct {
 	by   EventID
 }
 
-// and returns the evidence with what another event says.
-func (v evidence) and(time int64, by EventID) evidence {
+// with returns the evidence and what another event says.
+func (v evidence) with(time int64, by EventID) evidence {
 	switch {
 	case v[0].by == "" || time > v[0].time:
 		v[1] = v[0]
@@ -159,8 +164,8 @@ func (v evidence) and(time int64, by EventID) evidence {
 	return v
 }
 
-// covers reports whether an event follows e, other than one that e names as its cause:
-// two events that contradict each other are both heads.
+// covers reports whether an event follows e. The one that e names as its cause does not
+// count: it is later, so that the two contradict each other and are both heads.
 func (v evidence) covers(e Event) bool {
 	cause := e.p.CausationID
 	if e.IsStamped() {
@@ -174,10 +179,10 @@ func (v evidence) covers(e Event) bool {
 	return false
 }
 
-// Conflicts returns what a resolver must look at: the [Heads] of each aggregate
-// that has more than one, in the order of [Compare]. If all events have vector clocks,
-// they are pairwise concurrent; else some may be [OrderUnknown] to each other. The
-// groups are in the order of their first events.
+// Conflicts returns what a resolver must look at: the [Heads] of each aggregate that has
+// more than one, in the order of [Compare]. Where Heads is exact they are pairwise
+// concurrent; else some may be [OrderUnknown] to each other. The groups are in the order
+// of their first events.
 //
 // The caller owns the result. Errors and running time are those of Heads.
 func Conflicts(events []Event) ([][]Event, error) {

@@ -330,6 +330,11 @@ func TestHeadsOfContradictions(t *testing.T) {
 			}
 		})
 	}
+	seeing := func(e causal.Event, times map[string]int64) causal.Event {
+		return eventtest.New(t, 0, func(p *causal.EventParams) {
+			p.ID, p.NodeID, p.LamportClock, p.VectorClock = e.ID(), e.NodeID(), e.LamportClock(), vector(t, times)
+		})
+	}
 	for name, test := range map[string]struct {
 		events []causal.Event
 		want   []int
@@ -346,6 +351,20 @@ func TestHeadsOfContradictions(t *testing.T) {
 		},
 		"the same, and one more follows": {
 			events: []causal.Event{by(1, "alice", 1, 2), by(2, "alice", 2, 0), by(3, "alice", 3, 0)}, want: []int{3},
+		},
+		"its cause is the last of its node, another one is between": {
+			events: []causal.Event{by(1, "alice", 1, 2), by(2, "alice", 5, 0), by(3, "alice", 3, 0)}, want: []int{2},
+		},
+		"its cause has seen most of its node, another one enough": {
+			events: []causal.Event{
+				by(1, "alice", 2, 2), seeing(by(2, "bob", 6, 0), map[string]int64{"alice": 5, "bob": 6}),
+				seeing(by(3, "carol", 7, 0), map[string]int64{"alice": 3, "carol": 7}),
+			}, want: []int{2, 3},
+		},
+		"its cause is a later event of its node, but it has parents": {
+			events: []causal.Event{
+				eventtest.New(t, 1, func(p *causal.EventParams) { p.CausationID, p.Parents = eventtest.ID(2), []causal.EventID{} }), by(2, "alice", 2, 0),
+			}, want: []int{2},
 		},
 		"one branch of a fork goes on": {
 			events: []causal.Event{by(1, "alice", 6, 0), by(2, "alice", 6, 0), by(3, "alice", 7, 1)}, want: []int{2, 3},

@@ -12,11 +12,12 @@ import (
 // be compared with == and stored as text. It survives the reopening of the log.
 // The zero Cursor is the start of every log; its text is "".
 //
-// A cursor knows which entries it stands after, by a chained hash of their IDs. If
-// they are no longer the first entries of the log, because it was restored from a
-// backup or replaced, the cursor is rejected with [ErrInvalidCursor], as is one that
-// is damaged or of another log. It is never mistaken for the start of the log or for
-// another position.
+// A cursor that is damaged or of another log is rejected with [ErrInvalidCursor]. It is
+// never mistaken for the start of the log. If the log keeps hashes ([Cursor.Hash]), a
+// cursor also knows which entries it stands after, and is rejected if they are no longer
+// the first of the log, because that was restored from a backup. MemEventStore keeps
+// them; causalsqlite and causalpg do not, and after a restore their cursors may mean
+// other entries.
 type Cursor struct {
 	log      [16]byte
 	position uint64
@@ -26,8 +27,8 @@ type Cursor struct {
 // NewCursor returns the cursor of a position in the log with this ID. It is for
 // adapters: a log has a random ID that stays with its data, and its n-th entry has
 // position n, counted from 1. Position 0 is the start of that log, and has the zero
-// hash; [Cursor.Next] makes the hashes of the others. An adapter that stores no hashes
-// gives the zero hash everywhere, and its cursors do not notice that a log went back.
+// hash; [Cursor.Next] makes the hashes of the others. An adapter that keeps no hashes
+// gives the zero hash everywhere.
 func NewCursor(log [16]byte, position uint64, hash [8]byte) Cursor {
 	return Cursor{log, position, hash}
 }
@@ -44,8 +45,9 @@ func (c Cursor) Position() uint64 { return c.position }
 func (c Cursor) Hash() [8]byte { return c.hash }
 
 // Next returns the cursor after the entry that follows c in its log and has the event
-// with this ID, in its canonical case. It is for adapters.
+// with this ID. It is for adapters.
 func (c Cursor) Next(id EventID) Cursor {
+	id, _ = id.canonical()
 	var input [len(c.hash) + uuidLength]byte
 	sum := sha256.Sum256(append(append(input[:0], c.hash[:]...), id...))
 	return Cursor{c.log, c.position + 1, [8]byte(sum[:8])}
@@ -64,7 +66,7 @@ func (c Cursor) PositionIn(head Cursor, hashAt func(position uint64) ([8]byte, e
 	var err error
 	switch {
 	case hashAt == nil:
-		return 0, invalid("hashAt", reasonNil)
+		return 0, invalid("hash_at", reasonNil)
 	case c == (Cursor{}):
 		return 0, nil
 	case c.log != head.log:

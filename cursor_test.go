@@ -2,8 +2,11 @@ package causal_test
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"math"
 	"strings"
 	"testing"
@@ -42,7 +45,11 @@ func TestCursorText(t *testing.T) {
 func TestCursorRefusesDamagedText(t *testing.T) {
 	good := causal.NewCursor([16]byte{1, 2, 3}, 7, [8]byte{4, 5})
 	text := good.String()
-	damaged := []string{" ", text + "A", text[1:], text + "=", " " + text, strings.ToLower(text), strings.Repeat("A", len(text))}
+	ofVersion3, err := base64.RawURLEncoding.DecodeString(text)
+	require.NoError(t, err)
+	ofVersion3[0] = 3
+	ofVersion3 = binary.BigEndian.AppendUint32(ofVersion3[:33], crc32.ChecksumIEEE(ofVersion3[:33]))
+	damaged := []string{base64.RawURLEncoding.EncodeToString(ofVersion3), text[:5] + "\n" + text[5:], text + "\r\n", " ", text + "A", text[1:], text + "=", " " + text, strings.ToLower(text), strings.Repeat("A", len(text))}
 	const noLog = "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAF5kbaw" // whose text is ""
 	const tooLong = "AgEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAUW8lNQ"
 	damaged = append(damaged, noLog, tooLong)
@@ -74,6 +81,7 @@ func TestCursorNext(t *testing.T) {
 	require.Equal(t, first, follow(start, 1))
 	sum = sha256.Sum256(append(sum[:8:8], "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"...))
 	require.Equal(t, causal.NewCursor([16]byte{9}, 2, [8]byte(sum[:8])), first.Next("9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"))
+	require.Equal(t, first, start.Next("test0000000000000000000001"), "case does not matter")
 	require.NotEqual(t, follow(start, 1, 2, 3, 4), follow(start, 1, 5, 3, 4), "an entry in between is another one")
 	require.Equal(t, start, causal.NewCursor([16]byte{9}, 0, [8]byte{}), "the receiver is as it was")
 }
@@ -121,5 +129,5 @@ func TestCursorPositionIn(t *testing.T) {
 		})
 	}
 	_, err := at(1).PositionIn(at(1), nil)
-	requireFault(t, err, "hashAt must not be nil")
+	requireFault(t, err, "hash_at must not be nil")
 }

@@ -24,9 +24,9 @@ var (
 	// ErrIDConflict means that different events have the same ID: see
 	// [IDConflictError].
 	ErrIDConflict = errors.New("causal: event ID already has different content")
-	// ErrFork means that a node used a clock value for more than one event: see
-	// [ForkError].
-	ErrFork = errors.New("causal: clock value used for more than one event")
+	// ErrFork means that one event would be taken for another of its node and clock:
+	// see [ForkError].
+	ErrFork = errors.New("causal: events of one node and clock differ")
 	// ErrGap means that earlier events are missing: see [GapError].
 	ErrGap = errors.New("causal: earlier events are missing")
 	// ErrClockOverflow means that a clock value is above the range of a Lamport
@@ -157,9 +157,10 @@ func (e *CycleError) Error() string {
 // listIDs returns the first few IDs for the end of a text.
 func listIDs(ids []EventID) string {
 	const most = 3
-	text := ""
-	for i, id := range ids[:min(most, len(ids))] {
-		text += [most]string{": ", ", ", ", "}[i] + string(id)
+	text, separator := "", ": "
+	for _, id := range ids[:min(most, len(ids))] {
+		text += separator + string(id)
+		separator = ", "
 	}
 	if len(ids) > most {
 		text += ", ..."
@@ -171,7 +172,8 @@ func listIDs(ids []EventID) string {
 func (e *CycleError) Is(target error) bool { return target == ErrCycle }
 
 // IDConflictError names the event IDs that different events use. It matches
-// [ErrIDConflict]. What was stored before is unchanged.
+// [ErrIDConflict]. What was stored before is unchanged. The caller that receives it owns
+// it; adapters make one with a list of IDs.
 type IDConflictError struct {
 	// IDs are all such IDs of the input, in ascending order, each once. There is at
 	// least one.
@@ -184,16 +186,18 @@ func (e *IDConflictError) Error() string { return ErrIDConflict.Error() + listID
 // Is reports whether target is [ErrIDConflict].
 func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict }
 
-// ForkError reports a node that used a clock value for more than one event: it went
-// back to a backup, or runs twice. It matches [ErrFork]. What names events by node and
-// clock cannot tell them apart; what goes by event IDs can, and a caller may leave out
-// one of the two.
+// ForkError reports events of a node that cannot be told apart by their clock, and are
+// not the same: the node used a clock value twice, as it went back to a backup or runs
+// twice, or a counter was marked as seen too early. It matches [ErrFork]. Nothing has
+// changed. What goes by event IDs is not affected, and a caller may leave out one of the
+// events. The caller that receives a ForkError owns it; the zero value is of no use.
 type ForkError struct {
-	// NodeID is the node. LamportClock is the value or, if only totals of its events
-	// are known, the value up to which they are over different events.
+	// NodeID is the node. LamportClock is the clock of the events or, between totals of
+	// counters, the clock up to which they differ.
 	NodeID       string
 	LamportClock int64
-	// IDs are the events as far as they are known, in ascending order, each once.
+	// IDs are the events as far as they are known, in ascending order, each once. They
+	// may be empty.
 	IDs []EventID
 }
 
@@ -206,6 +210,7 @@ func (e *ForkError) Error() string {
 func (e *ForkError) Is(target error) bool { return target == ErrFork }
 
 // errIDConflict returns the error for these IDs, which it sorts; nil if there are none.
+// Package causaladapter has the same for adapters.
 func errIDConflict(ids []EventID) error {
 	if len(ids) == 0 {
 		return nil

@@ -56,8 +56,8 @@ type EventParams struct {
 	// not tell its past; empty and not nil, that nothing came before.
 	Parents []EventID `validate:"-" wire:"parents"`
 	// PreviousClock is the Lamport clock of the node's previous event in the
-	// project, 0 if there is none. It is less than LamportClock, and 0 if Parents is
-	// nil.
+	// project, 0 if there is none, so that a reader of the node's events sees a gap.
+	// It is less than LamportClock, and 0 if Parents is nil.
 	PreviousClock int64 `validate:"-" wire:"previous_clock"`
 	// VectorClock is the node's vector clock as of this event, including it: the
 	// entry for NodeID equals LamportClock, and all other entries are smaller.

@@ -162,8 +162,8 @@ func (d *eventDecoder) set(field int, value string) (err error) {
 
 // MarshalJSON writes the event in its wire format: the 13 members in the order of
 // the specification, parents, previous clock and vector clock if the event has them,
-// then the unknown members, unchanged and in their original order. For the zero Event it returns a
-// [*ValidationError].
+// then the unknown members, unchanged and in their original order. For the zero
+// Event it returns a [*ValidationError].
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.p == nil {
 		return nil, errZeroEvent()

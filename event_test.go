@@ -20,7 +20,7 @@ import (
 )
 
 func TestNewEventDefaults(t *testing.T) {
-	before := time.Now()
+	before := time.Now().Truncate(time.Microsecond) // which the default has
 	e, err := causal.NewEvent(causal.EventParams{
 		Type: "Created", AggregateID: "WP001", NodeID: "alice", ProjectUUID: "ABCDEF78-1234-5678-1234-567812345678",
 	})

@@ -2,6 +2,7 @@ package causal_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -243,4 +244,46 @@ func TestPNCounterForkLaw(t *testing.T) {
 		require.NoError(t, b.counter.Merge(a.counter))
 		requireCount(t, want, &b.counter)
 	})
+}
+
+// Of several values that were used twice, the error is about the first.
+func TestForkErrorIsAboutTheFirst(t *testing.T) {
+	var s causal.GSet[string]
+	for n, clock := range []int64{6, 6, 3, 3, 9, 9} {
+		require.NoError(t, s.Apply(by(t, n, "alice", clock, fmt.Sprintf(`{"tags":["%d"]}`, n))))
+	}
+	for range 10 {
+		_, err := s.DeltaSince(vector(t, map[string]int64{"alice": 9}))
+		requireFork(t, err, 3, 2, 3)
+	}
+}
+
+// Of an add that only a removal has named nobody knows the ID, so it is no other event.
+func TestORSetNamedAddIsNoFork(t *testing.T) {
+	var s, other causal.ORSet[string]
+	require.NoError(t, s.Apply(by(t, 1, "alice", 6, `{"add":["y"]}`)))
+	require.NoError(t, other.Apply(by(t, 2, "bob", 9, `{"remove":[{"element":"w","observed":{"alice":6}}]}`)))
+	seen := vector(t, map[string]int64{"alice": 6})
+	other.MarkSeen(seen)
+	require.NoError(t, other.Compact(seen))
+	require.NoError(t, s.Merge(other))
+	require.Zero(t, s.Len(), "y was removed and dropped there")
+}
+
+// Events at the clock 0 are in no total.
+func TestPNCounterAtZeroIsNoFork(t *testing.T) {
+	counter := func(compact bool) *causal.PNCounter {
+		var c causal.PNCounter
+		for clock := range int64(3) {
+			require.NoError(t, c.Apply(by(t, int(clock), "alice", clock, `{"delta":1}`)))
+		}
+		c.MarkSeen(vector(t, map[string]int64{"alice": 2}))
+		if compact {
+			require.NoError(t, c.Compact(c.Seen()))
+		}
+		return &c
+	}
+	c := counter(false)
+	require.NoError(t, c.Merge(*counter(true)))
+	requireCount(t, 3, c)
 }

@@ -89,7 +89,7 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 		return nil, invalid("change", reasonNil)
 	}
 	var s ORSet[E]
-	adding := forkFinder{ids: make(map[dot]EventID, len(events))}
+	var earlier forkFinder // of adds that the set does not have, as there are later ones
 	err := forEachOnce(events, func(e Event) error {
 		c, err := change(e)
 		if err != nil {
@@ -98,15 +98,18 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 		if reason := c.check(e.clock); reason != "" {
 			return e.payloadError(reason, nil)
 		}
-		by := originOf(e)
-		if len(c.Add) > 0 {
-			adding.add(by)
-		}
-		s.apply(by, c)
+		s.applyWith(originOf(e), c, func(old, add origin) {
+			if old.time <= add.time {
+				earlier.add(old)
+			}
+			if old.time >= add.time {
+				earlier.add(add)
+			}
+		})
 		return nil
 	})
-	if err == nil && len(adding.forked) > 0 {
-		err = checkForkedAdds(events, change, adding.forked)
+	if err == nil && len(earlier.forked) > 0 {
+		err = checkForkedAdds(events, change, earlier.forked)
 	}
 	if err != nil {
 		return nil, err
@@ -114,10 +117,10 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 	return s.sorted(), nil
 }
 
-// checkForkedAdds returns a *ForkError if an element was added by two events of one
-// dot, of which a remove would have removed both.
+// checkForkedAdds returns a *ForkError if an element was added by two events of one of
+// these dots, of which a remove would have removed both.
 func checkForkedAdds[E cmp.Ordered](
-	events []Event, change func(Event) (ORSetChange[E], error), forked map[dot][]EventID,
+	events []Event, change func(Event) (ORSetChange[E], error), dots map[dot][]EventID,
 ) error {
 	type key struct {
 		element E
@@ -127,7 +130,7 @@ func checkForkedAdds[E cmp.Ordered](
 	var found forkFinder
 	err := forEachOnce(events, func(e Event) error {
 		by := dotOf(e)
-		if forked[by] == nil {
+		if dots[by] == nil {
 			return nil
 		}
 		c, err := change(e)

@@ -76,27 +76,42 @@ func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 
 // apply applies a valid change that an event has made.
 func (s *ORSet[E]) apply(by origin, change ORSetChange[E]) {
+	s.applyWith(by, change, func(origin, origin) {})
+}
+
+// applyWith is apply. It calls replaced for each add of which there was one by the same
+// node: with the one that was there, and the one that came.
+func (s *ORSet[E]) applyWith(by origin, change ORSetChange[E], replaced func(old, add origin)) {
 	for _, element := range change.Add {
-		s.join(canonical(element), orAdd{add: by})
+		element = canonical(element)
+		if old := s.join(element, orAdd{add: by}); old.time > 0 {
+			replaced(old, by)
+		}
 	}
 	for _, r := range change.Remove {
+		element := canonical(r.Element)
 		for _, seen := range r.Observed.entries {
-			s.join(canonical(r.Element), orAdd{origin{dot: dot{unique.Make(seen.node), seen.time}}, by})
+			named := origin{dot: dot{unique.Make(seen.node), seen.time}}
+			if old := s.join(element, orAdd{named, by}); old.time > 0 {
+				replaced(old, named)
+			}
 		}
 	}
 }
 
-// join takes an add, unless it is one that was removed and dropped.
-func (s *ORSet[E]) join(element E, a orAdd) {
+// join takes an add, unless it is one that was removed and dropped. It returns the add
+// of the node that was there before, if there was one.
+func (s *ORSet[E]) join(element E, a orAdd) (old origin) {
 	adds := s.elements[element]
 	wasLive := adds.isLive()
 	if i := adds.find(a); i >= 0 {
+		old = adds.all[i].add
 		if joined := adds.all[i].join(a); joined != adds.all[i] {
 			adds.set(i, joined)
 		}
 	} else {
 		if a.add.seenBy(s.stable) {
-			return
+			return origin{}
 		}
 		if s.elements == nil {
 			s.elements = map[E]orAdds{}
@@ -105,6 +120,7 @@ func (s *ORSet[E]) join(element E, a orAdd) {
 		s.elements[element] = adds
 	}
 	s.count(wasLive, adds.isLive())
+	return old
 }
 
 // count notes that an element was in the set, and is.
@@ -190,9 +206,9 @@ func (s *ORSet[E]) compare(other ORSet[E]) (changed []E, err error) {
 	return changed, found.err()
 }
 
-// findTaken notes adds that the other set would take for some that it has compacted,
-// though they are others: their dot is that of another event there, or this set has
-// seen all that the other one has compacted, and they were not removed.
+// findTaken notes live adds of s that a merge would drop, because other has compacted
+// past them, though other never had them. That is certain if other has another event of
+// the same dot, or if s has seen all that other has compacted, and with it the removal.
 func (s *ORSet[E]) findTaken(found *forkFinder, other ORSet[E]) {
 	if other.stable.IsZero() {
 		return

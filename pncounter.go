@@ -95,12 +95,23 @@ func (c *PNCounter) Add(e Event, delta int64) error {
 	if c.counted(added.dot) {
 		return nil
 	}
+	c.setEvent(EventID(strings.Clone(string(e.p.ID))), added) // without the text of the event
+	c.sum = c.sum.add(int128From(delta))
+	return nil
+}
+
+func (c *PNCounter) setEvent(id EventID, e counterEvent) {
 	if c.events == nil {
 		c.events = map[EventID]counterEvent{}
 	}
-	c.events[EventID(strings.Clone(string(e.p.ID)))] = added // without the text of the event
-	c.sum = c.sum.add(int128From(delta))
-	return nil
+	c.events[id] = e
+}
+
+func (c *PNCounter) setTotal(node unique.Handle[string], total counterTotal) {
+	if c.totals == nil {
+		c.totals = map[unique.Handle[string]]counterTotal{}
+	}
+	c.totals[node] = total
 }
 
 // counted reports whether a total has the event.
@@ -113,7 +124,7 @@ func (c *PNCounter) counted(d dot) bool { return d.time > 0 && d.time <= c.total
 // was marked as seen too early. On error, c is unchanged.
 func (c *PNCounter) Merge(other PNCounter) error { return c.merge(other, other.seen) }
 
-// merge is Merge with a counter that has all events of a node that seen covers.
+// merge is Merge; seen says of which events other lacks none.
 func (c *PNCounter) merge(other PNCounter, seen VectorClock) error {
 	if err := c.checkConflicts(other); err != nil {
 		return err
@@ -126,17 +137,11 @@ func (c *PNCounter) merge(other PNCounter, seen VectorClock) error {
 	}
 	for node, total := range other.totals {
 		if total.time > c.totals[node].time {
-			if c.totals == nil {
-				c.totals = map[unique.Handle[string]]counterTotal{}
-			}
-			c.totals[node] = total
+			c.setTotal(node, total)
 		}
 	}
 	for id, e := range other.events {
-		if c.events == nil {
-			c.events = map[EventID]counterEvent{}
-		}
-		c.events[id] = e
+		c.setEvent(id, e)
 	}
 	maps.DeleteFunc(c.events, func(_ EventID, e counterEvent) bool { return c.counted(e.dot) })
 	c.seen = c.seen.Merge(other.seen)
@@ -227,10 +232,7 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 	for name, time := range cut.All() {
 		node := unique.Make(name)
 		if total := c.totals[node]; time > total.time {
-			if c.totals == nil {
-				c.totals = map[unique.Handle[string]]counterTotal{}
-			}
-			c.totals[node] = counterTotal{time, total.sum, total.digest}
+			c.setTotal(node, counterTotal{time, total.sum, total.digest})
 		}
 	}
 	maps.DeleteFunc(c.events, func(id EventID, e counterEvent) bool {
@@ -247,10 +249,10 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 // [*ForkError] if the counter holds two events of one node and clock that since covers:
 // the replica may have seen one of them only.
 func (c PNCounter) DeltaSince(since VectorClock) (Delta[PNCounter], error) {
-	part := PNCounter{map[unique.Handle[string]]counterTotal{}, map[EventID]counterEvent{}, int128{}, c.seen}
+	part := PNCounter{seen: c.seen}
 	for node, total := range c.totals {
 		if d := (dot{node, total.time}); !d.seenBy(since) {
-			part.totals[node] = total
+			part.setTotal(node, total)
 		}
 	}
 	var skipped forkFinder
@@ -258,7 +260,7 @@ func (c PNCounter) DeltaSince(since VectorClock) (Delta[PNCounter], error) {
 		if e.seenBy(since) {
 			skipped.add(origin{e.dot, id})
 		} else {
-			part.events[id] = e
+			part.setEvent(id, e)
 		}
 	}
 	if err := skipped.err(); err != nil {
@@ -275,5 +277,5 @@ func (c *PNCounter) MergeDelta(d Delta[PNCounter]) error {
 	if err := checkGap(c.seen, d.since); err != nil {
 		return err
 	}
-	return c.merge(d.part, VectorClock{}) // a part has seen more than it has
+	return c.merge(d.part, VectorClock{}) // a part lacks events that it has seen
 }

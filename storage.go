@@ -10,9 +10,10 @@ import (
 // Its methods must be safe for concurrent use.
 //
 // If ctx is done before the call, nothing is written and the error matches
-// ctx.Err(). The adapter's own failures are [*StorageError]; after its Close they
-// match [ErrClosed]. A [*ValidationError] names the parameter in snake case, such as
-// aggregate_id. IDs are texts: not empty, and valid UTF-8.
+// ctx.Err() and [context.Cause]. The adapter's own failures are [*StorageError]; after
+// its Close they match [ErrClosed]. A [*ValidationError] names the parameter in snake
+// case, such as aggregate_id: a nil context as ctx, the zero Event as event. IDs are
+// texts: not empty, and valid UTF-8.
 type EventStore interface {
 	// SaveEvent stores e. When it returns nil, e is durable at the level that the
 	// adapter states, and visible to every later read. Saving an event again does

@@ -16,8 +16,9 @@ import (
 // Migrate creates the schema that the options name, or brings that of an earlier
 // version of this package up to date. If there is nothing to do, it does nothing.
 // It is one transaction, and any number of processes may call it at a time. dsn
-// is as for [Open] without settings of the pool, for a role that may create tables, and the schema if it does
-// not exist. o.ErrorLimit has no effect; nil means the defaults.
+// is as for [Open], but without settings of the pool. Its role must be allowed to
+// create tables, and the schema if there is none. o.ErrorLimit has no effect; nil
+// means the defaults.
 //
 // Migrate returns a [*causal.ValidationError] if dsn or an option is invalid. A
 // schema of a later version, and every other failure, is a

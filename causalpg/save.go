@@ -49,31 +49,35 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 		return err
 	}
 	defer s.calls.Done()
-	r, conflicts, err := newRequest(ctx, events)
-	switch {
-	case err != nil:
-	case len(conflicts) > 0:
-		err = s.refuse(r, conflicts)
-	default:
-		err = s.writer.write(r)
+	r, err := newRequest(ctx, events)
+	if err == nil {
+		if conflicts := r.dropRepeated(); len(conflicts) > 0 {
+			err = s.refuse(ctx, op, r.rows, conflicts)
+		} else {
+			err = s.writer.write(r)
+		}
 	}
 	return wrapError(ctx, op, err)
 }
 
-// newRequest returns a request whose rows have different IDs, and the IDs of events that
-// contradict an earlier one.
-func newRequest(ctx context.Context, events []causal.Event) (_ *request, conflicts []causal.EventID, _ error) {
+func newRequest(ctx context.Context, events []causal.Event) (*request, error) {
 	r := &request{ctx: ctx, rows: make([]row, len(events)), result: make(chan error, 1)}
 	for i, e := range events {
 		data, err := adapter.Encode("event", e, maxData)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		r.rows[i] = row{e, data}
 		r.size += len(data)
 	}
-	if len(events) == 1 {
-		return r, nil, nil
+	return r, nil
+}
+
+// dropRepeated leaves one row for each ID, and returns the IDs of rows that contradict an
+// earlier one.
+func (r *request) dropRepeated() (conflicts []causal.EventID) {
+	if len(r.rows) == 1 {
+		return nil
 	}
 	var distinct rowSet
 	for _, x := range r.rows {
@@ -82,23 +86,23 @@ func newRequest(ctx context.Context, events []causal.Event) (_ *request, conflic
 		}
 	}
 	r.rows = distinct.rows
-	return r, conflicts, nil
+	return conflicts
 }
 
-// refuse returns the error for a request with these conflicts in itself, which also
-// names those with what is stored.
-func (s *Store) refuse(r *request, conflicts []causal.EventID) error {
-	given := make(map[causal.EventID]row, len(r.rows))
-	ids := make([]string, len(r.rows))
-	for i, x := range r.rows {
-		ids[i] = string(x.event.ID())
-		given[x.event.ID()] = x
+// refuse returns the error for rows of a batch that has these conflicts in itself. It
+// also names those with what is stored.
+func (s *Store) refuse(ctx context.Context, op string, rows []row, conflicts []causal.EventID) error {
+	given := make(map[causal.EventID]causal.Event, len(rows))
+	ids := make([]string, len(rows))
+	for i, r := range rows {
+		ids[i] = string(r.event.ID())
+		given[r.event.ID()] = r.event
 	}
-	found := conflicts
-	err := s.read(r.ctx, "save events", func(c *pgx.Conn) error {
+	var found []causal.EventID
+	err := s.read(ctx, op, func(c *pgx.Conn) error {
 		found = slices.Clone(conflicts)
-		return queryEvents(r.ctx, c, s.sql.byID, []any{ids}, func(_ int64, e causal.Event, _ int) error {
-			if x := given[e.ID()]; !x.event.Equal(e) {
+		return queryEvents(ctx, c, s.sql.byID, []any{ids}, func(_ int64, e causal.Event, _ int) error {
+			if !given[e.ID()].Equal(e) {
 				found = append(found, e.ID())
 			}
 			return nil

@@ -82,7 +82,7 @@ const opOpen = "open store"
 //
 // The store works with every query execution mode of package pgx. With a
 // default_transaction_isolation above read committed, calls on clocks and the error log
-// fail if too many come at once.
+// that run at the same time may fail with a [*causal.StorageError].
 func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err

@@ -39,21 +39,28 @@ var contextCases = []eventCase{
 	},
 	{
 		name:  "context/during",
-		claim: "A context that ends during a save leaves the event stored or not; saving it again leaves it stored once.",
+		claim: "A context that ends during a save leaves the event, or the whole batch, stored or not; saving it again leaves it stored once.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
-			all := events(t, 0, shortened(200))
-			for i, e := range all {
+			var all []causal.Event
+			for i := range shortened(200) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(2000))*time.Microsecond)
-				err := s.SaveEvent(ctx, e)
-				if i%2 == 0 {
-					err = causal.SaveAll(ctx, s, all[i:i+1])
+				batch := events(t, len(all), len(all)+1+i%2*49)
+				var err error
+				if len(batch) == 1 {
+					err = s.SaveEvent(ctx, batch[0])
+				} else {
+					err = causal.SaveAll(ctx, s, batch)
 				}
 				if err != nil {
 					require.ErrorIs(t, err, context.DeadlineExceeded)
 				}
 				cancel()
-				saveAll(t, s, e)
+				if _, ok := s.(causal.BatchSaver); ok {
+					requireWholeOrNot(t, s, len(all), len(batch))
+				}
+				saveAll(t, s, batch...)
+				all = append(all, batch...)
 			}
 			requireAll(t, s, all...)
 			if log, ok := s.(causal.LogReader); ok {
@@ -63,7 +70,7 @@ var contextCases = []eventCase{
 	},
 	{
 		name:  "context/many",
-		claim: "A thousand calls whose contexts end do no harm to the calls after them.",
+		claim: "A thousand calls whose contexts end do no harm to the calls after them, and what they return without an error is complete.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -71,18 +78,21 @@ var contextCases = []eventCase{
 			require.NoError(t, causal.SaveAll(ctx, s, all))
 			for i := range shortened(1000) {
 				ctx, cancel := context.WithTimeout(ctx, time.Duration(rand.IntN(300)-100)*time.Microsecond)
+				var loaded []causal.Event
 				var err error
 				switch i % 3 {
 				case 0:
 					err = s.SaveEvent(ctx, all[i%50])
 				case 1:
-					_, err = s.LoadEvents(ctx, "A")
+					loaded, err = s.LoadEvents(ctx, "A")
 				case 2:
-					_, err = causal.LoadAll(ctx, s)
+					loaded, err = causal.LoadAll(ctx, s)
 				}
 				cancel()
 				if err != nil {
 					require.ErrorIs(t, err, context.DeadlineExceeded)
+				} else if i%3 > 0 {
+					requireSame(t, all, loaded)
 				}
 			}
 			within(t, "a save after many ended contexts", func() error { return s.SaveEvent(ctx, event(t, 50)) })
@@ -92,6 +102,14 @@ var contextCases = []eventCase{
 			}
 		},
 	},
+}
+
+// requireWholeOrNot requires that a batch is stored beside the events before it, or nothing of
+// it is.
+func requireWholeOrNot(t tester, s causal.EventStore, before, size int) {
+	stored, err := s.LoadEvents(t.Context(), "A")
+	require.NoError(t, err)
+	require.Contains(t, []int{before, before + size}, len(stored), "a part of a batch is stored")
 }
 
 // calls are calls of all methods of a storage, by name.
@@ -163,17 +181,16 @@ var lifeCases = []eventCase{
 	},
 	{
 		name:  "life/saves",
-		claim: "A save during Close is stored, or it is a *StorageError that matches ErrClosed.",
+		claim: "A save during Close returns nil, and is stored, or a *StorageError that matches ErrClosed.",
 		needs: eventNeeds{needsClose},
 		run: func(t *testing.T, c eventConfig) {
 			for range 3 {
 				s := c.Open(t)
-				if c.Peer == nil {
-					requireSavesOrClosed(t, s)
-					continue
+				var peer causal.EventStore
+				if c.Peer != nil {
+					peer = c.Peer(t, s)
 				}
-				peer := c.Peer(t, s)
-				requireAll(t, peer, requireSavesOrClosed(t, s)...)
+				requireSavesDuringClose(t, s, peer)
 			}
 		},
 	},
@@ -203,37 +220,64 @@ var lifeCases = []eventCase{
 	},
 }
 
-// requireSavesOrClosed closes a store while goroutines save with it.
-func requireSavesOrClosed(t tester, s causal.EventStore) (saved []causal.Event) {
-	const workers = 8
-	results := make([][]causal.Event, workers)
+// requireSavesDuringClose closes a store while goroutines save with it. peer, if it is
+// not nil, is another handle on its data.
+func requireSavesDuringClose(t tester, s, peer causal.EventStore) {
+	const workers, most = 8, 2000
+	saved, tried := make([][]causal.Event, workers), make([][]causal.Event, workers)
 	errs := make([]error, workers)
-	started := make(chan struct{}, workers)
-	var wg sync.WaitGroup
+	var running, started sync.WaitGroup
 	for w := range workers {
-		wg.Go(func() {
-			for n := 0; errs[w] == nil; n++ {
-				e := event(t, w*1_000_000+n)
+		started.Add(1)
+		running.Go(func() {
+			start := sync.OnceFunc(started.Done)
+			defer start()
+			for n := 0; n < most && errs[w] == nil; n++ {
+				e := event(t, w*most+n)
+				tried[w] = append(tried[w], e)
 				if errs[w] = s.SaveEvent(t.Context(), e); errs[w] == nil {
-					results[w] = append(results[w], e)
+					saved[w] = append(saved[w], e)
 				}
 				if n == 3 {
-					started <- struct{}{}
+					start()
 				}
 			}
 		})
 	}
-	for range workers {
-		<-started
+	within(t, "to save, close and save", func() error {
+		started.Wait()
+		err := s.(io.Closer).Close()
+		running.Wait()
+		return err
+	})
+	for w, err := range errs {
+		if err == nil { // all its saves came before Close
+			require.Len(t, saved[w], most)
+			continue
+		}
+		requireClosedError(t, err)
 	}
-	closeStorage(t, s)
-	wg.Wait()
-	for _, err := range errs {
-		var failure *causal.StorageError
-		require.ErrorAs(t, err, &failure)
-		require.ErrorIs(t, err, causal.ErrClosed)
+	if peer == nil {
+		return
 	}
-	return slices.Concat(results...)
+	stored, err := causal.LoadAll(t.Context(), peer)
+	require.NoError(t, err)
+	found := map[causal.EventID]bool{}
+	for _, e := range stored {
+		found[e.ID()] = true
+	}
+	for _, e := range slices.Concat(saved...) {
+		require.True(t, found[e.ID()], "an event that was saved is not there")
+	}
+	require.LessOrEqual(t, len(stored), len(slices.Concat(tried...)))
+}
+
+// requireClosedError requires the error of a call after Close.
+func requireClosedError(t tester, err error, args ...any) {
+	require.ErrorIs(t, err, causal.ErrClosed, args...)
+	var failure *causal.StorageError
+	require.ErrorAs(t, err, &failure, args...)
+	require.NotEmpty(t, failure.Op, args...)
 }
 
 // requireClosed closes a storage and makes the calls.
@@ -241,10 +285,6 @@ func requireClosed(t tester, s any, all calls) {
 	require.NoError(t, s.(io.Closer).Close())
 	require.NoError(t, s.(io.Closer).Close(), "closed twice")
 	for name, call := range all {
-		err := call(t.Context())
-		require.ErrorIs(t, err, causal.ErrClosed, name)
-		var failure *causal.StorageError
-		require.ErrorAs(t, err, &failure, name)
-		require.NotEmpty(t, failure.Op, name)
+		requireClosedError(t, call(t.Context()), name)
 	}
 }

@@ -260,19 +260,26 @@ func rangeByOffset(ctx context.Context, s *causal.MemEventStore, yield func(caus
 	}
 }
 
-// blind returns a store that does not see a difference in one member, which copies that
-// of the stored event.
-func blind(copies func(p *causal.EventParams, old causal.Event)) func() causal.EventStore {
+// blind returns a store that does not see a difference in one member. without returns an
+// event with that member of another one.
+func blind(without func(e, old causal.Event) causal.Event) func() causal.EventStore {
 	return saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		seen := slices.Clone(events)
 		for i, e := range events {
 			for old := range s.AllEvents(ctx) {
-				if !e.IsZero() && old.ID() == e.ID() {
-					seen[i] = rebuilt(e, func(p *causal.EventParams) { copies(p, old) })
+				if !e.IsZero() && old.ID() == e.ID() && without(e, old).Equal(old) {
+					seen[i] = old
 				}
 			}
 		}
 		return s.SaveEvents(ctx, seen)
+	})
+}
+
+// blindTo is blind for a member of the parameters, which copies takes from an event.
+func blindTo(copies func(p *causal.EventParams, old causal.Event)) func() causal.EventStore {
+	return blind(func(e, old causal.Event) causal.Event {
+		return rebuilt(e, func(p *causal.EventParams) { copies(p, old) })
 	})
 }
 

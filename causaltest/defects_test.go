@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -43,13 +44,19 @@ var defects = map[string]defect{
 		}
 		return s.SaveEvents(ctx, events)
 	})},
-	"other projects are not seen":        {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.ProjectUUID = old.ProjectUUID() })},
-	"other correlations are not seen":    {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.CorrelationID = old.CorrelationID() })},
-	"other versions are not seen":        {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.SchemaVersion = old.SchemaVersion() })},
-	"other vector clocks are not seen":   {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.VectorClock = old.VectorClock() })},
-	"other parents are not seen":         {finds: "identity/conflict", events: blind(func(p *causal.EventParams, old causal.Event) { p.Parents = old.Parents() })},
-	"other unknown members are not seen": {finds: "identity/conflict", events: blind(func(*causal.EventParams, causal.Event) {})},
-	"saving again replaces":              {finds: "identity/conflict", events: func() causal.EventStore { return &replacing{} }},
+	"other projects are not seen":        {finds: "identity/conflict", events: blindTo(func(p *causal.EventParams, old causal.Event) { p.ProjectUUID = old.ProjectUUID() })},
+	"other correlations are not seen":    {finds: "identity/conflict", events: blindTo(func(p *causal.EventParams, old causal.Event) { p.CorrelationID = old.CorrelationID() })},
+	"other versions are not seen":        {finds: "identity/conflict", events: blindTo(func(p *causal.EventParams, old causal.Event) { p.SchemaVersion = old.SchemaVersion() })},
+	"other vector clocks are not seen":   {finds: "identity/conflict", events: blindTo(func(p *causal.EventParams, old causal.Event) { p.VectorClock = old.VectorClock() })},
+	"other parents are not seen":         {finds: "identity/conflict", events: blindTo(func(p *causal.EventParams, old causal.Event) { p.Parents = old.Parents() })},
+	"other previous clocks are not seen": {finds: "identity/conflict", events: blindTo(func(p *causal.EventParams, old causal.Event) { p.PreviousClock = old.PreviousClock() })},
+	"other unknown members are not seen": {finds: "identity/conflict", events: blind(func(e, old causal.Event) causal.Event {
+		if rebuilt(e, func(*causal.EventParams) {}).Equal(rebuilt(old, func(*causal.EventParams) {})) {
+			return old
+		}
+		return e
+	})},
+	"saving again replaces": {finds: "identity/conflict", events: func() causal.EventStore { return &replacing{} }},
 	"other content is dropped without an error": {finds: "identity/conflict", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		err := s.SaveEvents(ctx, events)
 		if errors.Is(err, causal.ErrIDConflict) {
@@ -227,6 +234,19 @@ var defects = map[string]defect{
 		}
 		s.ReadLog(ctx, after)(yield)
 	})},
+	"cursors of another history will do": {finds: "log/foreign", events: tailing(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool) {
+		position := uint64(0)
+		for entry, err := range s.ReadLog(ctx, causal.Cursor{}) {
+			if err != nil || after.LogID() != [16]byte{} && after.LogID() != entry.Cursor.LogID() {
+				s.ReadLog(ctx, after)(yield)
+				return
+			}
+			if position++; position == after.Position() {
+				after = entry.Cursor
+			}
+		}
+		s.ReadLog(ctx, after)(yield)
+	})},
 	"positions before the commit": {finds: "log/writers", events: func() causal.EventStore { return &gapped{} }},
 	"ended contexts are not looked at": {finds: "context/ended", events: saving(func(_ context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		return s.SaveEvents(background, events)
@@ -236,6 +256,26 @@ var defects = map[string]defect{
 			return ctx.Err()
 		}
 		return s.SaveEvents(ctx, events)
+	})},
+	"a load is cut by its context": {finds: "context/many", events: loading(func(ctx context.Context, s *causal.MemEventStore, id string) ([]causal.Event, error) {
+		events, err := s.LoadEvents(ctx, id)
+		time.Sleep(time.Duration(rand.IntN(200)) * time.Microsecond)
+		if ctx != nil && ctx.Err() != nil {
+			return events[:len(events)/2], err
+		}
+		return events, err
+	})},
+	"a batch is cut by its context": {finds: "context/during", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		if err := s.SaveEvents(ctx, nil); err != nil {
+			return err
+		}
+		for part := range slices.Chunk(events, 10) {
+			time.Sleep(20 * time.Microsecond)
+			if err := s.SaveEvents(ctx, part); err != nil {
+				return err
+			}
+		}
+		return nil
 	})},
 	"an ended context breaks the connection": {finds: "context/many", events: func() causal.EventStore {
 		var poisoned bool

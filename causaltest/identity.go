@@ -92,6 +92,15 @@ var identityCases = []eventCase{
 			all := events(t, 0, 3)
 			saveAll(t, s, all...)
 			requireConflicts(t, s, all)
+			past := func(previous int64) func(p *causal.EventParams) {
+				return func(p *causal.EventParams) { p.Parents, p.PreviousClock = []causal.EventID{}, previous }
+			}
+			stamped := event(t, 9, past(3))
+			saveAll(t, s, stamped)
+			for _, other := range []causal.Event{event(t, 9), event(t, 9, past(4)), event(t, 9, past(0))} {
+				requireConflict(t, s.SaveEvent(t.Context(), other), eventID(9))
+			}
+			requireAll(t, s, append(all, stamped)...)
 		},
 	},
 	{
@@ -221,7 +230,7 @@ func saveBatch(ctx context.Context, s causal.EventStore, events ...causal.Event)
 	return b.SaveEvents(ctx, events)
 }
 
-// requireConflicts tries to replace the stored events 1 and 2.
+// requireConflicts tries to replace the stored event 1.
 func requireConflicts(t tester, s causal.EventStore, all []causal.Event) {
 	ctx := t.Context()
 	changes := []func(*causal.EventParams){

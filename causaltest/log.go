@@ -75,7 +75,7 @@ var logCases = []eventCase{
 	},
 	{
 		name:  "log/foreign",
-		claim: "A cursor of another log is ErrInvalidCursor, and one beyond the end of this log is ErrCursorAhead.",
+		claim: "A cursor of another log or of other entries is ErrInvalidCursor, and one beyond the end of this log is ErrCursorAhead.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s, other := c.Open(t), c.Open(t)
@@ -84,6 +84,12 @@ var logCases = []eventCase{
 			foreign := append(cursorsOf(t, other), causal.NewCursor([16]byte{1, 2, 3}, 1, [8]byte{}), causal.NewCursor([16]byte{}, 2, [8]byte{}))
 			for _, cursor := range foreign {
 				requireRefusedCursor(t, s, cursor, causal.ErrInvalidCursor)
+			}
+			for _, cursor := range cursorsOf(t, s) {
+				hash := cursor.Hash()
+				hash[3] ^= 1
+				other := causal.NewCursor(cursor.LogID(), cursor.Position(), hash)
+				requireRefusedCursor(t, s, other, causal.ErrInvalidCursor)
 			}
 			head, err := s.(causal.LogReader).Head(t.Context())
 			require.NoError(t, err)

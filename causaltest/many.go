@@ -10,7 +10,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// many is more events than any store handles at once, as far as is known.
+// many is more than two of the largest pages that we know.
 const many = 2500
 
 // manyPlaces are places among many events where stores have gone wrong.
