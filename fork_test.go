@@ -287,3 +287,19 @@ func TestPNCounterAtZeroIsNoFork(t *testing.T) {
 	require.NoError(t, c.Merge(*counter(true)))
 	requireCount(t, 3, c)
 }
+
+// A delta leaves events out that its sender has seen, and the receiver has in a total.
+func TestPNCounterDeltaToATotalIsNoFork(t *testing.T) {
+	var from, to causal.PNCounter
+	for clock := range int64(3) {
+		require.NoError(t, from.Apply(by(t, int(clock), "alice", clock+1, `{"delta":1}`)))
+	}
+	from.MarkSeen(vector(t, map[string]int64{"alice": 3}))
+	for clock := range int64(2) {
+		require.NoError(t, to.Apply(by(t, int(clock), "alice", clock+1, `{"delta":1}`)))
+	}
+	to.MarkSeen(vector(t, map[string]int64{"alice": 2}))
+	require.NoError(t, to.Compact(to.Seen()))
+	require.NoError(t, to.MergeDelta(must(from.DeltaSince(to.Seen()))))
+	requireCount(t, 3, &to)
+}
