@@ -47,6 +47,11 @@ func TestMergeORSetOfFork(t *testing.T) {
 	})
 	require.NoError(t, err, "each element has one add")
 	require.Equal(t, []string{"y"}, got)
+	got, err = causal.MergeORSet([]causal.Event{
+		by(t, 1, "alice", 6, `{"add":["x","x"]}`), by(t, 3, "alice", 6, `{"add":["y"]}`), by(t, 4, "alice", 9, add), by(t, 5, "alice", 10, `{"add":["y"]}`),
+	})
+	require.NoError(t, err, "also if there are later ones")
+	require.Equal(t, []string{"x", "y"}, got)
 }
 
 // A set tells two events of one dot apart, also after it was written and read, and
