@@ -70,26 +70,63 @@ func (g *idGenerator) next() EventID {
 	}
 }
 
-// canonical returns the ID in its canonical case, and reports whether it is valid.
-func (id EventID) canonical() (EventID, bool) {
-	switch len(id) {
-	case eventIDLength:
-		for i := range len(id) {
-			if c := id[i]; (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-				return id, false
-			}
+// What the bytes of an event ID may be.
+const (
+	idUpper = 1 << iota
+	idLower
+	idOther // neither a letter nor a digit
+)
+
+var idByte = func() (kinds [256]uint8) {
+	for c := range kinds {
+		switch {
+		case '0' <= c && c <= '9':
+		case 'A' <= c && c <= 'Z':
+			kinds[c] = idUpper
+		case 'a' <= c && c <= 'z':
+			kinds[c] = idLower
+		default:
+			kinds[c] = idOther
 		}
-		return EventID(strings.ToUpper(string(id))), true
-	case uuidLength:
-		return EventID(strings.ToLower(string(id))), isHyphenatedUUID(string(id))
+	}
+	return kinds
+}()
+
+// kinds returns which kinds of bytes the ID has.
+func (id EventID) kinds() (kinds uint8) {
+	for i := range len(id) {
+		kinds |= idByte[id[i]]
+	}
+	return kinds
+}
+
+// canonical returns the ID in its canonical case, and reports whether it is valid. Most
+// IDs are canonical, and to look is cheaper than to write them anew.
+func (id EventID) canonical() (EventID, bool) {
+	switch kinds := id.kinds(); {
+	case len(id) == eventIDLength && kinds&idOther == 0:
+		if kinds&idLower != 0 {
+			id = EventID(strings.ToUpper(string(id)))
+		}
+		return id, true
+	case len(id) == uuidLength && isHyphenatedUUID(string(id)):
+		if kinds&idUpper != 0 {
+			id = EventID(strings.ToLower(string(id)))
+		}
+		return id, true
 	}
 	return id, false
 }
 
 // isEventID reports whether s is an event ID in its canonical case.
 func isEventID(s string) bool {
-	id, ok := EventID(s).canonical()
-	return ok && string(id) == s
+	switch len(s) {
+	case eventIDLength:
+		return EventID(s).kinds()&(idOther|idLower) == 0
+	case uuidLength:
+		return EventID(s).kinds()&idUpper == 0 && isHyphenatedUUID(s)
+	}
+	return false
 }
 
 // idSeed makes the hashes differ between processes, so that nobody can make up

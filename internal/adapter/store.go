@@ -20,8 +20,8 @@ type Store interface {
 }
 
 // Encode returns the JSON of what is to be stored, which must not be longer than limit,
-// in bytes.
-func Encode(what string, v json.Marshaler, limit int) ([]byte, error) {
+// in bytes. It has a type parameter so that an event need not be moved to the heap.
+func Encode[T json.Marshaler](what string, v T, limit int) ([]byte, error) {
 	data, err := v.MarshalJSON()
 	if err == nil && len(data) > limit {
 		return nil, fmt.Errorf("the %s is too large", what)
