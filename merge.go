@@ -98,7 +98,7 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 		if reason := c.check(e.clock); reason != "" {
 			return e.payloadError(reason, nil)
 		}
-		s.applyWith(originOf(e), c, func(old, add origin) {
+		s.apply(originOf(e), c, func(old, add origin) {
 			if old.time <= add.time {
 				earlier.add(old)
 			}

@@ -69,19 +69,14 @@ func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 		isNew = isNew || i < 0 || adds.all[i].add.id == "" || adds.all[i].add.time < by.time
 	}
 	if isNew {
-		s.apply(by.detached(), change)
+		s.apply(by.detached(), change, func(origin, origin) {})
 	}
 	return nil
 }
 
-// apply applies a valid change that an event has made.
-func (s *ORSet[E]) apply(by origin, change ORSetChange[E]) {
-	s.applyWith(by, change, func(origin, origin) {})
-}
-
-// applyWith is apply. It calls replaced for each add of which there was one by the same
-// node: with the one that was there, and the one that came.
-func (s *ORSet[E]) applyWith(by origin, change ORSetChange[E], replaced func(old, add origin)) {
+// apply applies a valid change that an event has made. It calls replaced for each add of
+// which there was one by the same node: with the one that was there, and the new one.
+func (s *ORSet[E]) apply(by origin, change ORSetChange[E], replaced func(old, add origin)) {
 	for _, element := range change.Add {
 		element = canonical(element)
 		if old := s.join(element, orAdd{add: by}); old.time > 0 {
