@@ -12,12 +12,11 @@ import (
 // be compared with == and stored as text. It survives the reopening of the log.
 // The zero Cursor is the start of every log; its text is "".
 //
-// A cursor that is damaged or of another log is rejected with [ErrInvalidCursor]. It is
-// never mistaken for the start of the log. If the log keeps hashes ([Cursor.Hash]), a
-// cursor also knows which entries it stands after, and is rejected if they are no longer
-// the first of the log, because that was restored from a backup. MemEventStore keeps
-// them; causalsqlite and causalpg do not, and after a restore their cursors may mean
-// other entries.
+// A cursor knows which entries it stands after, by a chained hash of their IDs. If
+// they are no longer the first entries of the log, because it was restored from a
+// backup or replaced, the cursor is rejected with [ErrInvalidCursor], as is one that
+// is damaged or of another log. It is never mistaken for the start of the log or for
+// another position.
 type Cursor struct {
 	log      [16]byte
 	position uint64
@@ -27,8 +26,7 @@ type Cursor struct {
 // NewCursor returns the cursor of a position in the log with this ID. It is for
 // adapters: a log has a random ID that stays with its data, and its n-th entry has
 // position n, counted from 1. Position 0 is the start of that log, and has the zero
-// hash; [Cursor.Next] makes the hashes of the others. An adapter that keeps no hashes
-// gives the zero hash everywhere.
+// hash; [Cursor.Next] makes the hashes of the others.
 func NewCursor(log [16]byte, position uint64, hash [8]byte) Cursor {
 	return Cursor{log, position, hash}
 }

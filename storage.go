@@ -81,7 +81,8 @@ type BatchSaver interface {
 type LogReader interface {
 	// ReadLog yields the entries after the given cursor in arrival order, up to
 	// the end of the log as of some moment during the call. Arrival order has no
-	// gaps: new entries only ever appear at the end. Errors and ranges are as in
+	// gaps: new entries only ever appear at the end. The cursor of an entry is the
+	// [Cursor.Next] of that of the entry before it. Errors and ranges are as in
 	// AllEvents. The errors for the cursor are those of [Cursor.PositionIn].
 	ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error]
 

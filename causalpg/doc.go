@@ -28,9 +28,9 @@
 // waits until the previous one is on disk. The architecture decision record on arrival
 // order says what that costs.
 //
-// Positions in the log are ordinary data: a dump that is restored elsewhere keeps its
-// cursors. If two copies of one log both grow, their cursors look alike and mean
-// different entries; keep one copy.
+// The log is ordinary data: a dump that is restored elsewhere keeps its cursors. If the
+// log goes back to a dump, or two copies grow, cursors stay valid for the entries that
+// both have, and are refused for others.
 //
 // Rows of the table events must not be written by other means. The role of a Store
 // needs SELECT and INSERT on it, SELECT and UPDATE on meta, which a save locks, and

@@ -62,15 +62,15 @@ func (s *Store) fillInOrder(ctx context.Context, c *pgx.Conn, p adapter.EventPag
 	return nil
 }
 
-// queryEvents calls row for each row of a query for position and data, with the
-// position, the event and the size of its data.
+// queryEvents calls row for each row of a query for position, data and more columns, with
+// the position, the event and the size of its data; more holds the other columns.
 func queryEvents(
-	ctx context.Context, c *pgx.Conn, sql string, args []any, row func(position int64, e causal.Event, size int) error,
+	ctx context.Context, c *pgx.Conn, sql string, args []any, row func(position int64, e causal.Event, size int) error, more ...any,
 ) error {
 	return query(ctx, c, sql, args, func(rows pgx.Rows) error {
 		var position int64
 		var data pgtype.DriverBytes // not copied
-		if err := rows.Scan(&position, &data); err != nil {
+		if err := rows.Scan(append([]any{&position, &data}, more...)...); err != nil {
 			return err
 		}
 		e, err := decode(data, position)

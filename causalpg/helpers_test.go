@@ -15,8 +15,6 @@ import (
 	"github.com/spec-kitty/causal/causalpg"
 )
 
-var ()
-
 // newSchema makes a schema that is dropped at the end of the test.
 func newSchema(t testing.TB) string {
 	t.Helper()

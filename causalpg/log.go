@@ -3,8 +3,10 @@ package causalpg
 import (
 	"context"
 	"iter"
+	"math"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
@@ -16,7 +18,7 @@ import (
 // AllEvents. Cursors stay valid when the schema is dumped and restored.
 func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
 	const op = "read log"
-	return adapter.ReadLog(s.source(ctx, op), s.logID, after, func(p adapter.EntryPage) error {
+	return adapter.ReadLog(s.source(ctx, op), after, func(p adapter.EntryPage) error {
 		return s.read(ctx, op, func(c *pgx.Conn) error { return s.fillByArrival(ctx, c, p) })
 	})
 }
@@ -24,7 +26,9 @@ func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[caus
 // fillByArrival fills the page.
 func (s *Store) fillByArrival(ctx context.Context, c *pgx.Conn, p adapter.EntryPage) error {
 	p.Reset()
-	if err := queryEvents(ctx, c, s.sql.byArrival(p.Limit()), []any{p.After, p.Head}, p.Add); err != nil {
+	var hash pgtype.DriverBytes // of each row, whose length the schema checks
+	add := func(position int64, e causal.Event, size int) error { return p.Add(position, [8]byte(hash), e, size) }
+	if err := queryEvents(ctx, c, s.sql.byArrival(p.Limit()), []any{p.After(), p.Head}, add, &hash); err != nil {
 		return err
 	}
 	return p.End()
@@ -32,25 +36,41 @@ func (s *Store) fillByArrival(ctx context.Context, c *pgx.Conn, p adapter.EntryP
 
 // Head returns the cursor of the latest entry; see [causal.LogReader].
 func (s *Store) Head(ctx context.Context) (causal.Cursor, error) {
-	return adapter.HeadOf(s.source(ctx, "read head"), s.logID)
+	return s.locate(ctx, "read head", causal.Cursor{})
 }
 
-// head returns the position of the latest entry.
-func (s *Store) head(ctx context.Context, op string) (head int64, err error) {
+// locate returns the cursor of the latest entry, or the error for one that is not of the
+// log as it is.
+func (s *Store) locate(ctx context.Context, op string, after causal.Cursor) (head causal.Cursor, err error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
-		return 0, err
+		return causal.Cursor{}, err
 	}
+	position := int64(min(after.Position(), math.MaxInt64))
 	err = s.read(ctx, op, func(c *pgx.Conn) error {
-		head, _, err = queryInt(ctx, c, s.sql.head)
+		var log, headHash, hash []byte
+		var last int64
+		if err := c.QueryRow(ctx, s.sql.locate, position).Scan(&log, &last, &headHash, &hash); err != nil {
+			return err
+		}
+		head = causal.NewCursor([16]byte(log), uint64(last), [8]byte(headHash))
+		_, err := after.PositionIn(head, func(uint64) ([8]byte, error) {
+			if hash == nil {
+				return [8]byte{}, adapter.Missing(position)
+			}
+			return [8]byte(hash), nil
+		})
 		return err
 	})
-	return head, err
+	if err != nil {
+		return causal.Cursor{}, err
+	}
+	return head, nil
 }
 
 // source is what the reads of all events and of the log begin with.
 func (s *Store) source(ctx context.Context, op string) adapter.Source {
 	return adapter.Source{
-		Head:  func() (int64, error) { return s.head(ctx, op) },
-		Check: func() error { return s.check(ctx, op) },
+		Locate: func(after causal.Cursor) (causal.Cursor, error) { return s.locate(ctx, op, after) },
+		Check:  func() error { return s.check(ctx, op) },
 	}
 }

@@ -64,8 +64,11 @@ func migrateIn(ctx context.Context, tx pgx.Tx, schema string, migrations []strin
 	if err != nil || version == len(migrations) {
 		return err
 	}
-	if version > len(migrations) {
+	switch {
+	case version > len(migrations):
 		return errNewer(version, len(migrations))
+	case 0 < version && version < firstVersion:
+		return errors.New("the schema is of a version of this package that was never released")
 	}
 	for _, script := range migrations[version:] {
 		// The simple protocol takes several statements.
@@ -111,25 +114,25 @@ func lockOf(schema string) int64 {
 	return int64(h.Sum64())
 }
 
-// readMeta returns the ID of the log in a schema of the newest version.
-func readMeta(ctx context.Context, q querier, schema string) (logID [16]byte, err error) {
+// checkMeta returns an error if the schema is not one of the newest version.
+func checkMeta(ctx context.Context, q querier, schema string) error {
 	var version int
 	var id []byte
-	err = q.QueryRow(ctx, inSchema(schema, "SELECT version, log_id FROM {s}.meta")).Scan(&version, &id)
+	err := q.QueryRow(ctx, inSchema(schema, "SELECT version, log_id FROM {s}.meta")).Scan(&version, &id)
 	var server *pgconn.PgError
 	switch {
 	case errors.As(err, &server) && (server.Code == "42P01" || server.Code == "3F000") || errors.Is(err, pgx.ErrNoRows):
-		return logID, errors.New("the schema is not there; call Migrate")
+		return errors.New("the schema is not there; call Migrate")
 	case err != nil:
-		return logID, err
+		return err
 	case version > len(migrations):
-		return logID, errNewer(version, len(migrations))
+		return errNewer(version, len(migrations))
 	case version < len(migrations):
-		return logID, fmt.Errorf("the schema has version %d, and this package needs %d; call Migrate", version, len(migrations))
-	case len(id) != len(logID):
-		return logID, errors.New("the ID of the log is damaged")
+		return fmt.Errorf("the schema has version %d, and this package needs %d; call Migrate", version, len(migrations))
+	case len(id) != 16:
+		return errors.New("the ID of the log is damaged")
 	}
-	return [16]byte(id), nil
+	return nil
 }
 
 type querier interface {

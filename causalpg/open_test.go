@@ -104,6 +104,7 @@ func TestVersions(t *testing.T) {
 
 	execute(t, c, schema, "UPDATE {s}.meta SET version = $1", causalpg.Version-1)
 	requireOpen("call Migrate")
+	require.ErrorContains(t, causalpg.Migrate(ctx, testDSN, o), "never released")
 	execute(t, c, schema, "UPDATE {s}.meta SET version = $1", causalpg.Version)
 	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 1)
 

@@ -14,8 +14,14 @@ const (
 	maxSchemaLength = 63 // bytes; the server cuts what is longer
 )
 
+// firstVersion is the first version of a schema that this package reads.
+const firstVersion = 2
+
 // migrations[n] takes a schema from version n to n+1; meta holds the version.
 // Those that were released never change. {s} stands for the quoted schema.
+//
+// hash is that of the entry's cursor, which chain makes of the one before it; start
+// stands for that of the first one. chained is chain for several rows.
 //
 // IDs are bytea as they may contain NUL, and are compared byte by byte whatever
 // the locale. Beside the columns that queries need there is the event's JSON as
@@ -24,7 +30,7 @@ const (
 //
 // An index takes keys of up to 2,700 bytes and an ID may be longer, so the
 // indexes hold its first bytes only.
-var migrations = []string{`
+var migrations = []string{"", `
 CREATE TABLE {s}.meta (
 	one     boolean PRIMARY KEY DEFAULT true CHECK (one),
 	version integer NOT NULL,
@@ -33,6 +39,7 @@ CREATE TABLE {s}.meta (
 
 CREATE TABLE {s}.events (
 	position      bigint PRIMARY KEY,
+	hash          bytea NOT NULL CHECK (octet_length(hash) = 8),
 	lamport_clock bigint NOT NULL CHECK (lamport_clock >= 0),
 	event_id      text COLLATE "C" NOT NULL UNIQUE,
 	aggregate_id  bytea NOT NULL,
@@ -46,6 +53,9 @@ CREATE FUNCTION {s}.events_never_change() RETURNS trigger LANGUAGE plpgsql AS
 	'BEGIN RAISE EXCEPTION ''events are never changed nor deleted''; END';
 CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {s}.events
 	EXECUTE FUNCTION {s}.events_never_change();
+CREATE FUNCTION {s}.chain(hash bytea, event_id text, start bytea) RETURNS bytea LANGUAGE sql AS
+	'SELECT substring(sha256(coalesce(hash, start) || convert_to(event_id, ''UTF8'')) FROM 1 FOR 8)';
+CREATE AGGREGATE {s}.chained(event_id text, start bytea) (SFUNC = {s}.chain, STYPE = bytea);
 
 CREATE TABLE {s}.clocks (
 	node_key bytea PRIMARY KEY, -- SHA-256 of node_id

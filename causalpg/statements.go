@@ -15,7 +15,7 @@ type statements struct {
 	insertOne  string
 	byID       string
 	load       string
-	head       string
+	locate     string
 	loadClock  string
 	saveClock  string
 	advance    string
@@ -47,25 +47,33 @@ const insertSQL = `WITH given AS MATERIALIZED (
 	FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
 		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, n)
 ), added AS (
-	INSERT INTO {s}.events (position, event_id, lamport_clock, aggregate_id, node_id, data)
-	SELECT (SELECT coalesce(max(position), 0) FROM {s}.events) + row_number() OVER (ORDER BY n),
+	INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
+	SELECT last.position + row_number() OVER (ORDER BY n), {s}.chained(event_id, last.hash) OVER (ORDER BY n),
 		event_id, lamport_clock, aggregate_id, node_id, data
-	FROM given WHERE same IS NULL AND NOT EXISTS (SELECT FROM given WHERE NOT same)
+	FROM given, (` + lastSQL + `) AS last WHERE same IS NULL AND NOT EXISTS (SELECT FROM given WHERE NOT same)
 )
 SELECT event_id FROM given WHERE NOT same`
 
 // insertOneSQL does the same for one row, which takes no number if it is stored.
-const insertOneSQL = `INSERT INTO {s}.events (position, event_id, lamport_clock, aggregate_id, node_id, data)
-	SELECT (SELECT coalesce(max(position), 0) + 1 FROM {s}.events), $1, $2, $3, $4, $5
+const insertOneSQL = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
+	SELECT last.position + 1, {s}.chain(last.hash, $1, NULL), $1, $2, $3, $4, $5 FROM (` + lastSQL + `) AS last
 	ON CONFLICT (event_id) DO NOTHING`
+
+// lastSQL is the last entry of the log, at position 0 if there is none.
+const lastSQL = `SELECT coalesce(max(position), 0) AS position,
+	coalesce((SELECT hash FROM {s}.events ORDER BY position DESC LIMIT 1), '\x0000000000000000') AS hash FROM {s}.events`
+
+// locateSQL also reads the ID of the log: another one may take its place at any time.
+const locateSQL = `SELECT log_id, last.position, last.hash, (SELECT hash FROM {s}.events WHERE position = $1)
+	FROM {s}.meta, (` + lastSQL + `) AS last`
 
 // A page ends with the row that makes it a megabyte. The server counts, as it
 // would send the rest too. The limit is a part of the text: to a plan that is kept
 // for all values of a parameter, it could be any part of the table.
-const arrivalSQL = `SELECT position, data FROM (
-	SELECT position, data, sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
+const arrivalSQL = `SELECT position, data, hash FROM (
+	SELECT position, data, hash, sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
 	FROM (
-		SELECT position, data FROM {s}.events WHERE position > $1 AND position <= $2
+		SELECT position, data, hash FROM {s}.events WHERE position > $1 AND position <= $2
 		ORDER BY position LIMIT {limit}
 	) AS page
 ) AS counted WHERE before < {bytes} ORDER BY position`
@@ -93,7 +101,7 @@ func newStatements(schema string) statements {
 		load: in(`SELECT position, data FROM {s}.events
 			WHERE substring(aggregate_id FROM 1 FOR 250) = substring($1::bytea FROM 1 FOR 250) AND aggregate_id = $1
 			ORDER BY lamport_clock`),
-		head:      in("SELECT coalesce(max(position), 0) FROM {s}.events"),
+		locate:    in(locateSQL),
 		loadClock: in("SELECT value FROM {s}.clocks WHERE node_key = $1"),
 		saveClock: in(`INSERT INTO {s}.clocks (node_key, node_id, value) VALUES ($1, $2, $3)
 			ON CONFLICT (node_key) DO UPDATE SET value = excluded.value`),

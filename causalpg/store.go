@@ -32,7 +32,6 @@ type Options struct {
 type Store struct {
 	pool       *pgxpool.Pool // nil in the zero value
 	sql        statements
-	logID      [16]byte
 	errorLimit int
 	writer     writer
 	close      func()          // runs once
@@ -97,11 +96,10 @@ func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 		return nil, err
 	}
 	schema := o.schemaName()
-	logID, err := readMeta(ctx, pool, schema)
-	if err != nil {
+	if err := checkMeta(ctx, pool, schema); err != nil {
 		return nil, wrapError(ctx, opOpen, err)
 	}
-	s := &Store{pool: pool, sql: newStatements(schema), logID: logID, errorLimit: o.ErrorLimit}
+	s := &Store{pool: pool, sql: newStatements(schema), errorLimit: o.ErrorLimit}
 	if s.errorLimit == 0 {
 		s.errorLimit = causal.DefaultErrorLimit
 	}

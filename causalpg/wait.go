@@ -52,12 +52,8 @@ func (s *Store) hasMore(ctx context.Context, after causal.Cursor) (bool, error) 
 	if err := s.checkOpen(opWait); err != nil {
 		return false, err
 	}
-	head, err := s.head(ctx, opWait)
-	if err != nil {
-		return false, err
-	}
-	position, err := adapter.PositionIn(s.logID, head, after)
-	return position < head, err
+	head, err := s.locate(ctx, opWait, after)
+	return after.Position() < head.Position(), err
 }
 
 // listener is a connection that hears of saves, if there is one.

@@ -72,7 +72,7 @@ func TestWaitWithoutNotifications(t *testing.T) {
 	_, err := connect(t, testDSN).Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN causal%'")
 	require.NoError(t, err)
 	c := connect(t, testDSN)
-	_, err = c.Exec(ctx, causalpg.InSchema(schema, `INSERT INTO {s}.events VALUES (1, 0, 'TEST0000000000000000000001', 'A', 'b', '{}')`))
+	_, err = c.Exec(ctx, causalpg.InSchema(schema, `INSERT INTO {s}.events VALUES (1, `+noHash+`, 0, 'TEST0000000000000000000001', 'A', 'b', '{}')`))
 	require.NoError(t, err) // and nothing that notifies
 	require.NoError(t, requireResult(t, result))
 }

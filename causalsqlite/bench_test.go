@@ -67,7 +67,7 @@ func (r raw) insert(e causal.Event) {
 	if err != nil {
 		r.b.Fatal(err)
 	}
-	s, err := r.c.Prepare("INSERT INTO events (event_id, aggregate_id, lamport_clock, node_id, data) VALUES (?, ?, ?, ?, ?)")
+	s, err := r.c.Prepare("INSERT INTO events (hash, event_id, aggregate_id, lamport_clock, node_id, data) VALUES (zeroblob(8), ?, ?, ?, ?, ?)")
 	if err != nil {
 		r.b.Fatal(err)
 	}

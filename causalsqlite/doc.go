@@ -27,10 +27,10 @@
 // own tools. On POSIX systems a program must not open the file by other means while a
 // Store of the same process has it open, because closing it there drops SQLite's locks.
 //
-// Cursors know the log by its random ID and the position, and a copy of the file has
-// both. If the file goes back to a copy, or two copies grow, a cursor of the one means
-// other entries in the other. To restore a copy, remove the files whose names end in
-// -wal and -shm first. A file that is damaged is not repaired.
+// A copy of the file is a copy of its log. If the file goes back to a copy, or two copies
+// grow, cursors stay valid for the entries that both have, and are refused for others. To
+// restore a copy, remove the files whose names end in -wal and -shm first. A file that is
+// damaged is not repaired.
 //
 // Versions of this package read the files of all earlier ones, and refuse those of
 // later ones.

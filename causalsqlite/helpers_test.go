@@ -12,8 +12,6 @@ import (
 	"github.com/spec-kitty/causal/causalsqlite"
 )
 
-var ()
-
 // testPath returns the path of a file that does not exist.
 func testPath(t testing.TB) string { return filepath.Join(t.TempDir(), "events.db") }
 

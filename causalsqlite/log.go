@@ -15,7 +15,7 @@ import (
 // AllEvents. Cursors stay valid when the file is closed and opened again.
 func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
 	const op = "read log"
-	return adapter.ReadLog(s.source(ctx, op), s.logID, after, func(p adapter.EntryPage) error {
+	return adapter.ReadLog(s.source(ctx, op), after, func(p adapter.EntryPage) error {
 		return s.read(ctx, op, func(c *sqlite.Conn) error { return fillByArrival(c, p) })
 	})
 }
@@ -23,13 +23,13 @@ func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[caus
 // fillByArrival fills the page.
 func fillByArrival(c *sqlite.Conn, p adapter.EntryPage) error {
 	p.Reset()
-	err := queryEvents(c, "SELECT seq, data FROM events WHERE seq > ? AND seq <= ? ORDER BY seq",
+	err := queryEvents(c, "SELECT seq, data, hash FROM events WHERE seq > ? AND seq <= ? ORDER BY seq",
 		func(s *sqlite.Stmt) {
-			s.BindInt64(1, p.After)
+			s.BindInt64(1, p.After())
 			s.BindInt64(2, p.Head)
 		},
 		func(s *sqlite.Stmt, e causal.Event, size int) (more bool, err error) {
-			err = p.Add(s.ColumnInt64(0), e, size)
+			err = p.Add(s.ColumnInt64(0), columnHash(s, 2), e, size)
 			return !p.IsFull(), err
 		})
 	if err != nil {
@@ -40,25 +40,63 @@ func fillByArrival(c *sqlite.Conn, p adapter.EntryPage) error {
 
 // Head returns the cursor of the latest entry; see [causal.LogReader].
 func (s *Store) Head(ctx context.Context) (causal.Cursor, error) {
-	return adapter.HeadOf(s.source(ctx, "read head"), s.logID)
+	return s.locate(ctx, "read head", causal.Cursor{})
 }
 
-// head returns the position of the latest entry.
-func (s *Store) head(ctx context.Context, op string) (head int64, err error) {
+// locate returns the cursor of the latest entry, or the error for one that is not of the
+// log as it is.
+func (s *Store) locate(ctx context.Context, op string, after causal.Cursor) (head causal.Cursor, err error) {
 	if err := s.check(ctx, op); err != nil {
-		return 0, err
+		return causal.Cursor{}, err
 	}
 	err = s.read(ctx, op, func(c *sqlite.Conn) error {
-		head, err = queryInt(c, "SELECT max(seq) FROM events")
+		if head, err = readHead(c, s.logID); err != nil {
+			return err
+		}
+		_, err = after.PositionIn(head, func(position uint64) ([8]byte, error) { return hashAt(c, position) })
 		return err
 	})
+	if err != nil {
+		return causal.Cursor{}, err
+	}
+	return head, nil
+}
+
+// readHead returns the cursor of the latest entry.
+func readHead(c *sqlite.Conn, log [16]byte) (causal.Cursor, error) {
+	head := causal.NewCursor(log, 0, [8]byte{})
+	err := query(c, "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", nil, func(s *sqlite.Stmt) (bool, error) {
+		head = causal.NewCursor(log, uint64(s.ColumnInt64(0)), columnHash(s, 1))
+		return false, nil
+	})
 	return head, err
+}
+
+// hashAt returns the hash that is stored with an entry, which there must be.
+func hashAt(c *sqlite.Conn, position uint64) (hash [8]byte, err error) {
+	found := false
+	err = query(c, "SELECT hash FROM events WHERE seq = ?",
+		func(s *sqlite.Stmt) { s.BindInt64(1, int64(position)) },
+		func(s *sqlite.Stmt) (bool, error) {
+			hash, found = columnHash(s, 0), true
+			return false, nil
+		})
+	if err == nil && !found {
+		err = adapter.Missing(int64(position))
+	}
+	return hash, err
+}
+
+// columnHash returns a hash, whose length the schema checks.
+func columnHash(s *sqlite.Stmt, column int) (hash [8]byte) {
+	s.ColumnBytes(column, hash[:])
+	return hash
 }
 
 // source is what the reads of all events and of the log begin with.
 func (s *Store) source(ctx context.Context, op string) adapter.Source {
 	return adapter.Source{
-		Head:  func() (int64, error) { return s.head(ctx, op) },
-		Check: func() error { return s.check(ctx, op) },
+		Locate: func(after causal.Cursor) (causal.Cursor, error) { return s.locate(ctx, op, after) },
+		Check:  func() error { return s.check(ctx, op) },
 	}
 }

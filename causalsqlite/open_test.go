@@ -60,7 +60,7 @@ func TestSettings(t *testing.T) {
 	for mode, level := range map[causalsqlite.Synchronous]int64{causalsqlite.SyncFull: 2, causalsqlite.SyncNormal: 1} {
 		s := openAt(t, testPath(t), &causalsqlite.Options{Synchronous: mode})
 		for pragma, want := range map[string]int64{
-			"synchronous": level, "journal_size_limit": 64 << 20, "user_version": 1, "application_id": 0x63617573,
+			"synchronous": level, "journal_size_limit": 64 << 20, "user_version": 2, "application_id": 0x63617573,
 			"wal_autocheckpoint": 1000, "page_size": 4096,
 		} {
 			value, err := s.Pragma(pragma)
@@ -81,13 +81,16 @@ func TestForeignFiles(t *testing.T) {
 		}, want: "not a database"},
 		"other application": {make: func(p string) { sql(t, p, "CREATE TABLE t (x); INSERT INTO t VALUES (1)") }, want: "another application"},
 		"other ID": {make: func(p string) {
-			sql(t, p, "PRAGMA application_id = 7; PRAGMA user_version = 1; CREATE TABLE events (x)")
+			sql(t, p, "PRAGMA application_id = 7; PRAGMA user_version = 2; CREATE TABLE events (x)")
 		}, want: "another application"},
 		"newer": {make: func(p string) {
 			s, err := causalsqlite.OpenNewer(ctx, p, "CREATE TABLE later (x)")
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
-		}, want: "schema version 2, and this package knows versions up to 1"},
+		}, want: "schema version 3, and this package knows versions up to 2"},
+		"never released": {make: func(p string) {
+			sql(t, p, "PRAGMA application_id = 0x63617573; PRAGMA user_version = 1; CREATE TABLE events (x)")
+		}, want: "never released"},
 		"directory": {make: func(p string) { require.NoError(t, os.Mkdir(p, 0o700)) }, want: "unable to open"},
 		"dangling":  {make: func(p string) { require.NoError(t, os.Symlink("nowhere", p)) }, want: "unable to open"},
 	} {

@@ -47,18 +47,25 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 		size += len(data)
 	}
 	return s.writer.write(ctx, op, size, func(c *sqlite.Conn) (dirty bool, err error) {
-		return insertAll(c, rows)
+		return insertAll(c, s.logID, rows)
 	})
 }
 
 // insertAll stores the rows. If it fails before it has changed anything, the
 // transaction is not dirty.
-func insertAll(c *sqlite.Conn, rows []row) (dirty bool, err error) {
+func insertAll(c *sqlite.Conn, log [16]byte, rows []row) (dirty bool, err error) {
+	head, err := readHead(c, log)
+	if err != nil {
+		return false, err
+	}
 	var conflicts []causal.EventID
 	for _, r := range rows {
-		isNew, err := insert(c, r)
+		next := head.Next(r.event.ID())
+		isNew, err := insert(c, r, next)
 		isSame := true
-		if err == nil && !isNew {
+		if isNew {
+			head, dirty = next, true
+		} else if err == nil {
 			isSame, err = isStored(c, r)
 		}
 		if err != nil {
@@ -67,7 +74,6 @@ func insertAll(c *sqlite.Conn, rows []row) (dirty bool, err error) {
 		if !isSame {
 			conflicts = append(conflicts, r.event.ID())
 		}
-		dirty = dirty || isNew
 	}
 	if err := causaladapter.IDConflict(conflicts); err != nil {
 		return dirty, err
@@ -75,16 +81,19 @@ func insertAll(c *sqlite.Conn, rows []row) (dirty bool, err error) {
 	return false, nil
 }
 
-// insert stores a row, unless its ID is taken. A taken ID does not use up a seq.
-func insert(c *sqlite.Conn, r row) (isNew bool, err error) {
-	err = query(c, `INSERT INTO events (event_id, aggregate_id, lamport_clock, node_id, data)
-		VALUES (?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`,
+// insert stores a row as the entry with this cursor, unless its ID is taken.
+func insert(c *sqlite.Conn, r row, cursor causal.Cursor) (isNew bool, err error) {
+	hash := cursor.Hash()
+	err = query(c, `INSERT INTO events (seq, hash, event_id, aggregate_id, lamport_clock, node_id, data)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`,
 		func(s *sqlite.Stmt) {
-			s.BindText(1, string(r.event.ID()))
-			s.BindBytes(2, []byte(r.event.AggregateID()))
-			s.BindInt64(3, r.event.LamportClock())
-			s.BindBytes(4, []byte(r.event.NodeID()))
-			s.BindText(5, r.data)
+			s.BindInt64(1, int64(cursor.Position()))
+			s.BindBytes(2, hash[:])
+			s.BindText(3, string(r.event.ID()))
+			s.BindBytes(4, []byte(r.event.AggregateID()))
+			s.BindInt64(5, r.event.LamportClock())
+			s.BindBytes(6, []byte(r.event.NodeID()))
+			s.BindText(7, r.data)
 		}, nil)
 	return err == nil && c.Changes() == 1, err
 }

@@ -12,15 +12,18 @@ import (
 // applicationID marks the files of this package: "caus" in ASCII.
 const applicationID = 0x63617573
 
+// firstVersion is the first schema version that this package reads.
+const firstVersion = 2
+
 // migrations[n] takes a file from schema version n to n+1; PRAGMA user_version
 // holds the version. Those that were released never change.
 //
-// Rows of events are never changed nor deleted, so seq, which SQLite sets to one
-// more than the highest, numbers the log from 1 without gaps. IDs are BLOB as
+// Rows of events are never changed nor deleted, and seq numbers the log from 1
+// without gaps; hash is that of the entry's cursor. IDs are BLOB as
 // they may contain NUL, and are compared byte by byte. Beside the columns that
 // queries need there is the event's JSON as one text, which keeps every member
 // and every digit, and is read faster than fourteen columns.
-var migrations = []string{`
+var migrations = []string{"", `
 CREATE TABLE meta (
 	name  TEXT NOT NULL PRIMARY KEY,
 	value BLOB NOT NULL
@@ -29,6 +32,7 @@ INSERT INTO meta VALUES ('log_id', randomblob(16));
 
 CREATE TABLE events (
 	seq           INTEGER PRIMARY KEY,
+	hash          BLOB NOT NULL CHECK (length(hash) = 8),
 	event_id      TEXT NOT NULL UNIQUE,
 	aggregate_id  BLOB NOT NULL,
 	lamport_clock INTEGER NOT NULL CHECK (lamport_clock >= 0),
@@ -72,6 +76,8 @@ func fileVersion(c *sqlite.Conn, newest int) (int, error) {
 		return 0, nil
 	case application != applicationID || version < 1 || objects == 0:
 		return 0, errors.New("the file is a database of another application")
+	case version < firstVersion:
+		return 0, errors.New("the file is of a version of this package that was never released")
 	case version > int64(newest):
 		return 0, fmt.Errorf("the file has schema version %d, and this package knows versions up to %d", version, newest)
 	}

@@ -249,6 +249,14 @@ var defects = map[string]defect{
 		}
 		s.ReadLog(ctx, after)(yield)
 	})},
+	"cursors without hashes": {finds: "log/hashes", events: tailing(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool) {
+		for entry, err := range s.ReadLog(ctx, after) {
+			entry.Cursor = causal.NewCursor(entry.Cursor.LogID(), entry.Cursor.Position(), [8]byte{})
+			if !yield(entry, err) {
+				return
+			}
+		}
+	})},
 	"positions before the commit": {finds: "log/writers", events: func() causal.EventStore { return &gapped{} }},
 	"ended contexts are not looked at": {finds: "context/ended", events: saving(func(_ context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		return s.SaveEvents(background, events)

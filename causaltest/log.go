@@ -100,6 +100,32 @@ var logCases = []eventCase{
 		},
 	},
 	{
+		name:  "log/hashes",
+		claim: "The cursor of an entry is the Next of that of the entry before it.",
+		needs: eventNeeds{needsLog},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			at, err := s.(causal.LogReader).Head(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, causal.NewCursor(at.LogID(), 0, [8]byte{}), at)
+			all := shuffled(events(t, 0, 8))
+			uuid := event(t, 20, func(p *causal.EventParams) { p.ID = "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d" })
+			saveAll(t, s, all[0], uuid, all[1], uuid)
+			require.NoError(t, causal.SaveAll(t.Context(), s, all))
+			count := 0
+			for entry, err := range s.(causal.LogReader).ReadLog(t.Context(), causal.Cursor{}) {
+				require.NoError(t, err)
+				at = at.Next(entry.Event.ID())
+				require.Equal(t, at, entry.Cursor)
+				count++
+			}
+			require.Equal(t, len(all)+1, count)
+			head, err := s.(causal.LogReader).Head(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, at, head)
+		},
+	},
+	{
 		name:  "log/writers",
 		claim: "Arrival order has no gaps: new entries only ever appear at the end.",
 		needs: eventNeeds{needsLog},

@@ -180,9 +180,28 @@ func TestYieldPages(t *testing.T) {
 	})
 }
 
+// chain returns the cursors of a log of zero Events, from its start on.
+func chain(length int) []causal.Cursor {
+	cursors := []causal.Cursor{causal.NewCursor([16]byte{1}, 0, [8]byte{})}
+	for range length {
+		cursors = append(cursors, cursors[len(cursors)-1].Next(""))
+	}
+	return cursors
+}
+
 // sourceOf returns a source that is never closed.
-func sourceOf(head int64, err error) adapter.Source {
-	return adapter.Source{Head: func() (int64, error) { return head, err }, Check: func() error { return nil }}
+func sourceOf(head int, err error) adapter.Source {
+	return adapter.Source{
+		Locate: func(c causal.Cursor) (causal.Cursor, error) {
+			if err != nil {
+				return causal.Cursor{}, err
+			}
+			cursors := chain(head)
+			_, err := c.PositionIn(cursors[head], func(position uint64) ([8]byte, error) { return cursors[position].Hash(), nil })
+			return cursors[head], err
+		},
+		Check: func() error { return nil },
+	}
 }
 
 func TestReadsWithoutHead(t *testing.T) {
@@ -193,7 +212,7 @@ func TestReadsWithoutHead(t *testing.T) {
 		require.True(t, e.IsZero())
 		n++
 	}
-	for e, err := range adapter.ReadLog(sourceOf(0, failed), [16]byte{}, causal.Cursor{}, nil) {
+	for e, err := range adapter.ReadLog(sourceOf(0, failed), causal.Cursor{}, nil) {
 		require.Equal(t, failed, err)
 		require.Zero(t, e)
 		n++
@@ -256,24 +275,30 @@ func TestReadEvents(t *testing.T) {
 }
 
 func TestReadLog(t *testing.T) {
-	log := [16]byte{1}
+	cursors := chain(5)
+	other := causal.NewCursor([16]byte{1}, 2, [8]byte{2})
 	for _, test := range []struct {
 		name   string
 		stored []int64 // positions
 		after  causal.Cursor
+		from   int64 // from here on other entries are stored, 0 for nowhere
 		want   int
 		err    string
 	}{
 		{name: "empty"},
 		{name: "all", stored: []int64{1, 2, 3}, want: 3},
-		{name: "the rest", stored: []int64{1, 2, 3}, after: causal.NewCursor(log, 2, [8]byte{}), want: 1},
+		{name: "the rest", stored: []int64{1, 2, 3}, after: cursors[2], want: 1},
+		{name: "from the start", stored: []int64{1, 2, 3}, after: cursors[0], want: 3},
+		{name: "after the last", stored: []int64{1, 2, 3}, after: cursors[3]},
 		{name: "a hole", stored: []int64{1, 2, 4}, want: 2, err: "entry 3 of the log is missing"},
 		{name: "the last one is missing", stored: []int64{1, 2}, want: 2, err: "entry 3 of the log is missing"},
-		{name: "beyond the end", stored: []int64{1, 2, 3}, after: causal.NewCursor(log, 4, [8]byte{}), err: "causal: cursor beyond the end of the log"},
+		{name: "beyond the end", stored: []int64{1, 2, 3}, after: cursors[4], err: "causal: cursor beyond the end of the log"},
+		{name: "other entries", stored: []int64{1, 2, 3}, after: other, err: "causal: invalid cursor"},
+		{name: "other entries since it was located", stored: []int64{1, 2, 3}, after: cursors[2], from: 3, err: "causal: invalid cursor"},
 		{name: "another log", stored: []int64{1, 2, 3}, after: causal.NewCursor([16]byte{2}, 1, [8]byte{}), err: "causal: invalid cursor"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			head := int64(0)
+			head := 0
 			if len(test.stored) > 0 {
 				head = 3
 			}
@@ -283,8 +308,12 @@ func TestReadLog(t *testing.T) {
 				for range 2 { // as if it were tried again
 					p.Reset()
 					for _, position := range test.stored {
-						if position > p.After && position <= p.Head {
-							if err := p.Add(position, causal.Event{}, 1); err != nil {
+						if position > p.After() && position <= p.Head {
+							hash := cursors[position].Hash()
+							if test.from > 0 && position >= test.from {
+								hash[0]++
+							}
+							if err := p.Add(position, hash, causal.Event{}, 1); err != nil {
 								return err
 							}
 						}
@@ -292,8 +321,9 @@ func TestReadLog(t *testing.T) {
 				}
 				return p.End()
 			}
-			for _, err := range adapter.ReadLog(sourceOf(head, nil), log, test.after, fill) {
+			for entry, err := range adapter.ReadLog(sourceOf(head, nil), test.after, fill) {
 				if last = err; err == nil {
+					require.Equal(t, cursors[entry.Cursor.Position()], entry.Cursor)
 					got++
 				}
 			}

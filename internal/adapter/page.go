@@ -87,8 +87,10 @@ func YieldPages[T any](yield func(T, error) bool, check func() error, fill func(
 
 // Source is what a read needs to know of its store.
 type Source struct {
-	Head  func() (position int64, err error) // of the last entry of the log
-	Check func() error                       // is asked before each item; its error ends the read
+	// Locate returns the cursor of the last entry of the log, or the error of
+	// [causal.Cursor.PositionIn] for a cursor that is not of this log as it is.
+	Locate func(c causal.Cursor) (head causal.Cursor, err error)
+	Check  func() error // is asked before each item; its error ends the read
 }
 
 // OrderKey is a place in the order of [causal.Compare].
@@ -132,7 +134,7 @@ func (p EventPage) Last() causal.Event {
 // [YieldPages].
 func ReadEvents(s Source, fill func(EventPage) error) iter.Seq2[causal.Event, error] {
 	return func(yield func(causal.Event, error) bool) {
-		head, err := s.Head()
+		head, err := s.Locate(causal.Cursor{})
 		if err != nil {
 			yield(causal.Event{}, err)
 			return
@@ -140,7 +142,7 @@ func ReadEvents(s Source, fill func(EventPage) error) iter.Seq2[causal.Event, er
 		after := OrderKey{Clock: -1, Node: []byte{}, ID: []byte{}}
 		var last causal.Event
 		YieldPages(yield, s.Check, func(page *Page[causal.Event]) error {
-			p := EventPage{page, head, &after, last}
+			p := EventPage{page, int64(head.Position()), &after, last}
 			err := fill(p)
 			last = p.Last()
 			return err
@@ -148,43 +150,29 @@ func ReadEvents(s Source, fill func(EventPage) error) iter.Seq2[causal.Event, er
 	}
 }
 
-// HeadOf returns the cursor of the last entry of the log with this ID.
-func HeadOf(s Source, log [16]byte) (causal.Cursor, error) {
-	head, err := s.Head()
-	if err != nil {
-		return causal.Cursor{}, err
-	}
-	return cursorOf(log, head), nil
-}
-
-// cursorOf returns the cursor of a position. Our stores keep no hashes.
-func cursorOf(log [16]byte, position int64) causal.Cursor {
-	return causal.NewCursor(log, uint64(position), [8]byte{})
-}
-
-// PositionIn returns the position of a cursor in the log with this ID, whose last entry
-// has the position head.
-func PositionIn(log [16]byte, head int64, c causal.Cursor) (int64, error) {
-	position, err := c.PositionIn(cursorOf(log, head), func(uint64) ([8]byte, error) { return [8]byte{}, nil })
-	return int64(position), err
-}
-
 // EntryPage is a page of a log.
 type EntryPage struct {
 	*Page[causal.LogEntry]
-	Head  int64 // the position of the last entry of the read
-	After int64 // the position after which the page begins
-	log   [16]byte
+	Head  int64         // the position of the last entry of the read
+	after causal.Cursor // after which the page begins
 }
 
-// Add adds the entry that follows. The error is that of [Missing] if its position is
-// not the next one.
-func (p EntryPage) Add(position int64, e causal.Event, bytes int) error {
+// After returns the position after which the page begins.
+func (p EntryPage) After() int64 { return int64(p.after.Position()) }
+
+// Add adds the entry that follows, with the hash that is stored with it. The error is
+// that of [Missing] if its position is not the next one, and [causal.ErrInvalidCursor] if
+// the first entry of the page does not follow the page before: the log is another one.
+func (p EntryPage) Add(position int64, hash [8]byte, e causal.Event, bytes int) error {
 	next := p.last() + 1
 	if position != next {
 		return Missing(next)
 	}
-	p.Page.Add(causal.LogEntry{Event: e, Cursor: cursorOf(p.log, next)}, bytes)
+	if len(p.items) == 0 && p.after.Next(e.ID()).Hash() != hash {
+		return causal.ErrInvalidCursor
+	}
+	cursor := causal.NewCursor(p.after.LogID(), uint64(next), hash)
+	p.Page.Add(causal.LogEntry{Event: e, Cursor: cursor}, bytes)
 	return nil
 }
 
@@ -198,25 +186,27 @@ func (p EntryPage) End() error {
 }
 
 // last returns the position of the last entry up to here.
-func (p EntryPage) last() int64 { return p.After + int64(len(p.items)) }
+func (p EntryPage) last() int64 { return p.After() + int64(len(p.items)) }
 
-// ReadLog returns the entries of the log with this ID after a cursor, up to the last
-// one that is stored when a range begins. fill is as for [YieldPages].
-func ReadLog(s Source, log [16]byte, after causal.Cursor, fill func(EntryPage) error) iter.Seq2[causal.LogEntry, error] {
+// ReadLog returns the entries of a log after a cursor, up to the last one that is stored
+// when a range begins. fill is as for [YieldPages].
+func ReadLog(s Source, after causal.Cursor, fill func(EntryPage) error) iter.Seq2[causal.LogEntry, error] {
 	return func(yield func(causal.LogEntry, error) bool) {
-		head, err := s.Head()
-		last := int64(0)
-		if err == nil {
-			last, err = PositionIn(log, head, after)
-		}
+		head, err := s.Locate(after)
 		if err != nil {
 			yield(causal.LogEntry{}, err)
 			return
 		}
+		last := after
+		if after == (causal.Cursor{}) {
+			last = causal.NewCursor(head.LogID(), 0, [8]byte{})
+		}
 		YieldPages(yield, s.Check, func(page *Page[causal.LogEntry]) error {
-			p := EntryPage{page, head, last, log}
+			p := EntryPage{page, int64(head.Position()), last}
 			err := fill(p)
-			last = p.last()
+			if n := len(p.items); n > 0 {
+				last = p.items[n-1].Cursor
+			}
 			return err
 		})
 	}

@@ -267,6 +267,36 @@ func testErrorLimit(t *testing.T, e Engine) {
 	}
 }
 
+// ReadAfter returns the events after a cursor, up to the first error.
+func ReadAfter(ctx context.Context, s causal.LogReader, after causal.Cursor) (events []causal.Event, err error) {
+	for entry, err := range s.ReadLog(ctx, after) {
+		if err != nil {
+			return events, err
+		}
+		events = append(events, entry.Event)
+	}
+	return events, nil
+}
+
+// RequireCursor requires that reading after a cursor gives the events with these numbers.
+func RequireCursor(t *testing.T, s causal.LogReader, after causal.Cursor, want ...int) {
+	t.Helper()
+	got, err := ReadAfter(t.Context(), s, after)
+	require.NoError(t, err)
+	require.Len(t, got, len(want))
+	for i, n := range want {
+		require.Equal(t, eventtest.ID(n), got[i].ID())
+	}
+}
+
+// RequireNoCursor requires that a cursor is refused with this error.
+func RequireNoCursor(t *testing.T, s causal.LogReader, after causal.Cursor, want error) {
+	t.Helper()
+	got, err := ReadAfter(t.Context(), s, after)
+	require.ErrorIs(t, err, want)
+	require.Empty(t, got)
+}
+
 // RequireDamage requires of a log with the events 1, 2 and so on, of which that at a
 // position is damaged, that ranges yield those before it, and then the error.
 func RequireDamage(t *testing.T, s adapter.Store, position int, requireError func(error)) {
