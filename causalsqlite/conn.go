@@ -22,25 +22,31 @@ func openConn(path string) (*sqlite.Conn, error) {
 	return c, nil
 }
 
-// openWriter returns a connection for writing to a file of the newest schema,
-// and the ID of its log.
-func openWriter(ctx context.Context, path string, mode Synchronous, migrations []string) (*sqlite.Conn, [16]byte, error) {
-	var logID [16]byte
+// openWriter opens the connection for writing, to a file of the newest schema, and sets
+// what the store knows of the file.
+func (s *Store) openWriter(ctx context.Context, path string, mode Synchronous, migrations []string) (*sqlite.Conn, error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
-		return nil, logID, err
+		return nil, err
+	}
+	main, err := statFile(path)
+	if err != nil {
+		return nil, err
 	}
 	c, err := openConn(path)
 	if err != nil {
-		return nil, logID, err
+		return nil, err
 	}
 	if err = prepare(c, mode, migrations); err == nil {
-		logID, err = readLogID(c)
+		s.logID, err = readLogID(c)
+	}
+	if err == nil {
+		s.files, err = openedFiles(main)
 	}
 	if err != nil {
 		_ = c.Close()
-		return nil, logID, err
+		return nil, err
 	}
-	return c, logID, nil
+	return c, nil
 }
 
 // configure sets up the connection, and reads back what durability depends on.
@@ -61,17 +67,6 @@ func configure(c *sqlite.Conn, mode Synchronous) error {
 			return err
 		}
 	}
-	var journal string
-	err := query(c, "PRAGMA journal_mode = WAL", nil, func(s *sqlite.Stmt) (bool, error) {
-		journal = s.ColumnText(0)
-		return false, nil
-	})
-	if err != nil {
-		return err
-	}
-	if journal != "wal" {
-		return errors.New("the file does not support write-ahead logging")
-	}
 	actual, err := queryInt(c, "PRAGMA synchronous")
 	if err == nil && actual != level {
 		err = errors.New("the synchronous mode cannot be set")
@@ -79,15 +74,28 @@ func configure(c *sqlite.Conn, mode Synchronous) error {
 	return err
 }
 
+// useWAL has the file use a write-ahead log, and opens it.
+func useWAL(c *sqlite.Conn) error {
+	var journal string
+	err := query(c, "PRAGMA journal_mode = WAL", nil, func(s *sqlite.Stmt) (bool, error) {
+		journal = s.ColumnText(0)
+		return false, nil
+	})
+	if err == nil && journal != "wal" {
+		err = errors.New("the file does not support write-ahead logging")
+	}
+	return err
+}
+
 // readers is a pool of connections for reading.
 type readers struct {
-	path   string
+	file   file
 	idle   chan *sqlite.Conn // nil stands for a connection that is not open yet
 	closed chan struct{}
 }
 
-func newReaders(path string, count int) *readers {
-	p := &readers{path: path, idle: make(chan *sqlite.Conn, count), closed: make(chan struct{})}
+func newReaders(f file, count int) *readers {
+	p := &readers{file: f, idle: make(chan *sqlite.Conn, count), closed: make(chan struct{})}
 	for range count {
 		p.idle <- nil
 	}
@@ -109,11 +117,14 @@ func (p *readers) read(ctx context.Context, op string, f func(*sqlite.Conn) erro
 	defer func() { p.idle <- c }()
 	err := retry(ctx, func() (err error) {
 		if c == nil {
-			if c, err = openReader(p.path); err != nil {
+			if c, err = openReader(p.file); err != nil {
 				return err
 			}
 		}
-		return f(c)
+		if err := f(c); err != nil {
+			return err
+		}
+		return p.file.check()
 	})
 	return wrapError(op, err)
 }
@@ -126,9 +137,16 @@ func (s *Store) read(ctx context.Context, op string, f func(*sqlite.Conn) error)
 // openReader returns a connection that cannot write. It may still create the
 // files next to the database, as every connection in WAL mode must. It does not
 // map the file into memory, because a failing disk would then end the process.
-func openReader(path string) (*sqlite.Conn, error) {
-	c, err := openConn(path)
+func openReader(f file) (*sqlite.Conn, error) {
+	if err := f.check(); err != nil { // or the connection would create it
+		return nil, err
+	}
+	c, err := openConn(f.path)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.check(); err != nil {
+		_ = c.Close()
 		return nil, err
 	}
 	for _, pragma := range []string{

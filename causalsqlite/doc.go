@@ -23,7 +23,8 @@
 //
 // The file must be on a local disk: SQLite's locks and shared memory do not work on
 // network file systems. While the store is open, two files whose names end in -wal and
-// -shm belong to it. Copy the file only while no process has it open, or with SQLite's
+// -shm belong to it. If one of the three is removed or replaced, calls fail until it is
+// back. Copy the file only while no process has it open, or with SQLite's
 // own tools. On POSIX systems a program must not open the file by other means while a
 // Store of the same process has it open, because closing it there drops SQLite's locks.
 //

@@ -101,9 +101,13 @@ func prepare(c *sqlite.Conn, mode Synchronous, migrations []string) error {
 		return err
 	}
 	if version < len(migrations) {
-		return migrate(c, migrations)
+		// Before the file has a write-ahead log: what it begins with is in the file
+		// itself, so that a copy of the file alone is of this log, too.
+		if err := migrate(c, migrations); err != nil {
+			return err
+		}
 	}
-	return nil
+	return useWAL(c)
 }
 
 // migrate brings the file to the newest version in one transaction.

@@ -43,6 +43,9 @@ type Options struct {
 	// ErrorLimit is how many entries of the error log are kept. Zero means
 	// [causal.DefaultErrorLimit].
 	ErrorLimit int
+	// MustExist means that Open does not create the file: if there is none, the error
+	// matches [os.ErrNotExist].
+	MustExist bool
 	// Readers is how many reads run at a time, each on a connection of its own
 	// that is opened when it is first needed. Further reads wait. Zero means the
 	// number of CPUs, but at least 4. The maximum is 1000.
@@ -55,8 +58,13 @@ const maxReaders = 1000
 // capability. It is safe for concurrent use, even by several processes and by
 // several Stores on one file. Use [Open]; the zero value is a closed store. A
 // Store must not be copied.
+//
+// If the file is removed or replaced while the Store is open, every call returns a
+// [*causal.StorageError] until the file is back: what a Store answers is in the file that
+// others find under its path.
 type Store struct {
 	logID      [16]byte
+	files      files
 	errorLimit int
 	writer     *writer // nil in the zero value
 	readers    *readers
@@ -65,7 +73,7 @@ type Store struct {
 }
 
 // Open opens the store in a file. If there is no file, Open creates it, readable
-// by its owner alone. It migrates a file of an earlier version of this package.
+// by its owner alone, unless o.MustExist is set. It migrates a file of an earlier version of this package.
 // ctx bounds the opening, not the store's life.
 //
 // Open returns a [*causal.ValidationError] if path is empty or ":memory:" or an
@@ -88,7 +96,10 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 	if err := o.check(path); err != nil {
 		return nil, err
 	}
-	path, err := createFile(path)
+	path, err := filepath.Abs(path)
+	if err == nil && !o.MustExist {
+		err = createFile(path)
+	}
 	if err != nil {
 		return nil, wrapError(op, err)
 	}
@@ -98,7 +109,7 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 	}
 	var conn *sqlite.Conn
 	err = retry(ctx, func() (err error) {
-		conn, s.logID, err = openWriter(ctx, path, o.Synchronous, migrations)
+		conn, err = s.openWriter(ctx, path, o.Synchronous, migrations)
 		return err
 	})
 	if err != nil {
@@ -108,8 +119,8 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 	if count == 0 {
 		count = max(4, runtime.NumCPU())
 	}
-	s.writer = newWriter(conn)
-	s.readers = newReaders(path, count)
+	s.writer = newWriter(conn, s.files)
+	s.readers = newReaders(s.files[0], count)
 	s.close = sync.OnceValue(s.shutDown)
 	return s, nil
 }
@@ -138,23 +149,22 @@ func (o *Options) check(path string) error {
 var creating sync.Mutex
 
 // createFile creates an empty file if there is none, which SQLite would make
-// readable for others, and returns the absolute path, for connections that are
-// opened later. It never opens a file that exists.
-func createFile(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
+// readable for others. It never opens a file that exists.
+func createFile(path string) error {
+	// What SQLite may put beside the file has the longest name.
+	if _, err := os.Lstat(path + "-journal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	creating.Lock()
 	defer creating.Unlock()
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return path, nil
+		return nil
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
-	return path, f.Close()
+	return f.Close()
 }
 
 // Close waits for running calls, checkpoints the write-ahead log, and closes the

@@ -14,8 +14,9 @@ import (
 // wait in a queue and share the next one, and with it one flush of the disk. The
 // caller whose turn it is writes for all of them.
 type writer struct {
-	conn *sqlite.Conn  // used by who has the turn, and by Close after all
-	turn chan struct{} // full while somebody has the turn
+	conn  *sqlite.Conn // used by who has the turn, and by Close after all
+	files files
+	turn  chan struct{} // full while somebody has the turn
 
 	mu      sync.Mutex
 	queue   adapter.Queue[*request] // whose callers all wait for their turn
@@ -37,8 +38,8 @@ type request struct {
 // Size returns about how many bytes are written.
 func (r *request) Size() int { return r.size }
 
-func newWriter(c *sqlite.Conn) *writer {
-	return &writer{conn: c, turn: make(chan struct{}, 1)}
+func newWriter(c *sqlite.Conn, f files) *writer {
+	return &writer{conn: c, files: f, turn: make(chan struct{}, 1)}
 }
 
 // write queues a write and returns when it is committed. If ctx ends before the
@@ -137,12 +138,24 @@ func (w *writer) transact(group []*request) bool {
 			return false
 		}
 	}
-	if err := exec(w.conn, "COMMIT"); err != nil {
+	if err := w.commit(); err != nil {
 		for _, r := range group { // also of a conflict with what is not stored after all
 			r.err = err
 		}
 	}
 	return true
+}
+
+// commit commits to the files that others find. They are looked at before, so that
+// nothing is written elsewhere, and after, so that no answer is wrong.
+func (w *writer) commit() error {
+	if err := w.files.check(); err != nil {
+		return err
+	}
+	if err := exec(w.conn, "COMMIT"); err != nil {
+		return err
+	}
+	return w.files.check()
 }
 
 // rollback ends a transaction that was not committed. After some failures SQLite
