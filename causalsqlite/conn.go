@@ -28,7 +28,7 @@ func (s *Store) openWriter(ctx context.Context, path string, mode Synchronous, m
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err
 	}
-	main, err := statFile(path)
+	main, err := newFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package causalsqlite
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -12,20 +11,20 @@ var errMoved = errors.New("the file was removed or replaced while the store was 
 
 // file is a file as it was when it was opened.
 type file struct {
-	path string
-	info os.FileInfo
+	path     string
+	identity identity
 }
 
-func statFile(path string) (file, error) {
-	info, err := os.Stat(path)
-	return file{path, info}, err
+func newFile(path string) (file, error) {
+	id, err := identify(path)
+	return file{path, id}, err
 }
 
 // check returns [errMoved] if the path names no file or another one. SQLite would go on
 // with the one that it has open. To open the file here would drop SQLite's locks.
 func (f file) check() error {
-	info, err := os.Stat(f.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(f.info, info) {
+	now, err := identify(f.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !f.identity.isSame(now) {
 		return errMoved
 	}
 	return err
@@ -35,9 +34,6 @@ func (f file) check() error {
 // log of writes, which all connections share.
 type files []file
 
-// sidecars are the ends of the names of the files beside the database.
-var sidecars = []string{"-wal", "-shm"}
-
 // openedFiles returns the files of a database that a connection has open. main is the
 // database before the connection was opened.
 func openedFiles(main file) (files, error) {
@@ -46,8 +42,8 @@ func openedFiles(main file) (files, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, end := range sidecars {
-		f, err := statFile(target + end)
+	for _, end := range []string{"-wal", "-shm"} {
+		f, err := newFile(target + end)
 		if err != nil {
 			return nil, err
 		}

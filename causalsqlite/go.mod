@@ -6,6 +6,8 @@ require (
 	github.com/spec-kitty/causal v0.0.0
 	// Tests only: assertions.
 	github.com/stretchr/testify v1.12.1
+	// The identity of a file on Linux, without asking for its times.
+	golang.org/x/sys v0.49.0
 	// SQLite's interface in Go; its types never leave the package.
 	zombiezen.com/go/sqlite v1.4.2
 )
@@ -27,7 +29,6 @@ require (
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

@@ -146,10 +146,10 @@ func (w *writer) transact(group []*request) bool {
 	return true
 }
 
-// commit commits to the files that others find. They are looked at before, so that
-// nothing is written elsewhere, and after, so that no answer is wrong.
+// commit commits to the files that others find. The database is looked at before, so that
+// nothing is written elsewhere, and all of them after, so that no answer is wrong.
 func (w *writer) commit() error {
-	if err := w.files.check(); err != nil {
+	if err := w.files[0].check(); err != nil {
 		return err
 	}
 	if err := exec(w.conn, "COMMIT"); err != nil {

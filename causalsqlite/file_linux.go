@@ -1,0 +1,35 @@
+package causalsqlite
+
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// identity tells a file from others.
+type identity struct {
+	device [2]uint32
+	inode  uint64
+}
+
+func (id identity) isSame(other identity) bool { return id == other }
+
+// identify returns the identity of the file that a path names. It does not ask for times,
+// as os.Stat does: after that, the file system must give the next write a time of its own,
+// and a commit takes a quarter more.
+func identify(path string) (identity, error) {
+	var x unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO, &x)
+	if err == nil {
+		return identity{[2]uint32{x.Dev_major, x.Dev_minor}, x.Ino}, nil
+	}
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // an old kernel, or a sandbox
+		var s unix.Stat_t
+		if err = unix.Stat(path, &s); err == nil {
+			device := uint64(s.Dev) //nolint:unconvert // not on all systems
+			return identity{[2]uint32{unix.Major(device), unix.Minor(device)}, s.Ino}, nil
+		}
+	}
+	return identity{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+}

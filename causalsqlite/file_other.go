@@ -1,0 +1,16 @@
+//go:build !linux
+
+package causalsqlite
+
+import "os"
+
+// identity tells a file from others.
+type identity struct{ info os.FileInfo }
+
+func (id identity) isSame(other identity) bool { return os.SameFile(id.info, other.info) }
+
+// identify returns the identity of the file that a path names.
+func identify(path string) (identity, error) {
+	info, err := os.Stat(path)
+	return identity{info}, err
+}
