@@ -2,6 +2,8 @@ package causal_test
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +62,27 @@ func TestFromPythonHasEveryName(t *testing.T) {
 	}
 	for _, name := range notPorted {
 		require.Contains(t, missing, "`"+name+"`")
+	}
+}
+
+// Each step of docs/operate.md is what a test of the stores does.
+func TestOperateNamesTests(t *testing.T) {
+	text, err := os.ReadFile("docs/operate.md")
+	require.NoError(t, err)
+	var tests strings.Builder
+	for _, pattern := range []string{"causalsqlite/*_test.go", "causalpg/*_test.go"} {
+		paths, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, path := range paths {
+			source, err := os.ReadFile(path)
+			require.NoError(t, err)
+			tests.Write(source)
+		}
+	}
+	names := regexp.MustCompile(`\b(Test|Example)\w+`).FindAllString(string(text), -1)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		require.Contains(t, tests.String(), "\nfunc "+name+"(", name)
 	}
 }
 

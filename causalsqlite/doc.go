@@ -24,14 +24,15 @@
 // The file must be on a local disk: SQLite's locks and shared memory do not work on
 // network file systems. While the store is open, two files whose names end in -wal and
 // -shm belong to it. If one of the three is removed or replaced, calls fail until it is
-// back. Copy the file only while no process has it open, or with SQLite's
-// own tools. On POSIX systems a program must not open the file by other means while a
-// Store of the same process has it open, because closing it there drops SQLite's locks.
+// back. Make copies with [Store.Backup], or while no process has the file open. On POSIX
+// systems a program must not open the file by other means while a Store of the same
+// process has it open, because closing it there drops SQLite's locks.
 //
-// A copy of the file is a copy of its log. If the file goes back to a copy, or two copies
-// grow, cursors stay valid for the entries that both have, and are refused for others. To
-// restore a copy, remove the files whose names end in -wal and -shm first. A file that is
-// damaged is not repaired.
+// A file that [Store.Backup] has made begins a log of its own when it is opened, so that
+// cursors of the old one are refused. A plain copy cannot be told from the file: cursors
+// stay valid for the entries that both have, and are refused for others. To restore
+// either, remove the files whose names end in -wal and -shm first. A file that is damaged
+// is not repaired.
 //
 // Versions of this package read the files of all earlier ones, and refuse those of
 // later ones.

@@ -197,3 +197,41 @@ func ExampleSynchronous() {
 	remove()
 	// Output: true <nil>
 }
+
+// A backup is made while the store is in use, and restored by copying it to where the
+// store was. Readers of the log notice.
+func ExampleStore_Backup() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	backup := path + ".backup"
+	if err := store.Backup(ctx, backup); err != nil {
+		log.Fatal(err)
+	}
+	cursor, err := store.Head(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		log.Fatal(err)
+	}
+
+	if err := os.Rename(backup, path); err != nil { // beside which no -wal and -shm are left
+		log.Fatal(err)
+	}
+	store, err = causalsqlite.Open(ctx, path, &causalsqlite.Options{MustExist: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, err := range store.ReadLog(ctx, cursor) {
+		fmt.Println(err)
+	}
+	fmt.Println(store.Close())
+	remove()
+	// Output:
+	// causal: invalid cursor
+	// <nil>
+}

@@ -107,7 +107,10 @@ func prepare(c *sqlite.Conn, mode Synchronous, migrations []string) error {
 			return err
 		}
 	}
-	return useWAL(c)
+	if err := useWAL(c); err != nil {
+		return err
+	}
+	return beginTimeline(c)
 }
 
 // migrate brings the file to the newest version in one transaction.

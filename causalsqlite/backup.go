@@ -1,0 +1,160 @@
+package causalsqlite
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"zombiezen.com/go/sqlite"
+
+	"github.com/spec-kitty/causal/causaladapter"
+)
+
+// backupPages is how many pages are copied between two looks at the context.
+const backupPages = 256
+
+// Backup copies the store, as it is at some moment during the call, to a new file, which
+// is readable by its owner alone. Calls of other goroutines and processes go on
+// meanwhile. The file is there once it is complete and on disk; if Backup fails, it
+// leaves none.
+//
+// The copy is marked: [Open] gives its log a new ID when it opens it, or a copy of it,
+// for the first time, so that no reader takes what comes after a restore for the history
+// that was lost. Cursors of this log are refused there.
+//
+// Backup returns a [*causal.ValidationError] if path is empty. It returns a
+// [*causal.StorageError] that matches [os.ErrExist] if there is a file, and one for every
+// other failure except that of ctx.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	const op = "back up"
+	if err := s.check(ctx, op); err != nil {
+		return err
+	}
+	if path == "" {
+		return causaladapter.Invalid("path", "must not be empty")
+	}
+	return wrapError(op, s.backup(ctx, op, path))
+}
+
+func (s *Store) backup(ctx context.Context, op, path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	partial, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".partial-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(partial.Name()) }() // unless it has been renamed
+	if err := partial.Close(); err != nil {
+		return err
+	}
+	err = s.read(ctx, op, func(c *sqlite.Conn) error { return copyTo(ctx, c, partial.Name()) })
+	if err != nil {
+		return err
+	}
+	if err := os.Link(partial.Name(), path); err != nil { // which replaces no file
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// copyTo copies the database of a connection to an empty file, and marks the copy.
+func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
+	to, err := openConn(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := to.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	if err := copyPages(ctx, c, to); err != nil {
+		return err
+	}
+	for _, sql := range []string{
+		"PRAGMA fullfsync = ON",
+		"PRAGMA synchronous = FULL",
+		"PRAGMA journal_mode = DELETE", // the copy is one file
+		"INSERT INTO meta VALUES ('is_backup', x'01') ON CONFLICT DO NOTHING",
+	} {
+		if err := exec(to, sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyPages copies all pages as they are at one moment.
+func copyPages(ctx context.Context, from, to *sqlite.Conn) (err error) {
+	b, err := sqlite.NewBackup(to, "main", from, "main")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := b.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	if err := exec(from, "BEGIN"); err != nil {
+		return err
+	}
+	defer func() { _ = exec(from, "ROLLBACK") }()
+	if _, err := queryInt(from, "SELECT count(*) FROM meta"); err != nil { // the moment
+		return err
+	}
+	for more := true; more; {
+		if err := causaladapter.CheckContext(ctx); err != nil {
+			return err
+		}
+		if more, err = b.Step(backupPages); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncDir makes a new name of a file in the directory survive a loss of power.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	_ = dir.Sync() // not all systems can
+	return dir.Close()
+}
+
+// beginTimeline gives the log of a backup that is opened a new ID.
+func beginTimeline(c *sqlite.Conn) (err error) {
+	const isBackup = "SELECT count(*) FROM meta WHERE name = 'is_backup'"
+	n, err := queryInt(c, isBackup)
+	if err != nil || n == 0 {
+		return err
+	}
+	if err := exec(c, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = exec(c, "ROLLBACK")
+		}
+	}()
+	if n, err = queryInt(c, isBackup); err != nil { // another process may have been faster
+		return err
+	}
+	if n > 0 {
+		for _, sql := range []string{
+			"UPDATE meta SET value = randomblob(16) WHERE name = 'log_id'", "DELETE FROM meta WHERE name = 'is_backup'",
+		} {
+			if err := exec(c, sql); err != nil {
+				return err
+			}
+		}
+	}
+	return exec(c, "COMMIT")
+}
