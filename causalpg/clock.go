@@ -29,8 +29,7 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 		return err
 	}
 	return s.do(ctx, "save clock", isTransient, func(c *pgx.Conn) error {
-		_, err := c.Exec(ctx, s.sql.saveClock, nodeKey(nodeID), []byte(nodeID), value)
-		return err
+		return transact(ctx, c, func(b *pgx.Batch) { b.Queue(s.sql.saveClock, nodeKey(nodeID), []byte(nodeID), value) })
 	})
 }
 
@@ -47,8 +46,16 @@ func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64
 		return 0, causal.ErrClockOverflow
 	}
 	err = s.do(ctx, opAdvance, isTransient, func(c *pgx.Conn) error {
-		var found bool
-		value, found, err = queryInt(ctx, c, s.sql.advance, nodeKey(nodeID), []byte(nodeID), floor, by)
+		found := false
+		err := transact(ctx, c, func(b *pgx.Batch) {
+			b.Queue(s.sql.advance, nodeKey(nodeID), []byte(nodeID), floor, by).Query(func(rows pgx.Rows) error {
+				found = rows.Next()
+				if !found {
+					return rows.Err()
+				}
+				return rows.Scan(&value)
+			})
+		})
 		if err == nil && !found {
 			err = causal.ErrClockOverflow
 		}

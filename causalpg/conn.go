@@ -88,6 +88,19 @@ func query(ctx context.Context, c *pgx.Conn, sql string, args []any, row func(pg
 	return rows.Err()
 }
 
+// beginWrite begins a transaction in which writers of one row wait for each other. Where
+// the default is a higher level, they would fail instead.
+const beginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+// transact runs the statements that write queues in a transaction, in one round trip.
+func transact(ctx context.Context, c *pgx.Conn, write func(*pgx.Batch)) error {
+	var b pgx.Batch
+	b.Queue(beginWrite)
+	write(&b)
+	b.Queue("COMMIT")
+	return c.SendBatch(ctx, &b).Close()
+}
+
 // queryInt returns the integer that a query has as its only result; found is
 // false if it has no row.
 func queryInt(ctx context.Context, c *pgx.Conn, sql string, args ...any) (value int64, found bool, err error) {

@@ -28,10 +28,10 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 		return wrapError(ctx, op, err)
 	}
 	return s.do(ctx, op, isUndone, func(c *pgx.Conn) error {
-		var b pgx.Batch // a transaction
-		b.Queue(s.sql.addError, data)
-		b.Queue(s.sql.dropErrors, s.errorLimit)
-		return c.SendBatch(ctx, &b).Close()
+		return transact(ctx, c, func(b *pgx.Batch) {
+			b.Queue(s.sql.addError, data)
+			b.Queue(s.sql.dropErrors, s.errorLimit)
+		})
 	})
 }
 

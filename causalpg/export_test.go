@@ -38,3 +38,11 @@ func SetPollInterval(d time.Duration) (restore func()) {
 	pollInterval = d
 	return func() { pollInterval = before }
 }
+
+// SetConnectTimeout changes how long Wait waits for a new connection, until the result is
+// called.
+func SetConnectTimeout(timeout time.Duration) (reset func()) {
+	before := connectTimeout
+	connectTimeout = timeout
+	return func() { connectTimeout = before }
+}

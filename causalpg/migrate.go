@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/spec-kitty/causal/causaladapter"
 )
@@ -16,7 +17,7 @@ import (
 // Migrate creates the schema that the options name, or brings that of an earlier
 // version of this package up to date. If there is nothing to do, it does nothing.
 // It is one transaction, and any number of processes may call it at a time. dsn
-// is as for [Open], but without settings of the pool. Its role must be allowed to
+// is as for [Open]; settings of the pool have no effect. Its role must be allowed to
 // create tables, and the schema if there is none. o.ErrorLimit has no effect; nil
 // means the defaults.
 //
@@ -38,10 +39,11 @@ func migrate(ctx context.Context, dsn string, o *Options, migrations []string) e
 	if err := o.check(); err != nil {
 		return err
 	}
-	config, err := pgx.ParseConfig(dsn)
+	pool, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return errDSN()
 	}
+	config := pool.ConnConfig
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec // each statement runs once
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

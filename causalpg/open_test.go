@@ -16,6 +16,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
@@ -192,6 +193,33 @@ func TestPoolSettings(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Where transactions are serializable by default, writers of one row still wait for each
+// other, and do not fail.
+func TestWritesAreReadCommitted(t *testing.T) {
+	ctx := t.Context()
+	schema := newSchema(t)
+	c := connect(t, testDSN)
+	execute(t, c, schema, `CREATE FUNCTION {s}.check_level() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN IF current_setting(''transaction_isolation'') <> ''read committed'' THEN RAISE EXCEPTION ''another level''; END IF; RETURN NEW; END'`)
+	for _, table := range []string{"events", "clocks", "errors"} {
+		execute(t, c, schema, "CREATE TRIGGER check_level BEFORE INSERT OR UPDATE ON {s}."+table+" FOR EACH ROW EXECUTE FUNCTION {s}.check_level()")
+	}
+	s, err := causalpg.New(ctx, newPool(t, testDSN, func(c *pgxpool.Config) {
+		c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
+	}), &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	for name, call := range adaptertest.Calls {
+		require.NoError(t, call(ctx, s, eventtest.New(t, 1)), name)
+	}
+}
+
+// Migrate takes the connection string that Open takes.
+func TestMigrateTakesSettingsOfThePool(t *testing.T) {
+	schema := newSchema(t)
+	require.NoError(t, causalpg.Migrate(t.Context(), withSetting("pool_max_conns", "4"), &causalpg.Options{Schema: schema}))
 }
 
 // requireStore uses everything, also from several goroutines.

@@ -33,7 +33,7 @@ type statements struct {
 // it takes half as long as saving an event, and must not read the whole table, which
 // may have been small then. The commit wakes who waits for entries.
 var beginSave = []string{
-	"BEGIN ISOLATION LEVEL READ COMMITTED",
+	beginWrite,
 	"SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), pg_notify('{channel}', '')",
 	"LOCK TABLE {s}.meta IN EXCLUSIVE MODE",
 }

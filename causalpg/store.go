@@ -79,9 +79,8 @@ const opOpen = "open store"
 // made. The caller closes the pool, after the store. Errors are those of [Open];
 // if pool is nil, New returns a [*causal.ValidationError].
 //
-// The store works with every query execution mode of package pgx. With a
-// default_transaction_isolation above read committed, calls on clocks and the error log
-// that run at the same time may fail with a [*causal.StorageError].
+// The store works with every default_transaction_isolation and every query
+// execution mode of package pgx.
 func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err

@@ -11,15 +11,19 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// pollInterval is how often Wait looks by itself. Tests change it.
-var pollInterval = time.Second
+// pollInterval is how often Wait looks by itself, and connectTimeout how long it lets a
+// new connection wait for the server's answer. Tests change them.
+var (
+	pollInterval   = time.Second
+	connectTimeout = 3 * time.Second
+)
 
 // Wait returns when the log has an entry after the cursor, immediately if it has
 // one already. It is for readers that follow the log with [Store.ReadLog]. The
 // server's NOTIFY wakes it. Because poolers drop notifications and lost
-// connections miss them, Wait also looks once a second, but not while a new connection
-// waits for the server's answer. While it waits, it has a connection of its own, in
-// addition to the pool.
+// connections miss them, Wait also looks once a second, and every four seconds if a new
+// connection gets no answer. While it waits, it has a connection of its own, in addition
+// to the pool.
 //
 // Wait returns the error of ctx if it ends, the errors of [causal.Cursor.PositionIn]
 // for the cursor, or a [*causal.StorageError].
@@ -66,6 +70,8 @@ func (l *listener) connect(ctx context.Context, s *Store) {
 	if l.conn != nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
 		return

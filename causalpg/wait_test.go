@@ -2,9 +2,12 @@ package causalpg_test
 
 import (
 	"context"
+	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
@@ -74,6 +77,31 @@ func TestWaitWithoutNotifications(t *testing.T) {
 	c := connect(t, testDSN)
 	_, err = c.Exec(ctx, causalpg.InSchema(schema, `INSERT INTO {s}.events VALUES (1, `+noHash+`, 0, 'TEST0000000000000000000001', 'A', 'b', '{}')`))
 	require.NoError(t, err) // and nothing that notifies
+	require.NoError(t, requireResult(t, result))
+}
+
+// A new connection gets no answer: the store looks through the pool all the same.
+func TestWaitWithoutNewConnections(t *testing.T) {
+	ctx := t.Context()
+	defer causalpg.SetConnectTimeout(50 * time.Millisecond)()
+	defer causalpg.SetPollInterval(50 * time.Millisecond)()
+	var dials atomic.Int64
+	pool := newPool(t, testDSN, func(c *pgxpool.Config) {
+		c.MaxConns = 1
+		dial := c.ConnConfig.DialFunc
+		c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if dials.Add(1) == 1 {
+				return dial(ctx, network, address)
+			}
+			silent, _ := net.Pipe()
+			return silent, nil
+		}
+	})
+	s := newOn(t, pool)
+	result := make(chan error, 1)
+	go func() { result <- s.Wait(ctx, causal.Cursor{}) }()
+	require.Eventually(t, func() bool { return dials.Load() > 2 }, 10*time.Second, time.Millisecond)
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	require.NoError(t, requireResult(t, result))
 }
 
