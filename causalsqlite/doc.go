@@ -32,7 +32,7 @@
 // cursors of the old one are refused. A plain copy cannot be told from the file: cursors
 // stay valid for the entries that both have, and are refused for others. To restore
 // either, remove the files whose names end in -wal and -shm first. A file that is damaged
-// is not repaired.
+// is not repaired; [Store.Check] finds damage that reads do not look at.
 //
 // Versions of this package read the files of all earlier ones, and refuse those of
 // later ones.

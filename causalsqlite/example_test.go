@@ -235,3 +235,20 @@ func ExampleStore_Backup() {
 	// causal: invalid cursor
 	// <nil>
 }
+
+func ExampleStore_Check() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = store.Check(ctx, func(checked, total uint64) { fmt.Println(checked, "of", total) })
+	fmt.Println(err)
+	fmt.Println(store.Close())
+	remove()
+	// Output:
+	// 0 of 0
+	// <nil>
+	// <nil>
+}
