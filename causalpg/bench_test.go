@@ -1,6 +1,7 @@
 package causalpg_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -40,6 +41,7 @@ type raw struct {
 	b             *testing.B
 	pool          *pgxpool.Pool
 	lock          string
+	notify        string // in each transaction, if it is not empty
 	insert, batch string
 	load          string
 }
@@ -62,6 +64,9 @@ func newRaw(b *testing.B, schema string) raw {
 func (r raw) write(sql string, args ...any) {
 	var batch pgx.Batch
 	batch.Queue("BEGIN")
+	if r.notify != "" {
+		batch.Queue(r.notify)
+	}
 	batch.Queue(r.lock)
 	batch.Queue(sql, args...)
 	batch.Queue("COMMIT")
@@ -91,6 +96,53 @@ func BenchmarkSave(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("writers=%d/raw", writers), func(b *testing.B) {
 			saveFrom(b, writers, newRaw(b, newSchema(b)).save)
+		})
+	}
+}
+
+// BenchmarkSchemas saves into eight schemas of one server at a time, each with one writer
+// and one reader that waits for entries. In "notifying", each save notifies in its
+// transaction, on a connection of the driver.
+func BenchmarkSchemas(b *testing.B) {
+	const schemas = 8
+	for _, way := range []string{"store", "notifying"} {
+		b.Run(way, func(b *testing.B) {
+			var saves []func(causal.Event)
+			for range schemas {
+				schema := newSchema(b)
+				s := openIn(b, schema)
+				ctx, cancel := context.WithCancel(b.Context())
+				var reading sync.WaitGroup
+				reading.Go(func() {
+					var at causal.Cursor
+					for s.Wait(ctx, at) == nil {
+						at, _ = s.Head(ctx)
+					}
+				})
+				b.Cleanup(reading.Wait)
+				b.Cleanup(cancel)
+				save := func(e causal.Event) {
+					if err := s.SaveEvent(b.Context(), e); err != nil {
+						b.Error(err)
+					}
+				}
+				if way == "notifying" {
+					r := newRaw(b, schema)
+					r.notify = causalpg.InSchema(schema, "NOTIFY {channel}")
+					save = r.save
+				}
+				saves = append(saves, save)
+			}
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			for i, save := range saves {
+				wg.Go(func() {
+					for n := i; n < b.N; n += schemas {
+						save(eventtest.NewBench(b, n))
+					}
+				})
+			}
+			wg.Wait()
 		})
 	}
 }

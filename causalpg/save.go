@@ -135,6 +135,9 @@ func (s *Store) saveAll(ctx context.Context, requests []*request) {
 			}
 			return
 		case err != nil || len(different) == 0:
+			if err == nil {
+				s.announce()
+			}
 			for _, r := range requests {
 				r.finish(err)
 			}

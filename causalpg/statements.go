@@ -23,6 +23,7 @@ type statements struct {
 	dropErrors string
 	errors     string
 	listen     string
+	notify     string
 	arrival    [adapter.CountOfSizes]string
 	order      [adapter.CountOfSizes]string
 }
@@ -31,10 +32,10 @@ type statements struct {
 // commit is visible to all, and sees all that was saved before: positions are in
 // the order of commits. The settings are for its one plan: it is made once, as making
 // it takes half as long as saving an event, and must not read the whole table, which
-// may have been small then. The commit wakes who waits for entries.
+// may have been small then.
 var beginSave = []string{
 	beginWrite,
-	"SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), pg_notify('{channel}', '')",
+	"SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)",
 	"LOCK TABLE {s}.meta IN EXCLUSIVE MODE",
 }
 
@@ -113,6 +114,7 @@ func newStatements(schema string) statements {
 			WHERE id <= (SELECT id FROM {s}.errors ORDER BY id DESC OFFSET $1 LIMIT 1)`),
 		errors: in("SELECT id, entry FROM {s}.errors ORDER BY id DESC LIMIT $1"),
 		listen: in("LISTEN {channel}"),
+		notify: in("NOTIFY {channel}"),
 	}
 	for _, sql := range beginSave {
 		s.begin = append(s.begin, in(sql))

@@ -37,6 +37,7 @@ type Store struct {
 	close      func()          // runs once
 	ctx        context.Context // ends with the store
 	cancel     func()          // ends ctx
+	saved      chan struct{}   // has a token if a save is to be told of
 
 	mu     sync.Mutex
 	closed bool
@@ -104,6 +105,8 @@ func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	}
 	s.writer.save = s.saveAll
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.saved = make(chan struct{}, 1)
+	s.calls.Go(s.notify)
 	s.close = sync.OnceFunc(s.shutDown)
 	return s, nil
 }

@@ -20,10 +20,10 @@ var (
 
 // Wait returns when the log has an entry after the cursor, immediately if it has
 // one already. It is for readers that follow the log with [Store.ReadLog]. The
-// server's NOTIFY wakes it. Because poolers drop notifications and lost
-// connections miss them, Wait also looks once a second, and every four seconds if a new
-// connection gets no answer. While it waits, it has a connection of its own, in addition
-// to the pool.
+// server's NOTIFY wakes it, which a Store sends after a save, every 5 ms at most. Because
+// poolers drop notifications and lost connections miss them, Wait also looks once a
+// second, and every four seconds if a new connection gets no answer. While it waits, it
+// has a connection of its own, in addition to the pool.
 //
 // Wait returns the error of ctx if it ends, the errors of [causal.Cursor.PositionIn]
 // for the cursor, or a [*causal.StorageError].

@@ -1,0 +1,49 @@
+package causalpg
+
+import (
+	"context"
+	"time"
+)
+
+// notifyInterval is how often a Store notifies at most, and notifyTimeout how long that
+// may take.
+const (
+	notifyInterval = 5 * time.Millisecond
+	notifyTimeout  = 3 * time.Second
+)
+
+// announce has those who wait for entries told of a save, soon and on another connection.
+// In the transaction that saves, a notification would make the saves of all schemas of the
+// server commit one after another.
+func (s *Store) announce() {
+	select {
+	case s.saved <- struct{}{}:
+	default: // it will be told
+	}
+}
+
+// notify tells of saves until the store is closed. If it fails, those who wait look by
+// themselves.
+func (s *Store) notify() {
+	for {
+		select {
+		case <-s.saved:
+			s.notifyOnce()
+		case <-s.ctx.Done():
+			if len(s.saved) > 0 {
+				s.notifyOnce()
+			}
+			return
+		}
+		select {
+		case <-time.After(notifyInterval):
+		case <-s.ctx.Done():
+		}
+	}
+}
+
+func (s *Store) notifyOnce() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), notifyTimeout)
+	defer cancel()
+	_, _ = s.pool.Exec(ctx, s.sql.notify)
+}
