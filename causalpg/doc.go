@@ -34,7 +34,9 @@
 //
 // Rows of the table events must not be written by other means. The role of a Store
 // needs SELECT and INSERT on it, SELECT and UPDATE on meta, which a save locks, and
-// SELECT, INSERT, UPDATE and DELETE on clocks and errors.
+// SELECT, INSERT, UPDATE and DELETE on clocks and errors. It needs TEMPORARY on the
+// database, since a batch of more than 256 KB is sent into a temporary table before the
+// transaction locks meta.
 //
 // If a connection pooler such as PgBouncer gives each transaction another connection,
 // set default_query_exec_mode to exec or cache_describe in the connection string. The

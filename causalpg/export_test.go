@@ -3,13 +3,14 @@ package causalpg
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 )
 
 // BeginSave and InsertSQL are what a save does.
 var (
 	BeginSave = beginSave
-	InsertSQL = insertSQL
+	InsertSQL = strings.Replace(insertSQL, "{given}", givenArrays, 1)
 )
 
 // InSchema puts the schema into a statement of a test.

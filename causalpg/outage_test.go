@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -291,4 +292,68 @@ func TestReadsThatAreCutShort(t *testing.T) {
 	loaded, err := s.LoadEvents(ctx, "WP001")
 	require.NoError(t, err)
 	require.Len(t, loaded, count)
+}
+
+// frozen is a connection on which nothing is sent any more after so many bytes, until its
+// deadline passes or it is closed.
+type frozen struct {
+	net.Conn
+	left   int
+	closed chan struct{}
+	close  func()
+}
+
+func (c *frozen) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p[:min(len(p), c.left)])
+	if c.left -= n; n < len(p) && err == nil {
+		<-c.closed
+		err = net.ErrClosed
+	}
+	return n, err
+}
+
+func (c *frozen) SetDeadline(t time.Time) error {
+	if !t.IsZero() {
+		c.close()
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *frozen) Close() error {
+	c.close()
+	return c.Conn.Close()
+}
+
+// A client stops while it sends a large batch, with the connection open: others go on.
+func TestFrozenBatch(t *testing.T) {
+	for _, size := range []int{1 << 20, 40 << 20} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			ctx := t.Context()
+			schema := newSchema(t)
+			other := openIn(t, schema)
+			pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
+				f := &frozen{Conn: c, left: size / 2, closed: make(chan struct{})}
+				f.close = sync.OnceFunc(func() { close(f.closed) })
+				return f
+			}))
+			s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+			require.NoError(t, err)
+			const count = 8
+			batch := eventtest.NewRange(t, 0, count, eventtest.WithPayload(`{"x":"`+strings.Repeat("x", size/count)+`"}`))
+			freezing, cancel := context.WithCancel(ctx)
+			defer cancel()
+			result := make(chan error, 1)
+			go func() { result <- s.SaveEvents(freezing, batch) }()
+			time.Sleep(500 * time.Millisecond) // in which it has sent the half
+			bounded, stop := context.WithTimeout(ctx, 10*time.Second)
+			defer stop()
+			require.NoError(t, other.SaveEvent(bounded, eventtest.New(t, 100)))
+			require.Empty(t, result)
+			cancel()
+			require.Error(t, <-result)
+			require.NoError(t, other.SaveEvents(ctx, batch))
+			requirePositions(t, schema, count+1)
+			require.NoError(t, s.Close())
+		})
+	}
 }

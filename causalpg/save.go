@@ -114,9 +114,8 @@ func (s *Store) refuse(ctx context.Context, op string, rows []row, conflicts []c
 	return causaladapter.IDConflict(found)
 }
 
-// maxStatementBytes bounds what one statement inserts; a single event may be
-// larger.
-const maxStatementBytes = 16 << 20
+// maxAtOnce is how many bytes of events are sent in one round trip, with the lock.
+const maxAtOnce = 256 << 10
 
 // saveAll saves the rows of all requests in one transaction, and finishes each
 // request.
@@ -187,28 +186,19 @@ func dropStored(requests []*request, stored map[causal.EventID]row) (left []*req
 // insert stores the rows whose IDs are free, if all others are stored as they are.
 // Otherwise it stores nothing and returns the IDs of those that may be different.
 func (s *Store) insert(ctx context.Context, rows []row) (different []string, err error) {
-	parts := split(rows)
+	size := 0
+	for _, r := range rows {
+		size += len(r.data)
+	}
 	err = s.retry(ctx, isTransient, func(c *pgx.Conn) (err error) {
-		if len(parts) == 1 {
-			different, err = s.insertAtOnce(ctx, c, parts[0])
+		if size <= maxAtOnce {
+			different, err = s.insertAtOnce(ctx, c, rows)
 		} else {
-			different, err = s.insertInParts(ctx, c, parts)
+			different, err = s.insertLarge(ctx, c, rows)
 		}
 		return err
 	})
 	return different, err
-}
-
-// split cuts the rows into parts of bounded size.
-func split(rows []row) (parts [][]row) {
-	start, size := 0, 0
-	for i, r := range rows {
-		if size += len(r.data); size > maxStatementBytes && i > start {
-			parts = append(parts, rows[start:i])
-			start, size = i, len(r.data)
-		}
-	}
-	return append(parts, rows[start:])
 }
 
 // insertAtOnce does it in one round trip.
@@ -237,29 +227,34 @@ func (s *Store) insertAtOnce(ctx context.Context, c *pgx.Conn, rows []row) (diff
 	return different, err
 }
 
-// insertInParts holds the lock for several round trips.
-func (s *Store) insertInParts(ctx context.Context, c *pgx.Conn, parts [][]row) (different []string, err error) {
-	for _, sql := range s.sql.begin {
-		if _, err := c.Exec(ctx, sql); err != nil {
-			return nil, err
-		}
+// insertLarge sends the rows to the server before it takes the lock: a client that stops
+// while it sends must not stop all others.
+func (s *Store) insertLarge(ctx context.Context, c *pgx.Conn, rows []row) (different []string, err error) {
+	var begin pgx.Batch
+	for _, sql := range []string{beginWrite, noJIT, createGiven} {
+		begin.Queue(sql)
 	}
-	for _, part := range parts {
-		rows, err := c.Query(ctx, s.sql.insert, arguments(part)...)
-		if err != nil {
-			return nil, err
-		}
-		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return nil, err
-		}
-		different = append(different, found...)
+	if err := c.SendBatch(ctx, &begin).Close(); err != nil {
+		return nil, err
 	}
-	end := "COMMIT"
-	if len(different) > 0 {
-		end = "ROLLBACK"
+	columns := []string{"n", "event_id", "lamport_clock", "aggregate_id", "node_id", "data"}
+	_, err = c.CopyFrom(ctx, pgx.Identifier{"causal_given"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+		e := rows[i].event
+		return []any{int64(i), string(e.ID()), e.LamportClock(), []byte(e.AggregateID()), []byte(e.NodeID()), rows[i].data}, nil
+	}))
+	if err != nil {
+		return nil, err
 	}
-	_, err = c.Exec(ctx, end)
+	var b pgx.Batch
+	for _, sql := range s.sql.begin[1:] {
+		b.Queue(sql)
+	}
+	b.Queue(s.sql.insertGiven).Query(func(rows pgx.Rows) (err error) {
+		different, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	b.Queue("COMMIT")
+	err = c.SendBatch(ctx, &b).Close() // which sets different
 	return different, err
 }
 

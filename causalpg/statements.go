@@ -10,22 +10,23 @@ import (
 
 // statements are the texts of the statements of one schema.
 type statements struct {
-	begin      []string
-	insert     string
-	insertOne  string
-	byID       string
-	load       string
-	locate     string
-	loadClock  string
-	saveClock  string
-	advance    string
-	addError   string
-	dropErrors string
-	errors     string
-	listen     string
-	notify     string
-	arrival    [adapter.CountOfSizes]string
-	order      [adapter.CountOfSizes]string
+	begin       []string
+	insert      string
+	insertGiven string
+	insertOne   string
+	byID        string
+	load        string
+	locate      string
+	loadClock   string
+	saveClock   string
+	advance     string
+	addError    string
+	dropErrors  string
+	errors      string
+	listen      string
+	notify      string
+	arrival     [adapter.CountOfSizes]string
+	order       [adapter.CountOfSizes]string
 }
 
 // A transaction that saves begins with the lock on meta, which it holds until its
@@ -45,8 +46,7 @@ var beginSave = []string{
 const insertSQL = `WITH given AS MATERIALIZED (
 	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data,
 		(SELECT e.data = g.data FROM {s}.events e WHERE e.event_id = g.event_id) AS same
-	FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
-		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, n)
+	FROM {given}
 ), added AS (
 	INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
 	SELECT last.position + row_number() OVER (ORDER BY n), {s}.chained(event_id, last.hash) OVER (ORDER BY n),
@@ -54,6 +54,18 @@ const insertSQL = `WITH given AS MATERIALIZED (
 	FROM given, (` + lastSQL + `) AS last WHERE same IS NULL AND NOT EXISTS (SELECT FROM given WHERE NOT same)
 )
 SELECT event_id FROM given WHERE NOT same`
+
+// What is given: parameters, or a table that is there until the commit.
+const (
+	givenArrays = `unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
+		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, n)`
+	givenTable  = "pg_temp.causal_given AS g"
+	createGiven = `CREATE TEMPORARY TABLE causal_given (n bigint, event_id text, lamport_clock bigint,
+		aggregate_id bytea, node_id bytea, data bytea) ON COMMIT DROP`
+
+	// A table without statistics looks expensive: compiling would take half a second.
+	noJIT = "SET LOCAL jit = off"
+)
 
 // insertOneSQL does the same for one row, which takes no number if it is stored.
 const insertOneSQL = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
@@ -96,9 +108,10 @@ const orderSQL = `SELECT position, data FROM (
 func newStatements(schema string) statements {
 	in := func(sql string) string { return inSchema(schema, sql) }
 	s := statements{
-		insert:    in(insertSQL),
-		insertOne: in(insertOneSQL),
-		byID:      in("SELECT position, data FROM {s}.events WHERE event_id = ANY ($1::text[])"),
+		insert:      in(strings.Replace(insertSQL, "{given}", givenArrays, 1)),
+		insertGiven: in(strings.Replace(insertSQL, "{given}", givenTable, 1)),
+		insertOne:   in(insertOneSQL),
+		byID:        in("SELECT position, data FROM {s}.events WHERE event_id = ANY ($1::text[])"),
 		load: in(`SELECT position, data FROM {s}.events
 			WHERE substring(aggregate_id FROM 1 FOR 250) = substring($1::bytea FROM 1 FOR 250) AND aggregate_id = $1
 			ORDER BY lamport_clock`),
