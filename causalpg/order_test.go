@@ -125,7 +125,11 @@ func TestLargeBatches(t *testing.T) {
 	require.NoError(t, s.SaveEvents(ctx, batch))
 	eventtest.RequireEqual(t, batch, eventtest.LoadAll(t, s))
 	requirePositions(t, schema, 7)
-	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), 7)
+	entries := eventtest.ReadLog(t, s, causal.Cursor{})
+	require.Len(t, entries, 7)
+	for i, place := range []int{5, 0, 1, 2, 3, 4, 6} { // the stored one first
+		require.Equal(t, batch[place].ID(), entries[i].Event.ID())
+	}
 }
 
 // Long IDs that no index could hold, and that do not compress, sort and load.
