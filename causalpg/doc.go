@@ -24,6 +24,9 @@
 //
 // # Caveats
 //
+// Servers that are not PostgreSQL and say so, such as CockroachDB and YugabyteDB, are
+// refused: their locks are not those that the order of the log depends on.
+//
 // The log has no gaps, so transactions that save events commit one after another: each
 // waits until the previous one is on disk. The architecture decision record on arrival
 // order says what that costs.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -58,6 +59,9 @@ func migrate(ctx context.Context, dsn string, o *Options, migrations []string) e
 
 // migrateIn brings the schema to the newest version.
 func migrateIn(ctx context.Context, tx pgx.Tx, schema string, migrations []string) error {
+	if err := checkServer(ctx, tx); err != nil {
+		return err
+	}
 	// Other processes wait here; each statement after it sees what they did.
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", lockOf(schema)); err != nil {
 		return err
@@ -116,8 +120,25 @@ func lockOf(schema string) int64 {
 	return int64(h.Sum64())
 }
 
-// checkMeta returns an error if the schema is not one of the newest version.
+// checkServer returns an error if the server is one of those that speak the protocol of
+// PostgreSQL, but do not have its table locks and advisory locks.
+func checkServer(ctx context.Context, q querier) error {
+	var answer string
+	if err := q.QueryRow(ctx, "SELECT version()").Scan(&answer); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(answer, "PostgreSQL ") || strings.Contains(answer, "-YB-") || strings.Contains(answer, "Redshift") {
+		return errors.New("the server is not PostgreSQL, and its locks may not hold")
+	}
+	return nil
+}
+
+// checkMeta returns an error if the server is refused, or the schema is not one of the
+// newest version.
 func checkMeta(ctx context.Context, q querier, schema string) error {
+	if err := checkServer(ctx, q); err != nil {
+		return err
+	}
 	var version int
 	var id []byte
 	err := q.QueryRow(ctx, inSchema(schema, "SELECT version, log_id FROM {s}.meta")).Scan(&version, &id)

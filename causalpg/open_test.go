@@ -296,3 +296,34 @@ func TestRights(t *testing.T) {
 	require.NoError(t, s.Close())
 	pool.Close()
 }
+
+// Servers that only speak the protocol are refused before anything is created. The
+// answers are in the form of the servers'.
+func TestOtherServers(t *testing.T) {
+	ctx := t.Context()
+	c := connect(t, testDSN)
+	for i, answer := range []string{
+		"CockroachDB CCL v23.1.11 (x86_64-pc-linux-gnu, built 2023/09/27 01:53:43, go1.19.10)",
+		"PostgreSQL 11.2-YB-2.20.1.0-b0 on x86_64-pc-linux-gnu, compiled by clang version 16.0.6, 64-bit",
+		"PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.58",
+		"",
+	} {
+		fake := fmt.Sprintf("fake_%d_%s", i, strings.ToLower(rand.Text()))
+		execute(t, c, fake, "CREATE SCHEMA {s}")
+		t.Cleanup(func() { execute(t, c, fake, "DROP SCHEMA {s} CASCADE") })
+		execute(t, c, fake, "CREATE FUNCTION {s}.version() RETURNS text LANGUAGE sql AS $$ SELECT '"+answer+"' $$")
+		dsn := withSetting("search_path", fake+",pg_catalog")
+
+		schema := "test " + rand.Text()
+		var storage *causal.StorageError
+		err := causalpg.Migrate(ctx, dsn, &causalpg.Options{Schema: schema})
+		require.ErrorAs(t, err, &storage)
+		require.ErrorContains(t, err, "not PostgreSQL")
+		err = c.QueryRow(ctx, "SELECT FROM pg_namespace WHERE nspname = $1", schema).Scan()
+		require.ErrorIs(t, err, pgx.ErrNoRows)
+
+		_, err = causalpg.Open(ctx, dsn, &causalpg.Options{Schema: newSchema(t)})
+		require.ErrorAs(t, err, &storage)
+		require.ErrorContains(t, err, "not PostgreSQL")
+	}
+}
