@@ -9,7 +9,7 @@ import (
 
 // BeginSave and InsertSQL are what a save does.
 var (
-	BeginSave = beginSave
+	BeginSave = append([]string{beginWrite}, lockSave...)
 	InsertSQL = strings.Replace(insertSQL, "{given}", givenArrays, 1)
 )
 

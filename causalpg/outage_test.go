@@ -299,6 +299,7 @@ func TestReadsThatAreCutShort(t *testing.T) {
 type frozen struct {
 	net.Conn
 	left   int
+	froze  chan<- struct{} // has a token then
 	closed chan struct{}
 	close  func()
 }
@@ -306,6 +307,7 @@ type frozen struct {
 func (c *frozen) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p[:min(len(p), c.left)])
 	if c.left -= n; n < len(p) && err == nil {
+		c.froze <- struct{}{}
 		<-c.closed
 		err = net.ErrClosed
 	}
@@ -331,8 +333,9 @@ func TestFrozenBatch(t *testing.T) {
 			ctx := t.Context()
 			schema := newSchema(t)
 			other := openIn(t, schema)
+			froze := make(chan struct{}, 100) // more than there are connections
 			pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
-				f := &frozen{Conn: c, left: size / 2, closed: make(chan struct{})}
+				f := &frozen{Conn: c, left: size / 2, froze: froze, closed: make(chan struct{})}
 				f.close = sync.OnceFunc(func() { close(f.closed) })
 				return f
 			}))
@@ -344,7 +347,8 @@ func TestFrozenBatch(t *testing.T) {
 			defer cancel()
 			result := make(chan error, 1)
 			go func() { result <- s.SaveEvents(freezing, batch) }()
-			time.Sleep(500 * time.Millisecond) // in which it has sent the half
+			<-froze
+			time.Sleep(200 * time.Millisecond) // in which the server does what it was sent
 			bounded, stop := context.WithTimeout(ctx, 10*time.Second)
 			defer stop()
 			require.NoError(t, other.SaveEvent(bounded, eventtest.New(t, 100)))

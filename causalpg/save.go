@@ -203,11 +203,12 @@ func (s *Store) insert(ctx context.Context, rows []row) (different []string, err
 
 // insertAtOnce does it in one round trip.
 func (s *Store) insertAtOnce(ctx context.Context, c *pgx.Conn, rows []row) (different []string, err error) {
-	var b pgx.Batch
-	for _, sql := range s.sql.begin {
-		b.Queue(sql)
-	}
-	if len(rows) == 1 {
+	err = transact(ctx, c, func(b *pgx.Batch) {
+		if len(rows) > 1 {
+			s.queueInsert(b, &different, s.sql.insert, arguments(rows)...)
+			return
+		}
+		s.queueLock(b)
 		e := rows[0].event
 		b.Queue(s.sql.insertOne, string(e.ID()), e.LamportClock(), []byte(e.AggregateID()), []byte(e.NodeID()), rows[0].data).
 			Exec(func(result pgconn.CommandTag) error {
@@ -216,15 +217,24 @@ func (s *Store) insertAtOnce(ctx context.Context, c *pgx.Conn, rows []row) (diff
 				}
 				return nil
 			})
-	} else {
-		b.Queue(s.sql.insert, arguments(rows)...).Query(func(rows pgx.Rows) (err error) {
-			different, err = pgx.CollectRows(rows, pgx.RowTo[string])
-			return err
-		})
-	}
-	b.Queue("COMMIT")
-	err = c.SendBatch(ctx, &b).Close() // which sets different
+	})
 	return different, err
+}
+
+func (s *Store) queueLock(b *pgx.Batch) {
+	for _, sql := range s.sql.lock {
+		b.Queue(sql)
+	}
+}
+
+// queueInsert queues the lock and an insert, which sets the IDs of rows that may be
+// different.
+func (s *Store) queueInsert(b *pgx.Batch, different *[]string, sql string, args ...any) {
+	s.queueLock(b)
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		*different, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
 }
 
 // insertLarge sends the rows to the server before it takes the lock: a client that stops
@@ -246,13 +256,7 @@ func (s *Store) insertLarge(ctx context.Context, c *pgx.Conn, rows []row) (diffe
 		return nil, err
 	}
 	var b pgx.Batch
-	for _, sql := range s.sql.begin[1:] {
-		b.Queue(sql)
-	}
-	b.Queue(s.sql.insertGiven).Query(func(rows pgx.Rows) (err error) {
-		different, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
+	s.queueInsert(&b, &different, s.sql.insertGiven)
 	b.Queue("COMMIT")
 	err = c.SendBatch(ctx, &b).Close() // which sets different
 	return different, err

@@ -10,7 +10,7 @@ import (
 
 // statements are the texts of the statements of one schema.
 type statements struct {
-	begin       []string
+	lock        []string
 	insert      string
 	insertGiven string
 	insertOne   string
@@ -29,13 +29,12 @@ type statements struct {
 	order       [adapter.CountOfSizes]string
 }
 
-// A transaction that saves begins with the lock on meta, which it holds until its
-// commit is visible to all, and sees all that was saved before: positions are in
-// the order of commits. The settings are for its one plan: it is made once, as making
+// Before it inserts, a transaction that saves takes the lock on meta, which it holds
+// until its commit is visible to all, and sees all that was saved before: positions are
+// in the order of commits. The settings are for its one plan: it is made once, as making
 // it takes half as long as saving an event, and must not read the whole table, which
 // may have been small then.
-var beginSave = []string{
-	beginWrite,
+var lockSave = []string{
 	"SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)",
 	"LOCK TABLE {s}.meta IN EXCLUSIVE MODE",
 }
@@ -129,8 +128,8 @@ func newStatements(schema string) statements {
 		listen: in("LISTEN {channel}"),
 		notify: in("NOTIFY {channel}"),
 	}
-	for _, sql := range beginSave {
-		s.begin = append(s.begin, in(sql))
+	for _, sql := range lockSave {
+		s.lock = append(s.lock, in(sql))
 	}
 	for i := range adapter.CountOfSizes {
 		limited := strings.NewReplacer("{limit}", strconv.Itoa(adapter.FirstPage<<i), "{bytes}", strconv.Itoa(adapter.MaxPageBytes)).Replace

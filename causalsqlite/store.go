@@ -73,8 +73,8 @@ type Store struct {
 }
 
 // Open opens the store in a file. If there is no file, Open creates it, readable
-// by its owner alone, unless o.MustExist is set. It migrates a file of an earlier version of this package.
-// ctx bounds the opening, not the store's life.
+// by its owner alone, unless o.MustExist is set. It migrates a file of an earlier
+// version of this package. ctx bounds the opening, not the store's life.
 //
 // Open returns a [*causal.ValidationError] if path is empty or ":memory:" or an
 // option is invalid. It returns a [*causal.StorageError], and leaves the file
