@@ -82,12 +82,13 @@ func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
 		"PRAGMA synchronous = FULL",
 		"PRAGMA journal_mode = DELETE", // the copy is one file
 		"INSERT INTO meta VALUES ('is_backup', x'01') ON CONFLICT DO NOTHING",
+		newLogID, // for those who only read it
 	} {
 		if err := exec(to, sql); err != nil {
 			return err
 		}
 	}
-	return nil
+	return setGeneration(to, "backup") // of which there is no log of writes
 }
 
 // copyPages copies all pages as they are at one moment.
@@ -130,31 +131,26 @@ func syncDir(path string) error {
 }
 
 // beginTimeline gives the log of a backup that is opened a new ID.
-func beginTimeline(c *sqlite.Conn) (err error) {
-	const isBackup = "SELECT count(*) FROM meta WHERE name = 'is_backup'"
-	n, err := queryInt(c, isBackup)
-	if err != nil || n == 0 {
+func beginTimeline(c *sqlite.Conn, path string) error {
+	if n, err := queryInt(c, isBackup); err != nil || n == 0 {
 		return err
 	}
-	if err := exec(c, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = exec(c, "ROLLBACK")
+	return transact(c, func() error {
+		n, err := queryInt(c, isBackup)
+		if err != nil || n == 0 { // another process was faster
+			return err
 		}
-	}()
-	if n, err = queryInt(c, isBackup); err != nil { // another process may have been faster
-		return err
-	}
-	if n > 0 {
-		for _, sql := range []string{
-			"UPDATE meta SET value = randomblob(16) WHERE name = 'log_id'", "DELETE FROM meta WHERE name = 'is_backup'",
-		} {
-			if err := exec(c, sql); err != nil {
-				return err
-			}
+		if err := renew(c, path); err != nil {
+			return err
 		}
-	}
-	return exec(c, "COMMIT")
+		if err := exec(c, newLogID); err != nil {
+			return err
+		}
+		return exec(c, "DELETE FROM meta WHERE name = 'is_backup'")
+	})
 }
+
+const (
+	isBackup = "SELECT count(*) FROM meta WHERE name = 'is_backup'"
+	newLogID = "UPDATE meta SET value = randomblob(16) WHERE name = 'log_id'"
+)

@@ -29,6 +29,9 @@ func (s *Store) openWriter(ctx context.Context, path string, mode Synchronous, m
 		return nil, err
 	}
 	main, err := newFile(path)
+	if err == nil {
+		err = checkLogs(path, len(migrations))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +40,9 @@ func (s *Store) openWriter(ctx context.Context, path string, mode Synchronous, m
 		return nil, err
 	}
 	if err = prepare(c, mode, migrations); err == nil {
+		err = beginTimeline(c, path)
+	}
+	if err == nil {
 		s.logID, err = readLogID(c)
 	}
 	if err == nil {
@@ -60,6 +66,7 @@ func configure(c *sqlite.Conn, mode Synchronous) error {
 		"PRAGMA checkpoint_fullfsync = ON",
 		"PRAGMA synchronous = " + string('0'+rune(level)),
 		"PRAGMA journal_size_limit = 67108864",
+		"PRAGMA wal_autocheckpoint = 0", // see checkpoint
 		"PRAGMA cache_size = -16384",
 		"PRAGMA trusted_schema = OFF",
 	} {
@@ -177,6 +184,27 @@ func (p *readers) close() error {
 // exec runs a statement that returns no rows, or whose rows are of no interest.
 func exec(c *sqlite.Conn, sql string) error {
 	return query(c, sql, nil, func(*sqlite.Stmt) (bool, error) { return true, nil })
+}
+
+// transact runs f in a transaction for writing.
+func transact(c *sqlite.Conn, f func() error) error {
+	err := exec(c, "BEGIN IMMEDIATE")
+	if err != nil {
+		return err
+	}
+	if err = f(); err == nil {
+		err = exec(c, "COMMIT")
+	}
+	rollback(c)
+	return err
+}
+
+// rollback ends a transaction that was not committed. After some failures SQLite
+// does so by itself.
+func rollback(c *sqlite.Conn) {
+	if !c.AutocommitEnabled() {
+		_ = exec(c, "ROLLBACK")
+	}
 }
 
 // query runs a statement and calls row for each row until it returns false or an

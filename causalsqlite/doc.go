@@ -31,8 +31,9 @@
 // A file that [Store.Backup] has made begins a log of its own when it is opened, so that
 // cursors of the old one are refused. A plain copy cannot be told from the file: cursors
 // stay valid for the entries that both have, and are refused for others. To restore
-// either, remove the files whose names end in -wal and -shm first. A file that is damaged
-// is not repaired; [Store.Check] finds damage that reads do not look at.
+// either, remove the files whose names end in -wal and -shm first; [Open] refuses a -wal
+// that is of another state of the file. A file that is damaged is not repaired;
+// [Store.Check] finds damage that reads do not look at.
 //
 // Versions of this package read the files of all earlier ones, and refuse those of
 // later ones.

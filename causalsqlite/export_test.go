@@ -46,3 +46,10 @@ func (s *Store) Hold(begun chan<- struct{}, release <-chan struct{}) error {
 		return true, nil
 	})
 }
+
+// Checkpoint copies the log of writes to the file, as a write does that makes it large.
+func (s *Store) Checkpoint() error {
+	s.writer.turn <- struct{}{}
+	defer func() { <-s.writer.turn }()
+	return s.writer.endLog()
+}

@@ -28,7 +28,7 @@ CREATE TABLE meta (
 	name  TEXT NOT NULL PRIMARY KEY,
 	value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO meta VALUES ('log_id', randomblob(16));
+INSERT INTO meta VALUES ('log_id', randomblob(16)), ('generation', randomblob(8));
 
 CREATE TABLE events (
 	seq           INTEGER PRIMARY KEY,
@@ -107,42 +107,27 @@ func prepare(c *sqlite.Conn, mode Synchronous, migrations []string) error {
 			return err
 		}
 	}
-	if err := useWAL(c); err != nil {
-		return err
-	}
-	return beginTimeline(c)
+	return useWAL(c)
 }
 
 // migrate brings the file to the newest version in one transaction.
-func migrate(c *sqlite.Conn, migrations []string) (err error) {
-	if err := exec(c, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	defer func() {
+func migrate(c *sqlite.Conn, migrations []string) error {
+	return transact(c, func() error {
+		// Another process may have been faster.
+		version, err := fileVersion(c, len(migrations))
 		if err != nil {
-			_ = exec(c, "ROLLBACK")
-		}
-	}()
-	// Another process may have been faster.
-	version, err := fileVersion(c, len(migrations))
-	if err != nil {
-		return err
-	}
-	for _, script := range migrations[version:] {
-		if err := sqlitex.ExecScript(c, script); err != nil {
 			return err
 		}
-	}
-	for _, pragma := range []string{
-		"PRAGMA application_id = " + strconv.Itoa(applicationID),
-		"PRAGMA user_version = " + strconv.Itoa(len(migrations)),
-		"COMMIT",
-	} {
-		if err := exec(c, pragma); err != nil {
+		for _, script := range migrations[version:] {
+			if err := sqlitex.ExecScript(c, script); err != nil {
+				return err
+			}
+		}
+		if err := exec(c, "PRAGMA application_id = "+strconv.Itoa(applicationID)); err != nil {
 			return err
 		}
-	}
-	return nil
+		return exec(c, "PRAGMA user_version = "+strconv.Itoa(len(migrations)))
+	})
 }
 
 // readLogID returns the random ID that the file got when it was created.

@@ -78,9 +78,9 @@ type Store struct {
 //
 // Open returns a [*causal.ValidationError] if path is empty or ":memory:" or an
 // option is invalid. It returns a [*causal.StorageError], and leaves the file
-// unchanged, if the file is not a database, or belongs to another application or
-// to a later version of this package. Every other failure is a StorageError, too,
-// except that of ctx.
+// unchanged, if the file is not a database, belongs to another application or to a
+// later version of this package, or is beside a -wal of another state of it. Every other
+// failure is a StorageError, too, except that of ctx.
 func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	return open(ctx, path, o, migrations)
 }
@@ -152,8 +152,16 @@ var creating sync.Mutex
 // readable for others. It never opens a file that exists.
 func createFile(path string) error {
 	// What SQLite may put beside the file has the longest name.
-	if _, err := os.Lstat(path + "-journal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := size(path + "-journal"); err != nil {
 		return err
+	}
+	if wal, err := size(path + "-wal"); err != nil || wal > 0 {
+		if _, statErr := os.Lstat(path); err == nil && errors.Is(statErr, fs.ErrNotExist) {
+			err = errNoDatabase
+		}
+		if err != nil {
+			return err
+		}
 	}
 	creating.Lock()
 	defer creating.Unlock()
@@ -182,9 +190,9 @@ func (s *Store) shutDown() error {
 	s.closed.Store(true)
 	s.writer.stop()
 	readersErr := s.readers.close()
-	// Without this, the last process to close does the same; a failure costs
-	// nothing but the size of the file beside.
-	_ = exec(s.writer.conn, "PRAGMA wal_checkpoint(TRUNCATE)")
+	if s.writer.isMarked {
+		_ = s.writer.mark() // the last connection that is closed ends the log of writes
+	}
 	err := s.writer.conn.Close()
 	if err == nil {
 		err = readersErr

@@ -18,6 +18,9 @@ type writer struct {
 	files files
 	turn  chan struct{} // full while somebody has the turn
 
+	isMarked bool  // whether there is a mark in the log of writes
+	pages    int64 // in that log after the latest checkpoint
+
 	mu      sync.Mutex
 	queue   adapter.Queue[*request] // whose callers all wait for their turn
 	stopped bool
@@ -111,11 +114,19 @@ func (w *writer) writeGroup(ctx context.Context) {
 		}
 		r.result <- r.err
 	}
+	w.checkpoint()
 }
 
 // begin starts a transaction once no other connection writes.
 func (w *writer) begin(ctx context.Context) error {
-	return retry(ctx, func() error { return exec(w.conn, "BEGIN IMMEDIATE") })
+	return retry(ctx, func() error {
+		if !w.isMarked {
+			if err := w.mark(); err != nil {
+				return err
+			}
+		}
+		return exec(w.conn, "BEGIN IMMEDIATE")
+	})
 }
 
 // take removes the next requests from the queue.
@@ -128,7 +139,7 @@ func (w *writer) take() []*request {
 // transact runs the requests in the transaction that has begun, and ends it. It
 // reports false if one of them left the transaction dirty.
 func (w *writer) transact(group []*request) bool {
-	defer w.rollback()
+	defer rollback(w.conn)
 	if len(group) == 0 { // all have withdrawn
 		return true
 	}
@@ -156,12 +167,4 @@ func (w *writer) commit() error {
 		return err
 	}
 	return w.files.check()
-}
-
-// rollback ends a transaction that was not committed. After some failures SQLite
-// does so by itself.
-func (w *writer) rollback() {
-	if !w.conn.AutocommitEnabled() {
-		_ = exec(w.conn, "ROLLBACK")
-	}
 }

@@ -1,0 +1,227 @@
+package causalsqlite
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// SQLite's log of writes, the file whose name ends in -wal, does not say of which file it
+// is: one that a killed process has left would be applied to a file that was restored
+// meanwhile. So the table meta has a generation, and the one before it, its base. The
+// first transaction of each log begins a generation, whose base is that of the file alone;
+// and so does the last one, if a part of the log is already in the file. A file and a log
+// belong together exactly if the file alone has the generation of both together, or its
+// base.
+
+// generation is a state of the file, and base the one before it, "" if there was none.
+type generation struct{ id, base string }
+
+// maxTries is how often a comparison is repeated that fails, as it may once while another
+// process makes a checkpoint.
+const maxTries = 3
+
+var (
+	errForeignLog = errors.New("the file whose name ends in -wal or -journal is of another state of the database; " +
+		"if the database was restored, remove that file and the one whose name ends in -shm")
+	errNoDatabase = errors.New("there is no database, but its file whose name ends in -wal; " +
+		"put the database back, or remove that file")
+)
+
+// readGeneration returns the generation that a connection sees.
+func readGeneration(c *sqlite.Conn) (g generation, err error) {
+	err = query(c, "SELECT name, value FROM meta WHERE name IN ('generation', 'base')", nil,
+		func(s *sqlite.Stmt) (bool, error) {
+			if value := string(columnBytes(s, 1, nil)); s.ColumnText(0) == "base" {
+				g.base = value
+			} else {
+				g.id = value
+			}
+			return true, nil
+		})
+	if err == nil && g.id == "" {
+		err = errors.New("the generation of the file is damaged")
+	}
+	return g, err
+}
+
+// setGeneration begins a generation after a base.
+func setGeneration(c *sqlite.Conn, base string) error {
+	return query(c, `INSERT INTO meta VALUES ('base', ?1), ('generation', randomblob(8))
+		ON CONFLICT DO UPDATE SET value = excluded.value`,
+		func(s *sqlite.Stmt) { s.BindBytes(1, []byte(base)) }, nil)
+}
+
+// readAlone returns the generation of a file without the logs beside it; it is zero if the
+// file is new. It takes no lock: what it reads never moves in the file.
+func readAlone(path string, newest int) (generation, error) {
+	name := filepath.ToSlash(path)
+	if !strings.HasPrefix(name, "/") { // C:/...
+		name = "/" + name
+	}
+	uri := url.URL{Scheme: "file", Path: name, RawQuery: "immutable=1"}
+	c, err := sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
+	if err != nil {
+		return generation{}, err
+	}
+	return readAndClose(c, newest)
+}
+
+// readTogether returns the generation of a file with its log of writes. The connection is
+// one that does not copy the log to the file when it is closed.
+func readTogether(path string, newest int) (generation, error) {
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
+	if err != nil {
+		return generation{}, err
+	}
+	c.SetBusyTimeout(0)
+	return readAndClose(c, newest)
+}
+
+func readAndClose(c *sqlite.Conn, newest int) (g generation, err error) {
+	defer func() { _ = c.Close() }()
+	// Otherwise SQLite refuses a file that is shorter than it says, as during a checkpoint.
+	if err := exec(c, "PRAGMA writable_schema = ON"); err != nil {
+		return g, err
+	}
+	version, err := fileVersion(c, newest)
+	if err != nil || version == 0 {
+		return g, err
+	}
+	return readGeneration(c)
+}
+
+// checkLogs returns an error if a log beside a file is not of the file, before SQLite
+// applies it. It changes nothing.
+func checkLogs(path string, newest int) error {
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	wal, err := size(target + "-wal")
+	if err != nil {
+		return err
+	}
+	journal, err := size(target + "-journal")
+	if err != nil || wal == 0 && journal == 0 {
+		return err
+	}
+	if main, err := size(target); err != nil || main == 0 {
+		if err == nil && wal > 0 {
+			err = errNoDatabase // SQLite would delete it
+		}
+		return err
+	}
+	for tries := 0; ; tries++ {
+		main, err := readAlone(target, newest)
+		if err != nil || main.id == "" {
+			return err
+		}
+		if journal > 0 && main.base != "" { // only the creation of a file has one
+			return errForeignLog
+		}
+		if wal == 0 {
+			return nil
+		}
+		together, err := readTogether(path, newest)
+		if err != nil || main.id == together.id || main.id == together.base {
+			return err
+		}
+		if tries == maxTries {
+			return errForeignLog
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// size returns the size of a file, 0 if there is none.
+func size(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// mark begins a generation in the log of writes.
+func mark(c *sqlite.Conn, path string) error {
+	return transact(c, func() error { return renew(c, path) })
+}
+
+// renew is mark within a transaction.
+func renew(c *sqlite.Conn, path string) error {
+	for tries := 0; ; tries++ {
+		g, err := readGeneration(c)
+		if err != nil {
+			return err
+		}
+		main, err := readAlone(path, math.MaxInt)
+		switch {
+		case err != nil:
+			return err
+		case main.id == g.base: // The log is marked, and nothing of that is in the file.
+			// With a second mark, a checkpoint up to the first one would take it there.
+			return nil
+		case main.id == g.id:
+			return setGeneration(c, main.id)
+		case tries == maxTries: // somebody has written over the file
+			return errForeignLog
+		}
+	}
+}
+
+// checkpointPages is how many pages the log of writes grows by between two checkpoints.
+const checkpointPages = 1000
+
+// checkpoint copies the log of writes to the file if it has grown. What fails is done
+// after a later write; nothing is lost by it.
+func (w *writer) checkpoint() {
+	pages, err := loggedPages(w.conn)
+	if err != nil {
+		return
+	}
+	if pages < w.pages { // another process made a checkpoint
+		w.pages = 0
+	}
+	if pages-w.pages >= checkpointPages && w.endLog() == nil {
+		w.pages, _ = loggedPages(w.conn)
+	}
+}
+
+// endLog copies as much of the log of writes to the file as no reader is in the way of. If
+// that was all, the next log begins.
+func (w *writer) endLog() error {
+	if err := w.mark(); err != nil {
+		return err
+	}
+	if err := exec(w.conn, "PRAGMA wal_checkpoint"); err != nil {
+		return err
+	}
+	return w.mark()
+}
+
+// mark marks the log of writes before the writer goes on.
+func (w *writer) mark() error {
+	err := mark(w.conn, w.files[0].path)
+	w.isMarked = err == nil
+	return err
+}
+
+// loggedPages returns how many pages are in the log of writes.
+func loggedPages(c *sqlite.Conn) (n int64, err error) {
+	err = query(c, "PRAGMA wal_checkpoint(NOOP)", nil, func(s *sqlite.Stmt) (bool, error) {
+		n = s.ColumnInt64(1)
+		return false, nil
+	})
+	return n, err
+}
