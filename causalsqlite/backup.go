@@ -21,7 +21,8 @@ const backupPages = 256
 //
 // The copy is marked: [Open] gives its log a new ID when it opens it, or a copy of it,
 // for the first time, so that no reader takes what comes after a restore for the history
-// that was lost. Cursors of this log are refused there.
+// that was lost. Cursors of this log are refused there. Until then, to those who open it
+// with [Options].ReadOnly, its log has the ID that Backup gave it.
 //
 // Backup returns a [*causal.ValidationError] if path is empty. It returns a
 // [*causal.StorageError] that matches [os.ErrExist] if there is a file, and one for every
@@ -65,7 +66,7 @@ func (s *Store) backup(ctx context.Context, op, path string) error {
 
 // copyTo copies the database of a connection to an empty file, and marks the copy.
 func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
-	to, err := openConn(path)
+	to, err := openConn(path, sqlite.OpenReadWrite)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 	if err := s.checkOpen(op); err != nil {
 		return err
 	}
-	return s.writer.write(ctx, op, len(nodeID), func(c *sqlite.Conn) (bool, error) {
+	return s.write(ctx, op, len(nodeID), func(c *sqlite.Conn) (bool, error) {
 		err := setClock(c, nodeID, value)
 		return err != nil, err
 	})
@@ -55,7 +55,7 @@ func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64
 		return 0, err
 	}
 	var advanced int64
-	err := s.writer.write(ctx, op, len(nodeID), func(c *sqlite.Conn) (dirty bool, err error) {
+	err := s.write(ctx, op, len(nodeID), func(c *sqlite.Conn) (dirty bool, err error) {
 		value, err := clockValue(c, nodeID)
 		if err != nil {
 			return true, err

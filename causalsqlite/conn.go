@@ -13,8 +13,8 @@ import (
 
 // openConn opens a connection. Whatever is busy is tried again here, not in
 // SQLite, whose waits grow to 100 ms and do not end with a context.
-func openConn(path string) (*sqlite.Conn, error) {
-	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite) // no OpenURI: the path is a path
+func openConn(path string, mode sqlite.OpenFlags) (*sqlite.Conn, error) {
+	c, err := sqlite.OpenConn(path, mode) // no OpenURI: the path is a path
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (s *Store) openWriter(ctx context.Context, path string, mode Synchronous, m
 	if err != nil {
 		return nil, err
 	}
-	c, err := openConn(path)
+	c, err := openConn(path, sqlite.OpenReadWrite)
 	if err != nil {
 		return nil, err
 	}
@@ -92,93 +92,6 @@ func useWAL(c *sqlite.Conn) error {
 		err = errors.New("the file does not support write-ahead logging")
 	}
 	return err
-}
-
-// readers is a pool of connections for reading.
-type readers struct {
-	file   file
-	idle   chan *sqlite.Conn // nil stands for a connection that is not open yet
-	closed chan struct{}
-}
-
-func newReaders(f file, count int) *readers {
-	p := &readers{file: f, idle: make(chan *sqlite.Conn, count), closed: make(chan struct{})}
-	for range count {
-		p.idle <- nil
-	}
-	return p
-}
-
-// read calls f with a connection, and retries it while another process is in the
-// way. f must be safe to restart and must not call user code. The returned error
-// is ready to hand to the user.
-func (p *readers) read(ctx context.Context, op string, f func(*sqlite.Conn) error) error {
-	var c *sqlite.Conn
-	select {
-	case <-p.closed:
-		return adapter.Closed(op)
-	case <-ctx.Done():
-		return causaladapter.CheckContext(ctx)
-	case c = <-p.idle:
-	}
-	defer func() { p.idle <- c }()
-	err := retry(ctx, func() (err error) {
-		if c == nil {
-			if c, err = openReader(p.file); err != nil {
-				return err
-			}
-		}
-		if err := f(c); err != nil {
-			return err
-		}
-		return p.file.check()
-	})
-	return wrapError(op, err)
-}
-
-// read calls f with a connection for reading; see [readers.read].
-func (s *Store) read(ctx context.Context, op string, f func(*sqlite.Conn) error) error {
-	return s.readers.read(ctx, op, f)
-}
-
-// openReader returns a connection that cannot write. It may still create the
-// files next to the database, as every connection in WAL mode must. It does not
-// map the file into memory, because a failing disk would then end the process.
-func openReader(f file) (*sqlite.Conn, error) {
-	if err := f.check(); err != nil { // or the connection would create it
-		return nil, err
-	}
-	c, err := openConn(f.path)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.check(); err != nil {
-		_ = c.Close()
-		return nil, err
-	}
-	for _, pragma := range []string{
-		"PRAGMA query_only = ON", "PRAGMA cache_size = -8192", "PRAGMA trusted_schema = OFF",
-	} {
-		if err := exec(c, pragma); err != nil {
-			_ = c.Close()
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// close waits for the reads that are running and closes all connections.
-func (p *readers) close() error {
-	close(p.closed)
-	var first error
-	for range cap(p.idle) {
-		if c := <-p.idle; c != nil {
-			if err := c.Close(); first == nil {
-				first = err
-			}
-		}
-	}
-	return first
 }
 
 // exec runs a statement that returns no rows, or whose rows are of no interest.

@@ -25,7 +25,7 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	if err != nil {
 		return wrapError(op, err)
 	}
-	return s.writer.write(ctx, op, len(data), func(c *sqlite.Conn) (bool, error) {
+	return s.write(ctx, op, len(data), func(c *sqlite.Conn) (bool, error) {
 		err := s.insertError(c, data)
 		return err != nil, err
 	})

@@ -30,6 +30,9 @@ func wrapError(op string, err error) error {
 
 // isBusy reports whether another connection is in the way, for a moment.
 func isBusy(err error) bool {
+	if errors.Is(err, errChanging) {
+		return true
+	}
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultBusy, sqlite.ResultLocked, sqlite.ResultProtocol:
 		return true

@@ -53,3 +53,8 @@ func (s *Store) Checkpoint() error {
 	defer func() { <-s.writer.turn }()
 	return s.writer.endLog()
 }
+
+// OpenNewerReadOnly is OpenNewer for reading only.
+func OpenNewerReadOnly(ctx context.Context, path string, further ...string) (*Store, error) {
+	return open(ctx, path, &Options{ReadOnly: true}, slices.Concat(migrations, further))
+}

@@ -2,6 +2,7 @@ package causalsqlite_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -50,10 +51,38 @@ func TestReadOnlyDirectory(t *testing.T) {
 	_, err = causalsqlite.Open(ctx, filepath.Join(dir, "new.db"), nil)
 	eventtest.RequireStorageError(t, err)
 	require.ErrorIs(t, err, syscall.EROFS)
+	s = openAt(t, path, readOnly)
+	require.Len(t, eventtest.LoadAll(t, s), 5)
+	require.NoError(t, s.Close())
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, ""))
 	s = openAt(t, path, nil)
 	require.Len(t, eventtest.LoadAll(t, s), 5)
 	require.NoError(t, s.Close())
+}
+
+// What a killed process has left is read with its log of writes, if the index of that is
+// there, too; otherwise it is an error.
+func TestReadOnlyDirectoryWithLog(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5)))
+	for _, ends := range [][]string{{"", "-wal", "-shm"}, {"", "-wal"}} {
+		dir := mount(t)
+		for _, end := range ends {
+			require.NoError(t, exec.Command("cp", path+end, dir+"/copy.db"+end).Run())
+		}
+		require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+		c, err := causalsqlite.Open(ctx, filepath.Join(dir, "copy.db"), readOnly)
+		if len(ends) == 2 {
+			eventtest.RequireStorageError(t, err)
+			require.ErrorContains(t, err, "cannot be read without the one that ends in -shm")
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, eventtest.LoadAll(t, c), 5)
+		require.NoError(t, c.Close())
+	}
 }
 
 // makeReadOnly takes the write access to a file away, also from root.

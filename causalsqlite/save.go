@@ -46,7 +46,7 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 		rows[i] = row{e, string(data)}
 		size += len(data)
 	}
-	return s.writer.write(ctx, op, size, func(c *sqlite.Conn) (dirty bool, err error) {
+	return s.write(ctx, op, size, func(c *sqlite.Conn) (dirty bool, err error) {
 		return insertAll(c, s.logID, rows)
 	})
 }

@@ -1,6 +1,7 @@
 package causalsqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -46,6 +47,13 @@ type Options struct {
 	// MustExist means that Open does not create the file: if there is none, the error
 	// matches [os.ErrNotExist].
 	MustExist bool
+	// ReadOnly means that the store only reads, and that neither it nor Open creates,
+	// changes or deletes a file, so that it works in a directory that cannot be written,
+	// too; but if there is a file whose name ends in -wal, that which ends in -shm is
+	// made if it is missing. What other processes write is seen. Writes return a
+	// [*causal.StorageError] that matches [errors.ErrUnsupported]. Synchronous and
+	// ErrorLimit have no effect, and MustExist is implied.
+	ReadOnly bool
 	// Readers is how many reads run at a time, each on a connection of its own
 	// that is opened when it is first needed. Further reads wait. Zero means the
 	// number of CPUs, but at least 4. The maximum is 1000.
@@ -66,8 +74,8 @@ type Store struct {
 	logID      [16]byte
 	files      files
 	errorLimit int
-	writer     *writer // nil in the zero value
-	readers    *readers
+	writer     *writer  // nil if the store is open for reading only
+	readers    *readers // nil in the zero value
 	closed     atomic.Bool
 	close      func() error // runs once
 }
@@ -97,32 +105,38 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 		return nil, err
 	}
 	path, err := filepath.Abs(path)
-	if err == nil && !o.MustExist {
+	if err == nil && !o.MustExist && !o.ReadOnly {
 		err = createFile(path)
 	}
 	if err != nil {
 		return nil, wrapError(op, err)
 	}
-	s := &Store{errorLimit: o.ErrorLimit}
-	if s.errorLimit == 0 {
-		s.errorLimit = causal.DefaultErrorLimit
+	s := &Store{errorLimit: cmp.Or(o.ErrorLimit, causal.DefaultErrorLimit)}
+	readers := cmp.Or(o.Readers, max(4, runtime.NumCPU()))
+	if o.ReadOnly {
+		err = s.openReadOnly(ctx, op, path, readers, len(migrations))
+	} else {
+		err = s.openForWriting(ctx, path, o.Synchronous, readers, migrations)
 	}
-	var conn *sqlite.Conn
-	err = retry(ctx, func() (err error) {
-		conn, err = s.openWriter(ctx, path, o.Synchronous, migrations)
-		return err
-	})
 	if err != nil {
 		return nil, wrapError(op, err)
 	}
-	count := o.Readers
-	if count == 0 {
-		count = max(4, runtime.NumCPU())
-	}
-	s.writer = newWriter(conn, s.files)
-	s.readers = newReaders(s.files[0], count)
 	s.close = sync.OnceValue(s.shutDown)
 	return s, nil
+}
+
+func (s *Store) openForWriting(ctx context.Context, path string, mode Synchronous, readers int, migrations []string) error {
+	var conn *sqlite.Conn
+	err := retry(ctx, func() (err error) {
+		conn, err = s.openWriter(ctx, path, mode, migrations)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.writer = newWriter(conn, s.files)
+	s.readers = newReaders(s.files[0], readers, func() (*reader, error) { return openReader(path) })
+	return nil
 }
 
 // check returns what is wrong with the inputs of Open.
@@ -188,16 +202,21 @@ func (s *Store) Close() error {
 
 func (s *Store) shutDown() error {
 	s.closed.Store(true)
-	s.writer.stop()
-	readersErr := s.readers.close()
-	if s.writer.isMarked {
-		_ = s.writer.mark() // the last connection that is closed ends the log of writes
-	}
-	err := s.writer.conn.Close()
-	if err == nil {
-		err = readersErr
+	err := s.readers.close()
+	if s.writer != nil {
+		if writerErr := s.writer.close(); writerErr != nil {
+			err = writerErr
+		}
 	}
 	return wrapError("close store", err)
+}
+
+// write queues a write; see [writer.write].
+func (s *Store) write(ctx context.Context, op string, size int, do func(*sqlite.Conn) (dirty bool, err error)) error {
+	if s.writer == nil {
+		return &causal.StorageError{Op: op, Err: errReadOnly}
+	}
+	return s.writer.write(ctx, op, size, do)
 }
 
 // check returns an error if ctx is nil or done or the store is closed.
@@ -209,7 +228,7 @@ func (s *Store) check(ctx context.Context, op string) error {
 }
 
 func (s *Store) checkOpen(op string) error {
-	if s.writer == nil || s.closed.Load() {
+	if s.readers == nil || s.closed.Load() {
 		return adapter.Closed(op)
 	}
 	return nil

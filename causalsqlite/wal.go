@@ -31,6 +31,8 @@ const maxTries = 3
 var (
 	errForeignLog = errors.New("the file whose name ends in -wal or -journal is of another state of the database; " +
 		"if the database was restored, remove that file and the one whose name ends in -shm")
+	errNoIndex = errors.New("the file whose name ends in -wal cannot be read without the one that ends in -shm, " +
+		"which cannot be made here; open the store where it can, or copy both")
 	errNoDatabase = errors.New("there is no database, but its file whose name ends in -wal; " +
 		"put the database back, or remove that file")
 )
@@ -59,15 +61,20 @@ func setGeneration(c *sqlite.Conn, base string) error {
 		func(s *sqlite.Stmt) { s.BindBytes(1, []byte(base)) }, nil)
 }
 
-// readAlone returns the generation of a file without the logs beside it; it is zero if the
-// file is new. It takes no lock: what it reads never moves in the file.
-func readAlone(path string, newest int) (generation, error) {
+// openAlone opens a file without the logs beside it, for reading, without locks.
+func openAlone(path string) (*sqlite.Conn, error) {
 	name := filepath.ToSlash(path)
 	if !strings.HasPrefix(name, "/") { // C:/...
 		name = "/" + name
 	}
 	uri := url.URL{Scheme: "file", Path: name, RawQuery: "immutable=1"}
-	c, err := sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
+	return sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
+}
+
+// readAlone returns the generation of a file without the logs beside it; it is zero if the
+// file is new. What it reads never moves in the file, so it needs no locks.
+func readAlone(path string, newest int) (generation, error) {
+	c, err := openAlone(path)
 	if err != nil {
 		return generation{}, err
 	}
@@ -77,11 +84,10 @@ func readAlone(path string, newest int) (generation, error) {
 // readTogether returns the generation of a file with its log of writes. The connection is
 // one that does not copy the log to the file when it is closed.
 func readTogether(path string, newest int) (generation, error) {
-	c, err := sqlite.OpenConn(path, sqlite.OpenReadOnly)
+	c, err := openConn(path, sqlite.OpenReadOnly)
 	if err != nil {
 		return generation{}, err
 	}
-	c.SetBusyTimeout(0)
 	return readAndClose(c, newest)
 }
 
@@ -131,6 +137,9 @@ func checkLogs(path string, newest int) error {
 			return nil
 		}
 		together, err := readTogether(path, newest)
+		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultCantOpen {
+			err = errNoIndex
+		}
 		if err != nil || main.id == together.id || main.id == together.base {
 			return err
 		}

@@ -83,12 +83,17 @@ func (w *writer) withdraw(r *request) bool {
 	return w.queue.Withdraw(r)
 }
 
-// stop refuses further writes and waits for those in the queue.
-func (w *writer) stop() {
+// close refuses further writes, waits for those in the queue, and closes the connection.
+// The last connection to a file that is closed ends its log of writes.
+func (w *writer) close() error {
 	w.mu.Lock()
 	w.stopped = true
 	w.mu.Unlock()
 	w.calls.Wait()
+	if w.isMarked {
+		_ = w.mark()
+	}
+	return w.conn.Close()
 }
 
 // writeGroup writes what is in the queue once the file is free, and sends each

@@ -1,0 +1,115 @@
+package causalsqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"zombiezen.com/go/sqlite"
+)
+
+var (
+	// errReadOnly matches [errors.ErrUnsupported].
+	errReadOnly = fmt.Errorf("the store is open for reading only: %w", errors.ErrUnsupported)
+	// errChanging is retried.
+	errChanging = errors.New("the file was written while it was read")
+)
+
+// openReadOnly opens a store for reading only.
+func (s *Store) openReadOnly(ctx context.Context, op, path string, readers, newest int) error {
+	main, err := newFile(path)
+	if err != nil {
+		return err
+	}
+	s.files = files{main}
+	s.readers = newReaders(main, readers, func() (*reader, error) { return openFile(path, newest) })
+	err = s.read(ctx, op, func(c *sqlite.Conn) (err error) {
+		if err := checkVersion(c, newest); err != nil {
+			return err
+		}
+		s.logID, err = readLogID(c)
+		return err
+	})
+	if err != nil {
+		_ = s.readers.close()
+	}
+	return err
+}
+
+// checkVersion returns an error if a file is not of the newest schema.
+func checkVersion(c *sqlite.Conn, newest int) error {
+	version, err := fileVersion(c, newest)
+	switch {
+	case err != nil:
+		return err
+	case version == 0:
+		return errors.New("the file is empty")
+	case version < newest:
+		return fmt.Errorf("the file has schema version %d, and only opening it for writing brings it to %d", version, newest)
+	}
+	return nil
+}
+
+// openFile opens a connection that cannot write. If there is no log of writes, it reads the
+// file alone and takes no locks, as SQLite would create that log.
+func openFile(path string, newest int) (*reader, error) {
+	if err := checkLogs(path, newest); err != nil {
+		return nil, err
+	}
+	state, err := readState(path, newest)
+	if err != nil {
+		return nil, err
+	}
+	if !state.hasLog {
+		c, err := openAlone(state.path)
+		if err != nil {
+			return nil, err
+		}
+		return newReader(c, &state)
+	}
+	c, err := openConn(path, sqlite.OpenReadOnly)
+	if err != nil {
+		return nil, err
+	}
+	return newReader(c, nil)
+}
+
+// fileState is what changes when somebody writes to a file.
+type fileState struct {
+	path       string // without links
+	newest     int    // schema version
+	hasLog     bool   // of writes, or of an unfinished creation
+	size       int64
+	modified   int64 // time in nanoseconds
+	generation generation
+}
+
+func readState(path string, newest int) (s fileState, err error) {
+	s.newest = newest
+	if s.path, err = filepath.EvalSymlinks(path); err != nil {
+		return s, err
+	}
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return s, err
+	}
+	s.size, s.modified = info.Size(), info.ModTime().UnixNano()
+	for _, end := range []string{"-wal", "-journal"} {
+		n, err := size(s.path + end)
+		if err != nil {
+			return s, err
+		}
+		s.hasLog = s.hasLog || n > 0
+	}
+	// A file system may give two writes one time.
+	s.generation, err = readAlone(s.path, newest)
+	return s, err
+}
+
+// hasChanged reports whether somebody has written to the file, or may have.
+func (s *fileState) hasChanged() bool {
+	now, err := readState(s.path, s.newest)
+	return err != nil || now != *s
+}
