@@ -3,6 +3,7 @@ package causalsqlite
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -157,17 +158,23 @@ func queryInt(c *sqlite.Conn, sql string) (value int64, err error) {
 	return value, err
 }
 
-// columnBytes copies a text or blob into buf, which it grows as needed.
-func columnBytes(s *sqlite.Stmt, column int, buf []byte) []byte {
-	buf = buf[:cap(buf)]
-	n := s.ColumnBytes(column, buf)
-	if n == len(buf) { // there may be more; to ask before takes time in each row
-		if n = s.ColumnLen(column); n > len(buf) {
-			buf = make([]byte, n+1) // rows are often of one length
-			s.ColumnBytes(column, buf)
+// appendColumn appends a text or blob to buf.
+func appendColumn(buf []byte, s *sqlite.Stmt, column int) []byte {
+	free := buf[len(buf):cap(buf)]
+	n := s.ColumnBytes(column, free)
+	if n == len(free) { // there may be more; to ask before takes time in each row
+		if n = s.ColumnLen(column); n > len(free) {
+			buf = slices.Grow(buf, n+1)
+			free = buf[len(buf):cap(buf)]
+			s.ColumnBytes(column, free)
 		}
 	}
-	return buf[:n]
+	return buf[:len(buf)+n]
+}
+
+// columnBytes copies a text or blob into buf, which it grows as needed.
+func columnBytes(s *sqlite.Stmt, column int, buf []byte) []byte {
+	return appendColumn(buf[:0], s, column)
 }
 
 // retry calls f until nothing is in its way, or ctx ends. A writer in another

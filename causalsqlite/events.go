@@ -30,20 +30,42 @@ func (s *Store) LoadEvents(ctx context.Context, aggregateID string) ([]causal.Ev
 		return nil, err
 	}
 	var events []causal.Event
-	err := s.read(ctx, op, func(c *sqlite.Conn) error {
-		events = nil
-		return queryEvents(c, `SELECT seq, data FROM events WHERE aggregate_id = ?
-			ORDER BY lamport_clock, node_id, event_id`,
-			func(s *sqlite.Stmt) { s.BindBytes(1, []byte(aggregateID)) },
-			func(_ *sqlite.Stmt, e causal.Event, _ int) (more bool, err error) {
-				events = append(events, e)
-				return true, causaladapter.CheckContext(ctx)
-			})
+	err := s.read(ctx, op, func(c *sqlite.Conn) (err error) {
+		events, err = loadEvents(ctx, c, aggregateID)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return events, nil
+}
+
+func loadEvents(ctx context.Context, c *sqlite.Conn, aggregateID string) (events []causal.Event, err error) {
+	rows := newRows()
+	defer rows.free()
+	decode := func() error {
+		for row, err := range rows.decode() {
+			if err != nil {
+				return err
+			}
+			events = append(events, row.event)
+		}
+		rows.reset()
+		return causaladapter.CheckContext(ctx)
+	}
+	err = query(c, `SELECT seq, data FROM events WHERE aggregate_id = ?
+		ORDER BY lamport_clock, node_id, event_id`,
+		func(s *sqlite.Stmt) { s.BindBytes(1, []byte(aggregateID)) },
+		func(s *sqlite.Stmt) (more bool, err error) {
+			if rows.add(s); rows.isFull(maxRows) {
+				err = decode()
+			}
+			return true, err
+		})
+	if err == nil {
+		err = decode()
+	}
+	return events, err
 }
 
 // AllEvents yields all events; see [causal.EventStore]. A range sees the events
@@ -59,8 +81,10 @@ func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 // fillInOrder fills the page, and moves its key if there may be more.
 func fillInOrder(c *sqlite.Conn, p adapter.EventPage) error {
 	p.Reset()
+	rows := newRows()
+	defer rows.free()
 	// The index also holds seq: events after head cost no look at the table.
-	return queryEvents(c, `SELECT seq, data, lamport_clock, node_id, event_id
+	err := query(c, `SELECT seq, data, lamport_clock, node_id, event_id
 		FROM events INDEXED BY events_in_order
 		WHERE (lamport_clock, node_id, event_id) > (?, ?, ?) AND seq <= ?
 		ORDER BY lamport_clock, node_id, event_id`,
@@ -70,32 +94,26 @@ func fillInOrder(c *sqlite.Conn, p adapter.EventPage) error {
 			s.BindText(3, string(p.After.ID))
 			s.BindInt64(4, p.Head)
 		},
-		func(s *sqlite.Stmt, e causal.Event, size int) (more bool, err error) {
-			if err := p.Add(s.ColumnInt64(0), e, size); err != nil {
-				return false, err
-			}
-			if p.IsFull() { // by the columns, as the content may be damaged
+		func(s *sqlite.Stmt) (more bool, err error) {
+			rows.add(s)
+			if rows.isFull(p.Limit()) { // by the columns, as the content may be damaged
 				p.After.Clock = s.ColumnInt64(2)
 				p.After.Node = columnBytes(s, 3, p.After.Node)
 				p.After.ID = columnBytes(s, 4, p.After.ID)
+				return false, nil
 			}
-			return !p.IsFull(), nil
+			return true, nil
 		})
-}
-
-// queryEvents calls row for each row of a query that has seq and data as its first
-// columns, with the event and the size of its data, until it returns false or an
-// error.
-func queryEvents(
-	c *sqlite.Conn, sql string, bind func(*sqlite.Stmt), row func(s *sqlite.Stmt, e causal.Event, size int) (bool, error),
-) error {
-	var data []byte // reused
-	return query(c, sql, bind, func(s *sqlite.Stmt) (bool, error) {
-		data = columnBytes(s, 1, data)
-		e, err := decode(s, data)
-		if err != nil {
-			return false, err
+	if err != nil {
+		return err
+	}
+	for row, err := range rows.decode() {
+		if err == nil {
+			err = p.Add(row.position, row.event, row.size())
 		}
-		return row(s, e, len(data))
-	})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -58,3 +58,6 @@ func (s *Store) Checkpoint() error {
 func OpenNewerReadOnly(ctx context.Context, path string, further ...string) (*Store, error) {
 	return open(ctx, path, &Options{ReadOnly: true}, slices.Concat(migrations, further))
 }
+
+// InParallel calls f with the parts of a range of n.
+func InParallel(n int, f func(from, to int)) { inParallel(n, f) }

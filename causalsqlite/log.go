@@ -23,17 +23,27 @@ func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[caus
 // fillByArrival fills the page.
 func fillByArrival(c *sqlite.Conn, p adapter.EntryPage) error {
 	p.Reset()
-	err := queryEvents(c, "SELECT seq, data, hash FROM events WHERE seq > ? AND seq <= ? ORDER BY seq",
+	rows := newRows()
+	defer rows.free()
+	err := query(c, "SELECT seq, data, hash FROM events WHERE seq > ? AND seq <= ? ORDER BY seq",
 		func(s *sqlite.Stmt) {
 			s.BindInt64(1, p.After())
 			s.BindInt64(2, p.Head)
 		},
-		func(s *sqlite.Stmt, e causal.Event, size int) (more bool, err error) {
-			err = p.Add(s.ColumnInt64(0), columnHash(s, 2), e, size)
-			return !p.IsFull(), err
+		func(s *sqlite.Stmt) (bool, error) {
+			rows.add(s).hash = columnHash(s, 2)
+			return !rows.isFull(p.Limit()), nil
 		})
 	if err != nil {
 		return err
+	}
+	for row, err := range rows.decode() {
+		if err == nil {
+			err = p.Add(row.position, row.hash, row.event, row.size())
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return p.End()
 }

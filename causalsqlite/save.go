@@ -24,8 +24,8 @@ func (s *Store) SaveEvents(ctx context.Context, events []causal.Event) error {
 	return s.saveEvents(ctx, "save events", events)
 }
 
-// row is what is stored of an event.
-type row struct {
+// newRow is what is stored of an event.
+type newRow struct {
 	event causal.Event
 	data  string
 }
@@ -37,13 +37,13 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 	if err := s.checkOpen(op); err != nil || len(events) == 0 {
 		return err
 	}
-	rows, size := make([]row, len(events)), 0
+	rows, size := make([]newRow, len(events)), 0
 	for i, e := range events {
 		data, err := adapter.Encode("event", e, maxText)
 		if err != nil {
 			return wrapError(op, err)
 		}
-		rows[i] = row{e, string(data)}
+		rows[i] = newRow{e, string(data)}
 		size += len(data)
 	}
 	return s.write(ctx, op, size, func(c *sqlite.Conn) (dirty bool, err error) {
@@ -53,7 +53,7 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 
 // insertAll stores the rows. If it fails before it has changed anything, the
 // transaction is not dirty.
-func insertAll(c *sqlite.Conn, log [16]byte, rows []row) (dirty bool, err error) {
+func insertAll(c *sqlite.Conn, log [16]byte, rows []newRow) (dirty bool, err error) {
 	head, err := readHead(c, log)
 	if err != nil {
 		return false, err
@@ -82,7 +82,7 @@ func insertAll(c *sqlite.Conn, log [16]byte, rows []row) (dirty bool, err error)
 }
 
 // insert stores a row as the entry with this cursor, unless its ID is taken.
-func insert(c *sqlite.Conn, r row, cursor causal.Cursor) (isNew bool, err error) {
+func insert(c *sqlite.Conn, r newRow, cursor causal.Cursor) (isNew bool, err error) {
 	hash := cursor.Hash()
 	err = query(c, `INSERT INTO events (seq, hash, event_id, aggregate_id, lamport_clock, node_id, data)
 		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING`,
@@ -99,7 +99,7 @@ func insert(c *sqlite.Conn, r row, cursor causal.Cursor) (isNew bool, err error)
 }
 
 // isStored reports whether what is stored under the ID of a row is its event.
-func isStored(c *sqlite.Conn, r row) (bool, error) {
+func isStored(c *sqlite.Conn, r newRow) (bool, error) {
 	var stored causal.Event
 	err := query(c, "SELECT seq, data FROM events WHERE event_id = ?",
 		func(s *sqlite.Stmt) { s.BindText(1, string(r.event.ID())) },
