@@ -36,6 +36,9 @@ var (
 	ErrClockJump = errors.New("causal: remote clock too far ahead")
 	// ErrStorage means that a storage adapter failed: see [StorageError].
 	ErrStorage = errors.New("causal: storage failed")
+	// ErrOutcomeUnknown means that a save failed, or was canceled, at a moment from which
+	// its events may be stored, now or later, or not. Saving them again settles it.
+	ErrOutcomeUnknown = errors.New("causal: the outcome of a save is unknown")
 	// ErrClosed means that an adapter was called after its Close.
 	ErrClosed = errors.New("causal: storage is closed")
 	// ErrInvalidCursor means that a [Cursor] is damaged, belongs to another log or

@@ -11,7 +11,8 @@ import (
 //
 // If ctx is done before the call, nothing is written and the error matches
 // ctx.Err() and [context.Cause]. The adapter's own failures are [*StorageError]; after
-// its Close they match [ErrClosed]. A [*ValidationError] names the parameter in snake
+// its Close they match [ErrClosed]. If a save returns an error, nothing of it is stored,
+// now or later, unless the error matches [ErrOutcomeUnknown]. A [*ValidationError] names the parameter in snake
 // case, such as aggregate_id: a nil context as ctx, the zero Event as event. IDs are
 // texts: not empty, and valid UTF-8.
 type EventStore interface {
@@ -67,7 +68,7 @@ type ErrorStorage interface {
 // BatchSaver is an optional capability of an [EventStore]. Use [SaveAll], which
 // falls back to single saves.
 type BatchSaver interface {
-	// SaveEvents stores all events or, if it returns an error, none of them. Each
+	// SaveEvents stores all events or none of them. Each
 	// event is treated as SaveEvent would, even one that occurs twice in events; an
 	// [*IDConflictError] names every event that was refused.
 	// SaveEvents does not retain the slice.

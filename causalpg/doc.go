@@ -19,8 +19,8 @@
 // [*causal.StorageError]. Deadlocks, serialization failures and lost connections are
 // retried for a few seconds first. Saving is idempotent, so a commit whose outcome is
 // unknown is resolved by saving again. Canceling the context withdraws a save that is
-// still waiting for its turn. Canceling it later leaves the event stored or not, and a
-// repeated save leaves one copy.
+// still waiting for its turn. Canceling it later leaves the event stored or not, and the
+// error matches [causal.ErrOutcomeUnknown]; a repeated save leaves one copy.
 //
 // # Caveats
 //

@@ -20,10 +20,14 @@ func wrapError(ctx context.Context, op string, err error) error {
 	if err == nil || adapter.IsKnown(err) {
 		return err
 	}
-	if ended := causaladapter.CheckContext(ctx); ended != nil {
-		return ended
+	mark := func(err error) error { return err }
+	if errors.Is(err, causal.ErrOutcomeUnknown) {
+		mark, err = adapter.OutcomeUnknown, errors.Unwrap(err)
 	}
-	return &causal.StorageError{Op: op, Err: errors.New(errorText(err))}
+	if ended := causaladapter.CheckContext(ctx); ended != nil {
+		return mark(ended)
+	}
+	return &causal.StorageError{Op: op, Err: mark(errors.New(errorText(err)))}
 }
 
 // errorText describes an error of the driver without any value that was written: the

@@ -214,12 +214,14 @@ func dialing(wrap func(net.Conn) net.Conn) func(*pgxpool.Config) {
 type lossy struct {
 	net.Conn
 	lose *atomic.Int64 // how often
+	then func()        // is called after that
 }
 
 func (c *lossy) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if strings.Contains(string(b[:n]), "COMMIT\x00") && c.lose.Add(-1) >= 0 {
 		_ = c.Close()
+		c.then()
 		return 0, errors.New("lost by the test")
 	}
 	return n, err
@@ -231,7 +233,7 @@ func TestUnknownOutcome(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
 	var lose atomic.Int64
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose} }))
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose, func() {}} }))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()
@@ -244,6 +246,59 @@ func TestUnknownOutcome(t *testing.T) {
 	lose.Store(0)
 	require.Len(t, eventtest.LoadAll(t, s), 40)
 	requirePositions(t, schema, 40)
+}
+
+// Errors say whether the events may be stored.
+func TestErrorsSayWhatIsKnown(t *testing.T) {
+	ctx := t.Context()
+	schema := newSchema(t)
+	var lose atomic.Int64
+	refuse := func() {
+		edit(t, schema, "ALTER TABLE {s}.events ADD CONSTRAINT none CHECK (lamport_clock < 0) NOT VALID")
+	}
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose, refuse} }))
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 0)))
+	for name, test := range map[string]struct {
+		fail      func(ctx context.Context, cancel func()) error
+		isUnknown bool
+	}{
+		"the answer is lost, then the server refuses": {func(ctx context.Context, _ func()) error {
+			lose.Store(1)
+			return s.SaveEvent(ctx, eventtest.New(t, 1))
+		}, true},
+		"the server refuses": {func(ctx context.Context, _ func()) error {
+			refuse()
+			return s.SaveEvent(ctx, eventtest.New(t, 1))
+		}, false},
+		"canceled while it saves": {func(ctx context.Context, cancel func()) error {
+			defer block(t, schema)()
+			go func() { requireWaiting(t, schema, 1); cancel() }()
+			return s.SaveEvent(ctx, eventtest.New(t, 1))
+		}, true},
+		"canceled while it waits": {func(ctx context.Context, cancel func()) error {
+			release := block(t, schema)
+			done := make(chan error)
+			go func() { done <- s.SaveEvent(t.Context(), eventtest.New(t, 0)) }()
+			defer func() { release(); require.NoError(t, <-done) }()
+			requireWaiting(t, schema, 1)
+			time.AfterFunc(10*time.Millisecond, cancel)
+			return s.SaveEvent(ctx, eventtest.New(t, 1))
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			err := test.fail(ctx, cancel)
+			require.Error(t, err)
+			require.Equal(t, ctx.Err() != nil, errors.Is(err, context.Canceled))
+			require.Equal(t, ctx.Err() == nil, errors.Is(err, causal.ErrStorage))
+			require.Equal(t, test.isUnknown, errors.Is(err, causal.ErrOutcomeUnknown), err)
+			edit(t, schema, "ALTER TABLE {s}.events DROP CONSTRAINT IF EXISTS none")
+		})
+	}
 }
 
 // fragile is a connection that breaks after a number of bytes, which all of them

@@ -190,7 +190,9 @@ func (s *Store) insert(ctx context.Context, rows []row) (different []string, err
 	for _, r := range rows {
 		size += len(r.data)
 	}
+	isUnknown := false // of one attempt, and so of all
 	err = s.retry(ctx, isTransient, func(c *pgx.Conn) (err error) {
+		defer func() { isUnknown = isUnknown || err != nil && c.IsClosed() }()
 		if size <= maxAtOnce {
 			different, err = s.insertAtOnce(ctx, c, rows)
 		} else {
@@ -198,6 +200,9 @@ func (s *Store) insert(ctx context.Context, rows []row) (different []string, err
 		}
 		return err
 	})
+	if err != nil && isUnknown {
+		err = adapter.OutcomeUnknown(err)
+	}
 	return different, err
 }
 

@@ -67,8 +67,11 @@ func (w *writer) write(r *request) error {
 	case <-r.ctx.Done():
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.queue.Withdraw(r)
-		return causaladapter.CheckContext(r.ctx)
+		err := causaladapter.CheckContext(r.ctx)
+		if !w.queue.Withdraw(r) {
+			err = adapter.OutcomeUnknown(err)
+		}
+		return err
 	}
 }
 

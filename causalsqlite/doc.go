@@ -17,7 +17,8 @@
 // stored before stays readable, and the store works again once the cause is gone. A
 // write waits while another process is writing; use a context with a deadline to limit
 // the wait. Canceling the context withdraws a write that is still waiting, and has no
-// effect on one that has started.
+// effect on one that has started. A save that fails in its commit matches
+// [causal.ErrOutcomeUnknown].
 //
 // # Caveats
 //

@@ -21,7 +21,7 @@ func wrapError(op string, err error) error {
 		return nil
 	case adapter.IsKnown(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.As(err, &file):
+	case errors.As(err, &file), errors.Is(err, causal.ErrOutcomeUnknown):
 		return &causal.StorageError{Op: op, Err: err}
 	default:
 		return &causal.StorageError{Op: op, Err: errors.New(err.Error())}

@@ -29,7 +29,7 @@ func mount(t *testing.T) string {
 func TestFullDisk(t *testing.T) {
 	dir := mount(t)
 	s := openAt(t, filepath.Join(dir, "events.db"), nil)
-	saved := fill(t, s)
+	saved := fill(t, s, true) // in the commit
 	require.Positive(t, saved)
 	require.Len(t, eventtest.LoadAll(t, s), saved, "what was stored stays readable")
 	require.NoError(t, syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=20m"))

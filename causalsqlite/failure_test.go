@@ -1,6 +1,7 @@
 package causalsqlite_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -14,14 +15,16 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// fill saves events until the disk is full, and returns how many were saved.
-func fill(t *testing.T, s *causalsqlite.Store) int {
+// fill saves events until the disk is full, and returns how many were saved. isUnknown says
+// what the outcome of the last one is.
+func fill(t *testing.T, s *causalsqlite.Store, isUnknown bool) int {
 	t.Helper()
 	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 20_000) + `"}`)
 	for n := range 10_000 {
 		if err := s.SaveEvent(t.Context(), eventtest.New(t, n, large)); err != nil {
 			eventtest.RequireStorageError(t, err)
 			require.ErrorContains(t, err, "full")
+			require.Equal(t, isUnknown, errors.Is(err, causal.ErrOutcomeUnknown))
 			return n
 		}
 	}
@@ -43,7 +46,7 @@ func requireWorks(t *testing.T, s *causalsqlite.Store, saved int) {
 func TestFullDatabase(t *testing.T) {
 	s := openNew(t)
 	require.NoError(t, s.Exec("PRAGMA max_page_count = 200"))
-	saved := fill(t, s)
+	saved := fill(t, s, false) // before the commit
 	require.Positive(t, saved)
 	require.Error(t, s.SaveEvents(t.Context(), eventtest.NewRange(t, 5000, 9000)))
 	require.Len(t, eventtest.LoadAll(t, s), saved, "what was stored stays readable")

@@ -1,6 +1,7 @@
 package causalsqlite_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -131,6 +132,7 @@ func TestFileReplacedWhileOpen(t *testing.T) {
 				if writes[call] || test.readers && call != "SaveEvents of nothing" {
 					eventtest.RequireStorageError(t, err)
 					require.ErrorContains(t, err, "removed or replaced", call)
+					require.Equal(t, !test.readers, errors.Is(err, causal.ErrOutcomeUnknown), call)
 				}
 			}
 			if test.back != nil {

@@ -2,6 +2,7 @@ package causalsqlite
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"zombiezen.com/go/sqlite"
@@ -168,8 +169,12 @@ func (w *writer) commit() error {
 	if err := w.files[0].check(); err != nil {
 		return err
 	}
-	if err := exec(w.conn, "COMMIT"); err != nil {
-		return err
+	err := exec(w.conn, "COMMIT") // if this fails, a restart may still find all of it
+	if err == nil {
+		err = w.files.check()
 	}
-	return w.files.check()
+	if err != nil {
+		return adapter.OutcomeUnknown(errors.New(err.Error())) // without the driver's type
+	}
+	return nil
 }

@@ -39,7 +39,7 @@ var contextCases = []eventCase{
 	},
 	{
 		name:  "context/during",
-		claim: "A context that ends during a save leaves the event, or the whole batch, stored or not; saving it again leaves it stored once.",
+		claim: "A context that ends during a save leaves the event, or the whole batch, stored or not, and not unless the error matches ErrOutcomeUnknown; saving it again leaves it stored once.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			var all []causal.Event
@@ -56,8 +56,12 @@ var contextCases = []eventCase{
 					require.ErrorIs(t, err, context.DeadlineExceeded)
 				}
 				cancel()
-				if _, ok := s.(causal.BatchSaver); ok {
+				_, isWhole := s.(causal.BatchSaver)
+				if isWhole {
 					requireWholeOrNot(t, s, len(all), len(batch))
+				}
+				if (isWhole || len(batch) == 1) && err != nil && !errors.Is(err, causal.ErrOutcomeUnknown) {
+					requireAll(t, s, all...)
 				}
 				saveAll(t, s, batch...)
 				all = append(all, batch...)

@@ -275,6 +275,16 @@ var defects = map[string]defect{
 		}
 		return events, err
 	})},
+	"a save ends with its context though it is stored": {finds: "context/during", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
+		if err := s.SaveEvents(ctx, events); err != nil {
+			return err
+		}
+		if _, ok := ctx.Deadline(); !ok {
+			return nil
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})},
 	"a batch is cut by its context": {finds: "context/during", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		if err := s.SaveEvents(ctx, nil); err != nil {
 			return err

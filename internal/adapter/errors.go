@@ -22,6 +22,17 @@ func Missing(position int64) error { return fmt.Errorf("entry %d of the log is m
 // Closed returns the error of an operation on a store that is closed.
 func Closed(op string) error { return &causal.StorageError{Op: op, Err: causal.ErrClosed} }
 
+// OutcomeUnknown returns err as one that also matches [causal.ErrOutcomeUnknown].
+func OutcomeUnknown(err error) error { return unknownError{err} }
+
+type unknownError struct{ err error }
+
+func (e unknownError) Error() string { return "the outcome is unknown: " + e.err.Error() }
+
+func (e unknownError) Is(target error) bool { return target == causal.ErrOutcomeUnknown }
+
+func (e unknownError) Unwrap() error { return e.err }
+
 // IsKnown reports whether err says what it is in the terms of package causal, so
 // that an adapter must not wrap it.
 func IsKnown(err error) bool {
