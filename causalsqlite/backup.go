@@ -2,6 +2,7 @@ package causalsqlite
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,7 +51,11 @@ func (s *Store) backup(ctx context.Context, op, path string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(partial.Name()) }() // unless it has been renamed
+	defer func() {
+		for _, end := range []string{"", "-wal", "-shm"} { // those that are left
+			_ = os.Remove(partial.Name() + end)
+		}
+	}()
 	if err := partial.Close(); err != nil {
 		return err
 	}
@@ -80,8 +85,8 @@ func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
 	}
 	for _, sql := range []string{
 		"PRAGMA fullfsync = ON",
+		"PRAGMA checkpoint_fullfsync = ON",
 		"PRAGMA synchronous = FULL",
-		"PRAGMA journal_mode = DELETE", // the copy is one file
 		"INSERT INTO meta VALUES ('is_backup', x'01') ON CONFLICT DO NOTHING",
 		newLogID, // for those who only read it
 	} {
@@ -89,7 +94,15 @@ func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
 			return err
 		}
 	}
-	return setGeneration(to, "backup") // of which there is no log of writes
+	if err := setGeneration(to, "backup"); err != nil { // of which there is no log of writes
+		return err
+	}
+	// The copy has a log of writes, as the file has: what is in it gets into the copy.
+	isBusy, err := queryInt(to, "PRAGMA wal_checkpoint(TRUNCATE)")
+	if err == nil && isBusy != 0 {
+		err = errors.New("the copy is not complete")
+	}
+	return err
 }
 
 // copyPages copies all pages as they are at one moment.
@@ -132,16 +145,13 @@ func syncDir(path string) error {
 }
 
 // beginTimeline gives the log of a backup that is opened a new ID.
-func beginTimeline(c *sqlite.Conn, path string) error {
+func beginTimeline(c *sqlite.Conn) error {
 	if n, err := queryInt(c, isBackup); err != nil || n == 0 {
 		return err
 	}
 	return transact(c, func() error {
 		n, err := queryInt(c, isBackup)
 		if err != nil || n == 0 { // another process was faster
-			return err
-		}
-		if err := renew(c, path); err != nil {
 			return err
 		}
 		if err := exec(c, newLogID); err != nil {

@@ -2,8 +2,10 @@ package causalsqlite_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -162,4 +164,33 @@ func (c *countedContext) Err() error {
 		c.cancel()
 	}
 	return c.Context.Err()
+}
+
+// Several open a backup for the first time at once: its log gets one new ID.
+func TestBackupOpenedTogether(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	makeStore(t, path)
+	s := openAt(t, path, nil)
+	for range 20 {
+		backup := testPath(t)
+		require.NoError(t, s.Backup(ctx, backup))
+		heads := make([]causal.Cursor, 3)
+		var all sync.WaitGroup
+		for i := range heads {
+			all.Go(func() {
+				b, err := causalsqlite.Open(ctx, backup, nil)
+				if err == nil {
+					heads[i], err = b.Head(ctx)
+					err = errors.Join(err, b.Close())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		require.Equal(t, heads[0], heads[1])
+		require.Equal(t, heads[0], heads[2])
+	}
 }

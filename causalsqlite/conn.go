@@ -40,8 +40,8 @@ func (s *Store) openWriter(ctx context.Context, path string, mode Synchronous, m
 	if err != nil {
 		return nil, err
 	}
-	if err = prepare(c, mode, migrations); err == nil {
-		err = beginTimeline(c, path)
+	if err = prepare(c, path, mode, migrations); err == nil {
+		err = beginTimeline(c)
 	}
 	if err == nil {
 		s.logID, err = readLogID(c)

@@ -47,6 +47,9 @@ func (s *Store) Hold(begun chan<- struct{}, release <-chan struct{}) error {
 	})
 }
 
+// LoggedPages returns how many pages are in the log of writes.
+func (s *Store) LoggedPages() (int64, error) { return loggedPages(s.writer.conn) }
+
 // Checkpoint copies the log of writes to the file, as a write does that makes it large.
 func (s *Store) Checkpoint() error {
 	s.writer.turn <- struct{}{}

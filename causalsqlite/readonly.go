@@ -12,7 +12,8 @@ import (
 
 var (
 	// errReadOnly matches [errors.ErrUnsupported].
-	errReadOnly = fmt.Errorf("the store is open for reading only: %w", errors.ErrUnsupported)
+	errReadOnly   = fmt.Errorf("the store is open for reading only: %w", errors.ErrUnsupported)
+	errUnfinished = errors.New("the creation of the file was interrupted, and only opening it for writing can go on")
 	// errChanging is retried.
 	errChanging = errors.New("the file was written while it was read")
 )
@@ -73,7 +74,11 @@ func openFile(path string, newest int) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newReader(c, nil)
+	r, err := newReader(c, nil)
+	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultReadOnly {
+		err = errUnfinished
+	}
+	return r, err
 }
 
 // fileState is what changes when somebody writes to a file.
@@ -97,11 +102,11 @@ func readState(path string, newest int) (s fileState, err error) {
 	}
 	s.size, s.modified = info.Size(), info.ModTime().UnixNano()
 	for _, end := range []string{"-wal", "-journal"} {
-		n, err := size(s.path + end)
+		hasLog, err := hasContent(s.path + end)
 		if err != nil {
 			return s, err
 		}
-		s.hasLog = s.hasLog || n > 0
+		s.hasLog = s.hasLog || hasLog
 	}
 	// A file system may give two writes one time.
 	s.generation, err = readAlone(s.path, newest)

@@ -143,6 +143,28 @@ func TestReadOnlyBesideWriter(t *testing.T) {
 	require.EqualValues(t, 9, clock)
 }
 
+// A write is also noticed where the file system gives it no later time.
+func TestReadOnlyWithoutTimes(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	makeStore(t, path)
+	before, err := os.Stat(path)
+	require.NoError(t, err)
+	s := openAt(t, path, &causalsqlite.Options{ReadOnly: true, Readers: 1})
+	requireReads(t, s)
+	w := openAt(t, path, nil)
+	require.NoError(t, w.SaveClock(ctx, "alice", 8))
+	require.NoError(t, w.Close())
+	require.NoError(t, os.Chtimes(path, before.ModTime(), before.ModTime()))
+	after, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, before.Size(), after.Size())
+	require.Equal(t, before.ModTime(), after.ModTime())
+	clock, err := s.LoadClock(ctx, "alice")
+	require.NoError(t, err)
+	require.EqualValues(t, 8, clock)
+}
+
 // Reads without locks never show a mixture of two states.
 func TestReadOnlyWhileWritten(t *testing.T) {
 	ctx := t.Context()

@@ -86,7 +86,7 @@ func fileVersion(c *sqlite.Conn, newest int) (int, error) {
 
 // prepare sets up the connection and the schema. It writes nothing before it is
 // clear that the file is ours.
-func prepare(c *sqlite.Conn, mode Synchronous, migrations []string) error {
+func prepare(c *sqlite.Conn, path string, mode Synchronous, migrations []string) error {
 	if err := exec(c, "BEGIN"); err != nil {
 		return err
 	}
@@ -101,9 +101,9 @@ func prepare(c *sqlite.Conn, mode Synchronous, migrations []string) error {
 		return err
 	}
 	if version < len(migrations) {
-		// Before the file has a write-ahead log: what it begins with is in the file
+		// Before a new file has a write-ahead log: what it begins with is in the file
 		// itself, so that a copy of the file alone is of this log, too.
-		if err := migrate(c, migrations); err != nil {
+		if err := migrate(c, path, migrations); err != nil {
 			return err
 		}
 	}
@@ -111,12 +111,17 @@ func prepare(c *sqlite.Conn, mode Synchronous, migrations []string) error {
 }
 
 // migrate brings the file to the newest version in one transaction.
-func migrate(c *sqlite.Conn, migrations []string) error {
+func migrate(c *sqlite.Conn, path string, migrations []string) error {
 	return transact(c, func() error {
 		// Another process may have been faster.
 		version, err := fileVersion(c, len(migrations))
 		if err != nil {
 			return err
+		}
+		if version > 0 {
+			if err := renew(c, path); err != nil {
+				return err
+			}
 		}
 		for _, script := range migrations[version:] {
 			if err := sqlitex.ExecScript(c, script); err != nil {

@@ -47,10 +47,10 @@ type Options struct {
 	// MustExist means that Open does not create the file: if there is none, the error
 	// matches [os.ErrNotExist].
 	MustExist bool
-	// ReadOnly means that the store only reads, and that neither it nor Open creates,
-	// changes or deletes a file, so that it works in a directory that cannot be written,
-	// too; but if there is a file whose name ends in -wal, that which ends in -shm is
-	// made if it is missing. What other processes write is seen. Writes return a
+	// ReadOnly means that neither Open nor the store creates, changes or deletes a file,
+	// so that it works in a directory that cannot be written, too. Only while another
+	// process has the file open, or if it has left one whose name ends in -wal, may that
+	// and the one that ends in -shm be made. What others write is seen. Writes return a
 	// [*causal.StorageError] that matches [errors.ErrUnsupported]. Synchronous and
 	// ErrorLimit have no effect, and MustExist is implied.
 	ReadOnly bool
@@ -134,7 +134,10 @@ func (s *Store) openForWriting(ctx context.Context, path string, mode Synchronou
 	if err != nil {
 		return err
 	}
-	s.writer = newWriter(conn, s.files)
+	if s.writer, err = newWriter(conn, s.files); err != nil {
+		_ = conn.Close()
+		return err
+	}
 	s.readers = newReaders(s.files[0], readers, func() (*reader, error) { return openReader(path) })
 	return nil
 }
@@ -166,10 +169,10 @@ var creating sync.Mutex
 // readable for others. It never opens a file that exists.
 func createFile(path string) error {
 	// What SQLite may put beside the file has the longest name.
-	if _, err := size(path + "-journal"); err != nil {
+	if _, err := hasContent(path + "-journal"); err != nil {
 		return err
 	}
-	if wal, err := size(path + "-wal"); err != nil || wal > 0 {
+	if hasWAL, err := hasContent(path + "-wal"); err != nil || hasWAL {
 		if _, statErr := os.Lstat(path); err == nil && errors.Is(statErr, fs.ErrNotExist) {
 			err = errNoDatabase
 		}

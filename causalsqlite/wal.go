@@ -8,25 +8,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 )
 
 // SQLite's log of writes, the file whose name ends in -wal, does not say of which file it
 // is: one that a killed process has left would be applied to a file that was restored
-// meanwhile. So the table meta has a generation, and the one before it, its base. The
-// first transaction of each log begins a generation, whose base is that of the file alone;
-// and so does the last one, if a part of the log is already in the file. A file and a log
-// belong together exactly if the file alone has the generation of both together, or its
-// base.
+// meanwhile. So the table meta has a generation, and the one before it, its base. Who
+// begins a log marks it: it begins a generation, whose base is that of the file alone; and
+// again whenever a part of the log has been copied to the file. A file and a log belong
+// together exactly if the file alone has the generation of both together, or its base.
 
 // generation is a state of the file, and base the one before it, "" if there was none.
 type generation struct{ id, base string }
-
-// maxTries is how often a comparison is repeated that fails, as it may once while another
-// process makes a checkpoint.
-const maxTries = 3
 
 var (
 	errForeignLog = errors.New("the file whose name ends in -wal or -journal is of another state of the database; " +
@@ -105,61 +99,68 @@ func readAndClose(c *sqlite.Conn, newest int) (g generation, err error) {
 }
 
 // checkLogs returns an error if a log beside a file is not of the file, before SQLite
-// applies it. It changes nothing.
+// applies it. It changes nothing. The error is [errChanging] if another process does
+// meanwhile.
 func checkLogs(path string, newest int) error {
-	target, err := filepath.EvalSymlinks(path)
+	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err
 	}
-	wal, err := size(target + "-wal")
+	hasWAL, err := hasContent(path + "-wal")
 	if err != nil {
 		return err
 	}
-	journal, err := size(target + "-journal")
-	if err != nil || wal == 0 && journal == 0 {
+	hasJournal, err := hasContent(path + "-journal")
+	if err != nil || !hasWAL && !hasJournal {
 		return err
 	}
-	if main, err := size(target); err != nil || main == 0 {
-		if err == nil && wal > 0 {
+	if hasMain, err := hasContent(path); err != nil || !hasMain {
+		if err == nil && hasWAL {
 			err = errNoDatabase // SQLite would delete it
 		}
 		return err
 	}
-	for tries := 0; ; tries++ {
-		main, err := readAlone(target, newest)
-		if err != nil || main.id == "" {
-			return err
-		}
-		if journal > 0 && main.base != "" { // only the creation of a file has one
-			return errForeignLog
-		}
-		if wal == 0 {
-			return nil
-		}
+	main, err := readAlone(path, newest)
+	if isCreated := err == nil && main.base != ""; !isCreated && !hasWAL {
+		return nil // the journal is that of its creation, which was interrupted or is under way
+	}
+	if err != nil || main.id == "" {
+		return err
+	}
+	if !hasJournal {
 		together, err := readTogether(path, newest)
 		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultCantOpen {
 			err = errNoIndex
 		}
-		if err != nil || main.id == together.id || main.id == together.base {
+		if err != nil {
 			return err
 		}
-		if tries == maxTries {
-			return errForeignLog
+		if main.id == together.id || main.id == together.base {
+			return nil
 		}
-		time.Sleep(time.Millisecond)
 	}
+	// Both were read of one state if the file has not changed and there is still a journal.
+	again, err := readAlone(path, newest)
+	if err != nil {
+		return err
+	}
+	stillHasJournal, err := hasContent(path + "-journal")
+	if err != nil {
+		return err
+	}
+	if again != main || stillHasJournal != hasJournal {
+		return errChanging
+	}
+	return errForeignLog
 }
 
-// size returns the size of a file, 0 if there is none.
-func size(path string) (int64, error) {
+// hasContent reports whether there is a file that is not empty.
+func hasContent(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return false, nil
 	}
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
+	return err == nil && info.Size() > 0, err
 }
 
 // mark begins a generation in the log of writes.
@@ -169,37 +170,39 @@ func mark(c *sqlite.Conn, path string) error {
 
 // renew is mark within a transaction.
 func renew(c *sqlite.Conn, path string) error {
-	for tries := 0; ; tries++ {
-		g, err := readGeneration(c)
-		if err != nil {
-			return err
-		}
-		main, err := readAlone(path, math.MaxInt)
-		switch {
-		case err != nil:
-			return err
-		case main.id == g.base: // The log is marked, and nothing of that is in the file.
-			// With a second mark, a checkpoint up to the first one would take it there.
-			return nil
-		case main.id == g.id:
-			return setGeneration(c, main.id)
-		case tries == maxTries: // somebody has written over the file
-			return errForeignLog
-		}
+	g, err := readGeneration(c)
+	if err != nil {
+		return err
+	}
+	main, err := readAlone(path, math.MaxInt)
+	switch {
+	case err != nil:
+		return err
+	case main.id == g.base: // The log is marked, and nothing of that is in the file.
+		// With a second mark, a checkpoint up to the first one would take it there.
+		return nil
+	case main.id == g.id:
+		return setGeneration(c, main.id)
+	default: // somebody has written over the file
+		return errForeignLog
 	}
 }
 
 // checkpointPages is how many pages the log of writes grows by between two checkpoints.
 const checkpointPages = 1000
 
-// checkpoint copies the log of writes to the file if it has grown. What fails is done
-// after a later write; nothing is lost by it.
-func (w *writer) checkpoint() {
+// tend is called after each commit. It marks the log of writes if that has begun with it,
+// and copies it to the file if it has grown. What fails is done after a later commit, or
+// before the next one; nothing is lost by it.
+func (w *writer) tend() {
+	if w.log.id() != w.marked && w.mark() != nil {
+		return
+	}
 	pages, err := loggedPages(w.conn)
 	if err != nil {
 		return
 	}
-	if pages < w.pages { // another process made a checkpoint
+	if pages < w.pages { // another process has copied it
 		w.pages = 0
 	}
 	if pages-w.pages >= checkpointPages && w.endLog() == nil {
@@ -208,21 +211,24 @@ func (w *writer) checkpoint() {
 }
 
 // endLog copies as much of the log of writes to the file as no reader is in the way of. If
-// that was all, the next log begins.
+// that was all, the next log begins. Other processes that write wait, or there would
+// always be more.
 func (w *writer) endLog() error {
-	if err := w.mark(); err != nil {
+	if err := w.mark(); err != nil { // also if the file is another one now
 		return err
 	}
-	if err := exec(w.conn, "PRAGMA wal_checkpoint"); err != nil {
+	if err := exec(w.conn, "PRAGMA wal_checkpoint(RESTART)"); err != nil {
 		return err
 	}
 	return w.mark()
 }
 
-// mark marks the log of writes before the writer goes on.
+// mark marks the log of writes, whoever has begun it.
 func (w *writer) mark() error {
 	err := mark(w.conn, w.files[0].path)
-	w.isMarked = err == nil
+	if w.marked = (logID{}); err == nil {
+		w.marked = w.log.id()
+	}
 	return err
 }
 
@@ -233,4 +239,16 @@ func loggedPages(c *sqlite.Conn) (n int64, err error) {
 		return false, nil
 	})
 	return n, err
+}
+
+// logFile is the file of the log of writes. SQLite writes each new log over the one before.
+type logFile struct{ file *os.File }
+
+// logID tells a log of writes from the one before it: the salts of its header, in bytes 16
+// to 23; see https://sqlite.org/fileformat2.html#walformat. It is zero if there is none.
+type logID [8]byte
+
+func (f logFile) id() (id logID) {
+	_, _ = f.file.ReadAt(id[:], 16) // what cannot be read is another log
+	return id
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -83,6 +85,7 @@ func requireOpens(t *testing.T, files snapshot, n int) {
 func TestLogLeftBehind(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
+	with := func(main, other snapshot) snapshot { return snapshot{"": main[""], "-wal": other["-wal"]} }
 	save := func(s *causalsqlite.Store, from, to int) {
 		t.Helper()
 		require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, from, to)))
@@ -101,15 +104,20 @@ func TestLogLeftBehind(t *testing.T) {
 	s = openAt(t, path, nil)
 	save(s, 40, 41)
 	killed := snap(t, path)
+	require.NoError(t, s.Backup(ctx, backup+"2"))
+	save(s, 41, 42)
+	requireForeign(t, with(snap(t, backup+"2"), snap(t, path)), 41)
 	require.NoError(t, s.Checkpoint())
-	save(s, 41, 60)
+	pages, err := s.LoggedPages()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, pages, "the next log of writes begins with a mark")
+	save(s, 42, 60)
 	later := snap(t, path)
 	for n := 60; n < 700; n++ { // more than a log of writes holds
 		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, n)))
 	}
 	latest := snap(t, path)
 
-	with := func(main, other snapshot) snapshot { return snapshot{"": main[""], "-wal": other["-wal"]} }
 	requireOpens(t, killed, 41)
 	requireOpens(t, later, 60)
 	requireOpens(t, latest, 700)
@@ -125,6 +133,7 @@ func TestLogLeftBehind(t *testing.T) {
 	}
 	journal := killed["-wal"] // anything: it is not read
 	requireForeign(t, snapshot{"": first[""], "-journal": journal}, 20)
+	requireForeign(t, snapshot{"": killed[""], "-wal": killed["-wal"], "-journal": journal}, 40)
 	requireForeign(t, snapshot{"": snap(t, backup)[""], "-journal": journal}, 20)
 }
 
@@ -291,4 +300,150 @@ func TestLogsOfMoments(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Another process has ended the log of writes, and was killed before it marked the next
+// one: who begins it does.
+func TestLogBegunByAnother(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 20)))
+	require.NoError(t, s.Close())
+	before := snap(t, path)
+	s = openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 20, 300)))
+	sql(t, path, "PRAGMA wal_checkpoint")
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 300)))
+	killed := snap(t, path)
+	requireOpens(t, killed, 301)
+	requireForeign(t, snapshot{"": before[""], "-wal": killed["-wal"]}, 20)
+}
+
+// A migration marks the log of writes that it begins, too.
+func TestLogOfMigration(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 20)))
+	require.NoError(t, s.Close())
+	before := snap(t, path)
+	s = openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 20, 400)))
+	require.NoError(t, s.Close())
+	newer := func(path string) (*causalsqlite.Store, error) {
+		return causalsqlite.OpenNewer(ctx, path, "CREATE TABLE later (x)")
+	}
+	s, err := newer(path)
+	require.NoError(t, err)
+	defer s.Close()
+	killed := snap(t, path)
+	copied := testPath(t)
+	snapshot{"": before[""], "-wal": killed["-wal"]}.put(t, copied)
+	_, err = newer(copied)
+	eventtest.RequireStorageError(t, err)
+	require.ErrorContains(t, err, "another state")
+}
+
+// Several who write at once leave each other room for checkpoints.
+func TestLogStaysSmall(t *testing.T) {
+	path := testPath(t)
+	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 20_000) + `"}`)
+	var writers sync.WaitGroup
+	for i := range 3 {
+		s := openAt(t, path, &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
+		writers.Go(func() {
+			for n := range 500 {
+				if err := s.SaveEvent(t.Context(), eventtest.New(t, i*1000+n, large)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+	info, err := os.Stat(path + "-wal")
+	require.NoError(t, err)
+	require.Less(t, info.Size(), int64(16<<20), "30 MB were written")
+}
+
+// A file that was copied while a part of the log of writes was in it is not of the next log.
+func TestLogAfterPartOfAnother(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 20)))
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	require.NoError(t, err)
+	require.NoError(t, sqlitex.ExecuteScript(c, "PRAGMA wal_autocheckpoint = 0", nil))
+	require.NoError(t, sqlitex.ExecuteTransient(c, "BEGIN", nil))
+	require.NoError(t, sqlitex.ExecuteTransient(c, "SELECT count(*) FROM events", nil))
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 20, 60)))
+	require.NoError(t, s.Checkpoint())
+	copied := snap(t, path)
+	require.NoError(t, c.Close())
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 60, 99)))
+	require.NoError(t, s.Close())
+	s = openAt(t, path, nil)
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 100)))
+	later := snap(t, path)
+	path = testPath(t)
+	snapshot{"": copied[""], "-wal": later["-wal"]}.put(t, path)
+	_, err = causalsqlite.Open(ctx, path, nil)
+	eventtest.RequireStorageError(t, err)
+	require.ErrorContains(t, err, "of another state of the database")
+}
+
+// A log of writes that another process has ended is small again.
+func TestLogEndedByAnother(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	s := openAt(t, path, &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
+	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 200_000) + `"}`) // some 50 pages
+	events := 0
+	save := func(n int) (pages int64) {
+		t.Helper()
+		for range n {
+			require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, events, large)))
+			events++
+		}
+		pages, err := s.LoggedPages()
+		require.NoError(t, err)
+		return pages
+	}
+	save(1)
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	require.NoError(t, err)
+	require.NoError(t, sqlitex.ExecuteTransient(c, "BEGIN", nil))
+	require.NoError(t, sqlitex.ExecuteTransient(c, "SELECT count(*) FROM events", nil))
+	require.Greater(t, save(50), int64(2000), "a reader is in the way")
+	require.NoError(t, c.Close())
+	sql(t, path, "PRAGMA wal_checkpoint(RESTART)")
+	require.Less(t, save(30), int64(1000))
+}
+
+// A creation that was killed is begun again, and only read by nobody.
+func TestCreationLeftBehind(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	require.NoError(t, err)
+	require.NoError(t, sqlitex.ExecuteScript(c, "CREATE TABLE t (x)", nil)) // flushes the journal
+	require.NoError(t, sqlitex.ExecuteTransient(c, "DROP TABLE t", nil))
+	for _, sql := range []string{"PRAGMA cache_size = 1", "BEGIN IMMEDIATE", "CREATE TABLE t (x)", "INSERT INTO t VALUES (randomblob(100000))"} {
+		require.NoError(t, sqlitex.ExecuteTransient(c, sql, nil))
+	}
+	files := snapshot{}
+	for _, end := range []string{"", "-journal"} {
+		files[end], err = exec.Command("cat", path+end).Output()
+		require.NoError(t, err)
+		require.NotEmpty(t, files[end])
+	}
+	require.NoError(t, c.Close())
+	path = testPath(t)
+	files.put(t, path)
+	_, err = causalsqlite.Open(ctx, path, readOnly)
+	eventtest.RequireStorageError(t, err)
+	require.ErrorContains(t, err, "the creation of the file was interrupted")
+	require.NoError(t, openAt(t, path, nil).SaveEvent(ctx, eventtest.New(t, 1)))
 }

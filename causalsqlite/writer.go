@@ -3,6 +3,7 @@ package causalsqlite
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 
 	"zombiezen.com/go/sqlite"
@@ -19,8 +20,9 @@ type writer struct {
 	files files
 	turn  chan struct{} // full while somebody has the turn
 
-	isMarked bool  // whether there is a mark in the log of writes
-	pages    int64 // in that log after the latest checkpoint
+	log    logFile
+	marked logID // the log of writes that has a mark, zero if that is not known
+	pages  int64 // in that log after the latest checkpoint
 
 	mu      sync.Mutex
 	queue   adapter.Queue[*request] // whose callers all wait for their turn
@@ -42,8 +44,13 @@ type request struct {
 // Size returns about how many bytes are written.
 func (r *request) Size() int { return r.size }
 
-func newWriter(c *sqlite.Conn, f files) *writer {
-	return &writer{conn: c, files: f, turn: make(chan struct{}, 1)}
+// newWriter returns a writer that has what the connection has opened.
+func newWriter(c *sqlite.Conn, f files) (*writer, error) {
+	log, err := os.Open(f[1].path)
+	if err != nil {
+		return nil, err
+	}
+	return &writer{conn: c, files: f, log: logFile{log}, turn: make(chan struct{}, 1)}, nil
 }
 
 // write queues a write and returns when it is committed. If ctx ends before the
@@ -85,15 +92,12 @@ func (w *writer) withdraw(r *request) bool {
 }
 
 // close refuses further writes, waits for those in the queue, and closes the connection.
-// The last connection to a file that is closed ends its log of writes.
 func (w *writer) close() error {
 	w.mu.Lock()
 	w.stopped = true
 	w.mu.Unlock()
 	w.calls.Wait()
-	if w.isMarked {
-		_ = w.mark()
-	}
+	_ = w.log.file.Close() // which has only been read
 	return w.conn.Close()
 }
 
@@ -120,13 +124,13 @@ func (w *writer) writeGroup(ctx context.Context) {
 		}
 		r.result <- r.err
 	}
-	w.checkpoint()
+	w.tend()
 }
 
 // begin starts a transaction once no other connection writes.
 func (w *writer) begin(ctx context.Context) error {
 	return retry(ctx, func() error {
-		if !w.isMarked {
+		if w.marked == (logID{}) {
 			if err := w.mark(); err != nil {
 				return err
 			}
