@@ -65,24 +65,24 @@ func openAlone(path string) (*sqlite.Conn, error) {
 	return sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
 }
 
-// readAlone returns the generation of a file without the logs beside it; it is zero if the
-// file is new. What it reads never moves in the file, so it needs no locks.
-func readAlone(path string, newest int) (generation, error) {
+// readAlone returns the generation of a file without the logs beside it, zero if it is new.
+// What it reads never moves in the file, so it needs no locks.
+func readAlone(path string, newest int) (g generation, err error) {
 	c, err := openAlone(path)
-	if err != nil {
-		return generation{}, err
+	if err == nil {
+		g, err = readAndClose(c, newest)
 	}
-	return readAndClose(c, newest)
+	return g, err
 }
 
 // readTogether returns the generation of a file with its log of writes. The connection is
 // one that does not copy the log to the file when it is closed.
-func readTogether(path string, newest int) (generation, error) {
+func readTogether(path string, newest int) (g generation, err error) {
 	c, err := openConn(path, sqlite.OpenReadOnly)
-	if err != nil {
-		return generation{}, err
+	if err == nil {
+		g, err = readAndClose(c, newest)
 	}
-	return readAndClose(c, newest)
+	return g, err
 }
 
 func readAndClose(c *sqlite.Conn, newest int) (g generation, err error) {
@@ -191,13 +191,19 @@ func renew(c *sqlite.Conn, path string) error {
 // checkpointPages is how many pages the log of writes grows by between two checkpoints.
 const checkpointPages = 1000
 
-// tend is called after each commit. It marks the log of writes if that has begun with it,
+const pageSize = 4096 // in bytes
+
+// tend is called after each commit of so many bytes. It marks the log of writes if that has begun with it,
 // and copies it to the file if it has grown. What fails is done after a later commit, or
 // before the next one; nothing is lost by it.
-func (w *writer) tend() {
+func (w *writer) tend(written int) {
 	if w.log.id() != w.marked && w.mark() != nil {
 		return
 	}
+	if w.written += written + 8*pageSize; w.written < checkpointPages*pageSize/4 { // a guess
+		return
+	}
+	w.written = 0
 	pages, err := loggedPages(w.conn)
 	if err != nil {
 		return

@@ -24,6 +24,8 @@ type writer struct {
 	marked logID // the log of writes that has a mark, zero if that is not known
 	pages  int64 // in that log after the latest checkpoint
 
+	written int // bytes since the size of that log was looked at
+
 	mu      sync.Mutex
 	queue   adapter.Queue[*request] // whose callers all wait for their turn
 	stopped bool
@@ -118,13 +120,15 @@ func (w *writer) writeGroup(ctx context.Context) {
 			}
 		}
 	}
+	written := 0
 	for _, r := range group {
 		if err != nil {
 			r.err = err
 		}
+		written += r.size
 		r.result <- r.err
 	}
-	w.tend()
+	w.tend(written)
 }
 
 // begin starts a transaction once no other connection writes.
