@@ -1,0 +1,186 @@
+package causalpg_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/internal/adaptertest"
+	"github.com/spec-kitty/causal/internal/eventtest"
+)
+
+// What docs/operate.md says beside dumps, restores and damage.
+
+// requireReadsOnly requires that a store reads n events, and that all writes fail and
+// leave nothing.
+func requireReadsOnly(t *testing.T, s *causalpg.Store, n int) {
+	t.Helper()
+	require.Len(t, eventtest.LoadAll(t, s), n)
+	for call, f := range adaptertest.Calls {
+		err := f(t.Context(), s, eventtest.New(t, 10_000))
+		switch call {
+		case "SaveEvent", "SaveEvents", "SaveClock", "AdvanceClock", "AppendError":
+			eventtest.RequireStorageError(t, err)
+			require.NotErrorIs(t, err, causal.ErrOutcomeUnknown, call)
+		default:
+			require.NoError(t, err, call)
+		}
+	}
+	require.Len(t, eventtest.LoadAll(t, s), n)
+}
+
+// startStandby starts a server that follows another one.
+func startStandby(t *testing.T, primary *server) *server {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "causalpg")
+	require.NoError(t, err)
+	s := &server{bin: primary.bin, dir: dir}
+	t.Cleanup(s.remove)
+	s.port, err = freePort()
+	require.NoError(t, err)
+	require.NoError(t, giveAway(dir))
+	cmd := exec.Command(filepath.Join(s.bin, "pg_basebackup"), "--dbname", primary.dsn(), "--pgdata", s.data(),
+		"--write-recovery-conf", "--checkpoint", "fast", "--no-sync")
+	cmd.Dir, cmd.SysProcAttr = dir, otherUser()
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.NoError(t, s.start())
+	t.Cleanup(func() { s.stop(context.Background()) })
+	return s
+}
+
+// A standby that lags does not know the cursors of the primary yet; once it has caught up
+// they are good, also for a reader that waits there.
+func TestStandby(t *testing.T) {
+	ctx := t.Context()
+	t.Parallel() // it waits most of the time
+	primary := startServer(t, "fsync=off")
+	o := &causalpg.Options{Schema: "standby"}
+	migrate(t, primary.dsn(), o.Schema)
+	s := openAt(t, primary.dsn(), o)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5)))
+	start, err := s.Head(ctx)
+	require.NoError(t, err)
+	follower := startStandby(t, primary)
+	r := openAt(t, follower.dsn(), o)
+	requireReadsOnly(t, r, 5)
+
+	control := connect(t, follower.dsn())
+	_, err = control.Exec(ctx, "SELECT pg_wal_replay_pause()")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		var state string
+		return control.QueryRow(ctx, "SELECT pg_get_wal_replay_pause_state()").Scan(&state) == nil && state == "paused"
+	}, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 5, 8)))
+	head, err := s.Head(ctx)
+	require.NoError(t, err)
+	adaptertest.RequireNoCursor(t, r, head, causal.ErrCursorAhead)
+	require.ErrorIs(t, r.Wait(ctx, head), causal.ErrCursorAhead)
+
+	woken := make(chan error, 1)
+	go func() { woken <- r.Wait(ctx, start) }()
+	_, err = control.Exec(ctx, "SELECT pg_wal_replay_resume()")
+	require.NoError(t, err)
+	select {
+	case err := <-woken:
+		require.NoError(t, err)
+	case <-time.After(15 * time.Second):
+		require.Fail(t, "the reader was not woken")
+	}
+	require.Eventually(t, func() bool {
+		_, err := adaptertest.ReadAfter(ctx, r, head)
+		require.True(t, err == nil || errors.Is(err, causal.ErrCursorAhead), err)
+		return err == nil
+	}, 15*time.Second, 5*time.Millisecond)
+	adaptertest.RequireCursor(t, r, start, 5, 6, 7)
+}
+
+// A role that may only read is enough for a Store that only reads.
+func TestReadOnlyRole(t *testing.T) {
+	schema := newSchema(t)
+	s := openIn(t, schema)
+	require.NoError(t, s.SaveEvents(t.Context(), eventtest.NewRange(t, 0, 5)))
+	role := "test_" + strings.ToLower(rand.Text())
+	c := connect(t, testDSN)
+	for _, sql := range []string{
+		"CREATE ROLE " + role + " LOGIN", "GRANT USAGE ON SCHEMA {s} TO " + role,
+		"GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO " + role,
+	} {
+		execute(t, c, schema, sql)
+	}
+	t.Cleanup(func() {
+		execute(t, c, schema, "DROP OWNED BY "+role)
+		execute(t, c, schema, "DROP ROLE "+role)
+	})
+	pool := newPool(t, testDSN, func(c *pgxpool.Config) {
+		c.PrepareConn = func(ctx context.Context, c *pgx.Conn) (bool, error) {
+			_, err := c.Exec(ctx, "SET ROLE "+role)
+			return err == nil, err
+		}
+	})
+	r, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	requireReadsOnly(t, r, 5)
+	require.NoError(t, r.Close())
+}
+
+// A schema that is renamed is the same log under another name.
+func TestRenamedSchema(t *testing.T) {
+	ctx := t.Context()
+	schema := newSchema(t)
+	s := openIn(t, schema)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5)))
+	head, err := s.Head(ctx)
+	require.NoError(t, err)
+	renamed := schema + "2"
+	c := connect(t, testDSN)
+	execute(t, c, schema, "ALTER SCHEMA {s} RENAME TO "+quoted(renamed))
+	t.Cleanup(func() { execute(t, c, renamed, "ALTER SCHEMA {s} RENAME TO "+quoted(schema)) })
+	for _, err := range []error{s.SaveEvent(ctx, eventtest.New(t, 5)), second(s.Head(ctx))} {
+		eventtest.RequireStorageError(t, err)
+		require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
+	}
+	moved := openIn(t, renamed)
+	require.NoError(t, moved.SaveEvent(ctx, eventtest.New(t, 5)))
+	adaptertest.RequireCursor(t, moved, head, 5)
+}
+
+// A copy of a database is of the same log until the two grow apart.
+func TestCopiedDatabase(t *testing.T) {
+	ctx := t.Context()
+	t.Parallel()
+	server := startServer(t, "fsync=off")
+	o := &causalpg.Options{Schema: "copied"}
+	migrate(t, server.dsn(), o.Schema)
+	s := openAt(t, server.dsn(), o)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 3)))
+	shared, err := s.Head(ctx)
+	require.NoError(t, err)
+	require.NoError(t, s.Close()) // nobody may use what is copied
+	other := strings.Replace(server.dsn(), "/postgres?", "/template1?", 1)
+	_, err = connect(t, other).Exec(ctx, "CREATE DATABASE copy TEMPLATE postgres")
+	require.NoError(t, err)
+	s = openAt(t, server.dsn(), o)
+	c := openAt(t, strings.Replace(server.dsn(), "/postgres?", "/copy?", 1), o)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 3, 5)))
+	own, err := s.Head(ctx)
+	require.NoError(t, err)
+	adaptertest.RequireNoCursor(t, c, own, causal.ErrCursorAhead)
+	require.NoError(t, c.SaveEvents(ctx, eventtest.NewRange(t, 5, 8)))
+	adaptertest.RequireNoCursor(t, c, own, causal.ErrInvalidCursor)
+	adaptertest.RequireCursor(t, s, shared, 3, 4)
+	adaptertest.RequireCursor(t, c, shared, 5, 6, 7)
+}
