@@ -205,6 +205,17 @@ func ExampleStore_AdvanceClock() {
 	// 15 <nil>
 }
 
+func ExampleStore_Check() {
+	ctx := context.Background()
+	store, remove := exampleStore()
+	err := store.Check(ctx, func(checked, total uint64) { fmt.Println(checked, "of", total) })
+	fmt.Println(err)
+	remove()
+	// Output:
+	// 0 of 0
+	// <nil>
+}
+
 func ExampleOptions() {
 	ctx := context.Background()
 	dsn, schema, remove := exampleSchema()

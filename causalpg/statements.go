@@ -17,6 +17,7 @@ type statements struct {
 	byID        string
 	load        string
 	locate      string
+	check       string
 	loadClock   string
 	saveClock   string
 	advance     string
@@ -114,7 +115,9 @@ func newStatements(schema string) statements {
 		load: in(`SELECT position, data FROM {s}.events
 			WHERE substring(aggregate_id FROM 1 FOR 250) = substring($1::bytea FROM 1 FOR 250) AND aggregate_id = $1
 			ORDER BY lamport_clock`),
-		locate:    in(locateSQL),
+		locate: in(locateSQL),
+		check: in(`SELECT position, data, hash, event_id, aggregate_id, lamport_clock, node_id FROM {s}.events
+			WHERE position > $1 AND position <= $2 ORDER BY position`),
 		loadClock: in("SELECT value FROM {s}.clocks WHERE node_key = $1"),
 		saveClock: in(`INSERT INTO {s}.clocks (node_key, node_id, value) VALUES ($1, $2, $3)
 			ON CONFLICT (node_key) DO UPDATE SET value = excluded.value`),

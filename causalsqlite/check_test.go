@@ -1,7 +1,6 @@
 package causalsqlite_test
 
 import (
-	"context"
 	"os"
 	"testing"
 
@@ -9,33 +8,13 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 func TestCheck(t *testing.T) {
-	ctx := t.Context()
-	s := openNew(t)
-	var reports [][2]uint64
-	progress := func(checked, total uint64) { reports = append(reports, [2]uint64{checked, total}) }
-	require.NoError(t, s.Check(ctx, progress))
-	require.Equal(t, [][2]uint64{{0, 0}}, reports)
-	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 2500)))
-	reports = nil
-	require.NoError(t, s.Check(ctx, progress))
-	require.Equal(t, [][2]uint64{{0, 2500}, {1000, 2500}, {2000, 2500}, {2500, 2500}}, reports)
-	require.NoError(t, s.Check(ctx, nil))
-
-	ended, cancel := context.WithCancel(ctx)
-	require.ErrorIs(t, s.Check(ended, func(checked, _ uint64) {
-		if checked == 1000 {
-			cancel()
-		}
-	}), context.Canceled)
-	require.ErrorIs(t, s.Check(ended, nil), context.Canceled)
-	require.NoError(t, s.Check(ctx, nil), "the connection works again")
-	require.NoError(t, s.Close())
-	require.ErrorIs(t, s.Check(ctx, nil), causal.ErrClosed)
-	require.ErrorIs(t, (&causalsqlite.Store{}).Check(ctx, nil), causal.ErrClosed)
+	adaptertest.TestCheck(t, openNew(t))
+	require.ErrorIs(t, (&causalsqlite.Store{}).Check(t.Context(), nil), causal.ErrClosed)
 }
 
 // Check finds what reads may not look at.

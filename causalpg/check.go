@@ -1,0 +1,48 @@
+package causalpg
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// Check looks for damage: of every entry of the log whether it can be read, has its place
+// by its content, and follows the one before. It returns nil if it finds none, and a
+// [*causal.StorageError] that names the first entry at fault. Other calls go on meanwhile;
+// a large log takes minutes. What is saved after Check has begun is not checked. It does
+// not look at indexes, which pg_amcheck does.
+//
+// Check calls progress, if it is not nil, with the number of entries that were checked
+// and that of all, in the goroutine of the caller.
+func (s *Store) Check(ctx context.Context, progress func(checked, total uint64)) error {
+	const op = "check"
+	return adapter.CheckLog(s.source(ctx, op), progress, func(at causal.Cursor, last uint64) (causal.Cursor, error) {
+		var checked causal.Cursor
+		err := s.read(ctx, op, func(c *pgx.Conn) (err error) {
+			checked, err = s.checkEntries(ctx, c, at, last)
+			return err
+		})
+		return checked, err
+	})
+}
+
+// checkEntries checks the entries after a cursor, and returns that of the last one.
+func (s *Store) checkEntries(ctx context.Context, c *pgx.Conn, at causal.Cursor, last uint64) (causal.Cursor, error) {
+	var hash pgtype.DriverBytes // of each row, as the other columns
+	var stored adapter.Stored
+	check := func(position int64, e causal.Event, _ int) (err error) {
+		stored.Position, stored.Hash = position, [8]byte(hash)
+		at, err = stored.Check(at, e)
+		return err
+	}
+	err := queryEvents(ctx, c, s.sql.check, []any{int64(at.Position()), int64(last)}, check,
+		&hash, &stored.ID, &stored.Aggregate, &stored.Clock, &stored.Node)
+	if err == nil && at.Position() != last {
+		err = adapter.Missing(int64(at.Position()) + 1)
+	}
+	return at, err
+}
