@@ -12,7 +12,7 @@ import (
 // reader is a connection for reading.
 type reader struct {
 	conn  *sqlite.Conn
-	alone *fileState // of a file that is read without locks
+	alone *fileState // of a file that is read without a log of writes and without locks
 }
 
 // readers is a pool of connections for reading.

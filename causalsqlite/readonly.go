@@ -53,8 +53,8 @@ func checkVersion(c *sqlite.Conn, newest int) error {
 	return nil
 }
 
-// openFile opens a connection that cannot write. If there is no index of a log of writes,
-// nobody has the file open, and it takes no locks, as SQLite would make files for them.
+// openFile opens a connection that cannot write. If there is no log of writes, it reads the
+// file alone and takes no locks, as SQLite would create that log.
 func openFile(path string, newest int) (*reader, error) {
 	if err := checkLogs(path, newest); err != nil {
 		return nil, err
@@ -63,8 +63,8 @@ func openFile(path string, newest int) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !state.beside.journal && (!state.beside.wal || !state.beside.shm) {
-		c, err := openUnlocked(state.path, state.beside.wal)
+	if !state.hasLog {
+		c, err := openAlone(state.path)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func openFile(path string, newest int) (*reader, error) {
 type fileState struct {
 	path       string // without links
 	newest     int    // schema version
-	beside     beside
+	hasLog     bool   // of writes, or of an unfinished creation
 	size       int64
 	modified   int64 // time in nanoseconds
 	generation generation
@@ -101,8 +101,12 @@ func readState(path string, newest int) (s fileState, err error) {
 		return s, err
 	}
 	s.size, s.modified = info.Size(), info.ModTime().UnixNano()
-	if s.beside, err = lookBeside(s.path); err != nil {
-		return s, err
+	for _, end := range []string{"-wal", "-journal"} {
+		hasLog, err := hasContent(s.path + end)
+		if err != nil {
+			return s, err
+		}
+		s.hasLog = s.hasLog || hasLog
 	}
 	// A file system may give two writes one time.
 	s.generation, err = readAlone(s.path, newest)

@@ -48,9 +48,9 @@ type Options struct {
 	// matches [os.ErrNotExist].
 	MustExist bool
 	// ReadOnly means that neither Open nor the store creates, changes or deletes a file,
-	// so that it works in a directory that cannot be written, too. (If another process
-	// closes the file just then, it may leave those whose names end in -wal and -shm.)
-	// What others write is seen. Writes return a
+	// so that it works in a directory that cannot be written, too. Only while another
+	// process has the file open, or if it has left one whose name ends in -wal, may that
+	// and the one that ends in -shm be made. What others write is seen. Writes return a
 	// [*causal.StorageError] that matches [errors.ErrUnsupported]. Synchronous and
 	// ErrorLimit have no effect, and MustExist is implied.
 	ReadOnly bool

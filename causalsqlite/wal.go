@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"zombiezen.com/go/sqlite"
@@ -26,6 +25,8 @@ type generation struct{ id, base string }
 var (
 	errForeignLog = errors.New("the file whose name ends in -wal or -journal is of another state of the database; " +
 		"if the database was restored, remove that file and the one whose name ends in -shm")
+	errNoIndex = errors.New("the file whose name ends in -wal cannot be read without the one that ends in -shm, " +
+		"which cannot be made here; open the store where it can, or copy both")
 	errNoDatabase = errors.New("there is no database, but its file whose name ends in -wal; " +
 		"put the database back, or remove that file")
 )
@@ -54,33 +55,20 @@ func setGeneration(c *sqlite.Conn, base string) error {
 		func(s *sqlite.Stmt) { s.BindBytes(1, []byte(base)) }, nil)
 }
 
-// openUnlocked opens a file for reading, with the log of writes beside it or without. It
-// takes no locks, and makes no file.
-func openUnlocked(path string, withLog bool) (*sqlite.Conn, error) {
+// openAlone opens a file without the logs beside it, for reading, without locks.
+func openAlone(path string) (*sqlite.Conn, error) {
 	name := filepath.ToSlash(path)
 	if !strings.HasPrefix(name, "/") { // C:/...
 		name = "/" + name
 	}
 	uri := url.URL{Scheme: "file", Path: name, RawQuery: "immutable=1"}
-	switch {
-	case withLog && runtime.GOOS == "windows":
-		uri.RawQuery = "vfs=win32-none"
-	case withLog:
-		uri.RawQuery = "vfs=unix-none"
-	}
-	c, err := sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
-	if err == nil && withLog {
-		if err = exec(c, "PRAGMA locking_mode = EXCLUSIVE"); err != nil { // the index of the log is in memory
-			_ = c.Close()
-		}
-	}
-	return c, err
+	return sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
 }
 
 // readAlone returns the generation of a file without the logs beside it, zero if it is new.
 // What it reads never moves in the file, so it needs no locks.
 func readAlone(path string, newest int) (g generation, err error) {
-	c, err := openUnlocked(path, false)
+	c, err := openAlone(path)
 	if err == nil {
 		g, err = readAndClose(c, newest)
 	}
@@ -89,13 +77,8 @@ func readAlone(path string, newest int) (g generation, err error) {
 
 // readTogether returns the generation of a file with its log of writes. The connection is
 // one that does not copy the log to the file when it is closed.
-func readTogether(path string, hasIndex bool, newest int) (g generation, err error) {
-	var c *sqlite.Conn
-	if hasIndex {
-		c, err = openConn(path, sqlite.OpenReadOnly)
-	} else {
-		c, err = openUnlocked(path, true)
-	}
+func readTogether(path string, newest int) (g generation, err error) {
+	c, err := openConn(path, sqlite.OpenReadOnly)
 	if err == nil {
 		g, err = readAndClose(c, newest)
 	}
@@ -115,23 +98,6 @@ func readAndClose(c *sqlite.Conn, newest int) (g generation, err error) {
 	return readGeneration(c)
 }
 
-// beside says which files of SQLite's are beside a database, and not empty.
-type beside struct{ wal, journal, shm bool }
-
-// lookBeside returns what is beside a database, whose path has no links. The log of writes
-// is first: it is made when the journal of the creation is gone.
-func lookBeside(path string) (b beside, err error) {
-	for _, f := range []struct {
-		has *bool
-		end string
-	}{{&b.wal, "-wal"}, {&b.journal, "-journal"}, {&b.shm, "-shm"}} {
-		if *f.has, err = hasContent(path + f.end); err != nil {
-			return b, err
-		}
-	}
-	return b, nil
-}
-
 // checkLogs returns an error if a log beside a file is not of the file, before SQLite
 // applies it. It changes nothing. The error is [errChanging] if another process does
 // meanwhile.
@@ -140,25 +106,32 @@ func checkLogs(path string, newest int) error {
 	if err != nil {
 		return err
 	}
-	before, err := lookBeside(path)
-	if err != nil || !before.wal && !before.journal {
+	hasWAL, err := hasContent(path + "-wal")
+	if err != nil {
+		return err
+	}
+	hasJournal, err := hasContent(path + "-journal")
+	if err != nil || !hasWAL && !hasJournal {
 		return err
 	}
 	if hasMain, err := hasContent(path); err != nil || !hasMain {
-		if err == nil && before.wal {
+		if err == nil && hasWAL {
 			err = errNoDatabase // SQLite would delete it
 		}
 		return err
 	}
 	main, err := readAlone(path, newest)
-	if isCreated := err == nil && main.base != ""; !isCreated && !before.wal {
+	if isCreated := err == nil && main.base != ""; !isCreated && !hasWAL {
 		return nil // the journal is that of its creation, which was interrupted or is under way
 	}
 	if err != nil || main.id == "" {
 		return err
 	}
-	if !before.journal {
-		together, err := readTogether(path, before.shm, newest)
+	if !hasJournal {
+		together, err := readTogether(path, newest)
+		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultCantOpen {
+			err = errNoIndex
+		}
 		if err != nil {
 			return err
 		}
@@ -166,16 +139,17 @@ func checkLogs(path string, newest int) error {
 			return nil
 		}
 	}
-	// Both were read of one state if nothing has changed.
+	// Both were read of one state if the file has not changed and there is still a journal.
 	again, err := readAlone(path, newest)
 	if err != nil {
 		return err
 	}
-	if after, err := lookBeside(path); err != nil || again != main || after != before {
-		if err == nil {
-			err = errChanging
-		}
+	stillHasJournal, err := hasContent(path + "-journal")
+	if err != nil {
 		return err
+	}
+	if again != main || stillHasJournal != hasJournal {
+		return errChanging
 	}
 	return errForeignLog
 }
