@@ -74,17 +74,25 @@ func loadEvents(ctx context.Context, c *sqlite.Conn, aggregateID string) (events
 func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 	const op = "read events"
 	return adapter.ReadEvents(s.source(ctx, op), func(p adapter.EventPage) error {
-		return s.read(ctx, op, func(c *sqlite.Conn) error { return fillInOrder(c, p) })
+		var next adapter.OrderKey
+		err := s.read(ctx, op, func(c *sqlite.Conn) (err error) {
+			next, err = fillInOrder(c, p)
+			return err
+		})
+		if err == nil {
+			*p.After = next // not before, as it may be read again
+		}
+		return err
 	})
 }
 
-// fillInOrder fills the page, and moves its key if there may be more.
-func fillInOrder(c *sqlite.Conn, p adapter.EventPage) error {
+// fillInOrder fills the page, and returns the key of the next one if there may be more.
+func fillInOrder(c *sqlite.Conn, p adapter.EventPage) (next adapter.OrderKey, err error) {
 	p.Reset()
 	rows := newRows()
 	defer rows.free()
 	// The index also holds seq: events after head cost no look at the table.
-	err := query(c, `SELECT seq, data, lamport_clock, node_id, event_id
+	err = query(c, `SELECT seq, data, lamport_clock, node_id, event_id
 		FROM events INDEXED BY events_in_order
 		WHERE (lamport_clock, node_id, event_id) > (?, ?, ?) AND seq <= ?
 		ORDER BY lamport_clock, node_id, event_id`,
@@ -97,23 +105,21 @@ func fillInOrder(c *sqlite.Conn, p adapter.EventPage) error {
 		func(s *sqlite.Stmt) (more bool, err error) {
 			rows.add(s)
 			if rows.isFull(p.Limit()) { // by the columns, as the content may be damaged
-				p.After.Clock = s.ColumnInt64(2)
-				p.After.Node = columnBytes(s, 3, p.After.Node)
-				p.After.ID = columnBytes(s, 4, p.After.ID)
+				next = adapter.OrderKey{Clock: s.ColumnInt64(2), Node: columnBytes(s, 3, nil), ID: columnBytes(s, 4, nil)}
 				return false, nil
 			}
 			return true, nil
 		})
 	if err != nil {
-		return err
+		return next, err
 	}
 	for row, err := range rows.decode() {
 		if err == nil {
 			err = p.Add(row.position, row.event, row.size())
 		}
 		if err != nil {
-			return err
+			return next, err
 		}
 	}
-	return nil
+	return next, nil
 }

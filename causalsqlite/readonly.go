@@ -68,7 +68,11 @@ func openFile(path string, newest int) (*reader, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newReader(c, &state)
+		r, err := newReader(c, &state)
+		if err != nil && state.hasChanged() {
+			err = errChanging
+		}
+		return r, err
 	}
 	c, err := openConn(path, sqlite.OpenReadOnly)
 	if err != nil {

@@ -245,3 +245,27 @@ func TestReadOnlyLogLeftBehind(t *testing.T) {
 	eventtest.RequireStorageError(t, err)
 	require.ErrorContains(t, err, "another state")
 }
+
+// Another store writes while a range goes on: what is read again is not left out.
+func TestReadOnlyRangeWhileWritten(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	w := openAt(t, path, nil)
+	require.NoError(t, w.SaveEvents(ctx, eventtest.NewRange(t, 0, 200)))
+	require.NoError(t, w.Close())
+	s := openAt(t, path, &causalsqlite.Options{ReadOnly: true, Readers: 1})
+	for name, all := range eventtest.Ranges {
+		t.Run(name, func(t *testing.T) {
+			n := 0
+			for _, err := range all(ctx, s) {
+				require.NoError(t, err)
+				if n++; n == 1 || n == 40 {
+					w := openAt(t, path, nil)
+					require.NoError(t, w.SaveClock(ctx, "alice", int64(n)))
+					require.NoError(t, w.Close())
+				}
+			}
+			require.Equal(t, 200, n)
+		})
+	}
+}
