@@ -23,8 +23,10 @@ import (
 type generation struct{ id, base string }
 
 var (
-	errForeignLog = errors.New("the file whose name ends in -wal or -journal is of another state of the database; " +
+	errForeignLog = errors.New("the file whose name ends in -wal is of another state of the database; " +
 		"if the database was restored, remove that file and the one whose name ends in -shm")
+	errForeignJournal = errors.New("the file whose name ends in -journal is of another state of the database; " +
+		"if the database was restored, remove that file")
 	errNoIndex = errors.New("the file whose name ends in -wal cannot be read without the one that ends in -shm, " +
 		"which cannot be made here; open the store where it can, or copy both")
 	errNoDatabase = errors.New("there is no database, but its file whose name ends in -wal; " +
@@ -148,10 +150,14 @@ func checkLogs(path string, newest int) error {
 	if err != nil {
 		return err
 	}
-	if again != main || stillHasJournal != hasJournal {
+	switch {
+	case again != main || stillHasJournal != hasJournal:
 		return errChanging
+	case hasJournal:
+		return errForeignJournal
+	default:
+		return errForeignLog
 	}
-	return errForeignLog
 }
 
 // hasContent reports whether there is a file that is not empty.
@@ -193,9 +199,9 @@ const checkpointPages = 1000
 
 const pageSize = 4096 // in bytes
 
-// tend is called after each commit of so many bytes. It marks the log of writes if that has begun with it,
-// and copies it to the file if it has grown. What fails is done after a later commit, or
-// before the next one; nothing is lost by it.
+// tend is called after each commit of so many bytes. It marks the log of writes if that has
+// begun with it, and copies it to the file if it has grown. What fails is done after a
+// later commit, or before the next one; nothing is lost by it.
 func (w *writer) tend(written int) {
 	if w.log.id() != w.marked && w.mark() != nil {
 		return

@@ -55,6 +55,7 @@ func requireForeign(t *testing.T, files snapshot, n int) {
 		_, err := causalsqlite.Open(t.Context(), path, nil)
 		eventtest.RequireStorageError(t, err)
 		require.ErrorContains(t, err, "of another state of the database")
+		require.Equal(t, files["-journal"] != nil, strings.Contains(err.Error(), "-journal"))
 		for end, data := range files {
 			now, err := os.ReadFile(path + end)
 			require.NoError(t, err)
