@@ -8,6 +8,8 @@ require (
 	github.com/stretchr/testify v1.12.1
 	// The identity of a file on Linux, without asking for its times.
 	golang.org/x/sys v0.49.0
+	// Tests only: runs that it makes up and shortens.
+	pgregory.net/rapid v1.3.0
 	// SQLite's interface in Go; its types never leave the package.
 	zombiezen.com/go/sqlite v1.4.2
 )
@@ -33,7 +35,6 @@ require (
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
 )
 
 // For building inside the repository; importers ignore it.
