@@ -225,3 +225,14 @@ func ExampleEventIDFor() {
 	// 2TJR0XHV094MFX69CVT330X89D <nil>
 	// 2TJR0XHV094MFX69CVT330X89D <nil>
 }
+
+func ExampleParseEventID() {
+	fmt.Println(causal.ParseEventID("01hzxw5b2q3r4s5t6v7w8x9y01"))
+	fmt.Println(causal.ParseEventID("9B1DEB4D-3B7D-4BAD-9BDD-2B0D7B3DCB6D"))
+	_, err := causal.ParseEventID("42")
+	fmt.Println(err)
+	// Output:
+	// 01HZXW5B2Q3R4S5T6V7W8X9Y01 <nil>
+	// 9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d <nil>
+	// causal: validation failed: event_id must be 26 ASCII letters or digits, or a UUID with hyphens
+}

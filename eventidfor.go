@@ -24,3 +24,13 @@ func EventIDFor(namespace, key string) (EventID, error) {
 	sum := sha256.Sum256(append(append(input, namespace...), key...))
 	return EventID(ulid.ULID(sum[:16]).String()), nil
 }
+
+// ParseEventID returns the event ID that a text is, in its canonical case. It returns a
+// [*ValidationError] if the text is none.
+func ParseEventID(text string) (EventID, error) {
+	id, ok := EventID(text).canonical()
+	if !ok {
+		return "", invalid("event_id", reasonEventID)
+	}
+	return id, nil
+}

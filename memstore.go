@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -112,6 +113,41 @@ func (s *MemEventStore) LoadEvents(ctx context.Context, aggregateID string) ([]E
 		return nil, nil
 	}
 	return slices.Clone(aggregate.view()), nil
+}
+
+// FindEvent returns the event with this ID; see [EventFinder].
+func (s *MemEventStore) FindEvent(ctx context.Context, id EventID) (Event, error) {
+	if err := checkContext(ctx); err != nil {
+		return Event{}, err
+	}
+	id, err := ParseEventID(string(id))
+	if err != nil {
+		return Event{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ids.used == 0 {
+		return Event{}, nil
+	}
+	if slot := s.ids.find(s.log, id, hashID(id)); slot.next > 0 {
+		return s.log[slot.next-1], nil
+	}
+	return Event{}, nil
+}
+
+// Aggregates yields the IDs of all aggregates; see [AggregateLister]. A range sees those
+// that were there when it began.
+func (s *MemEventStore) Aggregates(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := checkContext(ctx); err != nil {
+			yield("", err)
+			return
+		}
+		s.mu.Lock()
+		ids := slices.Sorted(maps.Keys(s.aggregates))
+		s.mu.Unlock()
+		yieldTexts(ctx, ids, yield)
+	}
 }
 
 // AllEvents yields all events; see [EventStore]. A range sees the events that

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
+	"slices"
 )
 
 // An EventStore is an append-only log of events, implemented by storage adapters.
@@ -75,6 +77,23 @@ type BatchSaver interface {
 	SaveEvents(ctx context.Context, events []Event) error
 }
 
+// EventFinder is an optional capability of an [EventStore]. Use [FindEvent], which falls
+// back to reading all events.
+type EventFinder interface {
+	// FindEvent returns the event with this ID, whose case does not matter. It is
+	// zero, and the error nil, if there is none. FindEvent returns a
+	// [*ValidationError] if id is no event ID.
+	FindEvent(ctx context.Context, id EventID) (Event, error)
+}
+
+// AggregateLister is an optional capability of an [EventStore]. Use [Aggregates], which
+// falls back to reading all events.
+type AggregateLister interface {
+	// Aggregates yields the ID of each aggregate that has events, once, in the order
+	// of their bytes. Errors and ranges are as in AllEvents, with "" beside the error.
+	Aggregates(ctx context.Context) iter.Seq2[string, error]
+}
+
 // LogReader is an optional capability of an [EventStore]: reading events in the
 // order of their arrival, for replication. The order of [Compare] does not serve,
 // because a late event from an offline node sorts before events that a reader has
@@ -130,6 +149,69 @@ func SaveAll(ctx context.Context, s EventStore, events []Event) error {
 		}
 	}
 	return nil
+}
+
+// FindEvent returns the event of s with this ID; see [EventFinder]. If s is none, it reads
+// all events.
+func FindEvent(ctx context.Context, s EventStore, id EventID) (Event, error) {
+	if s == nil {
+		return Event{}, invalid("store", reasonNil)
+	}
+	if f, ok := s.(EventFinder); ok {
+		return f.FindEvent(ctx, id)
+	}
+	if err := checkContext(ctx); err != nil {
+		return Event{}, err
+	}
+	id, err := ParseEventID(string(id))
+	if err != nil {
+		return Event{}, err
+	}
+	for e, err := range s.AllEvents(ctx) {
+		if err == nil && e.p == nil {
+			err = errYieldedZero()
+		}
+		if err != nil {
+			return Event{}, err
+		}
+		if e.p.ID == id {
+			return e, nil
+		}
+	}
+	return Event{}, nil
+}
+
+// Aggregates yields the IDs of the aggregates of s; see [AggregateLister]. If s is none,
+// it reads all events first.
+func Aggregates(ctx context.Context, s EventStore) iter.Seq2[string, error] {
+	if l, ok := s.(AggregateLister); ok {
+		return l.Aggregates(ctx)
+	}
+	return func(yield func(string, error) bool) {
+		events, err := LoadAll(ctx, s)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		ids := map[string]struct{}{}
+		for _, e := range events {
+			ids[e.p.AggregateID] = struct{}{}
+		}
+		yieldTexts(ctx, slices.Sorted(maps.Keys(ids)), yield)
+	}
+}
+
+// yieldTexts yields texts until ctx is done, and then its error.
+func yieldTexts(ctx context.Context, texts []string, yield func(string, error) bool) {
+	for _, text := range texts {
+		if err := checkContext(ctx); err != nil {
+			yield("", err)
+			return
+		}
+		if !yield(text, nil) {
+			return
+		}
+	}
 }
 
 // LoadAll returns all events of s in the order of [Compare]. If the read is cut

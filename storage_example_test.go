@@ -74,6 +74,44 @@ func ExampleLoadAll() {
 	// Output: [] causal: context canceled
 }
 
+func ExampleFindEvent() {
+	ctx := context.Background()
+	var store causal.MemEventStore
+	_ = store.SaveEvent(ctx, storedEvent(1, "alice", 7, `{}`))
+	for _, id := range []causal.EventID{"01HZXW5B2Q3R4S5T6V7W8X9Y01", "01HZXW5B2Q3R4S5T6V7W8X9Y02"} {
+		e, err := causal.FindEvent(ctx, &store, id)
+		fmt.Println(!e.IsZero(), e.LamportClock(), err)
+	}
+	// Output:
+	// true 7 <nil>
+	// false 0 <nil>
+}
+
+func ExampleAggregates() {
+	ctx := context.Background()
+	var store causal.MemEventStore
+	_ = store.SaveEvent(ctx, storedEvent(1, "alice", 7, `{}`))
+	for id, err := range causal.Aggregates(ctx, &store) {
+		fmt.Println(id, err)
+	}
+	// Output: task-1 <nil>
+}
+
+func ExampleEventFinder() {
+	var store causal.EventFinder = &causal.MemEventStore{}
+	e, err := store.FindEvent(context.Background(), "01HZXW5B2Q3R4S5T6V7W8X9Y01")
+	fmt.Println(e.IsZero(), err)
+	// Output: true <nil>
+}
+
+func ExampleAggregateLister() {
+	var store causal.AggregateLister = &causal.MemEventStore{}
+	for range store.Aggregates(context.Background()) {
+		fmt.Println("no store is empty for ever")
+	}
+	// Output:
+}
+
 func ExampleBatchSaver() {
 	var store causal.EventStore = &causal.MemEventStore{}
 	if b, ok := store.(causal.BatchSaver); ok {

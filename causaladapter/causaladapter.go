@@ -1,7 +1,7 @@
 // Package causaladapter checks the arguments of a storage adapter, for authors of
 // adapters. Each method with arguments of its own has a check that says what the
-// contract says; AllEvents and Head have [CheckContext], and so has ReadLog, whose
-// cursor [causal.Cursor.PositionIn] checks. A method begins with its check:
+// contract says; AllEvents, Aggregates and Head have [CheckContext], and so has ReadLog,
+// whose cursor [causal.Cursor.PositionIn] checks. A method begins with its check:
 //
 //	func (s *Store) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 //		if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
@@ -56,6 +56,15 @@ func CheckSaveEvents(ctx context.Context, events []causal.Event) error {
 // CheckLoadEvents is the check for LoadEvents: the aggregate must be a text.
 func CheckLoadEvents(ctx context.Context, aggregateID string) error {
 	return check(ctx, textFault("aggregate_id", aggregateID))
+}
+
+// CheckFindEvent is the check for FindEvent. It returns the ID as it is stored, in its
+// canonical case.
+func CheckFindEvent(ctx context.Context, id causal.EventID) (causal.EventID, error) {
+	if err := CheckContext(ctx); err != nil {
+		return "", err
+	}
+	return causal.ParseEventID(string(id))
 }
 
 // CheckLoadClock is the check for LoadClock: the node must be a text.

@@ -47,3 +47,8 @@ func ExampleIDConflict() {
 	// causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y01, 01HZXW5B2Q3R4S5T6V7W8X9Y02
 	// <nil>
 }
+
+func ExampleCheckFindEvent() {
+	fmt.Println(causaladapter.CheckFindEvent(context.Background(), "01hzxw5b2q3r4s5t6v7w8x9y01"))
+	// Output: 01HZXW5B2Q3R4S5T6V7W8X9Y01 <nil>
+}

@@ -41,6 +41,43 @@ func (s *Store) LoadEvents(ctx context.Context, aggregateID string) ([]causal.Ev
 	return events, nil
 }
 
+// FindEvent returns the event with this ID; see [causal.EventFinder].
+func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (found causal.Event, err error) {
+	if id, err = causaladapter.CheckFindEvent(ctx, id); err != nil {
+		return causal.Event{}, err
+	}
+	err = s.read(ctx, "find event", func(c *pgx.Conn) error {
+		found = causal.Event{}
+		return queryEvents(ctx, c, s.sql.byID, []any{[]string{string(id)}}, func(_ int64, e causal.Event, _ int) error {
+			found = e
+			return nil
+		})
+	})
+	if err != nil {
+		return causal.Event{}, err
+	}
+	return found, nil
+}
+
+// Aggregates yields the IDs of all aggregates; see [causal.AggregateLister]. It reads
+// them in pages: a range sees those that were there when it began, and perhaps others.
+func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
+	const op = "read aggregates"
+	return adapter.ReadTexts(func() error { return s.check(ctx, op) }, func(p *adapter.Page[string], after string) error {
+		return s.read(ctx, op, func(c *pgx.Conn) error {
+			p.Reset()
+			return query(ctx, c, s.sql.aggregates, []any{[]byte(after), p.Limit()}, func(rows pgx.Rows) error {
+				var id pgtype.DriverBytes // not copied
+				if err := rows.Scan(&id); err != nil {
+					return err
+				}
+				p.Add(string(id), len(id))
+				return nil
+			})
+		})
+	})
+}
+
 // AllEvents yields all events; see [causal.EventStore]. A range sees the events
 // that were stored when it began. It holds up to about a megabyte of them at a
 // time, or a single event that is larger.

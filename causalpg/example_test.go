@@ -179,17 +179,26 @@ func ExampleStore() {
 		fmt.Print(" arrived: ", entry.Event.LamportClock())
 	}
 	fmt.Println()
+	var latest causal.EventID
 	for event, err := range store.AllEvents(ctx) {
 		if err != nil {
 			log.Fatal(err)
 		}
 		fmt.Print(" in order: ", event.LamportClock())
+		latest = event.ID()
 	}
 	fmt.Println()
+	for id, err := range store.Aggregates(ctx) {
+		fmt.Println("aggregate:", id, err)
+	}
+	found, err := store.FindEvent(ctx, latest)
+	fmt.Println("found:", found.LamportClock(), err)
 	remove()
 	// Output:
 	// arrived: 7 arrived: 8 arrived: 2
 	//  in order: 2 in order: 7 in order: 8
+	// aggregate: task-1 <nil>
+	// found: 8 <nil>
 }
 
 func ExampleStore_AdvanceClock() {

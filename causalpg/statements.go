@@ -16,6 +16,7 @@ type statements struct {
 	insertOne   string
 	byID        string
 	load        string
+	aggregates  string
 	locate      string
 	check       string
 	loadClock   string
@@ -105,6 +106,23 @@ const orderSQL = `SELECT position, data FROM (
 	) AS page
 ) AS counted WHERE before < {bytes} ORDER BY lamport_clock, start, node_id, event_id`
 
+// aggregatesSQL takes a step of the index for each start of an ID, not for each event, and
+// looks at the events of those IDs that are longer.
+const aggregatesSQL = `WITH RECURSIVE starts (start) AS (
+	(SELECT substring(aggregate_id FROM 1 FOR 250) FROM {s}.events
+		WHERE substring(aggregate_id FROM 1 FOR 250) >= substring($1::bytea FROM 1 FOR 250) ORDER BY 1 LIMIT 1)
+	UNION ALL
+	SELECT (SELECT substring(e.aggregate_id FROM 1 FOR 250) FROM {s}.events e
+		WHERE substring(e.aggregate_id FROM 1 FOR 250) > s.start ORDER BY 1 LIMIT 1)
+	FROM starts s WHERE s.start IS NOT NULL
+)
+SELECT id FROM (SELECT start FROM starts LIMIT $2::bigint + 1) AS s, LATERAL (
+	SELECT s.start AS id WHERE octet_length(s.start) < 250
+	UNION ALL
+	SELECT DISTINCT aggregate_id FROM {s}.events
+	WHERE octet_length(s.start) = 250 AND substring(aggregate_id FROM 1 FOR 250) = s.start
+) AS ids WHERE id > $1 ORDER BY id LIMIT $2`
+
 func newStatements(schema string) statements {
 	in := func(sql string) string { return inSchema(schema, sql) }
 	s := statements{
@@ -115,7 +133,8 @@ func newStatements(schema string) statements {
 		load: in(`SELECT position, data FROM {s}.events
 			WHERE substring(aggregate_id FROM 1 FOR 250) = substring($1::bytea FROM 1 FOR 250) AND aggregate_id = $1
 			ORDER BY lamport_clock`),
-		locate: in(locateSQL),
+		aggregates: in(aggregatesSQL),
+		locate:     in(locateSQL),
 		check: in(`SELECT position, data, hash, event_id, aggregate_id, lamport_clock, node_id FROM {s}.events
 			WHERE position > $1 AND position <= $2 ORDER BY position`),
 		loadClock: in("SELECT value FROM {s}.clocks WHERE node_key = $1"),

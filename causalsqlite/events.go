@@ -68,6 +68,56 @@ func loadEvents(ctx context.Context, c *sqlite.Conn, aggregateID string) (events
 	return events, err
 }
 
+// FindEvent returns the event with this ID; see [causal.EventFinder].
+func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (found causal.Event, err error) {
+	const op = "find event"
+	if id, err = causaladapter.CheckFindEvent(ctx, id); err != nil {
+		return causal.Event{}, err
+	}
+	if err := s.checkOpen(op); err != nil {
+		return causal.Event{}, err
+	}
+	err = s.read(ctx, op, func(c *sqlite.Conn) error {
+		found = causal.Event{}
+		return query(c, "SELECT seq, data FROM events WHERE event_id = ?",
+			func(s *sqlite.Stmt) { s.BindText(1, string(id)) },
+			func(s *sqlite.Stmt) (more bool, err error) {
+				found, err = decode(s, columnBytes(s, 1, nil))
+				return false, err
+			})
+	})
+	if err != nil {
+		return causal.Event{}, err
+	}
+	return found, nil
+}
+
+// Aggregates yields the IDs of all aggregates; see [causal.AggregateLister]. It reads
+// them in pages: a range sees those that were there when it began, and perhaps others.
+func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
+	const op = "read aggregates"
+	return adapter.ReadTexts(func() error { return s.check(ctx, op) }, func(p *adapter.Page[string], after string) error {
+		return s.read(ctx, op, func(c *sqlite.Conn) error {
+			p.Reset()
+			// A step of an index for each aggregate, not for each event.
+			return query(c, `WITH RECURSIVE a (id) AS (
+					SELECT min(aggregate_id) FROM events WHERE aggregate_id > ?1
+					UNION ALL
+					SELECT (SELECT min(aggregate_id) FROM events WHERE aggregate_id > a.id) FROM a WHERE a.id IS NOT NULL
+				) SELECT id FROM a WHERE id IS NOT NULL LIMIT ?2`,
+				func(s *sqlite.Stmt) {
+					s.BindBytes(1, []byte(after))
+					s.BindInt64(2, int64(p.Limit()))
+				},
+				func(s *sqlite.Stmt) (bool, error) {
+					id := string(columnBytes(s, 0, nil))
+					p.Add(id, len(id))
+					return !p.IsFull(), nil
+				})
+		})
+	})
+}
+
 // AllEvents yields all events; see [causal.EventStore]. A range sees the events
 // that were stored when it began. It holds up to about a megabyte of them at a
 // time, or a single event that is larger.

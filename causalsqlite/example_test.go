@@ -120,6 +120,11 @@ func ExampleStore() {
 		}
 		fmt.Println("in order:", event.LamportClock())
 	}
+	for id, err := range store.Aggregates(ctx) {
+		fmt.Println("aggregate:", id, err)
+	}
+	found, err := store.FindEvent(ctx, batch[1].ID())
+	fmt.Println("found:", found.LamportClock(), err)
 	if err := store.Close(); err != nil {
 		log.Fatal(err)
 	}
@@ -131,6 +136,8 @@ func ExampleStore() {
 	// in order: 1
 	// in order: 2
 	// in order: 3
+	// aggregate: WP001 <nil>
+	// found: 2 <nil>
 }
 
 func ExampleStore_AdvanceClock() {

@@ -126,6 +126,8 @@ type patched struct {
 	load func(ctx context.Context, s *causal.MemEventStore, aggregateID string) ([]causal.Event, error)
 	all  func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool)
 	log  func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool)
+	find func(ctx context.Context, s *causal.MemEventStore, id causal.EventID) (causal.Event, error)
+	ids  func(ctx context.Context, s *causal.MemEventStore, yield func(string, error) bool)
 }
 
 func (p patched) SaveEvent(ctx context.Context, e causal.Event) error {
@@ -158,6 +160,30 @@ func (p patched) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[cau
 		return p.MemEventStore.ReadLog(ctx, after)
 	}
 	return func(yield func(causal.LogEntry, error) bool) { p.log(ctx, p.MemEventStore, after, yield) }
+}
+
+func (p patched) FindEvent(ctx context.Context, id causal.EventID) (causal.Event, error) {
+	if p.find == nil {
+		return p.MemEventStore.FindEvent(ctx, id)
+	}
+	return p.find(ctx, p.MemEventStore, id)
+}
+
+func (p patched) Aggregates(ctx context.Context) iter.Seq2[string, error] {
+	if p.ids == nil {
+		return p.MemEventStore.Aggregates(ctx)
+	}
+	return func(yield func(string, error) bool) { p.ids(ctx, p.MemEventStore, yield) }
+}
+
+// finding returns a store with another FindEvent.
+func finding(find func(ctx context.Context, s *causal.MemEventStore, id causal.EventID) (causal.Event, error)) func() causal.EventStore {
+	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, find: find} }
+}
+
+// listing returns a store with another Aggregates.
+func listing(ids func(ctx context.Context, s *causal.MemEventStore, yield func(string, error) bool)) func() causal.EventStore {
+	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, ids: ids} }
 }
 
 // changing returns a store that stores other events than it is given.

@@ -139,6 +139,22 @@ func eventCalls(t tester, s causal.EventStore) calls {
 	if batches, ok := s.(causal.BatchSaver); ok {
 		all["SaveEvents of nothing"] = func(ctx context.Context) error { return batches.SaveEvents(ctx, nil) }
 	}
+	if f, ok := s.(causal.EventFinder); ok {
+		all["FindEvent"] = func(ctx context.Context) error {
+			_, err := f.FindEvent(ctx, eventID(1))
+			return err
+		}
+	}
+	if l, ok := s.(causal.AggregateLister); ok {
+		all["Aggregates"] = func(ctx context.Context) error {
+			for _, err := range l.Aggregates(ctx) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
 	if log, ok := s.(causal.LogReader); ok {
 		all["ReadLog"] = func(ctx context.Context) error {
 			for _, err := range log.ReadLog(ctx, causal.Cursor{}) {

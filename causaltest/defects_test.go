@@ -285,6 +285,57 @@ var defects = map[string]defect{
 		<-ctx.Done()
 		return ctx.Err()
 	})},
+	"events are found by the case of their IDs": {finds: "find/events", events: finding(func(ctx context.Context, s *causal.MemEventStore, id causal.EventID) (causal.Event, error) {
+		e, err := s.FindEvent(ctx, id)
+		if e.ID() != id {
+			return causal.Event{}, err
+		}
+		return e, err
+	})},
+	"what is not there is an error": {finds: "find/events", events: finding(func(ctx context.Context, s *causal.MemEventStore, id causal.EventID) (causal.Event, error) {
+		e, err := s.FindEvent(ctx, id)
+		if err == nil && e.IsZero() {
+			err = &causal.StorageError{Op: "find event", Err: errPoisoned}
+		}
+		return e, err
+	})},
+	"no ID is invalid": {finds: "find/invalid", events: finding(func(ctx context.Context, s *causal.MemEventStore, id causal.EventID) (causal.Event, error) {
+		e, err := s.FindEvent(ctx, id)
+		if ctx != nil && ctx.Err() == nil {
+			err = nil
+		}
+		return e, err
+	})},
+	"a limit of 100 aggregates": {finds: "find/aggregates", events: listing(func(ctx context.Context, s *causal.MemEventStore, yield func(string, error) bool) {
+		n := 0
+		for id, err := range s.Aggregates(ctx) {
+			if n++; n > 100 || !yield(id, err) {
+				return
+			}
+		}
+	})},
+	"an aggregate for each event": {finds: "find/aggregates", events: listing(func(ctx context.Context, s *causal.MemEventStore, yield func(string, error) bool) {
+		for e, err := range s.AllEvents(ctx) {
+			if !yield(e.AggregateID(), err) {
+				return
+			}
+		}
+	})},
+	"aggregates without those of long IDs": {finds: "find/aggregates", events: listing(func(ctx context.Context, s *causal.MemEventStore, yield func(string, error) bool) {
+		for id, err := range s.Aggregates(ctx) {
+			if len(id) < 250 && !yield(id, err) {
+				return
+			}
+		}
+	})},
+	"a cut of aggregates looks complete": {finds: "find/loop", events: listing(func(ctx context.Context, s *causal.MemEventStore, yield func(string, error) bool) {
+		n := 0
+		for id, err := range s.Aggregates(ctx) {
+			if n++; n > 1 && err != nil || !yield(id, err) {
+				return
+			}
+		}
+	})},
 	"a batch is cut by its context": {finds: "context/during", events: saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		if err := s.SaveEvents(ctx, nil); err != nil {
 			return err

@@ -85,6 +85,25 @@ func YieldPages[T any](yield func(T, error) bool, check func() error, fill func(
 	}
 }
 
+// ReadTexts returns texts in pages: fill fills a page with those after a text, "" for the
+// first page. It is as for [YieldPages].
+func ReadTexts(check func() error, fill func(p *Page[string], after string) error) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := check(); err != nil {
+			yield("", err)
+			return
+		}
+		after := ""
+		YieldPages(yield, check, func(p *Page[string]) error {
+			err := fill(p, after)
+			if n := len(p.items); n > 0 {
+				after = p.items[n-1]
+			}
+			return err
+		})
+	}
+}
+
 // Source is what a read needs to know of its store.
 type Source struct {
 	// Locate returns the cursor of the last entry of the log, or the error of

@@ -12,6 +12,8 @@ import (
 type Store interface {
 	causal.EventStore
 	causal.BatchSaver
+	causal.EventFinder
+	causal.AggregateLister
 	causal.LogReader
 	causal.ClockStorage
 	causal.ClockAdvancer

@@ -53,6 +53,15 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 	"LoadEvents": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return second(s.LoadEvents(ctx, "WP001"))
 	},
+	"FindEvent": func(ctx context.Context, s adapter.Store, e causal.Event) error {
+		return second(s.FindEvent(ctx, eventtest.ID(1)))
+	},
+	"Aggregates": func(ctx context.Context, s adapter.Store, _ causal.Event) (last error) {
+		for _, err := range s.Aggregates(ctx) {
+			last = err
+		}
+		return last
+	},
 	"AllEvents": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return second(causal.LoadAll(ctx, s))
 	},
@@ -113,6 +122,7 @@ func testArguments(t *testing.T, e Engine) {
 		{name: "SaveEvents", err: s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 1), {}}), field: "event", reason: "must not be the zero Event"},
 		{name: "LoadEvents", err: second(s.LoadEvents(ctx, "")), field: "aggregate_id", reason: "must not be empty"},
 		{name: "LoadEvents, UTF-8", err: second(s.LoadEvents(ctx, "\xff")), field: "aggregate_id", reason: "must be valid UTF-8"},
+		{name: "FindEvent", err: second(s.FindEvent(ctx, "A")), field: "event_id", reason: "must be 26 ASCII letters or digits, or a UUID with hyphens"},
 		{name: "LoadClock", err: second(s.LoadClock(ctx, "")), field: "node_id", reason: "must not be empty"},
 		{name: "LoadClock, UTF-8", err: second(s.LoadClock(ctx, "\xff")), field: "node_id", reason: "must be valid UTF-8"},
 		{name: "SaveClock", err: s.SaveClock(ctx, "", 1), field: "node_id", reason: "must not be empty"},
