@@ -36,6 +36,9 @@ var (
 	ErrClockJump = errors.New("causal: remote clock too far ahead")
 	// ErrStorage means that a storage adapter failed: see [StorageError].
 	ErrStorage = errors.New("causal: storage failed")
+	// ErrConcurrentSave means that somebody else has saved what the call depends on. Look
+	// again, and decide anew.
+	ErrConcurrentSave = errors.New("causal: something else was saved meanwhile")
 	// ErrOutcomeUnknown means that a save failed, or was canceled, at a moment from which
 	// its events may be stored, now or later, or not. Saving them again settles it.
 	ErrOutcomeUnknown = errors.New("causal: the outcome of a save is unknown")

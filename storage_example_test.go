@@ -254,3 +254,39 @@ func storedEvent(n int, node string, clock int64, payload string) causal.Event {
 	}
 	return e
 }
+
+func ExampleCheckpointStorage() {
+	ctx := context.Background()
+	var s causal.CheckpointStorage = &causal.MemCheckpointStorage{}
+	c, err := s.LoadCheckpoint(ctx, "totals")
+	if err != nil {
+		log.Fatal(err)
+	}
+	c.State = []byte("3 tasks") // as of c.Cursor
+	revision, err := s.SaveCheckpoint(ctx, "totals", c)
+	fmt.Println(revision, err)
+	_, err = s.SaveCheckpoint(ctx, "totals", c) // as somebody who loaded it before that
+	fmt.Println(err)
+	for name, err := range s.Checkpoints(ctx) {
+		fmt.Println(name, err)
+	}
+	fmt.Println(s.DeleteCheckpoint(ctx, "totals"))
+	// Output:
+	// 1 <nil>
+	// causal: something else was saved meanwhile
+	// totals <nil>
+	// <nil>
+}
+
+func ExampleMemCheckpointStorage() {
+	var s causal.MemCheckpointStorage
+	c, err := s.LoadCheckpoint(context.Background(), "totals")
+	fmt.Println(c.Revision, err)
+	// Output: 0 <nil>
+}
+
+func ExampleCheckpoint() {
+	var beginning causal.Checkpoint
+	fmt.Println(beginning.Cursor == causal.Cursor{}, beginning.Revision)
+	// Output: true 0
+}

@@ -1,7 +1,7 @@
 // Package causaladapter checks the arguments of a storage adapter, for authors of
 // adapters. Each method with arguments of its own has a check that says what the
-// contract says; AllEvents, Aggregates and Head have [CheckContext], and so has ReadLog,
-// whose cursor [causal.Cursor.PositionIn] checks. A method begins with its check:
+// contract says; AllEvents, Aggregates, Checkpoints and Head have [CheckContext], and so
+// has ReadLog, whose cursor [causal.Cursor.PositionIn] checks. A method begins with its check:
 //
 //	func (s *Store) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 //		if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
@@ -83,6 +83,22 @@ func CheckSaveClock(ctx context.Context, nodeID string, value int64) error {
 // check, as it depends on what is stored.
 func CheckAdvanceClock(ctx context.Context, nodeID string, floor, by int64) error {
 	return check(ctx, notNegative("floor", floor), positive("by", by), textFault("node_id", nodeID))
+}
+
+// CheckLoadCheckpoint is the check for LoadCheckpoint and DeleteCheckpoint: the name must
+// be a text.
+func CheckLoadCheckpoint(ctx context.Context, name string) error {
+	return check(ctx, textFault("name", name))
+}
+
+// CheckSaveCheckpoint is the check for SaveCheckpoint: the name must be a text, and the
+// state not too large.
+func CheckSaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) error {
+	var size causal.FieldError
+	if len(c.State) > causal.MaxCheckpointState {
+		size = causal.FieldError{Field: "state", Reason: "must have at most 16 MiB"}
+	}
+	return check(ctx, textFault("name", name), size)
 }
 
 // CheckAppendError is the check for AppendError: the entry must be valid.

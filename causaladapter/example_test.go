@@ -52,3 +52,11 @@ func ExampleCheckFindEvent() {
 	fmt.Println(causaladapter.CheckFindEvent(context.Background(), "01hzxw5b2q3r4s5t6v7w8x9y01"))
 	// Output: 01HZXW5B2Q3R4S5T6V7W8X9Y01 <nil>
 }
+
+func ExampleCheckSaveCheckpoint() {
+	fmt.Println(causaladapter.CheckSaveCheckpoint(context.Background(), "", causal.Checkpoint{}))
+	fmt.Println(causaladapter.CheckLoadCheckpoint(context.Background(), "totals"))
+	// Output:
+	// causal: validation failed: name must not be empty
+	// <nil>
+}

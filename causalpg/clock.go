@@ -2,7 +2,6 @@ package causalpg
 
 import (
 	"context"
-	"crypto/sha256"
 	"math"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +16,7 @@ func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err 
 		return 0, err
 	}
 	err = s.read(ctx, "load clock", func(c *pgx.Conn) error {
-		value, _, err = queryInt(ctx, c, s.sql.loadClock, nodeKey(nodeID))
+		value, _, err = queryInt(ctx, c, s.sql.loadClock, keyOf(nodeID))
 		return err
 	})
 	return value, err
@@ -29,7 +28,7 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 		return err
 	}
 	return s.do(ctx, "save clock", isTransient, func(c *pgx.Conn) error {
-		return transact(ctx, c, func(b *pgx.Batch) { b.Queue(s.sql.saveClock, nodeKey(nodeID), []byte(nodeID), value) })
+		return transact(ctx, c, func(b *pgx.Batch) { b.Queue(s.sql.saveClock, keyOf(nodeID), []byte(nodeID), value) })
 	})
 }
 
@@ -48,7 +47,7 @@ func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64
 	err = s.do(ctx, opAdvance, isTransient, func(c *pgx.Conn) error {
 		found := false
 		err := transact(ctx, c, func(b *pgx.Batch) {
-			b.Queue(s.sql.advance, nodeKey(nodeID), []byte(nodeID), floor, by).Query(func(rows pgx.Rows) error {
+			b.Queue(s.sql.advance, keyOf(nodeID), []byte(nodeID), floor, by).Query(func(rows pgx.Rows) error {
 				found = rows.Next()
 				if !found {
 					return rows.Err()
@@ -68,10 +67,3 @@ func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64
 }
 
 const opAdvance = "advance clock"
-
-// nodeKey returns what identifies a node: an index takes no key as long as an ID
-// may be.
-func nodeKey(nodeID string) []byte {
-	key := sha256.Sum256([]byte(nodeID))
-	return key[:]
-}

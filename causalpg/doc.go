@@ -37,7 +37,7 @@
 //
 // Rows of the table events must not be written by other means. The role of a Store
 // needs SELECT and INSERT on it, SELECT and UPDATE on meta, which a save locks, and
-// SELECT, INSERT, UPDATE and DELETE on clocks and errors. It needs TEMPORARY on the
+// SELECT, INSERT, UPDATE and DELETE on checkpoints, clocks and errors. It needs TEMPORARY on the
 // database, since a batch of more than 256 KB is sent into a temporary table before the
 // transaction locks meta.
 //

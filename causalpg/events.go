@@ -62,20 +62,7 @@ func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (found causal.
 // Aggregates yields the IDs of all aggregates; see [causal.AggregateLister]. It reads
 // them in pages: a range sees those that were there when it began, and perhaps others.
 func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
-	const op = "read aggregates"
-	return adapter.ReadTexts(func() error { return s.check(ctx, op) }, func(p *adapter.Page[string], after string) error {
-		return s.read(ctx, op, func(c *pgx.Conn) error {
-			p.Reset()
-			return query(ctx, c, s.sql.aggregates, []any{[]byte(after), p.Limit()}, func(rows pgx.Rows) error {
-				var id pgtype.DriverBytes // not copied
-				if err := rows.Scan(&id); err != nil {
-					return err
-				}
-				p.Add(string(id), len(id))
-				return nil
-			})
-		})
-	})
+	return s.readTexts(ctx, "read aggregates", s.sql.aggregates)
 }
 
 // AllEvents yields all events; see [causal.EventStore]. A range sees the events

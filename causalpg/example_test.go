@@ -281,3 +281,25 @@ func ExampleStore_Wait() {
 	// WPStatusChanged
 	// <nil>
 }
+
+// A projection keeps its content with the place in the log that it is of.
+func ExampleStore_SaveCheckpoint() {
+	ctx := context.Background()
+	store, remove := exampleStore()
+	c, err := store.LoadCheckpoint(ctx, "totals")
+	if err != nil {
+		log.Fatal(err)
+	}
+	c.State = []byte("3 tasks")
+	if c.Revision, err = store.SaveCheckpoint(ctx, "totals", c); err != nil {
+		log.Fatal(err)
+	}
+	for name, err := range store.Checkpoints(ctx) {
+		fmt.Println(name, err)
+	}
+	fmt.Println(store.DeleteCheckpoint(ctx, "totals"))
+	remove()
+	// Output:
+	// totals <nil>
+	// <nil>
+}

@@ -215,3 +215,20 @@ func TestEventsNeverChange(t *testing.T) {
 		require.ErrorContains(t, err, "events are never changed nor deleted")
 	}
 }
+
+// A checkpoint that does not decode is an error, and can be deleted.
+func TestDamagedCheckpoint(t *testing.T) {
+	ctx := t.Context()
+	schema := newSchema(t)
+	s := openIn(t, schema)
+	_, err := s.SaveCheckpoint(ctx, "p", causal.Checkpoint{})
+	require.NoError(t, err)
+	execute(t, connect(t, testDSN), schema, "UPDATE {s}.checkpoints SET cursor = 'secret'")
+	_, err = s.LoadCheckpoint(ctx, "p")
+	eventtest.RequireStorageError(t, err)
+	require.ErrorContains(t, err, "the checkpoint is damaged")
+	require.NotContains(t, err.Error(), "secret")
+	require.NoError(t, s.DeleteCheckpoint(ctx, "p"))
+	_, err = s.LoadCheckpoint(ctx, "p")
+	require.NoError(t, err)
+}

@@ -274,7 +274,7 @@ func TestRights(t *testing.T) {
 	for _, sql := range []string{
 		"CREATE ROLE " + role + " LOGIN", "GRANT USAGE ON SCHEMA {s} TO " + role,
 		"GRANT SELECT, INSERT ON {s}.events TO " + role, "GRANT SELECT, UPDATE ON {s}.meta TO " + role,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.clocks, {s}.errors TO " + role,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.checkpoints, {s}.clocks, {s}.errors TO " + role,
 	} {
 		execute(t, c, schema, sql)
 	}

@@ -31,7 +31,7 @@ func requireReadsOnly(t *testing.T, s *causalpg.Store, n int) {
 	for call, f := range adaptertest.Calls {
 		err := f(t.Context(), s, eventtest.New(t, 10_000))
 		switch call {
-		case "SaveEvent", "SaveEvents", "SaveClock", "AdvanceClock", "AppendError":
+		case "SaveEvent", "SaveEvents", "SaveClock", "AdvanceClock", "AppendError", "SaveCheckpoint", "DeleteCheckpoint":
 			eventtest.RequireStorageError(t, err)
 			require.NotErrorIs(t, err, causal.ErrOutcomeUnknown, call)
 		default:

@@ -248,6 +248,28 @@ func TestUnknownOutcome(t *testing.T) {
 	requirePositions(t, schema, 40)
 }
 
+// A save of a checkpoint whose answer is lost is not tried again, which would be refused.
+func TestUnknownCheckpoint(t *testing.T) {
+	ctx := t.Context()
+	schema := newSchema(t)
+	var lose atomic.Int64
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose, func() {}} }))
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	defer s.Close()
+	c := causal.Checkpoint{State: []byte("state")}
+	lose.Store(1)
+	_, err = s.SaveCheckpoint(ctx, "p", c)
+	require.ErrorIs(t, err, causal.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, causal.ErrStorage)
+	loaded, err := s.LoadCheckpoint(ctx, "p")
+	require.NoError(t, err)
+	require.Equal(t, c.State, loaded.State)
+	_, err = s.SaveCheckpoint(ctx, "p", c)
+	require.ErrorIs(t, err, causal.ErrConcurrentSave)
+	require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
+}
+
 // Errors say whether the events may be stored.
 func TestErrorsSayWhatIsKnown(t *testing.T) {
 	ctx := t.Context()

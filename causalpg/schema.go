@@ -63,6 +63,14 @@ CREATE TABLE {s}.clocks (
 	value    bigint NOT NULL CHECK (value >= 0)
 );
 
+CREATE TABLE {s}.checkpoints (
+	name_key bytea PRIMARY KEY, -- SHA-256 of name
+	name     bytea NOT NULL,
+	revision bigint GENERATED ALWAYS AS IDENTITY,
+	cursor   bytea NOT NULL,
+	state    bytea NOT NULL
+);
+
 CREATE TABLE {s}.errors (
 	id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	entry bytea NOT NULL

@@ -10,25 +10,30 @@ import (
 
 // statements are the texts of the statements of one schema.
 type statements struct {
-	lock        []string
-	insert      string
-	insertGiven string
-	insertOne   string
-	byID        string
-	load        string
-	aggregates  string
-	locate      string
-	check       string
-	loadClock   string
-	saveClock   string
-	advance     string
-	addError    string
-	dropErrors  string
-	errors      string
-	listen      string
-	notify      string
-	arrival     [adapter.CountOfSizes]string
-	order       [adapter.CountOfSizes]string
+	lock             []string
+	insert           string
+	insertGiven      string
+	insertOne        string
+	byID             string
+	load             string
+	aggregates       string
+	locate           string
+	check            string
+	loadClock        string
+	saveClock        string
+	advance          string
+	addError         string
+	checkpoints      string
+	loadCheckpoint   string
+	addCheckpoint    string
+	saveCheckpoint   string
+	deleteCheckpoint string
+	dropErrors       string
+	errors           string
+	listen           string
+	notify           string
+	arrival          [adapter.CountOfSizes]string
+	order            [adapter.CountOfSizes]string
 }
 
 // Before it inserts, a transaction that saves takes the lock on meta, which it holds
@@ -143,7 +148,14 @@ func newStatements(schema string) statements {
 		advance: in(`INSERT INTO {s}.clocks AS c (node_key, node_id, value) VALUES ($1, $2, $3::bigint + $4::bigint)
 			ON CONFLICT (node_key) DO UPDATE SET value = greatest(c.value, $3) + $4
 			WHERE greatest(c.value, $3) <= 9223372036854775807 - $4 RETURNING value`),
-		addError: in("INSERT INTO {s}.errors (entry) VALUES ($1)"),
+		checkpoints:    in("SELECT name FROM {s}.checkpoints WHERE name > $1 ORDER BY name LIMIT $2"),
+		loadCheckpoint: in("SELECT revision, cursor, state FROM {s}.checkpoints WHERE name_key = $1"),
+		addCheckpoint: in(`INSERT INTO {s}.checkpoints (name_key, name, cursor, state) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (name_key) DO NOTHING RETURNING revision`),
+		saveCheckpoint: in(`UPDATE {s}.checkpoints SET revision = DEFAULT, name = $2, cursor = $3, state = $4
+			WHERE name_key = $1 AND revision = $5 RETURNING revision`),
+		deleteCheckpoint: in("DELETE FROM {s}.checkpoints WHERE name_key = $1"),
+		addError:         in("INSERT INTO {s}.errors (entry) VALUES ($1)"),
 		dropErrors: in(`DELETE FROM {s}.errors
 			WHERE id <= (SELECT id FROM {s}.errors ORDER BY id DESC OFFSET $1 LIMIT 1)`),
 		errors: in("SELECT id, entry FROM {s}.errors ORDER BY id DESC LIMIT $1"),

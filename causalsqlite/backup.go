@@ -88,11 +88,13 @@ func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
 		"PRAGMA checkpoint_fullfsync = ON",
 		"PRAGMA synchronous = FULL",
 		"INSERT INTO meta VALUES ('is_backup', x'01') ON CONFLICT DO NOTHING",
-		newLogID, // for those who only read it
 	} {
 		if err := exec(to, sql); err != nil {
 			return err
 		}
+	}
+	if err := newTimeline(to); err != nil { // for those who only read it
+		return err
 	}
 	if err := setGeneration(to, "backup"); err != nil { // of which there is no log of writes
 		return err
@@ -154,14 +156,28 @@ func beginTimeline(c *sqlite.Conn) error {
 		if err != nil || n == 0 { // another process was faster
 			return err
 		}
-		if err := exec(c, newLogID); err != nil {
+		if err := newTimeline(c); err != nil {
 			return err
 		}
 		return exec(c, "DELETE FROM meta WHERE name = 'is_backup'")
 	})
 }
 
-const (
-	isBackup = "SELECT count(*) FROM meta WHERE name = 'is_backup'"
-	newLogID = "UPDATE meta SET value = randomblob(16) WHERE name = 'log_id'"
-)
+const isBackup = "SELECT count(*) FROM meta WHERE name = 'is_backup'"
+
+// newTimeline gives the log a new ID. Checkpoints go with it: what was done since the
+// backup is done again.
+func newTimeline(c *sqlite.Conn) error {
+	from, err := readLogID(c)
+	if err == nil {
+		err = exec(c, "UPDATE meta SET value = randomblob(16) WHERE name = 'log_id'")
+	}
+	if err != nil {
+		return err
+	}
+	to, err := readLogID(c)
+	if err != nil {
+		return err
+	}
+	return moveCheckpoints(c, from, to)
+}

@@ -194,3 +194,41 @@ func TestBackupOpenedTogether(t *testing.T) {
 		require.Equal(t, heads[0], heads[2])
 	}
 }
+
+// Checkpoints of the log go with its new ID, read only or not: what was done since the
+// backup is done again. Those of another log stay as they are.
+func TestBackupOfCheckpoints(t *testing.T) {
+	ctx := t.Context()
+	s := openAt(t, testPath(t), nil)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5)))
+	head, err := s.Head(ctx)
+	require.NoError(t, err)
+	other, err := openAt(t, testPath(t), nil).Head(ctx)
+	require.NoError(t, err)
+	saved := map[string]causal.Checkpoint{}
+	for name, c := range map[string]causal.Cursor{"own": head, "none": {}, "other": other} {
+		point := causal.Checkpoint{Cursor: c, State: []byte(name)}
+		point.Revision, err = s.SaveCheckpoint(ctx, name, point)
+		require.NoError(t, err)
+		saved[name] = point
+	}
+	backup := testPath(t)
+	require.NoError(t, s.Backup(ctx, backup))
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 5)))
+	for _, o := range []*causalsqlite.Options{readOnly, nil, readOnly} {
+		b := openAt(t, backup, o)
+		for name, want := range saved {
+			got, err := b.LoadCheckpoint(ctx, name)
+			require.NoError(t, err)
+			if name == "own" {
+				adaptertest.RequireNoCursor(t, b, want.Cursor, causal.ErrInvalidCursor)
+				now, err := b.Head(ctx)
+				require.NoError(t, err)
+				require.Equal(t, now, got.Cursor)
+				got.Cursor = want.Cursor
+			}
+			require.Equal(t, want, got)
+		}
+		require.NoError(t, b.Close())
+	}
+}

@@ -95,27 +95,12 @@ func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (found causal.
 // Aggregates yields the IDs of all aggregates; see [causal.AggregateLister]. It reads
 // them in pages: a range sees those that were there when it began, and perhaps others.
 func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
-	const op = "read aggregates"
-	return adapter.ReadTexts(func() error { return s.check(ctx, op) }, func(p *adapter.Page[string], after string) error {
-		return s.read(ctx, op, func(c *sqlite.Conn) error {
-			p.Reset()
-			// A step of an index for each aggregate, not for each event.
-			return query(c, `WITH RECURSIVE a (id) AS (
-					SELECT min(aggregate_id) FROM events WHERE aggregate_id > ?1
-					UNION ALL
-					SELECT (SELECT min(aggregate_id) FROM events WHERE aggregate_id > a.id) FROM a WHERE a.id IS NOT NULL
-				) SELECT id FROM a WHERE id IS NOT NULL LIMIT ?2`,
-				func(s *sqlite.Stmt) {
-					s.BindBytes(1, []byte(after))
-					s.BindInt64(2, int64(p.Limit()))
-				},
-				func(s *sqlite.Stmt) (bool, error) {
-					id := string(columnBytes(s, 0, nil))
-					p.Add(id, len(id))
-					return !p.IsFull(), nil
-				})
-		})
-	})
+	// A step of an index for each aggregate, not for each event.
+	return s.readTexts(ctx, "read aggregates", `WITH RECURSIVE a (id) AS (
+			SELECT min(aggregate_id) FROM events WHERE aggregate_id > ?1
+			UNION ALL
+			SELECT (SELECT min(aggregate_id) FROM events WHERE aggregate_id > a.id) FROM a WHERE a.id IS NOT NULL
+		) SELECT id FROM a WHERE id IS NOT NULL LIMIT ?2`)
 }
 
 // AllEvents yields all events; see [causal.EventStore]. A range sees the events

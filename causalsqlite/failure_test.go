@@ -181,3 +181,19 @@ func TestMissingEntries(t *testing.T) {
 		eventtest.RequireStorageError(t, last)
 	}
 }
+
+// A checkpoint that does not decode is an error, and can be deleted.
+func TestDamagedCheckpoint(t *testing.T) {
+	ctx := t.Context()
+	s := openNew(t)
+	_, err := s.SaveCheckpoint(ctx, "p", causal.Checkpoint{})
+	require.NoError(t, err)
+	require.NoError(t, s.Exec("UPDATE checkpoints SET cursor = 'secret'"))
+	_, err = s.LoadCheckpoint(ctx, "p")
+	eventtest.RequireStorageError(t, err)
+	require.ErrorContains(t, err, "the checkpoint is damaged")
+	require.NotContains(t, err.Error(), "secret")
+	require.NoError(t, s.DeleteCheckpoint(ctx, "p"))
+	_, err = s.LoadCheckpoint(ctx, "p")
+	require.NoError(t, err)
+}

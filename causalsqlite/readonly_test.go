@@ -55,7 +55,7 @@ func TestReadOnly(t *testing.T) {
 	for call, f := range adaptertest.Calls {
 		err := f(ctx, s, eventtest.New(t, 3))
 		switch call {
-		case "SaveEvent", "SaveEvents", "SaveClock", "AdvanceClock", "AppendError":
+		case "SaveEvent", "SaveEvents", "SaveClock", "AdvanceClock", "AppendError", "SaveCheckpoint", "DeleteCheckpoint":
 			eventtest.RequireStorageError(t, err)
 			require.ErrorIs(t, err, errors.ErrUnsupported, call)
 		default:

@@ -21,6 +21,7 @@ type defect struct {
 	events  func() causal.EventStore
 	clocks  func() causal.ClockStorage
 	entries func() causal.ErrorStorage
+	points  func() causal.CheckpointStorage
 }
 
 // A suite that no storage can fail shows nothing: each broken storage must fail the
@@ -69,6 +70,10 @@ func TestBroken(t *testing.T) {
 	case d.clocks != nil:
 		causaltest.TestClockStorage(t, causaltest.Config[causal.ClockStorage]{
 			Open: func(testing.TB) causal.ClockStorage { return d.clocks() },
+		})
+	case d.points != nil:
+		causaltest.TestCheckpointStorage(t, causaltest.Config[causal.CheckpointStorage]{
+			Open: func(testing.TB) causal.CheckpointStorage { return d.points() },
 		})
 	default:
 		causaltest.TestErrorStorage(t, causaltest.Config[causal.ErrorStorage]{

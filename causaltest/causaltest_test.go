@@ -28,6 +28,10 @@ func TestMemory(t *testing.T) {
 		Open: func(testing.TB) causal.ClockStorage { return &causal.MemClockStorage{} },
 		Peer: same[causal.ClockStorage],
 	})
+	causaltest.TestCheckpointStorage(t, causaltest.Config[causal.CheckpointStorage]{
+		Open: func(testing.TB) causal.CheckpointStorage { return &causal.MemCheckpointStorage{} },
+		Peer: same[causal.CheckpointStorage],
+	})
 	for _, limit := range []int{1, 2, 7, causal.DefaultErrorLimit} {
 		causaltest.TestErrorStorage(t, causaltest.Config[causal.ErrorStorage]{
 			Open: func(t testing.TB) causal.ErrorStorage {

@@ -402,3 +402,52 @@ func (s tenEntries) RecentErrors(ctx context.Context, limit int) ([]causal.Error
 	}
 	return s.MemErrorStorage.RecentErrors(ctx, limit)
 }
+
+// checkpoints returns a storage with another SaveCheckpoint.
+func checkpoints(
+	save func(ctx context.Context, s *causal.MemCheckpointStorage, name string, c causal.Checkpoint) (uint64, error),
+) func() causal.CheckpointStorage {
+	return func() causal.CheckpointStorage { return patchedCheckpoints{&causal.MemCheckpointStorage{}, save} }
+}
+
+type patchedCheckpoints struct {
+	*causal.MemCheckpointStorage
+	save func(ctx context.Context, s *causal.MemCheckpointStorage, name string, c causal.Checkpoint) (uint64, error)
+}
+
+func (s patchedCheckpoints) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (uint64, error) {
+	return s.save(ctx, s.MemCheckpointStorage, name, c)
+}
+
+// countedCheckpoints begins to count again when a checkpoint was deleted.
+type countedCheckpoints struct{ causal.MemCheckpointStorage }
+
+func (s *countedCheckpoints) DeleteCheckpoint(ctx context.Context, name string) error {
+	if err := s.MemCheckpointStorage.DeleteCheckpoint(ctx, name); err != nil {
+		return err
+	}
+	for range s.Checkpoints(ctx) {
+		return nil
+	}
+	s.MemCheckpointStorage = causal.MemCheckpointStorage{}
+	return nil
+}
+
+// sharingCheckpoints hands out what it was given.
+type sharingCheckpoints struct {
+	causal.MemCheckpointStorage
+	state []byte
+}
+
+func (s *sharingCheckpoints) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (uint64, error) {
+	s.state = c.State
+	return s.MemCheckpointStorage.SaveCheckpoint(ctx, name, c)
+}
+
+func (s *sharingCheckpoints) LoadCheckpoint(ctx context.Context, name string) (causal.Checkpoint, error) {
+	c, err := s.MemCheckpointStorage.LoadCheckpoint(ctx, name)
+	if c.Revision > 0 {
+		c.State = s.state
+	}
+	return c, err
+}

@@ -372,6 +372,47 @@ var defects = map[string]defect{
 	"bad input without a name": {finds: "clock/invalid", clocks: func() causal.ClockStorage { return nameless{&causal.MemClockStorage{}} }},
 	"a clock wraps":            {finds: "advance/range", clocks: func() causal.ClockStorage { return wrapping{&causal.MemClockStorage{}} }},
 
+	"the last save wins": {finds: "checkpoint/revisions", points: checkpoints(func(ctx context.Context, s *causal.MemCheckpointStorage, name string, c causal.Checkpoint) (uint64, error) {
+		stored, err := s.LoadCheckpoint(ctx, name)
+		if err == nil {
+			c.Revision = stored.Revision
+		}
+		return s.SaveCheckpoint(ctx, name, c)
+	})},
+	"revisions of each name from 1": {finds: "checkpoint/revisions", points: func() causal.CheckpointStorage { return &countedCheckpoints{} }},
+	"looks, then saves": {finds: "checkpoint/goroutines", points: checkpoints(func(ctx context.Context, s *causal.MemCheckpointStorage, name string, c causal.Checkpoint) (uint64, error) {
+		stored, err := s.LoadCheckpoint(ctx, name)
+		if err != nil || stored.Revision != c.Revision {
+			return s.SaveCheckpoint(ctx, name, c)
+		}
+		time.Sleep(time.Millisecond)
+		if stored, err = s.LoadCheckpoint(ctx, name); err != nil {
+			return 0, err
+		}
+		c.Revision = stored.Revision
+		return s.SaveCheckpoint(ctx, name, c)
+	})},
+	"a state is text": {finds: "checkpoint/values", points: checkpoints(func(ctx context.Context, s *causal.MemCheckpointStorage, name string, c causal.Checkpoint) (uint64, error) {
+		c.State = []byte(strings.ToValidUTF8(string(c.State), "?"))
+		return s.SaveCheckpoint(ctx, name, c)
+	})},
+	"a state has a limit of 1 MB": {finds: "checkpoint/values", points: checkpoints(func(ctx context.Context, s *causal.MemCheckpointStorage, name string, c causal.Checkpoint) (uint64, error) {
+		c.State = c.State[:min(len(c.State), 1_000_000)]
+		return s.SaveCheckpoint(ctx, name, c)
+	})},
+	"a state without a limit": {finds: "checkpoint/invalid", points: checkpoints(func(ctx context.Context, s *causal.MemCheckpointStorage, name string, c causal.Checkpoint) (uint64, error) {
+		c.State = c.State[:min(len(c.State), causal.MaxCheckpointState)]
+		return s.SaveCheckpoint(ctx, name, c)
+	})},
+	"names without case": {finds: "checkpoint/names", points: checkpoints(func(ctx context.Context, s *causal.MemCheckpointStorage, name string, c causal.Checkpoint) (uint64, error) {
+		stored, err := s.LoadCheckpoint(ctx, strings.ToUpper(name))
+		if err == nil {
+			c.Revision = stored.Revision
+		}
+		return s.SaveCheckpoint(ctx, strings.ToUpper(name), c)
+	})},
+	"the caller's state is kept": {finds: "checkpoint/ownership", points: func() causal.CheckpointStorage { return &sharingCheckpoints{} }},
+
 	"one entry too many":           {finds: "errors/retention", entries: func() causal.ErrorStorage { return limited(causal.DefaultErrorLimit + 1) }},
 	"entries in the order of time": {finds: "errors/order", entries: func() causal.ErrorStorage { return byTime{limited(causal.DefaultErrorLimit)} }},
 	"a limit of 0 means 10":        {finds: "errors/invalid", entries: func() causal.ErrorStorage { return tenEntries{limited(causal.DefaultErrorLimit)} }},

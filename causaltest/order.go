@@ -121,7 +121,7 @@ func requireOrder(t tester, s causal.EventStore, all []causal.Event) {
 }
 
 // shuffled returns the events in random order.
-func shuffled(all []causal.Event) []causal.Event {
+func shuffled[T any](all []T) []T {
 	out := slices.Clone(all)
 	rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out

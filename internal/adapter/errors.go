@@ -38,7 +38,7 @@ func (e unknownError) Unwrap() error { return e.err }
 func IsKnown(err error) bool {
 	for _, known := range []error{
 		causal.ErrStorage, causal.ErrIDConflict, causal.ErrClockOverflow, causal.ErrInvalidCursor,
-		causal.ErrCursorAhead,
+		causal.ErrCursorAhead, causal.ErrConcurrentSave,
 	} {
 		if errors.Is(err, known) {
 			return true

@@ -18,6 +18,7 @@ type Store interface {
 	causal.ClockStorage
 	causal.ClockAdvancer
 	causal.ErrorStorage
+	causal.CheckpointStorage
 	io.Closer
 }
 

@@ -79,6 +79,18 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 	"AdvanceClock": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return second(s.AdvanceClock(ctx, "alice", 0, 1))
 	},
+	"LoadCheckpoint": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return second(s.LoadCheckpoint(ctx, "p"))
+	},
+	"SaveCheckpoint": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return second(s.SaveCheckpoint(ctx, string(causal.NewEventID()), causal.Checkpoint{State: []byte("state")}))
+	},
+	"DeleteCheckpoint": func(ctx context.Context, s adapter.Store, _ causal.Event) error { return s.DeleteCheckpoint(ctx, "p") },
+	"Checkpoints": func(ctx context.Context, s adapter.Store, _ causal.Event) (last error) {
+		for _, last = range s.Checkpoints(ctx) {
+		}
+		return last
+	},
 	"AppendError": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return s.AppendError(ctx, eventtest.NewEntry(1))
 	},
@@ -108,6 +120,10 @@ func requireEmpty(t *testing.T, s adapter.Store) {
 	entries, err := s.RecentErrors(ctx, 10)
 	require.NoError(t, err)
 	require.Empty(t, entries)
+	for name, err := range s.Checkpoints(ctx) {
+		require.NoError(t, err)
+		require.Fail(t, "there is a checkpoint", name)
+	}
 }
 
 // Errors name the parameter at fault, and why it is.
@@ -131,6 +147,13 @@ func testArguments(t *testing.T, e Engine) {
 		{name: "AdvanceClock", err: second(s.AdvanceClock(ctx, "", 0, 1)), field: "node_id", reason: "must not be empty"},
 		{name: "AdvanceClock, floor", err: second(s.AdvanceClock(ctx, "alice", -1, 1)), field: "floor", reason: "must not be negative"},
 		{name: "AdvanceClock, by", err: second(s.AdvanceClock(ctx, "alice", 0, 0)), field: "by", reason: "must be at least 1"},
+		{name: "LoadCheckpoint", err: second(s.LoadCheckpoint(ctx, "")), field: "name", reason: "must not be empty"},
+		{name: "SaveCheckpoint", err: second(s.SaveCheckpoint(ctx, "\xff", causal.Checkpoint{})), field: "name", reason: "must be valid UTF-8"},
+		{
+			name: "SaveCheckpoint, state", err: second(s.SaveCheckpoint(ctx, "p", causal.Checkpoint{State: make([]byte, causal.MaxCheckpointState+1)})),
+			field: "state", reason: "must have at most 16 MiB",
+		},
+		{name: "DeleteCheckpoint", err: s.DeleteCheckpoint(ctx, ""), field: "name", reason: "must not be empty"},
 		{name: "RecentErrors, 0", err: second(s.RecentErrors(ctx, 0)), field: "limit", reason: "must be at least 1"},
 		{name: "RecentErrors, -1", err: second(s.RecentErrors(ctx, -1)), field: "limit", reason: "must be at least 1"},
 	} {
