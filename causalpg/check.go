@@ -14,7 +14,8 @@ import (
 // by its content, and follows the one before. It returns nil if it finds none, and a
 // [*causal.StorageError] that names the first entry at fault. Other calls go on meanwhile;
 // a large log takes minutes. What is saved after Check has begun is not checked. It does
-// not look at indexes, which pg_amcheck does.
+// not look at indexes, which pg_amcheck does. Who edits the JSON of an event on purpose,
+// but for what the cursor and the columns have, is not found: nothing is signed.
 //
 // Check calls progress, if it is not nil, with the number of entries that were checked
 // and that of all, in the goroutine of the caller.

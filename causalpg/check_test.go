@@ -47,6 +47,16 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 }
 
+// There is no position below that of the first entry.
+func TestPositionsArePositive(t *testing.T) {
+	schema := newSchema(t)
+	require.NoError(t, openIn(t, schema).SaveEvent(t.Context(), eventtest.New(t, 1)))
+	c := connect(t, testDSN)
+	execute(t, c, schema, "ALTER TABLE {s}.events DISABLE TRIGGER USER")
+	_, err := c.Exec(t.Context(), causalpg.InSchema(schema, "UPDATE {s}.events SET position = 0"))
+	require.ErrorContains(t, err, "violates check constraint")
+}
+
 // pg_amcheck finds an index that does not have all rows.
 func TestAmcheck(t *testing.T) {
 	ctx := t.Context()

@@ -213,8 +213,16 @@ func dialing(wrap func(net.Conn) net.Conn) func(*pgxpool.Config) {
 // lossy is a connection that breaks when the answer to a commit is read.
 type lossy struct {
 	net.Conn
-	lose *atomic.Int64 // how often
-	then func()        // is called after that
+	lose  *atomic.Int64 // how often
+	then  func()        // is called after that
+	write func(string)  // is told what is written, if it is not nil
+}
+
+func (c *lossy) Write(b []byte) (int, error) {
+	if c.write != nil {
+		c.write(string(b))
+	}
+	return c.Conn.Write(b)
 }
 
 func (c *lossy) Read(b []byte) (int, error) {
@@ -233,7 +241,7 @@ func TestUnknownOutcome(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
 	var lose atomic.Int64
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose, func() {}} }))
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{Conn: c, lose: &lose, then: func() {}} }))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()
@@ -253,7 +261,7 @@ func TestUnknownCheckpoint(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
 	var lose atomic.Int64
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose, func() {}} }))
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{Conn: c, lose: &lose, then: func() {}} }))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()
@@ -278,7 +286,7 @@ func TestErrorsSayWhatIsKnown(t *testing.T) {
 	refuse := func() {
 		edit(t, schema, "ALTER TABLE {s}.events ADD CONSTRAINT none CHECK (lamport_clock < 0) NOT VALID")
 	}
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{c, &lose, refuse} }))
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{Conn: c, lose: &lose, then: refuse} }))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()
@@ -437,4 +445,79 @@ func TestFrozenBatch(t *testing.T) {
 			require.NoError(t, s.Close())
 		})
 	}
+}
+
+// What is stored is looked up after an answer was lost, and that fails: it may be the
+// event itself.
+func TestUnknownOutcomeOfALookUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	schema := newSchema(t)
+	var lose atomic.Int64
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
+		return &lossy{Conn: c, lose: &lose, then: func() {}, write: func(sql string) {
+			if strings.Contains(sql, "event_id = ANY") {
+				cancel()
+			}
+		}}
+	}))
+	s, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	defer s.Close()
+	lose.Store(1)
+	err = s.SaveEvent(ctx, eventtest.New(t, 1))
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, causal.ErrOutcomeUnknown)
+	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 1)
+}
+
+// secondLost is a connection that breaks when the answer to the second commit is read.
+type secondLost struct {
+	net.Conn
+	commits *atomic.Int64
+	then    func() // is called after that
+}
+
+func (c *secondLost) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if strings.Contains(string(b[:n]), "COMMIT\x00") && c.commits.Add(1) == 2 {
+		_ = c.Close()
+		c.then()
+		return 0, errors.New("lost by the test")
+	}
+	return n, err
+}
+
+// The answer to a group is lost, and then each of it is refused: all may be stored.
+func TestUnknownOutcomeOfAGroup(t *testing.T) {
+	ctx := t.Context()
+	schema := newSchema(t)
+	var commits atomic.Int64
+	refuse := func() {
+		c := connect(t, testDSN)
+		execute(t, c, schema, `CREATE FUNCTION {s}.refuse() RETURNS trigger LANGUAGE plpgsql AS
+			$$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = '53100'; END $$`)
+		execute(t, c, schema, "CREATE TRIGGER refuse BEFORE INSERT ON {s}.events FOR EACH STATEMENT EXECUTE FUNCTION {s}.refuse()")
+	}
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &secondLost{c, &commits, refuse} }))
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	defer s.Close()
+	commits.Store(0)
+	release := block(t, schema)
+	first, others := make(chan error, 1), make(chan error)
+	go func() { first <- s.SaveEvent(ctx, eventtest.New(t, 0)) }()
+	requireWaiting(t, schema, 1)
+	for n := range 2 {
+		go func() { others <- s.SaveEvent(ctx, eventtest.New(t, n+1)) }()
+	}
+	require.Eventually(t, func() bool { return s.Queued() == 2 }, 10*time.Second, time.Millisecond)
+	release()
+	require.NoError(t, <-first)
+	for range 2 {
+		err := <-others
+		eventtest.RequireStorageError(t, err)
+		require.ErrorIs(t, err, causal.ErrOutcomeUnknown)
+	}
+	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 3)
 }

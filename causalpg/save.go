@@ -119,9 +119,14 @@ const maxAtOnce = 256 << 10
 
 // saveAll saves the rows of all requests in one transaction, and finishes each
 // request.
-func (s *Store) saveAll(ctx context.Context, requests []*request) {
+func (s *Store) saveAll(ctx context.Context, requests []*request) { s.saveGroup(ctx, requests, false) }
+
+// saveGroup is saveAll for requests that may be stored already if isUnknown is set: once
+// one attempt is, all that follow are.
+func (s *Store) saveGroup(ctx context.Context, requests []*request, isUnknown bool) {
 	for len(requests) > 0 {
-		different, err := s.insert(ctx, uniqueRows(requests))
+		different, isLost, err := s.insert(ctx, uniqueRows(requests))
+		isUnknown = isUnknown || isLost
 		var stored map[causal.EventID]row
 		if err == nil && len(different) > 0 {
 			stored, err = s.lookUp(ctx, different)
@@ -130,12 +135,14 @@ func (s *Store) saveAll(ctx context.Context, requests []*request) {
 		case len(requests) > 1 && (isRefusal(err) || errors.Is(err, adapter.ErrDamaged)):
 			// One request is to blame; alone, each gets what it deserves.
 			for i := range requests {
-				s.saveAll(ctx, requests[i:i+1])
+				s.saveGroup(ctx, requests[i:i+1], isUnknown)
 			}
 			return
 		case err != nil || len(different) == 0:
 			if err == nil {
 				s.announce()
+			} else if isUnknown {
+				err = adapter.OutcomeUnknown(err)
 			}
 			for _, r := range requests {
 				r.finish(err)
@@ -184,15 +191,15 @@ func dropStored(requests []*request, stored map[causal.EventID]row) (left []*req
 }
 
 // insert stores the rows whose IDs are free, if all others are stored as they are.
-// Otherwise it stores nothing and returns the IDs of those that may be different.
-func (s *Store) insert(ctx context.Context, rows []row) (different []string, err error) {
+// Otherwise it stores nothing and returns the IDs of those that may be different. isLost
+// says that the outcome of an attempt is not known.
+func (s *Store) insert(ctx context.Context, rows []row) (different []string, isLost bool, err error) {
 	size := 0
 	for _, r := range rows {
 		size += len(r.data)
 	}
-	isUnknown := false // of one attempt, and so of all
 	err = s.retry(ctx, isTransient, func(c *pgx.Conn) (err error) {
-		defer func() { isUnknown = isUnknown || err != nil && c.IsClosed() }()
+		defer func() { isLost = isLost || err != nil && c.IsClosed() }()
 		if size <= maxAtOnce {
 			different, err = s.insertAtOnce(ctx, c, rows)
 		} else {
@@ -200,10 +207,7 @@ func (s *Store) insert(ctx context.Context, rows []row) (different []string, err
 		}
 		return err
 	})
-	if err != nil && isUnknown {
-		err = adapter.OutcomeUnknown(err)
-	}
-	return different, err
+	return different, isLost, err
 }
 
 // insertAtOnce does it in one round trip.

@@ -38,7 +38,7 @@ CREATE TABLE {s}.meta (
 );
 
 CREATE TABLE {s}.events (
-	position      bigint PRIMARY KEY,
+	position      bigint PRIMARY KEY CHECK (position > 0),
 	hash          bytea NOT NULL CHECK (octet_length(hash) = 8),
 	lamport_clock bigint NOT NULL CHECK (lamport_clock >= 0),
 	event_id      text COLLATE "C" NOT NULL UNIQUE,

@@ -52,7 +52,7 @@ func (s *Store) backup(ctx context.Context, op, path string) error {
 		return err
 	}
 	defer func() {
-		for _, end := range []string{"", "-wal", "-shm"} { // those that are left
+		for _, end := range []string{"", "-journal", "-wal", "-shm"} { // those that are left
 			_ = os.Remove(partial.Name() + end)
 		}
 	}()

@@ -15,7 +15,9 @@ import (
 // log whether it can be read, has its place by its content, and follows the one before.
 // It returns nil if it finds none, and a [*causal.StorageError] that names the first
 // entry at fault, or says what SQLite has found. Other calls go on meanwhile; a large
-// file takes minutes. What is saved after Check has begun may or may not be checked.
+// file takes minutes. What is saved after Check has begun may or may not be checked. Who
+// edits the JSON of an event on purpose, but for what the cursor and the columns have, is
+// not found: nothing is signed.
 //
 // Once the file is checked, Check calls progress, if it is not nil, with the number of
 // entries that were checked and that of all, in the goroutine of the caller.

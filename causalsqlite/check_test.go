@@ -30,8 +30,9 @@ func TestCheckFindsDamage(t *testing.T) {
 		"another event": {
 			damage: `UPDATE events SET data = (SELECT data FROM events WHERE seq = 4) WHERE seq = 3`, want: "entry 3 of the log is damaged",
 		},
-		"a hole":    {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 3`, want: "entry 3 of the log is missing"},
-		"the start": {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 1`, want: "entry 1 of the log is missing"},
+		"a hole":     {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 3`, want: "entry 3 of the log is missing"},
+		"position 0": {damage: `PRAGMA ignore_check_constraints = ON; UPDATE events SET seq = 0 WHERE seq = 5`, want: "CHECK constraint failed"},
+		"the start":  {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 1`, want: "entry 1 of the log is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := testPath(t)

@@ -64,3 +64,11 @@ func OpenNewerReadOnly(ctx context.Context, path string, further ...string) (*St
 
 // InParallel calls f with the parts of a range of n.
 func InParallel(n int, f func(from, to int)) { inParallel(n, f) }
+
+// Call calls f as a write that writes nothing.
+func (s *Store) Call(f func()) error {
+	return s.writer.write(context.Background(), "call", 0, func(*sqlite.Conn) (bool, error) {
+		f()
+		return false, nil
+	})
+}

@@ -115,3 +115,14 @@ func TestReadOnlyFile(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, s), 5)
 	require.NoError(t, s.Close())
 }
+
+// A backup to a disk without room leaves nothing.
+func TestBackupToFullDisk(t *testing.T) {
+	ctx := t.Context()
+	s := openNew(t)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5000)))
+	dir := mount(t)
+	err := s.Backup(ctx, filepath.Join(dir, "backup.db"))
+	eventtest.RequireStorageError(t, err)
+	requireOnly(t, dir)
+}

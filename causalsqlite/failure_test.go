@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -196,4 +197,39 @@ func TestDamagedCheckpoint(t *testing.T) {
 	require.NoError(t, s.DeleteCheckpoint(ctx, "p"))
 	_, err = s.LoadCheckpoint(ctx, "p")
 	require.NoError(t, err)
+}
+
+// A read fails within a group, after which SQLite has no transaction any more: nothing of
+// those that come after it in the group is stored without one.
+func TestReadFailsInAGroup(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	s, other := openAt(t, path, nil), openAt(t, path, nil)
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 50)))
+	require.NoError(t, other.SaveEvent(ctx, eventtest.New(t, 50)))
+	require.NoError(t, other.SaveEvent(ctx, eventtest.New(t, 51)))
+	before, err := os.Stat(path + "-wal")
+	require.NoError(t, err)
+	require.NoError(t, other.SaveEvent(ctx, eventtest.New(t, 52)))
+	wal, err := os.ReadFile(path + "-wal")
+	require.NoError(t, err)
+	release := block(t, other)
+	results := make([]chan error, 3)
+	for i, call := range []func() error{
+		func() error { return s.SaveEvent(ctx, eventtest.New(t, 200)) },
+		func() error { return s.Call(func() { _ = os.WriteFile(path+"-wal", wal, 0o600) }) },
+		func() error {
+			return s.SaveEvents(ctx, []causal.Event{eventtest.New(t, 201), eventtest.New(t, 7, eventtest.WithPayload(`{"other":1}`))})
+		},
+	} {
+		results[i] = make(chan error, 1)
+		go func() { results[i] <- call() }()
+		require.Eventually(t, func() bool { return s.Queued() == i+1 }, 10*time.Second, time.Millisecond)
+	}
+	require.NoError(t, os.Truncate(path+"-wal", before.Size()))
+	release()
+	<-results[0]
+	require.NoError(t, <-results[1])
+	require.ErrorIs(t, <-results[2], causal.ErrIDConflict)
+	require.NotContains(t, eventtest.IDs(eventtest.LoadAll(t, s)), eventtest.ID(201))
 }

@@ -63,33 +63,38 @@ func openFile(path string, newest int) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !state.hasLog {
-		c, err := openAlone(state.path)
+	open := func() (*reader, error) {
+		if !state.hasLog {
+			c, err := openAlone(state.path)
+			if err != nil {
+				return nil, err
+			}
+			return newReader(c, &state)
+		}
+		c, err := openConn(path, sqlite.OpenReadOnly)
 		if err != nil {
 			return nil, err
 		}
-		r, err := newReader(c, &state)
-		if err != nil && state.hasChanged() {
-			err = errChanging
-		}
-		return r, err
+		return newReader(c, nil)
 	}
-	c, err := openConn(path, sqlite.OpenReadOnly)
-	if err != nil {
-		return nil, err
+	r, err := open()
+	switch {
+	case err == nil:
+		return r, nil
+	case state.hasChanged():
+		return nil, errChanging
+	case sqlite.ErrCode(err).ToPrimary() == sqlite.ResultReadOnly && state.hasJournal:
+		return nil, errUnfinished
 	}
-	r, err := newReader(c, nil)
-	if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultReadOnly {
-		err = errUnfinished
-	}
-	return r, err
+	return nil, withoutIndex(state.path, err)
 }
 
 // fileState is what changes when somebody writes to a file.
 type fileState struct {
 	path       string // without links
 	newest     int    // schema version
-	hasLog     bool   // of writes, or of an unfinished creation
+	hasLog     bool   // of writes, or a journal
+	hasJournal bool   // of an unfinished creation
 	size       int64
 	modified   int64 // time in nanoseconds
 	generation generation
@@ -105,15 +110,17 @@ func readState(path string, newest int) (s fileState, err error) {
 		return s, err
 	}
 	s.size, s.modified = info.Size(), info.ModTime().UnixNano()
-	for _, end := range []string{"-wal", "-journal"} {
-		hasLog, err := hasContent(s.path + end)
-		if err != nil {
-			return s, err
-		}
-		s.hasLog = s.hasLog || hasLog
-	}
 	// A file system may give two writes one time.
-	s.generation, err = readAlone(s.path, newest)
+	if s.generation, err = readAlone(s.path, newest); err != nil {
+		return s, err
+	}
+	// After that, because while the file is written there is a log of writes.
+	hasWAL, err := hasContent(s.path + "-wal")
+	if err != nil {
+		return s, err
+	}
+	s.hasJournal, err = hasContent(s.path + "-journal")
+	s.hasLog = hasWAL || s.hasJournal
 	return s, err
 }
 

@@ -31,7 +31,7 @@ CREATE TABLE meta (
 INSERT INTO meta VALUES ('log_id', randomblob(16)), ('generation', randomblob(8));
 
 CREATE TABLE events (
-	seq           INTEGER PRIMARY KEY,
+	seq           INTEGER PRIMARY KEY CHECK (seq > 0),
 	hash          BLOB NOT NULL CHECK (length(hash) = 8),
 	event_id      TEXT NOT NULL UNIQUE,
 	aggregate_id  BLOB NOT NULL,

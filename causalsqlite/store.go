@@ -50,7 +50,8 @@ type Options struct {
 	// ReadOnly means that neither Open nor the store creates, changes or deletes a file,
 	// so that it works in a directory that cannot be written, too. Only while another
 	// process has the file open, or if it has left one whose name ends in -wal, may that
-	// and the one that ends in -shm be made. What others write is seen. Writes return a
+	// and the one that ends in -shm be made. What others write is seen; a read during
+	// which they have written begins again. Writes return a
 	// [*causal.StorageError] that matches [errors.ErrUnsupported]. Synchronous and
 	// ErrorLimit have no effect, and MustExist is implied.
 	ReadOnly bool

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -131,11 +132,8 @@ func checkLogs(path string, newest int) error {
 	}
 	if !hasJournal {
 		together, err := readTogether(path, newest)
-		if sqlite.ErrCode(err).ToPrimary() == sqlite.ResultCantOpen {
-			err = errNoIndex
-		}
 		if err != nil {
-			return err
+			return withoutIndex(path, err)
 		}
 		if main.id == together.id || main.id == together.base {
 			return nil
@@ -158,6 +156,24 @@ func checkLogs(path string, newest int) error {
 	default:
 		return errForeignLog
 	}
+}
+
+// withoutIndex returns what an error means if a log of writes could not be opened. Who
+// closes the file removes its index first, and then the log.
+func withoutIndex(path string, err error) error {
+	if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultCantOpen {
+		return err
+	}
+	time.Sleep(10 * time.Millisecond)
+	hasWAL, walErr := hasContent(path + "-wal")
+	hasIndex, indexErr := hasContent(path + "-shm")
+	switch {
+	case walErr != nil || indexErr != nil:
+		return err
+	case hasWAL && !hasIndex:
+		return errNoIndex
+	}
+	return errChanging
 }
 
 // hasContent reports whether there is a file that is not empty.

@@ -159,7 +159,8 @@ func (w *writer) transact(group []*request) bool {
 	}
 	for _, r := range group {
 		var dirty bool
-		if dirty, r.err = r.do(w.conn); dirty {
+		dirty, r.err = r.do(w.conn)
+		if dirty || w.conn.AutocommitEnabled() { // SQLite ends it after some failures
 			return false
 		}
 	}
