@@ -11,6 +11,16 @@ import (
 	"sync"
 )
 
+// MemStore is a [Store] in memory: the four storages in one. It lasts as long as the
+// process. The zero value is empty, with an error log of [DefaultErrorLimit] entries. It is
+// safe for concurrent use, and must not be copied after first use.
+type MemStore struct {
+	MemEventStore
+	MemClockStorage
+	MemErrorStorage
+	MemCheckpointStorage
+}
+
 // MemEventStore is an [EventStore] in memory, with every capability. It lasts as
 // long as the process. The zero value is an empty store. It is safe for
 // concurrent use, and must not be copied after first use.

@@ -130,6 +130,20 @@ type ClockAdvancer interface {
 	AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error)
 }
 
+// Store is a store that has everything: events with all capabilities, clocks, the error
+// log and checkpoints. [MemStore] and the stores of the adapter modules are one.
+type Store interface {
+	EventStore
+	BatchSaver
+	EventFinder
+	AggregateLister
+	LogReader
+	ClockStorage
+	ClockAdvancer
+	ErrorStorage
+	CheckpointStorage
+}
+
 // SaveAll stores the events. If s is a [BatchSaver], it stores all or none of
 // them. Otherwise it stores them one by one up to the first error; a retry is
 // safe and completes the work. SaveAll does not retain the slice.

@@ -290,3 +290,28 @@ func ExampleCheckpoint() {
 	fmt.Println(beginning.Cursor == causal.Cursor{}, beginning.Revision)
 	// Output: true 0
 }
+
+func ExampleMemStore() {
+	ctx := context.Background()
+	var store causal.MemStore
+	clock, err := causal.NewLamportClock(ctx, "alice", &store, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	at, err := clock.Tick(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.SaveEvent(ctx, storedEvent(1, "alice", at, `{}`)))
+	fmt.Println(store.LoadClock(ctx, "alice"))
+	// Output:
+	// <nil>
+	// 1 <nil>
+}
+
+func ExampleStore() {
+	var store causal.Store = &causal.MemStore{}
+	_, err := store.LoadEvents(context.Background(), "task-1")
+	fmt.Println(err)
+	// Output: <nil>
+}

@@ -117,3 +117,24 @@ func TestParseEventID(t *testing.T) {
 		require.Empty(t, id)
 	}
 }
+
+// The zero value of a MemStore is ready, and what it has is what its parts have.
+func TestMemStore(t *testing.T) {
+	ctx := t.Context()
+	var s causal.MemStore
+	var _ causal.Store = &s
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 3)))
+	require.Len(t, eventtest.ReadLog(t, &s, causal.Cursor{}), 3)
+	value, err := s.AdvanceClock(ctx, "alice", 0, 2)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, value)
+	for range causal.DefaultErrorLimit + 1 {
+		require.NoError(t, s.AppendError(ctx, eventtest.NewEntry(1)))
+	}
+	entries, err := s.RecentErrors(ctx, 1000)
+	require.NoError(t, err)
+	require.Len(t, entries, causal.DefaultErrorLimit)
+	revision, err := s.SaveCheckpoint(ctx, "p", causal.Checkpoint{})
+	require.NoError(t, err)
+	require.NotZero(t, revision)
+}

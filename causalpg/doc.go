@@ -1,14 +1,13 @@
-// Package causalpg keeps events, Lamport clocks and an error log in a schema of a
-// PostgreSQL database. It is tested with version 15, and needs nothing newer than 13.
+// Package causalpg keeps events, Lamport clocks, an error log and checkpoints in a schema
+// of a PostgreSQL database. It is tested with version 15, and needs nothing newer than 13.
 //
 // # Basics
 //
 // Call [Migrate] when the program is installed or updated; it creates the tables.
 // [Open] a [Store], or make one with [New] on a pool that the program has, and pass it
-// wherever a [causal.EventStore], [causal.ClockStorage] or [causal.ErrorStorage] is
-// needed. It has all capabilities of these: batches, the log in arrival order, and
-// clocks that several processes share. Any number of processes on any number of
-// machines may use one schema at a time.
+// wherever a [causal.EventStore], [causal.ClockStorage], [causal.ErrorStorage] or
+// [causal.CheckpointStorage] is needed: it is a [causal.Store], with all capabilities of
+// these. Any number of processes on any number of machines may use one schema at a time.
 //
 // A write that has returned nil is as durable as the server makes a commit: on its
 // disk, unless synchronous_commit is off. Concurrent saves of one Store share a

@@ -1,12 +1,12 @@
-// Package causalsqlite keeps events, Lamport clocks and an error log in one
+// Package causalsqlite keeps events, Lamport clocks, an error log and checkpoints in one
 // SQLite file. It needs no C compiler and no server.
 //
 // # Basics
 //
-// [Open] a [Store] and pass it wherever a [causal.EventStore], [causal.ClockStorage]
-// or [causal.ErrorStorage] is needed. It has all capabilities of these: batches, the
-// log in arrival order, and clocks that several processes share. Any number of
-// goroutines and processes may use one file at a time.
+// [Open] a [Store] and pass it wherever a [causal.EventStore], [causal.ClockStorage],
+// [causal.ErrorStorage] or [causal.CheckpointStorage] is needed: it is a [causal.Store],
+// with all capabilities of these. Any number of goroutines and processes may use one file
+// at a time.
 //
 // A write that has returned nil is on disk. With [SyncNormal] it has only reached the
 // operating system: it survives a crash of the process, but not necessarily a loss of

@@ -63,7 +63,7 @@ type Options struct {
 
 const maxReaders = 1000
 
-// Store keeps events, clocks and an error log in one SQLite file, with every
+// Store keeps events, clocks, an error log and checkpoints in one SQLite file, with every
 // capability. It is safe for concurrent use, even by several processes and by
 // several Stores on one file. Use [Open]; the zero value is a closed store. A
 // Store must not be copied.

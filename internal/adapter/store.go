@@ -10,15 +10,7 @@ import (
 
 // Store is what each store of this repository is.
 type Store interface {
-	causal.EventStore
-	causal.BatchSaver
-	causal.EventFinder
-	causal.AggregateLister
-	causal.LogReader
-	causal.ClockStorage
-	causal.ClockAdvancer
-	causal.ErrorStorage
-	causal.CheckpointStorage
+	causal.Store
 	io.Closer
 }
 
