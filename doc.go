@@ -45,14 +45,13 @@
 //
 // # Storage
 //
-// The library writes through small interfaces: [EventStore], [ClockStorage] and
-// [ErrorStorage]. An adapter may also implement [BatchSaver], [LogReader] and
-// [ClockAdvancer], which are found by type assertion. [MemEventStore],
-// [MemClockStorage] and [MemErrorStorage] keep everything in memory, work as zero
-// values and have all capabilities. Module causalsqlite keeps everything in one file,
-// module causalpg in a PostgreSQL database. Package causaltest checks an adapter, and
-// package causaladapter helps to write one. Stores only append: different content
-// under a stored event ID is an error, and nothing is ever overwritten.
+// The library writes through small interfaces: [EventStore], [ClockStorage],
+// [ErrorStorage] and [CheckpointStorage]. An adapter may also implement [BatchSaver],
+// [EventFinder], [AggregateLister], [LogReader] and [ClockAdvancer], which are found by
+// type assertion; a [Store] is all of them. [MemStore] keeps everything in memory, module
+// causalsqlite in one file, module causalpg in a PostgreSQL database. Package causaltest
+// checks an adapter, and package causaladapter helps to write one. Stores only append:
+// different content under a stored event ID is an error, and nothing is ever overwritten.
 //
 // There are two orders. Loads and merges use the order of Compare. Replication reads
 // in arrival order, from a [Cursor]. A late event from an offline node sorts before

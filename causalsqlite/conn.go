@@ -67,7 +67,7 @@ func configure(c *sqlite.Conn, mode Synchronous) error {
 		"PRAGMA checkpoint_fullfsync = ON",
 		"PRAGMA synchronous = " + string('0'+rune(level)),
 		"PRAGMA journal_size_limit = 67108864",
-		"PRAGMA wal_autocheckpoint = 0", // see checkpoint
+		"PRAGMA wal_autocheckpoint = 0", // see writer.tend
 		"PRAGMA cache_size = -16384",
 		"PRAGMA trusted_schema = OFF",
 	} {
