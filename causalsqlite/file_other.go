@@ -14,3 +14,6 @@ func identify(path string) (identity, error) {
 	info, err := os.Stat(path)
 	return identity{info}, err
 }
+
+// openForReading opens a file.
+func openForReading(path string) (*os.File, error) { return os.Open(path) }

@@ -47,24 +47,27 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 		size += len(data)
 	}
 	return s.write(ctx, op, size, func(c *sqlite.Conn) (dirty bool, err error) {
-		return insertAll(c, s.logID, rows)
+		if s.writer.head == nil {
+			head, err := readHead(c, s.logID)
+			if err != nil {
+				return false, err
+			}
+			s.writer.head = &head
+		}
+		return insertAll(c, s.writer.head, rows)
 	})
 }
 
-// insertAll stores the rows. If it fails before it has changed anything, the
-// transaction is not dirty.
-func insertAll(c *sqlite.Conn, log [16]byte, rows []newRow) (dirty bool, err error) {
-	head, err := readHead(c, log)
-	if err != nil {
-		return false, err
-	}
+// insertAll stores the rows after a head, which it moves. If it fails before it has
+// changed anything, the transaction is not dirty.
+func insertAll(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (dirty bool, err error) {
 	var conflicts []causal.EventID
 	for _, r := range rows {
 		next := head.Next(r.event.ID())
 		isNew, err := insert(c, r, next)
 		isSame := true
 		if isNew {
-			head, dirty = next, true
+			*head, dirty = next, true
 		} else if err == nil {
 			isSame, err = isStored(c, r)
 		}

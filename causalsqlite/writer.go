@@ -3,11 +3,11 @@ package causalsqlite
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 
 	"zombiezen.com/go/sqlite"
 
+	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
 	"github.com/spec-kitty/causal/internal/adapter"
 )
@@ -24,7 +24,8 @@ type writer struct {
 	marked logID // the log of writes that has a mark, zero if that is not known
 	pages  int64 // in that log after the latest checkpoint
 
-	written int // bytes since the size of that log was looked at
+	head    *causal.Cursor // of the log within the transaction, nil until it is read
+	written int            // bytes since the size of that log was looked at
 
 	mu      sync.Mutex
 	queue   adapter.Queue[*request] // whose callers all wait for their turn
@@ -48,7 +49,7 @@ func (r *request) Size() int { return r.size }
 
 // newWriter returns a writer that has what the connection has opened.
 func newWriter(c *sqlite.Conn, f files) (*writer, error) {
-	log, err := os.Open(f[1].path)
+	log, err := openForReading(f[1].path)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +140,7 @@ func (w *writer) begin(ctx context.Context) error {
 				return err
 			}
 		}
+		w.head = nil
 		return exec(w.conn, "BEGIN IMMEDIATE")
 	})
 }
