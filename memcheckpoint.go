@@ -67,16 +67,11 @@ func (s *MemCheckpointStorage) DeleteCheckpoint(ctx context.Context, name string
 // Checkpoints yields the names of all checkpoints; see [CheckpointStorage]. A range sees
 // those that were there when it began.
 func (s *MemCheckpointStorage) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		if err := checkContext(ctx); err != nil {
-			yield("", err)
-			return
-		}
+	return texts(ctx, func() ([]string, error) {
 		s.mu.Lock()
-		names := slices.Sorted(maps.Keys(s.stored))
-		s.mu.Unlock()
-		yieldTexts(ctx, names, yield)
-	}
+		defer s.mu.Unlock()
+		return slices.Sorted(maps.Keys(s.stored)), nil
+	})
 }
 
 func checkName(ctx context.Context, name string) error {

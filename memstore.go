@@ -148,16 +148,11 @@ func (s *MemEventStore) FindEvent(ctx context.Context, id EventID) (Event, error
 // Aggregates yields the IDs of all aggregates; see [AggregateLister]. A range sees those
 // that were there when it began.
 func (s *MemEventStore) Aggregates(ctx context.Context) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		if err := checkContext(ctx); err != nil {
-			yield("", err)
-			return
-		}
+	return texts(ctx, func() ([]string, error) {
 		s.mu.Lock()
-		ids := slices.Sorted(maps.Keys(s.aggregates))
-		s.mu.Unlock()
-		yieldTexts(ctx, ids, yield)
-	}
+		defer s.mu.Unlock()
+		return slices.Sorted(maps.Keys(s.aggregates)), nil
+	})
 }
 
 // AllEvents yields all events; see [EventStore]. A range sees the events that

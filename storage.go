@@ -201,29 +201,32 @@ func Aggregates(ctx context.Context, s EventStore) iter.Seq2[string, error] {
 	if l, ok := s.(AggregateLister); ok {
 		return l.Aggregates(ctx)
 	}
-	return func(yield func(string, error) bool) {
+	return texts(ctx, func() ([]string, error) {
 		events, err := LoadAll(ctx, s)
-		if err != nil {
-			yield("", err)
-			return
-		}
 		ids := map[string]struct{}{}
 		for _, e := range events {
 			ids[e.p.AggregateID] = struct{}{}
 		}
-		yieldTexts(ctx, slices.Sorted(maps.Keys(ids)), yield)
-	}
+		return slices.Sorted(maps.Keys(ids)), err
+	})
 }
 
-// yieldTexts yields texts until ctx is done, and then its error.
-func yieldTexts(ctx context.Context, texts []string, yield func(string, error) bool) {
-	for _, text := range texts {
-		if err := checkContext(ctx); err != nil {
-			yield("", err)
-			return
+// texts yields what read returns when a range begins, until ctx is done, and then an error.
+func texts(ctx context.Context, read func() ([]string, error)) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		err := checkContext(ctx)
+		var all []string
+		if err == nil {
+			all, err = read()
 		}
-		if !yield(text, nil) {
-			return
+		for i := 0; err == nil && i < len(all); i++ {
+			if !yield(all[i], nil) {
+				return
+			}
+			err = checkContext(ctx)
+		}
+		if err != nil {
+			yield("", err)
 		}
 	}
 }

@@ -105,11 +105,14 @@ func ExampleEventFinder() {
 }
 
 func ExampleAggregateLister() {
-	var store causal.AggregateLister = &causal.MemEventStore{}
-	for range store.Aggregates(context.Background()) {
-		fmt.Println("no store is empty for ever")
+	ctx := context.Background()
+	var events causal.MemEventStore
+	_ = events.SaveEvent(ctx, storedEvent(1, "alice", 7, `{}`))
+	var store causal.AggregateLister = &events
+	for id, err := range store.Aggregates(ctx) {
+		fmt.Println(id, err)
 	}
-	// Output:
+	// Output: task-1 <nil>
 }
 
 func ExampleBatchSaver() {

@@ -50,7 +50,10 @@ func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkp
 		return 0, err
 	}
 	defer s.calls.Done()
-	sql, args := s.sql.addCheckpoint, []any{keyOf(name), []byte(name), []byte(c.Cursor.String()), append([]byte{}, c.State...)}
+	if c.State == nil {
+		c.State = []byte{} // nil would be NULL
+	}
+	sql, args := s.sql.addCheckpoint, []any{keyOf(name), []byte(name), []byte(c.Cursor.String()), c.State}
 	if c.Revision > 0 {
 		sql, args = s.sql.saveCheckpoint, append(args, int64(c.Revision))
 	}

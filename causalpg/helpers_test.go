@@ -144,4 +144,24 @@ func requireWaiting(t *testing.T, schema string, count int) {
 	}, 10*time.Second, time.Millisecond)
 }
 
+// newPoolOf returns a pool whose connections have a new role with these rights.
+func newPoolOf(t *testing.T, schema string, rights ...string) *pgxpool.Pool {
+	t.Helper()
+	role := "test_" + strings.ToLower(rand.Text())
+	c := connect(t, testDSN)
+	for _, sql := range append([]string{"CREATE ROLE {r} LOGIN", "GRANT USAGE ON SCHEMA {s} TO {r}"}, rights...) {
+		execute(t, c, schema, strings.ReplaceAll(sql, "{r}", role))
+	}
+	t.Cleanup(func() {
+		execute(t, c, schema, "DROP OWNED BY "+role)
+		execute(t, c, schema, "DROP ROLE "+role)
+	})
+	return newPool(t, testDSN, func(c *pgxpool.Config) {
+		c.PrepareConn = func(ctx context.Context, c *pgx.Conn) (bool, error) {
+			_, err := c.Exec(ctx, "SET ROLE "+role)
+			return err == nil, err
+		}
+	})
+}
+
 func second(_ any, err error) error { return err }

@@ -1,7 +1,6 @@
 package causalpg_test
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -269,25 +268,9 @@ func requireStore(t *testing.T, s *causalpg.Store) {
 // A role with the rights that the package documents is enough.
 func TestRights(t *testing.T) {
 	schema := newSchema(t)
-	role := "test_" + strings.ToLower(rand.Text())
-	c := connect(t, testDSN)
-	for _, sql := range []string{
-		"CREATE ROLE " + role + " LOGIN", "GRANT USAGE ON SCHEMA {s} TO " + role,
-		"GRANT SELECT, INSERT ON {s}.events TO " + role, "GRANT SELECT, UPDATE ON {s}.meta TO " + role,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.checkpoints, {s}.clocks, {s}.errors TO " + role,
-	} {
-		execute(t, c, schema, sql)
-	}
-	t.Cleanup(func() {
-		execute(t, c, schema, "DROP OWNED BY "+role)
-		execute(t, c, schema, "DROP ROLE "+role)
-	})
-	pool := newPool(t, testDSN, func(c *pgxpool.Config) {
-		c.PrepareConn = func(ctx context.Context, c *pgx.Conn) (bool, error) {
-			_, err := c.Exec(ctx, "SET ROLE "+role)
-			return err == nil, err
-		}
-	})
+	pool := newPoolOf(t, schema,
+		"GRANT SELECT, INSERT ON {s}.events TO {r}", "GRANT SELECT, UPDATE ON {s}.meta TO {r}",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.checkpoints, {s}.clocks, {s}.errors TO {r}")
 	s, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	requireStore(t, s)

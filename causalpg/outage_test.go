@@ -213,9 +213,9 @@ func dialing(wrap func(net.Conn) net.Conn) func(*pgxpool.Config) {
 // lossy is a connection that breaks when the answer to a commit is read.
 type lossy struct {
 	net.Conn
-	lose  *atomic.Int64 // how often
-	then  func()        // is called after that
-	write func(string)  // is told what is written, if it is not nil
+	loses func() bool  // whether this answer is lost
+	then  func()       // is called after that
+	write func(string) // is told what is written, if it is not nil
 }
 
 func (c *lossy) Write(b []byte) (int, error) {
@@ -227,7 +227,7 @@ func (c *lossy) Write(b []byte) (int, error) {
 
 func (c *lossy) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if strings.Contains(string(b[:n]), "COMMIT\x00") && c.lose.Add(-1) >= 0 {
+	if strings.Contains(string(b[:n]), "COMMIT\x00") && c.loses() {
 		_ = c.Close()
 		c.then()
 		return 0, errors.New("lost by the test")
@@ -241,7 +241,9 @@ func TestUnknownOutcome(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
 	var lose atomic.Int64
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{Conn: c, lose: &lose, then: func() {}} }))
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
+		return &lossy{Conn: c, loses: func() bool { return lose.Add(-1) >= 0 }, then: func() {}}
+	}))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()
@@ -261,7 +263,9 @@ func TestUnknownCheckpoint(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
 	var lose atomic.Int64
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{Conn: c, lose: &lose, then: func() {}} }))
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
+		return &lossy{Conn: c, loses: func() bool { return lose.Add(-1) >= 0 }, then: func() {}}
+	}))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()
@@ -286,7 +290,9 @@ func TestErrorsSayWhatIsKnown(t *testing.T) {
 	refuse := func() {
 		edit(t, schema, "ALTER TABLE {s}.events ADD CONSTRAINT none CHECK (lamport_clock < 0) NOT VALID")
 	}
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &lossy{Conn: c, lose: &lose, then: refuse} }))
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
+		return &lossy{Conn: c, loses: func() bool { return lose.Add(-1) >= 0 }, then: refuse}
+	}))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()
@@ -455,7 +461,7 @@ func TestUnknownOutcomeOfALookUp(t *testing.T) {
 	schema := newSchema(t)
 	var lose atomic.Int64
 	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
-		return &lossy{Conn: c, lose: &lose, then: func() {}, write: func(sql string) {
+		return &lossy{Conn: c, loses: func() bool { return lose.Add(-1) >= 0 }, then: func() {}, write: func(sql string) {
 			if strings.Contains(sql, "event_id = ANY") {
 				cancel()
 			}
@@ -471,23 +477,6 @@ func TestUnknownOutcomeOfALookUp(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 1)
 }
 
-// secondLost is a connection that breaks when the answer to the second commit is read.
-type secondLost struct {
-	net.Conn
-	commits *atomic.Int64
-	then    func() // is called after that
-}
-
-func (c *secondLost) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if strings.Contains(string(b[:n]), "COMMIT\x00") && c.commits.Add(1) == 2 {
-		_ = c.Close()
-		c.then()
-		return 0, errors.New("lost by the test")
-	}
-	return n, err
-}
-
 // The answer to a group is lost, and then each of it is refused: all may be stored.
 func TestUnknownOutcomeOfAGroup(t *testing.T) {
 	ctx := t.Context()
@@ -499,7 +488,9 @@ func TestUnknownOutcomeOfAGroup(t *testing.T) {
 			$$ BEGIN RAISE EXCEPTION 'the disk is full' USING ERRCODE = '53100'; END $$`)
 		execute(t, c, schema, "CREATE TRIGGER refuse BEFORE INSERT ON {s}.events FOR EACH STATEMENT EXECUTE FUNCTION {s}.refuse()")
 	}
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn { return &secondLost{c, &commits, refuse} }))
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
+		return &lossy{Conn: c, loses: func() bool { return commits.Add(1) == 2 }, then: refuse}
+	}))
 	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	defer s.Close()

@@ -83,7 +83,7 @@ func replaceCheckpoint(conn *sqlite.Conn, name string, c causal.Checkpoint) (rev
 		func(s *sqlite.Stmt) {
 			s.BindBytes(1, []byte(name))
 			s.BindText(2, c.Cursor.String())
-			s.BindBytes(3, append([]byte{}, c.State...)) // nil would be NULL
+			s.BindBytes(3, c.State)
 		}, nil)
 	return uint64(conn.LastInsertRowID()), err
 }

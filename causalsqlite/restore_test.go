@@ -128,8 +128,7 @@ func TestFileReplacedWhileOpen(t *testing.T) {
 			test.hide(t, path)
 			for call, f := range adaptertest.Calls {
 				err := f(ctx, s, eventtest.New(t, 3))
-				writes := map[string]bool{"SaveEvent": true, "SaveEvents": true, "SaveClock": true, "AdvanceClock": true, "AppendError": true, "SaveCheckpoint": true, "DeleteCheckpoint": true}
-				if writes[call] || test.readers && call != "SaveEvents of nothing" {
+				if adaptertest.Writes[call] || test.readers && call != "SaveEvents of nothing" {
 					eventtest.RequireStorageError(t, err)
 					require.ErrorContains(t, err, "removed or replaced", call)
 					require.Equal(t, !test.readers, errors.Is(err, causal.ErrOutcomeUnknown), call)

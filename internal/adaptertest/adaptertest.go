@@ -99,6 +99,12 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 	},
 }
 
+// Writes are the calls that write.
+var Writes = map[string]bool{
+	"SaveEvent": true, "SaveEvents": true, "SaveClock": true, "AdvanceClock": true, "AppendError": true,
+	"SaveCheckpoint": true, "DeleteCheckpoint": true,
+}
+
 func second(_ any, err error) error { return err }
 
 // RequireField requires the error for one bad parameter.
