@@ -1,12 +1,9 @@
 package causal
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"iter"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 )
@@ -34,7 +31,8 @@ type MemEventStore struct {
 	all        sortedEvents
 	aggregates map[string]*sortedEvents
 	logID      [16]byte
-	hashes     [][8]byte // of the first entries of log, as far as somebody has read
+	hashes     [][8]byte     // of the first entries of log, as far as somebody has read
+	saved      chan struct{} // closed by the next save, nil if nobody waits for it
 }
 
 // SaveEvent stores e; see [EventStore].
@@ -106,6 +104,10 @@ func (s *MemEventStore) add(e Event, slot *idSlot) {
 	s.log = append(s.log, e)
 	*slot = idSlot{e.p.idHash, len(s.log)}
 	s.ids.used++
+	if s.saved != nil {
+		close(s.saved)
+		s.saved = nil
+	}
 }
 
 // LoadEvents returns the events of one aggregate; see [EventStore].
@@ -178,75 +180,6 @@ func (s *MemEventStore) AllEvents(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
-// ReadLog yields the entries after the cursor; see [LogReader]. A range sees the
-// events that were stored when it began.
-func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error] {
-	return func(yield func(LogEntry, error) bool) {
-		if err := checkContext(ctx); err != nil {
-			yield(LogEntry{}, err)
-			return
-		}
-		log, cursors := s.arrivals()
-		position, err := after.PositionIn(cursors.at(uint64(len(log))), cursors.hashAt)
-		if err != nil {
-			yield(LogEntry{}, err)
-			return
-		}
-		for _, e := range log[position:] {
-			if ctx.Err() != nil {
-				yield(LogEntry{}, checkContext(ctx))
-				return
-			}
-			position++
-			if !yield(LogEntry{e, cursors.at(position)}, nil) {
-				return
-			}
-		}
-	}
-}
-
-// Head returns the cursor of the latest entry; see [LogReader].
-func (s *MemEventStore) Head(ctx context.Context) (Cursor, error) {
-	if err := checkContext(ctx); err != nil {
-		return Cursor{}, err
-	}
-	log, cursors := s.arrivals()
-	return cursors.at(uint64(len(log))), nil
-}
-
-// arrivals returns the log as it is now and its cursors, which it makes up when
-// somebody asks: stores without readers need none.
-func (s *MemEventStore) arrivals() ([]Event, memCursors) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.logID == [16]byte{} {
-		_, _ = rand.Read(s.logID[:]) // never fails
-	}
-	cursors := memCursors{s.logID, s.hashes}
-	last := cursors.at(uint64(len(s.hashes)))
-	for _, e := range s.log[len(s.hashes):] {
-		last = last.Next(e.p.ID)
-		s.hashes = append(s.hashes, last.hash)
-	}
-	return s.log, memCursors{s.logID, s.hashes}
-}
-
-// memCursors are the cursors of a log.
-type memCursors struct {
-	log    [16]byte
-	hashes [][8]byte // of the entries
-}
-
-// at returns the cursor of a position.
-func (c memCursors) at(position uint64) Cursor {
-	if position == 0 {
-		return Cursor{log: c.log}
-	}
-	return Cursor{c.log, position, c.hashes[position-1]}
-}
-
-func (c memCursors) hashAt(position uint64) ([8]byte, error) { return c.hashes[position-1], nil }
-
 // sortedEvents holds events for reading in the order of Compare. Events that
 // arrive in order are appended; late ones wait, and the next read merges them.
 type sortedEvents struct {
@@ -277,145 +210,4 @@ func (s *sortedEvents) view() []Event {
 		s.sorted, s.late = append(merged, s.sorted[i:]...), nil
 	}
 	return s.sorted
-}
-
-// MemClockStorage is a [ClockStorage] and [ClockAdvancer] in memory. It lasts as
-// long as the process. The zero value is empty. It is safe for concurrent use,
-// and must not be copied after first use.
-type MemClockStorage struct {
-	mu     sync.Mutex
-	values map[string]*int64
-}
-
-// LoadClock returns the node's value; see [ClockStorage].
-func (s *MemClockStorage) LoadClock(ctx context.Context, nodeID string) (int64, error) {
-	if err := checkContext(ctx); err != nil {
-		return 0, err
-	}
-	if err := checkText("node_id", nodeID); err != nil {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if value := s.values[nodeID]; value != nil {
-		return *value, nil
-	}
-	return 0, nil
-}
-
-// SaveClock replaces the node's value; see [ClockStorage].
-func (s *MemClockStorage) SaveClock(ctx context.Context, nodeID string, value int64) error {
-	if err := checkContext(ctx); err != nil {
-		return err
-	}
-	if value < 0 {
-		return invalid("value", reasonNotNegative)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	stored, err := s.value(nodeID)
-	if err != nil {
-		return err
-	}
-	*stored = value
-	return nil
-}
-
-// AdvanceClock reserves values; see [ClockAdvancer].
-func (s *MemClockStorage) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
-	if err := checkContext(ctx); err != nil {
-		return 0, err
-	}
-	switch {
-	case floor < 0:
-		return 0, invalid("floor", reasonNotNegative)
-	case by < 1:
-		return 0, invalid("by", reasonNotPositive)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	stored, err := s.value(nodeID)
-	if err != nil {
-		return 0, err
-	}
-	base := max(*stored, floor)
-	if base > math.MaxInt64-by {
-		return 0, ErrClockOverflow
-	}
-	*stored = base + by
-	return *stored, nil
-}
-
-// value returns where the value of a node is, and makes the place for a node
-// that is new. The caller holds the lock.
-func (s *MemClockStorage) value(nodeID string) (*int64, error) {
-	if value := s.values[nodeID]; value != nil {
-		return value, nil
-	}
-	if err := checkText("node_id", nodeID); err != nil {
-		return nil, err
-	}
-	if s.values == nil {
-		s.values = map[string]*int64{}
-	}
-	value := new(int64)
-	s.values[nodeID] = value
-	return value, nil
-}
-
-// DefaultErrorLimit is how many entries an error storage keeps by default.
-const DefaultErrorLimit = 100
-
-// MemErrorStorage is an [ErrorStorage] in memory. It lasts as long as the
-// process. The zero value is empty and keeps [DefaultErrorLimit] entries. It is
-// safe for concurrent use, and must not be copied after first use.
-type MemErrorStorage struct {
-	mu      sync.Mutex
-	limit   int          // 0 means DefaultErrorLimit
-	entries []ErrorEntry // a ring once it is full: next is then the oldest
-	next    int
-}
-
-// NewMemErrorStorage returns a storage that keeps the latest limit entries. It
-// returns a [*ValidationError] if limit < 1.
-func NewMemErrorStorage(limit int) (*MemErrorStorage, error) {
-	if limit < 1 {
-		return nil, invalid("limit", reasonNotPositive)
-	}
-	return &MemErrorStorage{limit: limit}, nil
-}
-
-// AppendError adds an entry; see [ErrorStorage].
-func (s *MemErrorStorage) AppendError(ctx context.Context, e ErrorEntry) error {
-	if err := checkContext(ctx); err != nil {
-		return err
-	}
-	if err := e.Validate(); err != nil {
-		return err
-	}
-	e.Timestamp = wireTime(e.Timestamp)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.entries) < cmp.Or(s.limit, DefaultErrorLimit) {
-		s.entries = append(s.entries, e)
-		return nil
-	}
-	s.entries[s.next] = e
-	s.next = (s.next + 1) % len(s.entries)
-	return nil
-}
-
-// RecentErrors returns the latest entries; see [ErrorStorage].
-func (s *MemErrorStorage) RecentErrors(ctx context.Context, limit int) ([]ErrorEntry, error) {
-	if err := checkContext(ctx); err != nil {
-		return nil, err
-	}
-	if limit < 1 {
-		return nil, invalid("limit", reasonNotPositive)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	inOrder := slices.Concat(s.entries[s.next:], s.entries[:s.next])
-	slices.Reverse(inOrder)
-	return inOrder[:min(limit, len(inOrder))], nil
 }

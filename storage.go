@@ -119,6 +119,16 @@ type LogEntry struct {
 	Cursor Cursor
 }
 
+// LogWaiter is an optional capability of a [LogReader]: waiting for what is saved next. Use
+// [Follow], or [WaitLog], which falls back to a pause.
+type LogWaiter interface {
+	// WaitLog returns nil when the log may have an entry after the cursor: at once if
+	// it has one, otherwise when one is saved, and after about a second in any case. Whoever
+	// waits reads then, and waits again. Errors are those of ReadLog, also if
+	// ctx ends or the store is closed meanwhile.
+	WaitLog(ctx context.Context, after Cursor) error
+}
+
 // ClockAdvancer is an optional capability of a [ClockStorage]. It lets several
 // processes share a node ID. [LamportClock] uses it if it is there.
 type ClockAdvancer interface {
@@ -138,6 +148,7 @@ type Store interface {
 	EventFinder
 	AggregateLister
 	LogReader
+	LogWaiter
 	ClockStorage
 	ClockAdvancer
 	ErrorStorage

@@ -115,7 +115,7 @@ func BenchmarkSchemas(b *testing.B) {
 				var reading sync.WaitGroup
 				reading.Go(func() {
 					var at causal.Cursor
-					for s.Wait(ctx, at) == nil {
+					for s.WaitLog(ctx, at) == nil {
 						at, _ = s.Head(ctx)
 					}
 				})

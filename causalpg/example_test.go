@@ -254,8 +254,8 @@ func ExampleOptions() {
 	// <nil> <nil>
 }
 
-// A reader follows the log: it waits for entries, and reads them.
-func ExampleStore_Wait() {
+// A reader follows the log: what it has not seen yet, and then what is saved.
+func ExampleStore_WaitLog() {
 	ctx := context.Background()
 	store, remove := exampleStore()
 	event, err := causal.NewEvent(causal.EventParams{
@@ -265,15 +265,13 @@ func ExampleStore_Wait() {
 		log.Fatal(err)
 	}
 	saved := make(chan error)
-	go func() { saved <- store.SaveEvent(ctx, event) }() // somewhere else
-	if err := store.Wait(ctx, causal.Cursor{}); err != nil {
-		log.Fatal(err)
-	}
-	for entry, err := range store.ReadLog(ctx, causal.Cursor{}) {
+	go func() { saved <- store.SaveEvent(ctx, event) }()                 // somewhere else
+	for entry, err := range causal.Follow(ctx, store, causal.Cursor{}) { // which calls WaitLog
 		if err != nil {
 			log.Fatal(err)
 		}
 		fmt.Println(entry.Event.Type())
+		break
 	}
 	fmt.Println(<-saved)
 	remove()

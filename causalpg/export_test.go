@@ -32,15 +32,18 @@ func (s *Store) Queued() int {
 	return s.writer.queue.Len()
 }
 
-// SetPollInterval changes how often Wait looks by itself, and returns how to change
-// it back.
-func SetPollInterval(d time.Duration) (restore func()) {
-	before := pollInterval
-	pollInterval = d
-	return func() { pollInterval = before }
+// SetWaitLimit changes how long one call waits at most.
+func (s *Store) SetWaitLimit(d time.Duration) { s.waiters.Limit = d }
+
+// SetLingering changes how long a connection listens without readers, and returns how to
+// change it back.
+func SetLingering(d time.Duration) (restore func()) {
+	before := lingering
+	lingering = d
+	return func() { lingering = before }
 }
 
-// SetConnectTimeout changes how long Wait waits for a new connection, until the result is
+// SetConnectTimeout changes how long a store waits for a new connection, until the result is
 // called.
 func SetConnectTimeout(timeout time.Duration) (reset func()) {
 	before := connectTimeout

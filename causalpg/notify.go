@@ -12,10 +12,12 @@ const (
 	notifyTimeout  = 3 * time.Second
 )
 
-// announce has those who wait for entries told of a save, soon and on another connection.
+// announce wakes those who wait for entries here, and has others told of a save, soon and on
+// another connection.
 // In the transaction that saves, a notification would make the saves of all schemas of the
 // server commit one after another.
 func (s *Store) announce() {
+	s.waiters.Wake()
 	select {
 	case s.saved <- struct{}{}:
 	default: // it will be told
@@ -35,10 +37,7 @@ func (s *Store) notify() {
 			}
 			return
 		}
-		select {
-		case <-time.After(notifyInterval):
-		case <-s.ctx.Done():
-		}
+		pause(s.ctx, notifyInterval)
 	}
 }
 

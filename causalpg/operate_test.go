@@ -84,15 +84,20 @@ func TestStandby(t *testing.T) {
 	head, err := s.Head(ctx)
 	require.NoError(t, err)
 	adaptertest.RequireNoCursor(t, r, head, causal.ErrCursorAhead)
-	require.ErrorIs(t, r.Wait(ctx, head), causal.ErrCursorAhead)
+	require.ErrorIs(t, r.WaitLog(ctx, head), causal.ErrCursorAhead)
 
-	woken := make(chan error, 1)
-	go func() { woken <- r.Wait(ctx, start) }()
+	woken := make(chan causal.EventID, 1)
+	go func() {
+		for entry := range causal.Follow(ctx, r, start) {
+			woken <- entry.Event.ID()
+			return
+		}
+	}()
 	_, err = control.Exec(ctx, "SELECT pg_wal_replay_resume()")
 	require.NoError(t, err)
 	select {
-	case err := <-woken:
-		require.NoError(t, err)
+	case id := <-woken:
+		require.Equal(t, eventtest.ID(5), id)
 	case <-time.After(15 * time.Second):
 		require.Fail(t, "the reader was not woken")
 	}

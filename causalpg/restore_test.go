@@ -45,7 +45,7 @@ func TestCursorAfterRestore(t *testing.T) {
 		require.NoError(t, restored.SaveEvent(ctx, eventtest.New(t, n)))
 		if n > 5 {
 			adaptertest.RequireNoCursor(t, restored, lost, causal.ErrInvalidCursor)
-			require.ErrorIs(t, restored.Wait(ctx, lost), causal.ErrInvalidCursor)
+			require.ErrorIs(t, restored.WaitLog(ctx, lost), causal.ErrInvalidCursor)
 		}
 	}
 	adaptertest.RequireCursor(t, restored, kept, 5, 6, 7) // what was in the backup stays where it was

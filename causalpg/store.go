@@ -38,6 +38,8 @@ type Store struct {
 	ctx        context.Context // ends with the store
 	cancel     func()          // ends ctx
 	saved      chan struct{}   // has a token if a save is to be told of
+	waiters    adapter.Waiters
+	watching   sync.Once
 
 	mu     sync.Mutex
 	closed bool

@@ -8,56 +8,71 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/spec-kitty/causal"
-	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// pollInterval is how often Wait looks by itself, and connectTimeout how long it lets a
-// new connection wait for the server's answer. Tests change them.
+// connectTimeout is how long a new connection may wait for the server's answer, and
+// lingering how long one that listens is kept after the last reader has left. Tests change
+// them.
 var (
-	pollInterval   = time.Second
 	connectTimeout = 3 * time.Second
+	lingering      = 10 * time.Second
 )
 
-// Wait returns when the log has an entry after the cursor, immediately if it has
-// one already. It is for readers that follow the log with [Store.ReadLog]. The
-// server's NOTIFY wakes it, which a Store sends after a save, every 5 ms at most. Because
-// poolers drop notifications and lost connections miss them, Wait also looks once a
-// second, and every four seconds if a new connection gets no answer. While it waits, it
-// has a connection of its own, in addition to the pool.
-//
-// Wait returns the error of ctx if it ends, the errors of [causal.Cursor.PositionIn]
-// for the cursor, or a [*causal.StorageError].
-func (s *Store) Wait(ctx context.Context, after causal.Cursor) error {
-	if err := s.check(ctx, opWait); err != nil {
-		return err
-	}
-	if found, err := s.hasMore(ctx, after); found || err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(s.ctx, func() { cancel(adapter.Closed(opWait)) })()
-	var l listener
-	defer l.close()
-	for {
-		l.connect(ctx, s)
-		// Only now, so that nothing comes between looking and waiting.
-		if found, err := s.hasMore(ctx, after); found || err != nil {
-			return err
-		}
-		l.wait(ctx)
-	}
-}
+// listenInterval is how often a connection that listens is looked after.
+const listenInterval = time.Second
 
 const opWait = "wait for entries"
 
-// hasMore reports whether the log has an entry after the cursor.
-func (s *Store) hasMore(ctx context.Context, after causal.Cursor) (bool, error) {
-	if err := s.checkOpen(opWait); err != nil {
-		return false, err
+// WaitLog waits for an entry after the cursor; see [causal.LogWaiter]. A save of this Store
+// wakes it at once, and others wake it by the server's NOTIFY, which a Store sends after a
+// save, every 5 ms at most. Poolers drop notifications, lost connections miss them and
+// standbys have none: then the reader looks again a second later. While somebody waits, the
+// Store has a connection of its own that listens, in addition to the pool.
+func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
+	if err := s.check(ctx, opWait); err != nil {
+		return err
 	}
-	head, err := s.locate(ctx, opWait, after)
-	return after.Position() < head.Position(), err
+	s.watching.Do(func() {
+		if s.begin(opWait) == nil {
+			go func() {
+				defer s.calls.Done()
+				s.watch()
+			}()
+		}
+	})
+	return s.waiters.Wait(ctx, opWait, s.ctx.Done(), func() (bool, error) {
+		head, err := s.locate(ctx, opWait, after)
+		return after.Position() < head.Position(), err
+	})
+}
+
+// watch wakes who waits when it hears of saves, until the store is closed.
+func (s *Store) watch() {
+	var l listener
+	defer l.close()
+	for s.ctx.Err() == nil {
+		if somebody := s.waiters.Any(); somebody != nil {
+			l.pause(s.ctx, somebody)
+			continue
+		}
+		if l.conn == nil {
+			l.connect(s)
+		} else {
+			l.wait(s.ctx)
+		}
+		s.waiters.Wake() // after connecting, as it has heard nothing before
+		if l.conn == nil {
+			pause(s.ctx, listenInterval)
+		}
+	}
+}
+
+// pause returns after some time, or when ctx has ended.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
 }
 
 // listener is a connection that hears of saves, if there is one.
@@ -65,12 +80,9 @@ type listener struct {
 	conn *pgx.Conn // nil if it cannot be had
 }
 
-// connect makes the connection, if it is not there. Without it, wait is a pause.
-func (l *listener) connect(ctx context.Context, s *Store) {
-	if l.conn != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+// connect makes the connection.
+func (l *listener) connect(s *Store) {
+	ctx, cancel := context.WithTimeout(s.ctx, connectTimeout)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
 	if err != nil {
@@ -82,18 +94,29 @@ func (l *listener) connect(ctx context.Context, s *Store) {
 	}
 }
 
-// wait returns when a save was heard of, the connection is lost, ctx has ended or
-// it is time to look again.
+// wait returns when a save was heard of, the connection is lost or some time has gone by.
 func (l *listener) wait(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, pollInterval)
+	ctx, cancel := context.WithTimeout(ctx, listenInterval)
 	defer cancel()
-	if l.conn != nil {
-		if _, err := l.conn.WaitForNotification(ctx); err == nil || ctx.Err() != nil {
-			return
-		}
+	if _, err := l.conn.WaitForNotification(ctx); err != nil && ctx.Err() == nil {
 		l.close()
 	}
-	<-ctx.Done()
+}
+
+// pause returns when somebody comes. After a while it closes the connection.
+func (l *listener) pause(ctx context.Context, somebody <-chan struct{}) {
+	timer := time.NewTimer(lingering)
+	defer timer.Stop()
+	for {
+		select {
+		case <-somebody:
+			return
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			l.close()
+		}
+	}
 }
 
 func (l *listener) close() {

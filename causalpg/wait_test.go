@@ -15,21 +15,25 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// waiting starts a Wait, and returns its result when it listens or has ended.
-func waiting(ctx context.Context, t *testing.T, s *causalpg.Store, after causal.Cursor, before int) <-chan error {
+// waiting starts a WaitLog, and returns its result when the store listens.
+func waiting(ctx context.Context, t *testing.T, s *causalpg.Store, schema string, after causal.Cursor) <-chan error {
 	t.Helper()
 	result := make(chan error, 1)
-	go func() { result <- s.Wait(ctx, after) }()
-	require.Eventually(t, func() bool { return len(result) > 0 || listeners(t) > before }, 10*time.Second, 5*time.Millisecond)
+	go func() { result <- s.WaitLog(ctx, after) }()
+	requireListeners(t, schema, 1)
 	return result
 }
 
-// listeners returns how many connections listen.
-func listeners(t *testing.T) (n int) {
+// requireListeners requires that soon so many connections listen.
+func requireListeners(t *testing.T, schema string, want int) {
 	t.Helper()
-	require.NoError(t, connect(t, testDSN).QueryRow(t.Context(),
-		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN causal%'").Scan(&n))
-	return n
+	c := connect(t, testDSN)
+	require.Eventually(t, func() bool {
+		var n int
+		require.NoError(t, c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE query = $1",
+			causalpg.InSchema(schema, "LISTEN {channel}")).Scan(&n))
+		return n == want
+	}, 10*time.Second, 5*time.Millisecond)
 }
 
 func requireResult(t *testing.T, result <-chan error) error {
@@ -38,53 +42,74 @@ func requireResult(t *testing.T, result <-chan error) error {
 	case err := <-result:
 		return err
 	case <-time.After(10 * time.Second):
-		t.Fatal("Wait does not return")
+		t.Fatal("WaitLog does not return")
 		return nil
 	}
 }
 
-// A save of another Store wakes who waits, and a save that stores nothing does not
-// end the wait. That the store looks by itself is not what wakes here.
-func TestWait(t *testing.T) {
+// A save of another Store wakes all who wait, through one connection. That the reader
+// looks by itself is not what wakes here.
+func TestWaitLog(t *testing.T) {
 	ctx := t.Context()
-	defer causalpg.SetPollInterval(time.Hour)()
+	defer causalpg.SetLingering(50 * time.Millisecond)()
 	schema := newSchema(t)
 	s, peer := openIn(t, schema), openIn(t, schema)
+	s.SetWaitLimit(time.Hour)
 	for n := range 5 {
 		head, err := s.Head(ctx)
 		require.NoError(t, err)
-		result := waiting(ctx, t, s, head, listeners(t))
-		if n > 0 {
-			require.NoError(t, peer.SaveEvent(ctx, eventtest.New(t, 0))) // is there already
+		results := make(chan error, 8)
+		for range cap(results) {
+			go func() {
+				for { // the first time the store wakes who waits, as it begins to listen
+					err := s.WaitLog(ctx, head)
+					if now, _ := s.Head(ctx); err != nil || now != head {
+						results <- err
+						return
+					}
+				}
+			}()
 		}
-		require.Empty(t, result)
+		requireListeners(t, schema, 1)
 		require.NoError(t, peer.SaveEvents(ctx, eventtest.NewRange(t, 2*n, 2*n+2)))
-		require.NoError(t, requireResult(t, result))
+		for range cap(results) {
+			require.NoError(t, requireResult(t, results))
+		}
 		require.Len(t, eventtest.ReadLog(t, s, head), 2)
-		require.NoError(t, s.Wait(ctx, head), "there are entries already")
+		require.NoError(t, s.WaitLog(ctx, head), "there are entries already")
+		if n%2 == 1 {
+			requireListeners(t, schema, 0) // some time after the last reader
+		}
 	}
 }
 
-// Where no notification comes through, the store looks by itself.
+// Where no notification comes through, the reader looks by itself.
 func TestWaitWithoutNotifications(t *testing.T) {
 	ctx := t.Context()
-	defer causalpg.SetPollInterval(20 * time.Millisecond)()
 	schema := newSchema(t)
 	s := openIn(t, schema)
-	result := waiting(ctx, t, s, causal.Cursor{}, listeners(t))
-	_, err := connect(t, testDSN).Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN causal%'")
-	require.NoError(t, err)
+	_ = waiting(ctx, t, s, schema, causal.Cursor{})
 	c := connect(t, testDSN)
+	_, err := c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1", causalpg.InSchema(schema, "LISTEN {channel}"))
+	require.NoError(t, err)
 	_, err = c.Exec(ctx, causalpg.InSchema(schema, `INSERT INTO {s}.events VALUES (1, `+noHash+`, 0, 'TEST0000000000000000000001', 'A', 'b', '{}')`))
 	require.NoError(t, err) // and nothing that notifies
-	require.NoError(t, requireResult(t, result))
+	require.Eventually(t, func() bool {
+		head, err := s.Head(ctx)
+		require.NoError(t, err)
+		require.NoError(t, s.WaitLog(ctx, causal.Cursor{}))
+		return head.Position() == 1
+	}, 10*time.Second, time.Millisecond)
+	requireListeners(t, schema, 0)
+	head, err := s.Head(ctx)
+	require.NoError(t, err)
+	_ = waiting(ctx, t, s, schema, head) // it listens again
 }
 
-// A new connection gets no answer: the store looks through the pool all the same.
+// A new connection gets no answer: readers look through the pool all the same.
 func TestWaitWithoutNewConnections(t *testing.T) {
 	ctx := t.Context()
 	defer causalpg.SetConnectTimeout(50 * time.Millisecond)()
-	defer causalpg.SetPollInterval(50 * time.Millisecond)()
 	var dials atomic.Int64
 	pool := newPool(t, testDSN, func(c *pgxpool.Config) {
 		c.MaxConns = 1
@@ -99,32 +124,31 @@ func TestWaitWithoutNewConnections(t *testing.T) {
 	})
 	s := newOn(t, pool)
 	result := make(chan error, 1)
-	go func() { result <- s.Wait(ctx, causal.Cursor{}) }()
+	go func() {
+		for _, err := range causal.Follow(ctx, s, causal.Cursor{}) {
+			result <- err
+			return
+		}
+	}()
 	require.Eventually(t, func() bool { return dials.Load() > 2 }, 10*time.Second, time.Millisecond)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	require.NoError(t, requireResult(t, result))
 }
 
+// Close and the end of a context end a wait, however long it would last.
 func TestWaitEnds(t *testing.T) {
 	ctx := t.Context()
-	defer causalpg.SetPollInterval(time.Hour)()
-	s, other := openNew(t), openNew(t)
-	require.NoError(t, other.SaveEvent(ctx, eventtest.New(t, 0)))
-	head, err := other.Head(ctx)
-	require.NoError(t, err)
-	require.ErrorIs(t, s.Wait(ctx, head), causal.ErrInvalidCursor)
-	require.ErrorIs(t, s.Wait(nil, causal.Cursor{}), causal.ErrValidation) //nolint:staticcheck // the point of the test
+	schema := newSchema(t)
+	s := openIn(t, schema)
+	s.SetWaitLimit(time.Hour)
+	require.NoError(t, s.WaitLog(ctx, causal.Cursor{}), "woken when the store begins to listen")
 
 	cancelled, cancel := context.WithCancel(ctx)
-	result := waiting(cancelled, t, s, causal.Cursor{}, listeners(t))
+	result := waiting(cancelled, t, s, schema, causal.Cursor{})
 	cancel()
 	require.ErrorIs(t, requireResult(t, result), context.Canceled)
-	require.ErrorIs(t, s.Wait(cancelled, causal.Cursor{}), context.Canceled)
 
-	result = waiting(ctx, t, s, causal.Cursor{}, listeners(t))
+	result = waiting(ctx, t, s, schema, causal.Cursor{})
 	require.NoError(t, s.Close())
 	require.ErrorIs(t, requireResult(t, result), causal.ErrClosed)
-	require.ErrorIs(t, s.Wait(ctx, causal.Cursor{}), causal.ErrClosed)
-	var zero causalpg.Store
-	require.ErrorIs(t, zero.Wait(ctx, causal.Cursor{}), causal.ErrClosed)
 }

@@ -260,6 +260,26 @@ func ExampleStore_Check() {
 	// <nil>
 }
 
+// A reader is woken when another process has saved.
+func ExampleStore_WaitLog() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	head, err := store.Head(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.WaitLog(ctx, head)) // or after a second; causal.Follow calls it
+	fmt.Println(store.Close())
+	remove()
+	// Output:
+	// <nil>
+	// <nil>
+}
+
 // A projection keeps its content with the place in the log that it is of.
 func ExampleStore_SaveCheckpoint() {
 	ctx := context.Background()

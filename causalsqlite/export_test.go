@@ -3,6 +3,7 @@ package causalsqlite
 import (
 	"context"
 	"slices"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 )
@@ -72,3 +73,6 @@ func (s *Store) Call(f func()) error {
 		return false, nil
 	})
 }
+
+// SetWaitLimit changes how long one call waits at most.
+func (s *Store) SetWaitLimit(d time.Duration) { s.waiters.Limit = d }

@@ -46,7 +46,7 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 		rows[i] = newRow{e, string(data)}
 		size += len(data)
 	}
-	return s.write(ctx, op, size, func(c *sqlite.Conn) (dirty bool, err error) {
+	err := s.write(ctx, op, size, func(c *sqlite.Conn) (dirty bool, err error) {
 		if s.writer.head == nil {
 			head, err := readHead(c, s.logID)
 			if err != nil {
@@ -56,6 +56,10 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 		}
 		return insertAll(c, s.writer.head, rows)
 	})
+	if err == nil {
+		s.waiters.Wake()
+	}
+	return err
 }
 
 // insertAll stores the rows after a head, which it moves. If it fails before it has

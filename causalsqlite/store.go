@@ -79,6 +79,10 @@ type Store struct {
 	readers    *readers // nil in the zero value
 	closed     atomic.Bool
 	close      func() error // runs once
+
+	waiters  adapter.Waiters
+	watching sync.Once
+	watchers sync.WaitGroup
 }
 
 // Open opens the store in a file. If there is no file, Open creates it, readable
@@ -207,6 +211,8 @@ func (s *Store) Close() error {
 func (s *Store) shutDown() error {
 	s.closed.Store(true)
 	err := s.readers.close()
+	s.watching.Do(func() {}) // from now on nobody begins to
+	s.watchers.Wait()
 	if s.writer != nil {
 		if writerErr := s.writer.close(); writerErr != nil {
 			err = writerErr

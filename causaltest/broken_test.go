@@ -133,6 +133,7 @@ type patched struct {
 	log  func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool)
 	find func(ctx context.Context, s *causal.MemEventStore, id causal.EventID) (causal.Event, error)
 	ids  func(ctx context.Context, s *causal.MemEventStore, yield func(string, error) bool)
+	wait func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error
 }
 
 func (p patched) SaveEvent(ctx context.Context, e causal.Event) error {
@@ -179,6 +180,18 @@ func (p patched) Aggregates(ctx context.Context) iter.Seq2[string, error] {
 		return p.MemEventStore.Aggregates(ctx)
 	}
 	return func(yield func(string, error) bool) { p.ids(ctx, p.MemEventStore, yield) }
+}
+
+func (p patched) WaitLog(ctx context.Context, after causal.Cursor) error {
+	if p.wait == nil {
+		return p.MemEventStore.WaitLog(ctx, after)
+	}
+	return p.wait(ctx, p.MemEventStore, after)
+}
+
+// waiting returns a store with another WaitLog.
+func waiting(wait func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error) func() causal.EventStore {
+	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, wait: wait} }
 }
 
 // finding returns a store with another FindEvent.

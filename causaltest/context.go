@@ -169,6 +169,9 @@ func eventCalls(t tester, s causal.EventStore) calls {
 			return err
 		}
 	}
+	if w, ok := s.(causal.LogWaiter); ok {
+		all["WaitLog"] = func(ctx context.Context) error { return w.WaitLog(ctx, causal.Cursor{}) }
+	}
 	return all
 }
 

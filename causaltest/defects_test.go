@@ -285,6 +285,59 @@ var defects = map[string]defect{
 		<-ctx.Done()
 		return ctx.Err()
 	})},
+	"a reader sleeps though there are entries": {finds: "wait/there", events: waiting(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error {
+		if err := sleep(ctx, time.Second); err != nil {
+			return err
+		}
+		return s.WaitLog(ctx, after)
+	})},
+	"a reader polls each second": {finds: "wait/saves", events: waiting(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error {
+		if hasMore, err := hasMore(ctx, s, after); hasMore || err != nil {
+			return err
+		}
+		return sleep(ctx, time.Second)
+	})},
+	"one save wakes one reader": {finds: "wait/saves", events: func() causal.EventStore {
+		turn := make(chan struct{}, 1)
+		return waiting(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error {
+			if hasMore, err := hasMore(ctx, s, after); hasMore || err != nil {
+				return err
+			}
+			turn <- struct{}{}
+			defer func() { <-turn }()
+			if err := s.WaitLog(ctx, after); err != nil {
+				return err
+			}
+			return sleep(ctx, time.Second/2)
+		})()
+	}},
+	"a reader waits for ever": {finds: "wait/bounded", events: waiting(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error {
+		for {
+			if hasMore, err := hasMore(ctx, s, after); hasMore || err != nil {
+				return err
+			}
+			if err := s.WaitLog(ctx, after); err != nil {
+				return err
+			}
+		}
+	})},
+	"a reader never waits": {finds: "wait/bounded", events: waiting(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error {
+		_, err := hasMore(ctx, s, after)
+		return err
+	})},
+	"a reader waits for any cursor": {finds: "wait/cursors", events: waiting(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error {
+		head, err := s.Head(ctx)
+		if err != nil || after != head && after.Position() <= head.Position() {
+			return err
+		}
+		return s.WaitLog(ctx, head)
+	})},
+	"a wait without its context": {finds: "wait/context", events: waiting(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error {
+		if err := ctx.Err(); err != nil {
+			return err // without the cause
+		}
+		return s.WaitLog(context.WithoutCancel(ctx), after)
+	})},
 	"events are found by the case of their IDs": {finds: "find/events", events: finding(func(ctx context.Context, s *causal.MemEventStore, id causal.EventID) (causal.Event, error) {
 		e, err := s.FindEvent(ctx, id)
 		if e.ID() != id {
@@ -486,4 +539,22 @@ func keyed(key func(string) string) func() causal.EventStore {
 		}
 		return found, nil
 	})
+}
+
+// sleep returns after some time, or when ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// hasMore reports whether a log has an entry after a cursor.
+func hasMore(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) (bool, error) {
+	for _, err := range s.ReadLog(ctx, after) {
+		return true, err
+	}
+	return false, nil
 }

@@ -348,3 +348,40 @@ func TestIsKnown(t *testing.T) {
 	require.ErrorIs(t, adapter.Damaged(3), adapter.ErrDamaged)
 	require.EqualError(t, adapter.Damaged(3), "entry 3 of the log is damaged")
 }
+
+// One Wake wakes all who wait, and nobody is looked after while nobody waits.
+func TestWaiters(t *testing.T) {
+	w := adapter.Waiters{Limit: time.Hour}
+	closed := make(chan struct{})
+	wait := func(ctx context.Context) <-chan error {
+		asked, ended := make(chan struct{}), make(chan error, 1)
+		go func() {
+			ended <- w.Wait(ctx, "wait", closed, func() (bool, error) { close(asked); return false, nil })
+		}()
+		<-asked
+		return ended
+	}
+	somebody := w.Any()
+	require.NotNil(t, somebody)
+	first, second := wait(t.Context()), wait(t.Context())
+	<-somebody
+	require.Nil(t, w.Any())
+	w.Wake()
+	require.NoError(t, <-first)
+	require.NoError(t, <-second)
+	require.NotNil(t, w.Any())
+
+	require.NoError(t, w.Wait(t.Context(), "wait", closed, func() (bool, error) { return true, nil }))
+	require.ErrorIs(t, w.Wait(t.Context(), "wait", closed, func() (bool, error) { return false, adapter.ErrDamaged }), adapter.ErrDamaged)
+	require.NoError(t, w.Wait(t.Context(), "wait", closed, func() (bool, error) { w.Wake(); return false, nil }), "nothing comes in between")
+	ctx, cancel := context.WithCancel(t.Context())
+	first = wait(ctx)
+	cancel()
+	require.ErrorIs(t, <-first, context.Canceled)
+	first = wait(t.Context())
+	close(closed)
+	require.ErrorIs(t, <-first, causal.ErrClosed)
+	w = adapter.Waiters{Limit: 1}
+	require.NoError(t, w.Wait(t.Context(), "wait", nil, func() (bool, error) { return false, nil }))
+	require.NotNil(t, w.Any())
+}

@@ -72,6 +72,9 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 		return last
 	},
 	"Head": func(ctx context.Context, s adapter.Store, _ causal.Event) error { return second(s.Head(ctx)) },
+	"WaitLog": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return s.WaitLog(ctx, causal.Cursor{})
+	},
 	"LoadClock": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return second(s.LoadClock(ctx, "alice"))
 	},

@@ -1,0 +1,81 @@
+package causalsqlite_test
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/internal/eventtest"
+)
+
+// followed starts to follow a log, and returns where the IDs of its entries and its error
+// come.
+func followed(ctx context.Context, s causal.LogReader) (<-chan causal.EventID, <-chan error) {
+	ids, ended := make(chan causal.EventID, 100), make(chan error, 1)
+	go func() {
+		for entry, err := range causal.Follow(ctx, s, causal.Cursor{}) {
+			if err != nil {
+				ended <- err
+				return
+			}
+			ids <- entry.Event.ID()
+		}
+	}()
+	return ids, ended
+}
+
+// What another store of the file saves wakes who waits, also one that only reads. That the
+// reader looks again by itself is not what wakes here.
+func TestWaitForOthers(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	writer := openAt(t, path, &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
+	require.NoError(t, writer.SaveEvent(ctx, eventtest.New(t, 0)))
+	for name, o := range map[string]*causalsqlite.Options{"open for writing": {}, "read only": {ReadOnly: true}} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			s := openAt(t, path, o)
+			s.SetWaitLimit(time.Hour)
+			ids, ended := followed(ctx, s)
+			head, err := writer.Head(ctx)
+			require.NoError(t, err)
+			last := int(head.Position())
+			for n := range last {
+				require.Equal(t, eventtest.ID(n), <-ids)
+			}
+			for n := last; n < last+10; n++ {
+				require.NoError(t, writer.SaveEvent(ctx, eventtest.New(t, n)))
+				select {
+				case id := <-ids:
+					require.Equal(t, eventtest.ID(n), id)
+				case err := <-ended:
+					require.NoError(t, err)
+				case <-time.After(10 * time.Second):
+					require.Fail(t, "nobody was woken")
+				}
+			}
+		})
+	}
+}
+
+// Who waits notices that the file was removed.
+func TestWaitForRemovedFile(t *testing.T) {
+	path := testPath(t)
+	s := openAt(t, path, nil)
+	s.SetWaitLimit(time.Hour)
+	_, ended := followed(t.Context(), s)
+	time.Sleep(50 * time.Millisecond)
+	require.NoError(t, os.Remove(path))
+	select {
+	case err := <-ended:
+		eventtest.RequireStorageError(t, err)
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "nobody was woken")
+	}
+}

@@ -1,0 +1,92 @@
+package causal
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+)
+
+// waitLimit is how long a store lets a reader wait, about.
+const waitLimit = time.Second
+
+// WaitLog waits until the log of s may have an entry after the cursor; see [LogWaiter]. If s
+// is none, it looks once, and otherwise pauses for a second.
+func WaitLog(ctx context.Context, s LogReader, after Cursor) error {
+	if s == nil {
+		return invalid("store", reasonNil)
+	}
+	if w, ok := s.(LogWaiter); ok {
+		return w.WaitLog(ctx, after)
+	}
+	for _, err := range s.ReadLog(ctx, after) {
+		return err
+	}
+	return waitFor(ctx, nil, waitLimit)
+}
+
+// waitFor returns when the channel is closed, after some time, or with an error if ctx is done.
+func waitFor(ctx context.Context, wake <-chan struct{}, atMost time.Duration) error {
+	limit := time.NewTimer(atMost)
+	defer limit.Stop()
+	select {
+	case <-wake:
+		return nil
+	case <-limit.C:
+		return nil
+	case <-ctx.Done():
+		return checkContext(ctx)
+	}
+}
+
+// Follow yields the entries of a log after the cursor, in arrival order: first those that
+// are there, then each one when it is saved. It ends only with an error, which is the last
+// pair: that of ctx, or of [LogReader] and [LogWaiter]. No lock, transaction
+// or connection is held while the loop body runs, and each range begins at the cursor.
+//
+// To go on after a restart, store the cursor of the last entry that was handled, or use
+// [Consume], which does.
+func Follow(ctx context.Context, s LogReader, after Cursor) iter.Seq2[LogEntry, error] {
+	return func(yield func(LogEntry, error) bool) {
+		err := follow(ctx, s, after, func(entry LogEntry) error {
+			if !yield(entry, nil) {
+				return errBreak
+			}
+			return nil
+		}, func() error { return nil })
+		if !errors.Is(err, errBreak) {
+			yield(LogEntry{}, err)
+		}
+	}
+}
+
+// errBreak ends a loop whose body has ended.
+var errBreak = errors.New("break")
+
+// follow calls handle with each entry after the cursor, and atEnd each time that there are
+// no more, before it waits. It returns the first error.
+func follow(ctx context.Context, s LogReader, after Cursor, handle func(LogEntry) error, atEnd func() error) error {
+	if s == nil {
+		return invalid("store", reasonNil)
+	}
+	for {
+		for entry, err := range s.ReadLog(ctx, after) {
+			if err == nil && entry.Event.p == nil {
+				err = errYieldedZero()
+			}
+			if err == nil {
+				err = handle(entry)
+			}
+			if err != nil {
+				return err
+			}
+			after = entry.Cursor
+		}
+		if err := atEnd(); err != nil {
+			return err
+		}
+		if err := WaitLog(ctx, s, after); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package causal
+
+import (
+	"context"
+	"crypto/rand"
+	"iter"
+)
+
+// ReadLog yields the entries after the cursor; see [LogReader]. A range sees the
+// events that were stored when it began.
+func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error] {
+	return func(yield func(LogEntry, error) bool) {
+		if err := checkContext(ctx); err != nil {
+			yield(LogEntry{}, err)
+			return
+		}
+		log, cursors := s.arrivals()
+		position, err := after.PositionIn(cursors.at(uint64(len(log))), cursors.hashAt)
+		if err != nil {
+			yield(LogEntry{}, err)
+			return
+		}
+		for _, e := range log[position:] {
+			if ctx.Err() != nil {
+				yield(LogEntry{}, checkContext(ctx))
+				return
+			}
+			position++
+			if !yield(LogEntry{e, cursors.at(position)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Head returns the cursor of the latest entry; see [LogReader].
+func (s *MemEventStore) Head(ctx context.Context) (Cursor, error) {
+	if err := checkContext(ctx); err != nil {
+		return Cursor{}, err
+	}
+	log, cursors := s.arrivals()
+	return cursors.at(uint64(len(log))), nil
+}
+
+// arrivals returns the log as it is now and its cursors, which it makes up when
+// somebody asks: stores without readers need none.
+func (s *MemEventStore) arrivals() ([]Event, memCursors) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.logID == [16]byte{} {
+		_, _ = rand.Read(s.logID[:]) // never fails
+	}
+	cursors := memCursors{s.logID, s.hashes}
+	last := cursors.at(uint64(len(s.hashes)))
+	for _, e := range s.log[len(s.hashes):] {
+		last = last.Next(e.p.ID)
+		s.hashes = append(s.hashes, last.hash)
+	}
+	return s.log, memCursors{s.logID, s.hashes}
+}
+
+// memCursors are the cursors of a log.
+type memCursors struct {
+	log    [16]byte
+	hashes [][8]byte // of the entries
+}
+
+// at returns the cursor of a position.
+func (c memCursors) at(position uint64) Cursor {
+	if position == 0 {
+		return Cursor{log: c.log}
+	}
+	return Cursor{c.log, position, c.hashes[position-1]}
+}
+
+func (c memCursors) hashAt(position uint64) ([8]byte, error) { return c.hashes[position-1], nil }
+
+// WaitLog waits for an entry after the cursor; see [LogWaiter].
+func (s *MemEventStore) WaitLog(ctx context.Context, after Cursor) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	saved := s.nextSave() // before looking, so that nothing comes in between
+	log, cursors := s.arrivals()
+	position, err := after.PositionIn(cursors.at(uint64(len(log))), cursors.hashAt)
+	if err != nil || position < uint64(len(log)) {
+		return err
+	}
+	return waitFor(ctx, saved, waitLimit)
+}
+
+// nextSave returns a channel that the next save closes.
+func (s *MemEventStore) nextSave() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.saved == nil {
+		s.saved = make(chan struct{})
+	}
+	return s.saved
+}
