@@ -146,6 +146,8 @@ type consumer struct {
 	entries  []LogEntry // after it, that were read
 	seen     seenLog
 	readings int // that have failed since the last one that did not
+
+	saving chan error // has the result of saving done and seen, which is under way; nil if nothing is
 }
 
 func (c *consumer) run(ctx context.Context) error {
@@ -159,17 +161,43 @@ func (c *consumer) run(ctx context.Context) error {
 		hasFailed = err != nil
 		return err
 	}
+	atEnd := func() error {
+		err := flush()
+		if err == nil {
+			err = c.saved()
+			hasFailed = err != nil
+		}
+		return err
+	}
 	isTemporary := func(err error) bool { return !hasFailed && isFailure(err) }
-	return c.try(ctx, &c.readings, isTemporary, func() error {
-		c.entries = nil
+	err := c.try(ctx, &c.readings, isTemporary, func() error {
+		if err := c.saved(); err != nil {
+			hasFailed = true
+			return err
+		}
+		c.entries = c.entries[:0]
 		return follow(ctx, c.storage, c.done.Cursor, func(entry LogEntry) error {
 			c.entries = append(c.entries, entry)
 			if len(c.entries) < c.options.BatchSize {
 				return nil
 			}
 			return flush()
-		}, flush)
+		}, atEnd)
 	})
+	if savingErr := c.saved(); savingErr != nil && ctx.Err() == nil {
+		return savingErr
+	}
+	return err
+}
+
+// saved waits until the checkpoint of the latest batch is saved.
+func (c *consumer) saved() error {
+	if c.saving == nil {
+		return nil
+	}
+	err := <-c.saving
+	c.saving = nil
+	return err
 }
 
 // begin loads the checkpoint, and makes one if the consumer begins at the head.
@@ -191,25 +219,35 @@ func (c *consumer) begin(ctx context.Context) error {
 	return err
 }
 
-// flush handles what was read, and saves the checkpoint.
+// flush handles what was read, and begins to save the checkpoint, while the next entries are
+// read.
 func (c *consumer) flush(ctx context.Context) error {
-	entries := c.entries
-	if c.entries = nil; len(entries) == 0 {
+	if len(c.entries) == 0 {
 		return nil
 	}
-	next := Checkpoint{Cursor: entries[len(entries)-1].Cursor}
-	seen := c.seen.add(entries)
+	if err := c.saved(); err != nil {
+		return err
+	}
+	next := Checkpoint{Cursor: c.entries[len(c.entries)-1].Cursor}
+	seen := c.seen.add(c.entries)
 	err := c.try(ctx, new(int), func(error) bool { return true }, func() error {
-		b := Batch{Entries: slices.Clone(entries), State: bytes.Clone(c.done.State), Seen: seen}
+		b := Batch{Entries: slices.Clone(c.entries), State: bytes.Clone(c.done.State), Seen: seen}
 		err := c.handle(ctx, &b)
 		next.State = b.State
 		return err
 	})
-	if err != nil {
-		return err
+	clear(c.entries) // so that the events can be freed
+	c.entries = c.entries[:0]
+	if err == nil {
+		c.saving = make(chan error, 1)
+		go func(saving chan<- error) { saving <- c.saveAll(ctx, next) }(c.saving)
 	}
-	// What was handled is saved also if ctx has ended meanwhile, so that it need not be
-	// handled again.
+	return err
+}
+
+// saveAll saves what is known after a batch, also if ctx has ended meanwhile, so that the
+// batch need not be handled again.
+func (c *consumer) saveAll(ctx context.Context, next Checkpoint) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	if err := c.save(ctx, next); err != nil {

@@ -1,0 +1,218 @@
+// Projection shows a read model that is never wrong: in which lane each task is, kept in a
+// SQLite file together with its place in the log. The process that keeps it is killed again
+// and again while others save, and goes on where it was.
+//
+//	go run ./examples/projection
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsqlite"
+)
+
+const (
+	fileVariable   = "CAUSAL_PROJECTION_FILE" // has the path of the store in a process that keeps the projection
+	projectionName = "lanes"
+
+	tasks, moves = 20, 600
+)
+
+func main() {
+	ctx := context.Background()
+	if path := os.Getenv(fileVariable); path != "" {
+		log.Fatal(keep(ctx, path, os.Stdout))
+	}
+	if err := run(ctx, os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// lanes is the projection: for each task the lane that it was moved to last.
+type lanes map[string]*causal.LWWRegister[string]
+
+func (l lanes) apply(e causal.Event) error {
+	if l[e.AggregateID()] == nil {
+		l[e.AggregateID()] = &causal.LWWRegister[string]{}
+	}
+	return l[e.AggregateID()].Apply(e)
+}
+
+// keep is the process that keeps the projection. It writes a line after each batch.
+func keep(ctx context.Context, path string, out io.Writer) error {
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	err = causal.Consume(ctx, store, projectionName, func(_ context.Context, b *causal.Batch) error {
+		projection := lanes{}
+		if b.State != nil {
+			if err := json.Unmarshal(b.State, &projection); err != nil {
+				return err
+			}
+		}
+		for _, entry := range b.Entries {
+			if err := projection.apply(entry.Event); err != nil {
+				return err
+			}
+		}
+		state, err := json.Marshal(projection)
+		b.State = state
+		fmt.Fprintln(out, len(b.Entries))
+		return err
+	}, &causal.ConsumeOptions{BatchSize: 10})
+	return errors.Join(err, store.Close())
+}
+
+// keepAndKill starts a process that keeps the projection, and kills it after some batches.
+func keepAndKill(ctx context.Context, path string, batches int) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Env = append(os.Environ(), fileVariable+"="+path)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(out); batches > 0 && lines.Scan(); {
+		batches--
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		return err
+	}
+	var killed *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &killed) {
+		return fmt.Errorf("the process was not killed: %w", err)
+	}
+	return nil
+}
+
+// save saves the moves of tasks, from other processes or, as here, from this one.
+func save(ctx context.Context, store *causalsqlite.Store) error {
+	clock, err := causal.NewLamportClock(ctx, "alice", store, &causal.LamportClockOptions{Lease: 100})
+	if err != nil {
+		return err
+	}
+	for n := range moves {
+		value, err := clock.Tick(ctx)
+		if err != nil {
+			return err
+		}
+		e, err := causal.NewEvent(causal.EventParams{
+			Type: "Moved", AggregateID: fmt.Sprint("task ", n*7%tasks), NodeID: clock.NodeID(), LamportClock: value,
+			ProjectUUID: "12345678-1234-5678-1234-567812345678",
+			Payload:     map[string]string{"value": []string{"to do", "doing", "done"}[n*n%3]},
+		})
+		if err != nil {
+			return err
+		}
+		if err := store.SaveEvent(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func run(ctx context.Context, out io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "projection")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "events.db")
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+
+	fmt.Fprintf(out, "1. %d moves of %d tasks are saved, while the process that keeps the projection is killed 5 times.\n", moves, tasks)
+	saved := make(chan error, 1)
+	go func() { saved <- save(ctx, store) }()
+	for range 5 {
+		if err := keepAndKill(ctx, path, 3); err != nil {
+			return err
+		}
+	}
+	if err := <-saved; err != nil {
+		return err
+	}
+	lag, err := causal.Lag(ctx, store, projectionName)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "   it is behind:", lag > 0)
+
+	fmt.Fprintln(out, "2. It starts again, and catches up.")
+	last, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- keep(last, path, io.Discard) }()
+	for lag > 0 {
+		time.Sleep(time.Millisecond)
+		if lag, err = causal.Lag(ctx, store, projectionName); err != nil {
+			return err
+		}
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		return err
+	}
+
+	isRight, err := compare(ctx, store)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "   each task is in the lane that its events say:", isRight)
+	return nil
+}
+
+// compare reports whether the projection is what the events say.
+func compare(ctx context.Context, store *causalsqlite.Store) (bool, error) {
+	c, err := store.LoadCheckpoint(ctx, projectionName)
+	if err != nil {
+		return false, err
+	}
+	projection := lanes{}
+	if err := json.Unmarshal(c.State, &projection); err != nil {
+		return false, err
+	}
+	count := 0
+	for task, err := range store.Aggregates(ctx) {
+		if err != nil {
+			return false, err
+		}
+		events, err := store.LoadEvents(ctx, task)
+		if err != nil {
+			return false, err
+		}
+		want, _, err := causal.MergeLWW[string](events)
+		if err != nil {
+			return false, err
+		}
+		if lane := projection[task]; lane == nil || lane.EventID() != events[len(events)-1].ID() {
+			return false, nil
+		} else if got, _ := lane.Value(); got != want {
+			return false, nil
+		}
+		count++
+	}
+	return count == tasks && len(projection) == tasks, nil
+}
