@@ -107,7 +107,7 @@ func checkConsume(s ConsumerStorage, name string, f func(context.Context, *Batch
 	case o.Pause < 0:
 		return invalid("pause", reasonNotNegative)
 	case o.SeenOf != "" && !isHyphenatedUUID(o.SeenOf):
-		return invalid("seen_of", "must be a UUID with hyphens")
+		return invalid("seen_of", reasonUUID)
 	}
 	return checkText("name", name)
 }

@@ -144,6 +144,7 @@ const (
 	reasonNoJSON      = "cannot be encoded as JSON"
 	reasonNotArray    = "must be an array"
 	reasonOtherType   = "does not decode into the given type"
+	reasonUUID        = "must be a UUID with hyphens"
 	reasonUnsorted    = "must be in ascending order, each once"
 )
 

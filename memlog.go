@@ -15,7 +15,7 @@ func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[Log
 			return
 		}
 		log, cursors := s.arrivals()
-		position, err := after.PositionIn(cursors.at(uint64(len(log))), cursors.hashAt)
+		position, err := after.PositionIn(cursors.head(), cursors.hashAt)
 		if err != nil {
 			yield(LogEntry{}, err)
 			return
@@ -38,8 +38,8 @@ func (s *MemEventStore) Head(ctx context.Context) (Cursor, error) {
 	if err := checkContext(ctx); err != nil {
 		return Cursor{}, err
 	}
-	log, cursors := s.arrivals()
-	return cursors.at(uint64(len(log))), nil
+	_, cursors := s.arrivals()
+	return cursors.head(), nil
 }
 
 // arrivals returns the log as it is now and its cursors, which it makes up when
@@ -47,16 +47,21 @@ func (s *MemEventStore) Head(ctx context.Context) (Cursor, error) {
 func (s *MemEventStore) arrivals() ([]Event, memCursors) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.log, s.cursors()
+}
+
+// cursors returns those of the log. The caller holds the lock.
+func (s *MemEventStore) cursors() memCursors {
 	if s.logID == [16]byte{} {
 		_, _ = rand.Read(s.logID[:]) // never fails
 	}
 	cursors := memCursors{s.logID, s.hashes}
-	last := cursors.at(uint64(len(s.hashes)))
+	last := cursors.head()
 	for _, e := range s.log[len(s.hashes):] {
 		last = last.Next(e.p.ID)
 		s.hashes = append(s.hashes, last.hash)
 	}
-	return s.log, memCursors{s.logID, s.hashes}
+	return memCursors{s.logID, s.hashes}
 }
 
 // memCursors are the cursors of a log.
@@ -73,6 +78,9 @@ func (c memCursors) at(position uint64) Cursor {
 	return Cursor{c.log, position, c.hashes[position-1]}
 }
 
+// head returns the cursor of the last entry.
+func (c memCursors) head() Cursor { return c.at(uint64(len(c.hashes))) }
+
 func (c memCursors) hashAt(position uint64) ([8]byte, error) { return c.hashes[position-1], nil }
 
 // WaitLog waits for an entry after the cursor; see [LogWaiter].
@@ -82,7 +90,7 @@ func (s *MemEventStore) WaitLog(ctx context.Context, after Cursor) error {
 	}
 	saved := s.nextSave() // before looking, so that nothing comes in between
 	log, cursors := s.arrivals()
-	position, err := after.PositionIn(cursors.at(uint64(len(log))), cursors.hashAt)
+	position, err := after.PositionIn(cursors.head(), cursors.hashAt)
 	if err != nil || position < uint64(len(log)) {
 		return err
 	}

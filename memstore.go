@@ -62,28 +62,52 @@ func (s *MemEventStore) SaveEvents(ctx context.Context, events []Event) error {
 	if err := checkContext(ctx); err != nil {
 		return err
 	}
+	conflicts, err := contradictions(events)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err = s.find(events, conflicts)
+	if err == nil {
+		s.addAll(events)
+	}
+	return err
+}
+
+// contradictions returns the IDs that are in conflict among the events.
+func contradictions(events []Event) ([]EventID, error) {
 	d := newDeduper(events)
 	for i, e := range events {
 		d.isNew(e, i)
 	}
 	if d.hasZero {
-		return errZeroEvent()
+		return nil, errZeroEvent()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	return d.conflicts, nil
+}
+
+// find returns how many of the events are stored, or the error for those that are in conflict
+// with what is stored or among themselves. The caller holds the lock.
+func (s *MemEventStore) find(events []Event, conflicts []EventID) (stored int, err error) {
 	s.ids.grow(len(events))
 	for _, e := range events {
-		if slot := s.slot(e); slot.next > 0 && !s.log[slot.next-1].Equal(e) {
-			d.conflicts = append(d.conflicts, e.p.ID)
+		switch slot := s.slot(e); {
+		case slot.next == 0:
+		case s.log[slot.next-1].Equal(e):
+			stored++
+		default:
+			conflicts = append(conflicts, e.p.ID)
 		}
 	}
-	if err := d.err(); err != nil {
-		return err
-	}
+	return stored, errIDConflict(conflicts)
+}
+
+// addAll stores the events that are not stored. The caller holds the lock.
+func (s *MemEventStore) addAll(events []Event) {
 	for _, e := range events {
 		s.add(e, s.slot(e))
 	}
-	return nil
 }
 
 // add stores an event unless its slot is taken. The caller holds the lock.

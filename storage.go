@@ -145,6 +145,7 @@ type ClockAdvancer interface {
 type Store interface {
 	EventStore
 	BatchSaver
+	Appender
 	EventFinder
 	AggregateLister
 	LogReader
@@ -174,6 +175,41 @@ func SaveAll(ctx context.Context, s EventStore, events []Event) error {
 		}
 	}
 	return nil
+}
+
+// Append stores the events, and says where they are; see [Appender]. If s is none, the error
+// matches [errors.ErrUnsupported].
+func Append(ctx context.Context, s EventStore, events []Event) (Appended, error) {
+	a, err := appender(s, "append events")
+	if err != nil {
+		return Appended{}, err
+	}
+	return a.Append(ctx, events)
+}
+
+// SaveEventsIf stores the events if nothing was saved after the cursor that the condition
+// speaks of; see [Appender]. If s is none, the error matches [errors.ErrUnsupported].
+//
+// With it a decision is saved only if it was made on what is still so: take the Head of
+// the log, read what the decision depends on, decide, and save after that head. If the error
+// matches [ErrConcurrentSave], begin again.
+func SaveEventsIf(ctx context.Context, s EventStore, after Cursor, c Condition, events []Event) (Appended, error) {
+	a, err := appender(s, "save events if")
+	if err != nil {
+		return Appended{}, err
+	}
+	return a.SaveEventsIf(ctx, after, c, events)
+}
+
+func appender(s EventStore, op string) (Appender, error) {
+	if s == nil {
+		return nil, invalid("store", reasonNil)
+	}
+	a, ok := s.(Appender)
+	if !ok {
+		return nil, &StorageError{Op: op, Err: errors.ErrUnsupported}
+	}
+	return a, nil
 }
 
 // FindEvent returns the event of s with this ID; see [EventFinder]. If s is none, it reads

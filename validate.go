@@ -64,7 +64,7 @@ func ruleReason(tag, param string) string {
 	case "utf8":
 		return reasonNotUTF8
 	case "hyphenated":
-		return "must be a UUID with hyphens"
+		return reasonUUID
 	case "version":
 		return "must be three numbers with dots, as in 1.0.0"
 	case "year":
@@ -82,13 +82,21 @@ func ruleReason(tag, param string) string {
 
 // checkText returns nil if s is not empty and valid UTF-8.
 func checkText(field, s string) error {
-	switch {
-	case s == "":
-		return invalid(field, reasonEmpty)
-	case !utf8.ValidString(s):
-		return invalid(field, reasonNotUTF8)
+	if reason := textFault(s); reason != "" {
+		return invalid(field, reason)
 	}
 	return nil
+}
+
+// textFault returns what is wrong with a text that must be there, "" if nothing is.
+func textFault(s string) string {
+	switch {
+	case s == "":
+		return reasonEmpty
+	case !utf8.ValidString(s):
+		return reasonNotUTF8
+	}
+	return ""
 }
 
 // now returns the current time without digits that peers do not keep: Python has

@@ -39,8 +39,8 @@ func CheckContext(ctx context.Context) error {
 	return ctxerr.Of(ctx)
 }
 
-// CheckSaveEvents is the check for SaveEvents, and for SaveEvent with its one event in
-// a slice: no event may be zero.
+// CheckSaveEvents is the check for SaveEvents and Append, and for SaveEvent with its one
+// event in a slice: no event may be zero.
 func CheckSaveEvents(ctx context.Context, events []causal.Event) error {
 	if err := CheckContext(ctx); err != nil {
 		return err
@@ -51,6 +51,18 @@ func CheckSaveEvents(ctx context.Context, events []causal.Event) error {
 		}
 	}
 	return nil
+}
+
+// CheckSaveEventsIf is the check for SaveEventsIf: the condition must be valid, and no event
+// zero.
+func CheckSaveEventsIf(ctx context.Context, c causal.Condition, events []causal.Event) error {
+	if err := CheckContext(ctx); err != nil {
+		return err
+	}
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	return CheckSaveEvents(ctx, events)
 }
 
 // CheckLoadEvents is the check for LoadEvents: the aggregate must be a text.

@@ -15,8 +15,11 @@ import (
 
 // checks are all checks, called with good arguments.
 var checks = map[string]func(context.Context) error{
-	"CheckContext":      causaladapter.CheckContext,
-	"CheckSaveEvents":   func(ctx context.Context) error { return causaladapter.CheckSaveEvents(ctx, nil) },
+	"CheckContext":    causaladapter.CheckContext,
+	"CheckSaveEvents": func(ctx context.Context) error { return causaladapter.CheckSaveEvents(ctx, nil) },
+	"CheckSaveEventsIf": func(ctx context.Context) error {
+		return causaladapter.CheckSaveEventsIf(ctx, causal.Condition{ProjectUUID: "12345678-1234-5678-1234-567812345678", NodeID: "a"}, nil)
+	},
 	"CheckLoadEvents":   func(ctx context.Context) error { return causaladapter.CheckLoadEvents(ctx, "\x00") },
 	"CheckLoadClock":    func(ctx context.Context) error { return causaladapter.CheckLoadClock(ctx, "é") },
 	"CheckSaveClock":    func(ctx context.Context) error { return causaladapter.CheckSaveClock(ctx, "a", 0) },

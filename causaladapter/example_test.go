@@ -60,3 +60,9 @@ func ExampleCheckSaveCheckpoint() {
 	// causal: validation failed: name must not be empty
 	// <nil>
 }
+
+func ExampleCheckSaveEventsIf() {
+	c := causal.Condition{ProjectUUID: "12345678-1234-5678-1234-567812345678"}
+	fmt.Println(causaladapter.CheckSaveEventsIf(context.Background(), c, nil))
+	// Output: causal: validation failed: aggregates must not be empty if there is no node_id
+}

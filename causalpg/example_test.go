@@ -301,3 +301,27 @@ func ExampleStore_SaveCheckpoint() {
 	// totals <nil>
 	// <nil>
 }
+
+func ExampleStore_SaveEventsIf() {
+	ctx := context.Background()
+	store, remove := exampleStore()
+	head, err := store.Head(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	event, err := causal.NewEvent(causal.EventParams{
+		Type: "WPStatusChanged", AggregateID: "WP001", NodeID: "alice", ProjectUUID: "12345678-1234-5678-1234-567812345678",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	unchanged := causal.Condition{ProjectUUID: event.ProjectUUID(), Aggregates: []string{"WP001"}}
+	a, err := store.SaveEventsIf(ctx, head, unchanged, []causal.Event{event})
+	fmt.Println(a.New, err)
+	again, err := store.Append(ctx, []causal.Event{event})
+	fmt.Println(again.New, again.Before == a.After, err)
+	remove()
+	// Output:
+	// [true] <nil>
+	// [false] true <nil>
+}

@@ -10,7 +10,7 @@ import (
 // BeginSave and InsertSQL are what a save does.
 var (
 	BeginSave = append([]string{beginWrite}, lockSave...)
-	InsertSQL = strings.Replace(insertSQL, "{given}", givenArrays, 1)
+	InsertSQL = strings.Replace(insertSQL, "{given}", givenArrays(1), 1)
 )
 
 // InSchema puts the schema into a statement of a test.

@@ -3,6 +3,8 @@ module github.com/spec-kitty/causal/causalpg
 go 1.26.0
 
 require (
+	// Tests only: whether a history of calls is linearizable.
+	github.com/anishathalye/porcupine v1.3.1
 	// PostgreSQL's protocol and a pool of connections.
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/spec-kitty/causal v0.0.0

@@ -170,59 +170,60 @@ func uniqueRows(requests []*request) []row {
 // one. What remains can be saved.
 func dropStored(requests []*request, stored map[causal.EventID]row) (left []*request) {
 	for _, r := range requests {
-		var rows []row
-		var conflicts []causal.EventID
-		for _, x := range r.rows {
-			if old, ok := stored[x.event.ID()]; !ok {
-				rows = append(rows, x)
-			} else if !old.isSame(x) {
-				conflicts = append(conflicts, x.event.ID())
-			}
-		}
-		err := causaladapter.IDConflict(conflicts)
-		if err != nil || len(rows) == 0 {
+		if err := r.dropStored(stored); err != nil || len(r.rows) == 0 {
 			r.finish(err)
 			continue
 		}
-		r.rows = rows
 		left = append(left, r)
 	}
 	return left
+}
+
+// dropStored drops the rows that are stored already, or returns the error for those that
+// are in conflict with a stored one.
+func (r *request) dropStored(stored map[causal.EventID]row) error {
+	var rows []row
+	var conflicts []causal.EventID
+	for _, x := range r.rows {
+		if old, ok := stored[x.event.ID()]; !ok {
+			rows = append(rows, x)
+		} else if !old.isSame(x) {
+			conflicts = append(conflicts, x.event.ID())
+		}
+	}
+	if err := causaladapter.IDConflict(conflicts); err != nil {
+		return err
+	}
+	r.rows = rows
+	return nil
 }
 
 // insert stores the rows whose IDs are free, if all others are stored as they are.
 // Otherwise it stores nothing and returns the IDs of those that may be different. isLost
 // says that the outcome of an attempt is not known.
 func (s *Store) insert(ctx context.Context, rows []row) (different []string, isLost bool, err error) {
-	size := 0
-	for _, r := range rows {
-		size += len(r.data)
-	}
 	err = s.retry(ctx, isTransient, func(c *pgx.Conn) (err error) {
 		defer func() { isLost = isLost || err != nil && c.IsClosed() }()
-		if size <= maxAtOnce {
-			different, err = s.insertAtOnce(ctx, c, rows)
-		} else {
-			different, err = s.insertLarge(ctx, c, rows)
+		if len(rows) == 1 && len(rows[0].data) <= maxAtOnce {
+			different, err = s.insertOne(ctx, c, rows[0])
+			return err
 		}
-		return err
+		return s.insertRows(ctx, c, rows, s.sql.insert, s.sql.insertGiven, nil, func(r pgx.Rows) (err error) {
+			different, err = pgx.CollectRows(r, pgx.RowTo[string])
+			return err
+		})
 	})
 	return different, isLost, err
 }
 
-// insertAtOnce does it in one round trip.
-func (s *Store) insertAtOnce(ctx context.Context, c *pgx.Conn, rows []row) (different []string, err error) {
+// insertOne is for a single row that is not large.
+func (s *Store) insertOne(ctx context.Context, c *pgx.Conn, r row) (different []string, err error) {
 	err = transact(ctx, c, func(b *pgx.Batch) {
-		if len(rows) > 1 {
-			s.queueInsert(b, &different, s.sql.insert, arguments(rows)...)
-			return
-		}
 		s.queueLock(b)
-		e := rows[0].event
-		b.Queue(s.sql.insertOne, string(e.ID()), e.LamportClock(), []byte(e.AggregateID()), []byte(e.NodeID()), rows[0].data).
+		b.Queue(s.sql.insertOne, append([]any{string(r.event.ID())}, r.columns()...)...).
 			Exec(func(result pgconn.CommandTag) error {
 				if result.RowsAffected() == 0 {
-					different = []string{string(e.ID())}
+					different = []string{string(r.event.ID())}
 				}
 				return nil
 			})
@@ -236,39 +237,51 @@ func (s *Store) queueLock(b *pgx.Batch) {
 	}
 }
 
-// queueInsert queues the lock and an insert, which sets the IDs of rows that may be
-// different.
-func (s *Store) queueInsert(b *pgx.Batch, different *[]string, sql string, args ...any) {
-	s.queueLock(b)
-	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
-		*different, err = pgx.CollectRows(rows, pgx.RowTo[string])
+// insertRows runs a statement for rows with the lock, and reads its result: one that takes
+// them as parameters after others, in one round trip, or one that finds them in a table.
+func (s *Store) insertRows(
+	ctx context.Context, c *pgx.Conn, rows []row, sql, sqlGiven string, args []any, read func(pgx.Rows) error,
+) error {
+	size := 0
+	for _, r := range rows {
+		size += len(r.data)
+	}
+	if size <= maxAtOnce {
+		return transact(ctx, c, func(b *pgx.Batch) {
+			s.queueLock(b)
+			b.Queue(sql, append(args[:len(args):len(args)], arguments(rows)...)...).Query(read)
+		})
+	}
+	// A client that stops while it sends must not stop all others: the lock is taken after.
+	if err := sendRows(ctx, c, rows); err != nil {
 		return err
-	})
+	}
+	var b pgx.Batch
+	s.queueLock(&b)
+	b.Queue(sqlGiven, args...).Query(read)
+	b.Queue("COMMIT")
+	return c.SendBatch(ctx, &b).Close()
 }
 
-// insertLarge sends the rows to the server before it takes the lock: a client that stops
-// while it sends must not stop all others.
-func (s *Store) insertLarge(ctx context.Context, c *pgx.Conn, rows []row) (different []string, err error) {
+// sendRows begins a transaction, and puts the rows into a table of it.
+func sendRows(ctx context.Context, c *pgx.Conn, rows []row) error {
 	var begin pgx.Batch
-	for _, sql := range []string{beginWrite, noJIT, createGiven} {
+	for _, sql := range []string{beginWrite, createGiven} {
 		begin.Queue(sql)
 	}
 	if err := c.SendBatch(ctx, &begin).Close(); err != nil {
-		return nil, err
+		return err
 	}
 	columns := []string{"n", "event_id", "lamport_clock", "aggregate_id", "node_id", "data"}
-	_, err = c.CopyFrom(ctx, pgx.Identifier{"causal_given"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
-		e := rows[i].event
-		return []any{int64(i), string(e.ID()), e.LamportClock(), []byte(e.AggregateID()), []byte(e.NodeID()), rows[i].data}, nil
+	_, err := c.CopyFrom(ctx, pgx.Identifier{"causal_given"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
+		return append([]any{int64(i), string(rows[i].event.ID())}, rows[i].columns()...), nil
 	}))
-	if err != nil {
-		return nil, err
-	}
-	var b pgx.Batch
-	s.queueInsert(&b, &different, s.sql.insertGiven)
-	b.Queue("COMMIT")
-	err = c.SendBatch(ctx, &b).Close() // which sets different
-	return different, err
+	return err
+}
+
+// columns returns the columns after the ID.
+func (r row) columns() []any {
+	return []any{r.event.LamportClock(), []byte(r.event.AggregateID()), []byte(r.event.NodeID()), r.data}
 }
 
 // arguments returns the columns of the rows.

@@ -1,6 +1,7 @@
 package causalpg
 
 import (
+	"fmt"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -14,6 +15,9 @@ type statements struct {
 	insert           string
 	insertGiven      string
 	insertOne        string
+	appendTo         string
+	appendGiven      string
+	changes          string
 	byID             string
 	load             string
 	aggregates       string
@@ -40,9 +44,10 @@ type statements struct {
 // until its commit is visible to all, and sees all that was saved before: positions are
 // in the order of commits. The settings are for its one plan: it is made once, as making
 // it takes half as long as saving an event, and must not read the whole table, which
-// may have been small then.
+// may have been small then. A table without statistics or an index looks expensive, and
+// compiling would take half a second.
 var lockSave = []string{
-	"SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)",
+	"SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)",
 	"LOCK TABLE {s}.meta IN EXCLUSIVE MODE",
 }
 
@@ -61,16 +66,55 @@ const insertSQL = `WITH given AS MATERIALIZED (
 )
 SELECT event_id FROM given WHERE NOT same`
 
-// What is given: parameters, or a table that is there until the commit.
+// appendSQL inserts rows like insertSQL, but nothing if it is given a position after which
+// the log has changed ($1), or there are other entries than its log ($2) and hash ($3) say,
+// and then nothing if a row is stored already. The log has changed if there is an entry of the
+// node ($4) or of one of the aggregates ($5), whatever its project.
+const appendSQL = `WITH last AS MATERIALIZED (` + lastSQL + `), given AS MATERIALIZED (
+	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data,
+		(SELECT e.data = g.data FROM {s}.events e WHERE e.event_id = g.event_id) AS same
+	FROM {given}
+), guard AS MATERIALIZED (
+	SELECT $1::bigint IS NULL OR coalesce(
+		($2::bytea IS NULL OR $2 = (SELECT log_id FROM {s}.meta))
+		AND ($1 = 0 OR $3::bytea = (SELECT hash FROM {s}.events WHERE position = $1)),
+	false) AND NOT CASE
+		WHEN last.position - $1 <= 1000 OR $4::bytea IS NOT NULL THEN EXISTS (
+			SELECT FROM {s}.events e WHERE e.position > $1 AND (e.node_id = $4 OR e.aggregate_id = ANY ($5::bytea[])))
+		ELSE EXISTS (SELECT FROM unnest($5::bytea[]) AS a (id) WHERE EXISTS (
+			SELECT FROM {s}.events e WHERE substring(e.aggregate_id FROM 1 FOR 250) = substring(a.id FROM 1 FOR 250)
+				AND e.aggregate_id = a.id AND e.position > $1))
+	END AS allows FROM last
+), added AS (
+	INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
+	SELECT last.position + row_number() OVER (ORDER BY n), {s}.chained(event_id, last.hash) OVER (ORDER BY n),
+		event_id, lamport_clock, aggregate_id, node_id, data
+	FROM given, last, guard
+	WHERE allows AND same IS NULL AND NOT EXISTS (SELECT FROM given WHERE same IS NOT NULL AND (NOT same OR $1 IS NOT NULL))
+	RETURNING position, hash
+)
+SELECT allows, ARRAY (SELECT event_id FROM given WHERE same IS NOT NULL), ARRAY (SELECT event_id FROM given WHERE NOT same),
+	(SELECT log_id FROM {s}.meta), last.position, last.hash,
+	coalesce((SELECT max(position) FROM added), last.position),
+	coalesce((SELECT hash FROM added ORDER BY position DESC LIMIT 1), last.hash)
+FROM last, guard`
+
+// changesSQL returns what appendSQL looks for, up to a position.
+const changesSQL = `SELECT position, data FROM {s}.events
+	WHERE position > $1 AND position <= $2 AND (node_id = $3 OR aggregate_id = ANY ($4)) ORDER BY position`
+
+// givenArrays are rows that are given as parameters, whose first number is this one.
+func givenArrays(first int) string {
+	return fmt.Sprintf(`unnest($%d::text[], $%d::bigint[], $%d::bytea[], $%d::bytea[], $%d::bytea[])
+		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, n)`,
+		first, first+1, first+2, first+3, first+4)
+}
+
+// givenTable has rows, and is there until the commit.
 const (
-	givenArrays = `unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
-		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, n)`
 	givenTable  = "pg_temp.causal_given AS g"
 	createGiven = `CREATE TEMPORARY TABLE causal_given (n bigint, event_id text, lamport_clock bigint,
 		aggregate_id bytea, node_id bytea, data bytea) ON COMMIT DROP`
-
-	// A table without statistics looks expensive: compiling would take half a second.
-	noJIT = "SET LOCAL jit = off"
 )
 
 // insertOneSQL does the same for one row, which takes no number if it is stored.
@@ -131,9 +175,12 @@ SELECT id FROM (SELECT start FROM starts LIMIT $2::bigint + 1) AS s, LATERAL (
 func newStatements(schema string) statements {
 	in := func(sql string) string { return inSchema(schema, sql) }
 	s := statements{
-		insert:      in(strings.Replace(insertSQL, "{given}", givenArrays, 1)),
+		insert:      in(strings.Replace(insertSQL, "{given}", givenArrays(1), 1)),
 		insertGiven: in(strings.Replace(insertSQL, "{given}", givenTable, 1)),
 		insertOne:   in(insertOneSQL),
+		appendTo:    in(strings.Replace(appendSQL, "{given}", givenArrays(6), 1)),
+		appendGiven: in(strings.Replace(appendSQL, "{given}", givenTable, 1)),
+		changes:     in(changesSQL),
 		byID:        in("SELECT position, data FROM {s}.events WHERE event_id = ANY ($1::text[])"),
 		load: in(`SELECT position, data FROM {s}.events
 			WHERE substring(aggregate_id FROM 1 FOR 250) = substring($1::bytea FROM 1 FOR 250) AND aggregate_id = $1

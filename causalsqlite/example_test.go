@@ -305,3 +305,34 @@ func ExampleStore_SaveCheckpoint() {
 	// totals <nil>
 	// <nil> <nil>
 }
+
+func ExampleStore_SaveEventsIf() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	head, err := store.Head(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	event, err := causal.NewEvent(causal.EventParams{
+		Type: "WPStatusChanged", AggregateID: "WP001", NodeID: "alice", ProjectUUID: "12345678-1234-5678-1234-567812345678",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	unchanged := causal.Condition{ProjectUUID: event.ProjectUUID(), Aggregates: []string{"WP001"}}
+	a, err := store.SaveEventsIf(ctx, head, unchanged, []causal.Event{event})
+	fmt.Println(a.New, err)
+	again, err := store.Append(ctx, []causal.Event{event})
+	fmt.Println(again.New, again.Before == a.After, err)
+	if err := store.Close(); err != nil {
+		log.Fatal(err)
+	}
+	remove()
+	// Output:
+	// [true] <nil>
+	// [false] true <nil>
+}

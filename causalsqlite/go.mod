@@ -3,6 +3,8 @@ module github.com/spec-kitty/causal/causalsqlite
 go 1.26.0
 
 require (
+	// Tests only: whether a history of calls is linearizable.
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/spec-kitty/causal v0.0.0
 	// Tests only: assertions.
 	github.com/stretchr/testify v1.12.1
@@ -23,6 +25,7 @@ require (
 	github.com/go-playground/locales v0.14.2 // indirect
 	github.com/go-playground/universal-translator v0.18.2 // indirect
 	github.com/go-playground/validator/v10 v10.30.6 // indirect
+	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/leodido/go-urn v1.5.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect

@@ -37,6 +37,21 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 	if err := s.checkOpen(op); err != nil || len(events) == 0 {
 		return err
 	}
+	return s.saveRows(ctx, op, events, func(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (dirty bool, err error) {
+		_, dirty, err = insertAll(c, head, rows)
+		return dirty, err
+	})
+}
+
+// saveRows calls do in a transaction, with the head of the log, which do moves. What it
+// reports is as in [request].
+func (s *Store) saveRows(
+	ctx context.Context, op string, events []causal.Event,
+	do func(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (dirty bool, err error),
+) error {
+	if err := s.checkOpen(op); err != nil {
+		return err
+	}
 	rows, size := make([]newRow, len(events)), 0
 	for i, e := range events {
 		data, err := adapter.Encode("event", e, maxText)
@@ -54,7 +69,7 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 			}
 			s.writer.head = &head
 		}
-		return insertAll(c, s.writer.head, rows)
+		return do(c, s.writer.head, rows)
 	})
 	if err == nil {
 		s.waiters.Wake()
@@ -62,30 +77,31 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 	return err
 }
 
-// insertAll stores the rows after a head, which it moves. If it fails before it has
-// changed anything, the transaction is not dirty.
-func insertAll(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (dirty bool, err error) {
+// insertAll stores the rows after a head, which it moves, and says which were new. If it
+// fails before it has changed anything, the transaction is not dirty.
+func insertAll(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (isNew []bool, dirty bool, err error) {
 	var conflicts []causal.EventID
-	for _, r := range rows {
+	isNew = make([]bool, len(rows))
+	for i, r := range rows {
 		next := head.Next(r.event.ID())
-		isNew, err := insert(c, r, next)
-		isSame := true
-		if isNew {
+		isNew[i], err = insert(c, r, next)
+		stored := r.event
+		if isNew[i] {
 			*head, dirty = next, true
 		} else if err == nil {
-			isSame, err = isStored(c, r)
+			stored, err = find(c, r)
 		}
 		if err != nil {
-			return true, err
+			return nil, true, err
 		}
-		if !isSame {
+		if !stored.Equal(r.event) {
 			conflicts = append(conflicts, r.event.ID())
 		}
 	}
 	if err := causaladapter.IDConflict(conflicts); err != nil {
-		return dirty, err
+		return nil, dirty, err
 	}
-	return false, nil
+	return isNew, false, nil
 }
 
 // insert stores a row as the entry with this cursor, unless its ID is taken.
@@ -105,10 +121,9 @@ func insert(c *sqlite.Conn, r newRow, cursor causal.Cursor) (isNew bool, err err
 	return err == nil && c.Changes() == 1, err
 }
 
-// isStored reports whether what is stored under the ID of a row is its event.
-func isStored(c *sqlite.Conn, r newRow) (bool, error) {
-	var stored causal.Event
-	err := query(c, "SELECT seq, data FROM events WHERE event_id = ?",
+// find returns what is stored under the ID of a row, zero if nothing is.
+func find(c *sqlite.Conn, r newRow) (stored causal.Event, err error) {
+	err = query(c, "SELECT seq, data FROM events WHERE event_id = ?",
 		func(s *sqlite.Stmt) { s.BindText(1, string(r.event.ID())) },
 		func(s *sqlite.Stmt) (bool, error) {
 			data := columnBytes(s, 1, nil)
@@ -120,5 +135,5 @@ func isStored(c *sqlite.Conn, r newRow) (bool, error) {
 			stored, err = decode(s, data)
 			return false, err
 		})
-	return stored.Equal(r.event), err
+	return stored, err
 }

@@ -134,7 +134,14 @@ type patched struct {
 	find func(ctx context.Context, s *causal.MemEventStore, id causal.EventID) (causal.Event, error)
 	ids  func(ctx context.Context, s *causal.MemEventStore, yield func(string, error) bool)
 	wait func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error
+	plus func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) (causal.Appended, error)
+	when conditional
 }
+
+// conditional is a SaveEventsIf.
+type conditional func(
+	ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event,
+) (causal.Appended, error)
 
 func (p patched) SaveEvent(ctx context.Context, e causal.Event) error {
 	return p.SaveEvents(ctx, []causal.Event{e})
@@ -187,6 +194,25 @@ func (p patched) WaitLog(ctx context.Context, after causal.Cursor) error {
 		return p.MemEventStore.WaitLog(ctx, after)
 	}
 	return p.wait(ctx, p.MemEventStore, after)
+}
+
+func (p patched) Append(ctx context.Context, events []causal.Event) (causal.Appended, error) {
+	if p.plus == nil {
+		return p.MemEventStore.Append(ctx, events)
+	}
+	return p.plus(ctx, p.MemEventStore, events)
+}
+
+func (p patched) SaveEventsIf(ctx context.Context, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+	if p.when == nil {
+		return p.MemEventStore.SaveEventsIf(ctx, after, c, events)
+	}
+	return p.when(ctx, p.MemEventStore, after, c, events)
+}
+
+// deciding returns a store with another SaveEventsIf.
+func deciding(when conditional) func() causal.EventStore {
+	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, when: when} }
 }
 
 // waiting returns a store with another WaitLog.

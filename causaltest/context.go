@@ -139,6 +139,16 @@ func eventCalls(t tester, s causal.EventStore) calls {
 	if batches, ok := s.(causal.BatchSaver); ok {
 		all["SaveEvents of nothing"] = func(ctx context.Context) error { return batches.SaveEvents(ctx, nil) }
 	}
+	if a, ok := s.(causal.Appender); ok {
+		all["Append"] = func(ctx context.Context) error {
+			_, err := a.Append(ctx, []causal.Event{event(t, 503)})
+			return err
+		}
+		all["SaveEventsIf"] = func(ctx context.Context) error {
+			_, err := a.SaveEventsIf(ctx, causal.Cursor{}, of("B"), []causal.Event{event(t, 504)})
+			return err
+		}
+	}
 	if f, ok := s.(causal.EventFinder); ok {
 		all["FindEvent"] = func(ctx context.Context) error {
 			_, err := f.FindEvent(ctx, eventID(1))

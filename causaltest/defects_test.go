@@ -285,6 +285,108 @@ var defects = map[string]defect{
 		<-ctx.Done()
 		return ctx.Err()
 	})},
+	"all that is appended is new": {finds: "append/result", events: func() causal.EventStore {
+		return patched{MemEventStore: &causal.MemEventStore{}, plus: func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) (causal.Appended, error) {
+			a, err := s.Append(ctx, events)
+			for i := range a.New {
+				a.New[i] = true
+			}
+			return a, err
+		}}
+	}},
+	"appended one by one": {finds: "append/result", events: func() causal.EventStore {
+		return patched{MemEventStore: &causal.MemEventStore{}, plus: func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) (causal.Appended, error) {
+			all, err := s.Append(ctx, nil)
+			for i := 0; err == nil && i < len(events); i++ {
+				var one causal.Appended
+				one, err = s.Append(ctx, events[i:i+1])
+				all.After, all.New = one.After, append(all.New, one.New...)
+			}
+			return all, err
+		}}
+	}},
+	"a condition that is always met": {finds: "append/refused", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, _ causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			head, err := s.Head(ctx)
+			if err != nil {
+				return causal.Appended{}, err
+			}
+			return s.SaveEventsIf(ctx, head, c, events)
+		})},
+	"a condition without its node": {finds: "append/refused", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			if c.NodeID = ""; len(c.Aggregates) == 0 {
+				c.Aggregates = []string{"none"}
+			}
+			return s.SaveEventsIf(ctx, after, c, events)
+		})},
+	"a condition on the whole log": {finds: "append/allowed", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			if head, err := s.Head(ctx); err != nil || head != after {
+				return causal.Appended{}, causal.ErrConcurrentSave
+			}
+			return s.SaveEventsIf(ctx, after, c, events)
+		})},
+	"a condition on all projects": {finds: "append/allowed", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			other := c
+			if other.ProjectUUID = "12345678-1234-5678-1234-567812345678"; strings.EqualFold(c.ProjectUUID, other.ProjectUUID) {
+				other.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678"
+			}
+			if _, err := s.SaveEventsIf(ctx, after, other, nil); err != nil {
+				return causal.Appended{}, err
+			}
+			for entry := range s.ReadLog(ctx, after) {
+				if other.Matches(entry.Event) {
+					return causal.Appended{}, causal.ErrConcurrentSave
+				}
+			}
+			return s.SaveEventsIf(ctx, after, c, events)
+		})},
+	"looks at the condition, then saves": {finds: "append/goroutines", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			for entry := range s.ReadLog(ctx, after) {
+				if c.Matches(entry.Event) {
+					return causal.Appended{}, causal.ErrConcurrentSave
+				}
+			}
+			runtime.Gosched()
+			return s.Append(ctx, events)
+		})},
+	"saving again on a condition is refused": {finds: "append/again", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			if len(events) > 0 && !events[0].IsZero() && exists(s, events[0].ID()) {
+				return causal.Appended{}, causal.ErrConcurrentSave
+			}
+			return s.SaveEventsIf(ctx, after, c, events)
+		})},
+	"what is missing is added": {finds: "append/again", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			if _, err := s.SaveEventsIf(ctx, after, c, nil); err != nil {
+				return causal.Appended{}, err
+			}
+			for _, e := range events {
+				if !e.IsZero() && exists(s, e.ID()) {
+					return s.Append(ctx, events)
+				}
+			}
+			return s.SaveEventsIf(ctx, after, c, events)
+		})},
+	"any cursor will do for a condition": {finds: "append/cursors", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			a, err := s.SaveEventsIf(ctx, after, c, events)
+			if errors.Is(err, causal.ErrInvalidCursor) {
+				return s.SaveEventsIf(ctx, causal.Cursor{}, c, events)
+			}
+			return a, err
+		})},
+	"no condition": {finds: "append/invalid", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			if len(c.Aggregates) == 0 && c.NodeID == "" {
+				return s.Append(ctx, events)
+			}
+			return s.SaveEventsIf(ctx, after, c, events)
+		})},
 	"a reader sleeps though there are entries": {finds: "wait/there", events: waiting(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error {
 		if err := sleep(ctx, time.Second); err != nil {
 			return err

@@ -50,6 +50,13 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 		return s.SaveEvents(ctx, []causal.Event{e})
 	},
 	"SaveEvents of nothing": func(ctx context.Context, s adapter.Store, _ causal.Event) error { return s.SaveEvents(ctx, nil) },
+	"Append": func(ctx context.Context, s adapter.Store, e causal.Event) error {
+		return second(s.Append(ctx, []causal.Event{e}))
+	},
+	"SaveEventsIf": func(ctx context.Context, s adapter.Store, e causal.Event) error {
+		condition := causal.Condition{ProjectUUID: eventtest.Params(0).ProjectUUID, NodeID: "nobody"}
+		return second(s.SaveEventsIf(ctx, causal.Cursor{}, condition, []causal.Event{e}))
+	},
 	"LoadEvents": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return second(s.LoadEvents(ctx, "WP001"))
 	},
@@ -104,7 +111,7 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 
 // Writes are the calls that write.
 var Writes = map[string]bool{
-	"SaveEvent": true, "SaveEvents": true, "SaveClock": true, "AdvanceClock": true, "AppendError": true,
+	"SaveEvent": true, "SaveEvents": true, "Append": true, "SaveEventsIf": true, "SaveClock": true, "AdvanceClock": true, "AppendError": true,
 	"SaveCheckpoint": true, "DeleteCheckpoint": true,
 }
 

@@ -1,0 +1,196 @@
+package causalpg
+
+import (
+	"context"
+	"math"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// Append stores all events or none, and says where; see [causal.Appender]. Each call has a
+// transaction of its own.
+func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appended, error) {
+	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
+		return causal.Appended{}, err
+	}
+	return s.append(ctx, "append events", events, nil)
+}
+
+// SaveEventsIf stores all events or none, if nothing was saved that the condition speaks
+// of; see [causal.Appender]. Each call has a transaction of its own, and takes time in
+// proportion to the entries after the cursor or to the events of the aggregates.
+func (s *Store) SaveEventsIf(
+	ctx context.Context, after causal.Cursor, condition causal.Condition, events []causal.Event,
+) (causal.Appended, error) {
+	if err := causaladapter.CheckSaveEventsIf(ctx, condition, events); err != nil {
+		return causal.Appended{}, err
+	}
+	return s.append(ctx, "save events if", events, &guard{after: after, condition: condition})
+}
+
+// append stores the events if the guard, which may be nil, allows it.
+func (s *Store) append(ctx context.Context, op string, events []causal.Event, g *guard) (causal.Appended, error) {
+	if err := s.begin(op); err != nil {
+		return causal.Appended{}, err
+	}
+	defer s.calls.Done()
+	a, err := s.appendAll(ctx, op, events, g)
+	if err != nil {
+		return causal.Appended{}, wrapError(ctx, op, err)
+	}
+	return a, nil
+}
+
+func (s *Store) appendAll(ctx context.Context, op string, events []causal.Event, g *guard) (a causal.Appended, err error) {
+	r, err := newRequest(ctx, events)
+	if err != nil {
+		return a, err
+	}
+	if conflicts := r.dropRepeated(); len(conflicts) > 0 {
+		return a, s.refuse(ctx, op, r.rows, conflicts)
+	}
+	isUnknown := false
+	for {
+		var t try
+		isLost, err := s.tryAppend(ctx, r.rows, g, &t)
+		isUnknown = isUnknown || isLost
+		if err == nil && t.isAllowed && (len(t.stored) == 0 || g == nil && len(t.different) == 0) {
+			if t.after != t.before {
+				s.announce()
+			}
+			return t.appended(events, r.rows), nil
+		}
+		if err == nil {
+			err = s.explain(ctx, op, r, g, &t)
+		}
+		if err != nil && isUnknown {
+			err = adapter.OutcomeUnknown(err)
+		}
+		if err != nil {
+			return a, err
+		}
+		if len(r.rows) == 0 { // all are stored
+			return t.appended(events, nil), nil
+		}
+	}
+}
+
+// try is what one transaction has found, and done if it was allowed.
+type try struct {
+	isAllowed         bool
+	stored, different []string      // IDs of rows that are stored, and of those whose text differs
+	before, after     causal.Cursor // the heads of the log
+}
+
+// appended returns the result for events of which these rows are new, but for those that
+// are stored.
+func (t *try) appended(events []causal.Event, rows []row) causal.Appended {
+	a := causal.Appended{Before: t.before, After: t.after, New: make([]bool, len(events))}
+	isNew := make(map[causal.EventID]bool, len(rows))
+	for _, r := range rows {
+		isNew[r.event.ID()] = true
+	}
+	for _, id := range t.stored {
+		delete(isNew, causal.EventID(id))
+	}
+	for i, e := range events {
+		a.New[i] = isNew[e.ID()]
+		delete(isNew, e.ID()) // the first of several
+	}
+	return a
+}
+
+// tryAppend stores the rows that are new, if the guard allows it and nothing is in the
+// way. isLost says that the outcome of an attempt is not known.
+func (s *Store) tryAppend(ctx context.Context, rows []row, g *guard, t *try) (isLost bool, err error) {
+	args := []any{nil, nil, nil, nil, nil}
+	if g != nil {
+		args = g.arguments()
+	}
+	err = s.retry(ctx, isTransient, func(c *pgx.Conn) error {
+		err := s.insertRows(ctx, c, rows, s.sql.appendTo, s.sql.appendGiven, args, func(r pgx.Rows) error {
+			var log, beforeHash, afterHash []byte
+			var before, after int64
+			if !r.Next() {
+				return r.Err()
+			}
+			if err := r.Scan(&t.isAllowed, &t.stored, &t.different, &log, &before, &beforeHash, &after, &afterHash); err != nil {
+				return err
+			}
+			t.before = causal.NewCursor([16]byte(log), uint64(before), [8]byte(beforeHash))
+			t.after = causal.NewCursor([16]byte(log), uint64(after), [8]byte(afterHash))
+			return nil
+		})
+		isLost = isLost || err != nil && c.IsClosed()
+		return err
+	})
+	return isLost, err
+}
+
+// guard is what must not have been saved for a save to be made.
+type guard struct {
+	after     causal.Cursor
+	condition causal.Condition
+}
+
+// arguments returns the parameters of the statement. They do not have the project, so what
+// they do not allow is to be looked at.
+func (g *guard) arguments() []any {
+	var log, hash, node []byte
+	if g.after != (causal.Cursor{}) {
+		id, h := g.after.LogID(), g.after.Hash()
+		log, hash = id[:], h[:]
+	}
+	if g.condition.NodeID != "" {
+		node = []byte(g.condition.NodeID)
+	}
+	return []any{int64(min(g.after.Position(), math.MaxInt64)), log, hash, node, g.aggregates()}
+}
+
+func (g *guard) aggregates() [][]byte {
+	ids := make([][]byte, len(g.condition.Aggregates))
+	for i, id := range g.condition.Aggregates {
+		ids[i] = []byte(id)
+	}
+	return ids
+}
+
+// explain returns the error for rows that were not stored. If there is none, it drops those
+// that are stored from the request and moves the guard behind what it has looked at, and the
+// save can be tried again.
+func (s *Store) explain(ctx context.Context, op string, r *request, g *guard, t *try) error {
+	stored, err := s.lookUp(ctx, t.stored)
+	if err != nil {
+		return err
+	}
+	before := len(r.rows)
+	if err := r.dropStored(stored); err != nil {
+		return err
+	}
+	if g == nil || len(r.rows) == 0 {
+		return nil
+	}
+	head, err := s.locate(ctx, op, g.after)
+	if err != nil {
+		return err
+	}
+	if len(r.rows) < before {
+		return causal.ErrConcurrentSave
+	}
+	args := g.arguments()
+	args = []any{args[0], int64(head.Position()), args[3], args[4]}
+	err = s.read(ctx, op, func(c *pgx.Conn) error {
+		return queryEvents(ctx, c, s.sql.changes, args, func(_ int64, e causal.Event, _ int) error {
+			if g.condition.Matches(e) {
+				return causal.ErrConcurrentSave
+			}
+			return nil
+		})
+	})
+	g.after = head
+	return err
+}
