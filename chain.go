@@ -11,7 +11,9 @@ import (
 // chains is what a log has of a project: of each node, the clock up to which no event of its
 // is missing. The stamped events of a node are a chain, in which each names the clock of the
 // one before it; one that comes early waits. A plain event stands for the earlier ones of
-// its node, unless the node stamps. The zero value has no events.
+// its node, unless the node stamps. A plain event after a stamped one of its node is a fault
+// of the node: what is seen then may depend on which of them came first. The zero value has
+// no events.
 type chains struct {
 	nodes   map[string]*chain
 	clock   VectorClock      // of what is seen

@@ -45,3 +45,6 @@ type CheckpointStorage interface {
 	// Errors and ranges are as in AllEvents of [EventStore], with "" beside the error.
 	Checkpoints(ctx context.Context) iter.Seq2[string, error]
 }
+
+// internalNames begin the names of the checkpoints that this package keeps.
+const internalNames = "causal/"

@@ -10,12 +10,6 @@ import (
 	"time"
 )
 
-// ConsumerStorage is what [Consume] needs of a store.
-type ConsumerStorage interface {
-	LogReader
-	CheckpointStorage
-}
-
 // Batch is what a function of [Consume] is given, and owns.
 type Batch struct {
 	// Entries are the next entries of the log, in arrival order. There is at least one.
@@ -25,8 +19,10 @@ type Batch struct {
 	// is kept there is never ahead of its log, nor behind: see [Checkpoint].
 	State []byte
 	// Seen is what the log has of the project [ConsumeOptions.SeenOf] up to the last
-	// entry: of each node, the clock up to which none of its events is missing. It is what
-	// a projection hands to a MarkSeen. It is zero without that option.
+	// entry, and what a projection hands to a MarkSeen: of each node, the clock up to which
+	// no event is missing between stamped ones. A plain event stands for the earlier ones of its
+	// node; after a stamped one of its node it is a fault of that node, and neither it nor
+	// what follows is seen. Seen is zero without that option.
 	Seen VectorClock
 }
 
@@ -35,8 +31,9 @@ type ConsumeOptions struct {
 	// BatchSize is how many entries a batch has at most: as many as there are, up to
 	// that. Zero means 1000.
 	BatchSize int
-	// Tries is how often the function is called with one batch, and the storage
-	// tried, before Consume returns the error. Zero means 10.
+	// Tries is how often the function is called with one batch, and each call of the storage
+	// tried, before Consume returns the error. Zero means 10, which with the
+	// default pauses bridges an outage of 25 seconds.
 	Tries int
 	// Pause is the time between the first try and the second. It doubles with each
 	// further one, up to 64 times as long. Zero means 100 milliseconds.
@@ -46,7 +43,8 @@ type ConsumeOptions struct {
 	FromHead bool
 	// SeenOf is the UUID of the project of which [Batch.Seen] is. To know that, Consume
 	// reads the log from its beginning once, and keeps what it has found in a
-	// checkpoint of its own, beside that of the name.
+	// checkpoint of its own, "causal/seen/", the project, "/" and the name, which may be
+	// deleted when nobody consumes.
 	SeenOf string
 }
 
@@ -57,23 +55,23 @@ const (
 	// lastSave is how long the checkpoint of what was handled may take to save once the
 	// context has ended.
 	lastSave = 5 * time.Second
-	// internalNames begin the names of the checkpoints that this package keeps.
-	internalNames = "causal/"
 )
 
 // Consume calls f with all entries of a log, in arrival order: from where the checkpoint of
 // this name is, and then with each one when it is saved. After f has returned nil, the
-// checkpoint is moved behind the batch. If the process ends before that, f is called with the
-// batch again: at least once, but with [Batch.State] exactly once, as that is saved with the
-// checkpoint.
+// checkpoint is moved behind the batch, while the next entries are read. If the process ends
+// before that, f is called with the batch again: each entry at least once, but each exactly
+// once in what [Batch.State] says, as that is saved with the checkpoint.
 //
 // An error of f is tried again with the same batch, after a pause, and so are failures of
 // the storage, which match [ErrStorage]; nothing is skipped. Consume returns the error of the
-// last try, unchanged. It returns that of ctx when that ends, never nil. It returns
-// [ErrConcurrentSave] if somebody else has moved the checkpoint, as two that consume under one
-// name do, and [ErrInvalidCursor] if the log is not the one that was consumed; see
-// [LogReader]. A name that is no text or begins with "causal/", and an option that is
-// negative, is a [*ValidationError].
+// last try, unchanged. It returns that of ctx when that ends, never nil, and saves the
+// checkpoint of what f has handled before, for which it takes up to 5 seconds. It returns
+// [ErrConcurrentSave] if somebody else has moved or deleted the checkpoint, as two that consume
+// under one name do, and [ErrInvalidCursor] or [ErrCursorAhead] if the log is not the one that
+// was consumed, or has lost its end; see [LogReader]. A name that is no text or begins with
+// "causal/", an option that is negative and a State that is too large are
+// [*ValidationError]s.
 //
 // f is called by one goroutine at a time. It may use the store. [Lag] tells how far it is
 // behind.
@@ -112,7 +110,8 @@ func checkConsume(s ConsumerStorage, name string, f func(context.Context, *Batch
 	return checkText("name", name)
 }
 
-// Lag returns how many entries a log has after the checkpoint of this name. Errors are those
+// Lag returns how many entries a log has after the checkpoint of this name: all, if there is
+// none. Errors are those
 // of [CheckpointStorage] and of reading after the checkpoint's cursor.
 func Lag(ctx context.Context, s ConsumerStorage, name string) (uint64, error) {
 	if s == nil {
@@ -142,50 +141,64 @@ type consumer struct {
 	handle  func(context.Context, *Batch) error
 	options ConsumeOptions
 
-	done     Checkpoint // as it is stored
-	entries  []LogEntry // after it, that were read
-	seen     seenLog
-	readings int // that have failed since the last one that did not
+	done    Checkpoint // as it is stored
+	entries []LogEntry // after it, that were read
+	seen    seenLog
 
 	saving chan error // has the result of saving done and seen, which is under way; nil if nothing is
 }
 
 func (c *consumer) run(ctx context.Context) error {
-	if err := c.begin(ctx); err != nil {
-		return err
+	err := c.begin(ctx)
+	if err == nil {
+		failed := 0 // times of reading, since one that has led to something
+		err = c.try(ctx, &failed, isReading, func() error { return c.follow(ctx, &failed) })
 	}
-	hasFailed := false // otherwise than in reading
-	flush := func() error {
-		c.readings = 0
-		err := c.flush(ctx)
-		hasFailed = err != nil
-		return err
+	if savingErr := c.saved(); savingErr != nil && ctx.Err() == nil {
+		err = savingErr
 	}
-	atEnd := func() error {
-		err := flush()
-		if err == nil {
-			err = c.saved()
-			hasFailed = err != nil
+	if handler, ok := errors.AsType[handlerError](err); ok {
+		return handler.err
+	}
+	return err
+}
+
+// isReading reports whether the error is one of reading that may work again.
+func isReading(err error) bool {
+	_, isHandler := errors.AsType[handlerError](err)
+	return !isHandler && isFailure(err)
+}
+
+// follow handles what is after the checkpoint, until something fails. It sets failed to 0 when
+// it has read something, or could wait.
+func (c *consumer) follow(ctx context.Context, failed *int) error {
+	if err := c.saved(); err != nil {
+		return handlerError{err}
+	}
+	hasWaited := false
+	c.entries = c.entries[:0]
+	err := follow(ctx, c.storage, c.done.Cursor, func(entry LogEntry) error {
+		c.entries = append(c.entries, entry)
+		if len(c.entries) < c.options.BatchSize {
+			return nil
 		}
-		return err
-	}
-	isTemporary := func(err error) bool { return !hasFailed && isFailure(err) }
-	err := c.try(ctx, &c.readings, isTemporary, func() error {
-		if err := c.saved(); err != nil {
-			hasFailed = true
+		*failed = 0
+		return c.flush(ctx)
+	}, func() error {
+		if hasWaited || len(c.entries) > 0 {
+			*failed = 0
+		}
+		hasWaited = true
+		if err := c.flush(ctx); err != nil {
 			return err
 		}
-		c.entries = c.entries[:0]
-		return follow(ctx, c.storage, c.done.Cursor, func(entry LogEntry) error {
-			c.entries = append(c.entries, entry)
-			if len(c.entries) < c.options.BatchSize {
-				return nil
-			}
-			return flush()
-		}, atEnd)
+		return c.saved()
 	})
-	if savingErr := c.saved(); savingErr != nil && ctx.Err() == nil {
-		return savingErr
+	if len(c.entries) > 0 && isReading(err) && ctx.Err() == nil { // what was read before
+		*failed = 0
+		if flushErr := c.flush(ctx); flushErr != nil {
+			return handlerError{flushErr}
+		}
 	}
 	return err
 }
@@ -202,21 +215,42 @@ func (c *consumer) saved() error {
 
 // begin loads the checkpoint, and makes one if the consumer begins at the head.
 func (c *consumer) begin(ctx context.Context) error {
-	var head Cursor
 	err := c.try(ctx, new(int), isFailure, func() (err error) {
-		if c.done, err = c.storage.LoadCheckpoint(ctx, c.name); err == nil {
-			head, err = c.storage.Head(ctx)
-		}
+		c.done, err = c.storage.LoadCheckpoint(ctx, c.name)
 		return err
 	})
 	if err == nil && c.done.Revision == 0 && c.options.FromHead {
-		err = c.save(ctx, Checkpoint{Cursor: head})
+		var head Cursor
+		err = c.try(ctx, new(int), isFailure, func() (err error) {
+			head, err = c.storage.Head(ctx)
+			return err
+		})
+		if err == nil {
+			err = c.save(ctx, Checkpoint{Cursor: head})
+		}
 	}
 	if err == nil && c.options.SeenOf != "" {
-		c.seen = seenLog{project: strings.ToLower(c.options.SeenOf), consumer: c.name}
-		err = c.try(ctx, new(int), isFailure, func() error { return c.seen.load(ctx, c.storage, c.done.Cursor) })
+		err = c.beginSeen(ctx)
 	}
 	return err
+}
+
+// beginSeen finds out what is seen at the checkpoint.
+func (c *consumer) beginSeen(ctx context.Context) error {
+	c.seen = seenLog{project: strings.ToLower(c.options.SeenOf), consumer: c.name}
+	err := c.try(ctx, new(int), isFailure, func() error { return c.seen.load(ctx, c.storage, c.done.Cursor) })
+	if err != nil {
+		return err
+	}
+	failed := 0
+	return c.try(ctx, &failed, isFailure, func() error {
+		before := c.seen.at
+		err := c.seen.readTo(ctx, c.storage, c.done.Cursor)
+		if c.seen.at != before {
+			failed = 0
+		}
+		return err
+	})
 }
 
 // flush handles what was read, and begins to save the checkpoint, while the next entries are
@@ -233,7 +267,7 @@ func (c *consumer) flush(ctx context.Context) error {
 	err := c.try(ctx, new(int), func(error) bool { return true }, func() error {
 		b := Batch{Entries: slices.Clone(c.entries), State: bytes.Clone(c.done.State), Seen: seen}
 		err := c.handle(ctx, &b)
-		next.State = b.State
+		next.State = bytes.Clone(b.State) // which is the caller's
 		return err
 	})
 	clear(c.entries) // so that the events can be freed
@@ -253,7 +287,7 @@ func (c *consumer) saveAll(ctx context.Context, next Checkpoint) error {
 	if err := c.save(ctx, next); err != nil {
 		return err
 	}
-	return c.try(ctx, new(int), isFailure, func() error { return c.seen.save(ctx, c.storage, next.Cursor) })
+	return c.try(ctx, new(int), isFailure, func() error { return c.seen.save(ctx, c.storage) })
 }
 
 // lasting returns a context that ends some time after ctx.
@@ -313,81 +347,6 @@ func (c *consumer) try(ctx context.Context, failed *int, isTemporary func(error)
 }
 
 // isFailure reports whether the error is that of a storage that may work again.
-func isFailure(err error) bool { return errors.Is(err, ErrStorage) && !errors.Is(err, ErrClosed) }
-
-// seenLog knows what the log has of a project up to an entry.
-type seenLog struct {
-	project, consumer string
-	chains            chains
-	unsaved           int // entries
-}
-
-// seenSaves is how many entries come between two saves of a seenLog.
-const seenSaves = 4096
-
-func (s *seenLog) name() string { return internalNames + "seen/" + s.project + "/" + s.consumer }
-
-// load reads what was saved last, and the log from there up to a cursor.
-func (s *seenLog) load(ctx context.Context, storage ConsumerStorage, upTo Cursor) error {
-	saved, err := storage.LoadCheckpoint(ctx, s.name())
-	if err != nil {
-		return err
-	}
-	if saved.Cursor.log != upTo.log || saved.Cursor.position > upTo.position || s.chains.unmarshal(saved.State) != nil {
-		saved.Cursor, s.chains = Cursor{}, chains{} // the consumer has begun anew
-	}
-	if saved.Cursor.position == upTo.position {
-		return nil
-	}
-	for entry, err := range storage.ReadLog(ctx, saved.Cursor) {
-		if err == nil && entry.Event.p == nil {
-			err = errYieldedZero()
-		}
-		if err != nil {
-			return err
-		}
-		s.addEntry(entry)
-		if entry.Cursor.position >= upTo.position {
-			break
-		}
-	}
-	return nil
-}
-
-func (s *seenLog) addEntry(entry LogEntry) {
-	s.unsaved++
-	if entry.Event.p.ProjectUUID == s.project {
-		s.chains.add(entry.Event)
-	}
-}
-
-// add adds the entries that follow, and returns what is seen with them; nothing if nobody asks.
-func (s *seenLog) add(entries []LogEntry) VectorClock {
-	if s.project == "" {
-		return VectorClock{}
-	}
-	for _, entry := range entries {
-		s.addEntry(entry)
-	}
-	return s.chains.seen()
-}
-
-// save saves from time to time what is known up to a cursor, so that the log need not be read
-// from its beginning again.
-func (s *seenLog) save(ctx context.Context, storage ConsumerStorage, cursor Cursor) error {
-	if s.unsaved < seenSaves {
-		return nil
-	}
-	state, err := s.chains.marshal()
-	if err != nil {
-		return err
-	}
-	if s.unsaved = 0; len(state) > MaxCheckpointState {
-		return nil // what was saved before serves, too
-	}
-	saved, err := storage.LoadCheckpoint(ctx, s.name())
-	if err == nil {
-		_, err = storage.SaveCheckpoint(ctx, s.name(), Checkpoint{Cursor: cursor, State: state, Revision: saved.Revision})
-	}
-	return err
+func isFailure(err error) bool {
+	return errors.Is(err, ErrStorage) && !errors.Is(err, ErrClosed) && !errors.Is(err, errors.ErrUnsupported)
 }

@@ -41,11 +41,12 @@ func waitFor(ctx context.Context, wake <-chan struct{}, atMost time.Duration) er
 
 // Follow yields the entries of a log after the cursor, in arrival order: first those that
 // are there, then each one when it is saved. It ends only with an error, which is the last
-// pair: that of ctx, or of [LogReader] and [LogWaiter]. No lock, transaction
+// pair: that of ctx, or the first of [LogReader] and [LogWaiter], also if that is one of a
+// storage that may work again. No lock, transaction
 // or connection is held while the loop body runs, and each range begins at the cursor.
 //
-// To go on after a restart, store the cursor of the last entry that was handled, or use
-// [Consume], which does.
+// To go on after an error or a restart, keep the cursor of the last entry that was handled,
+// or use [Consume], which does.
 func Follow(ctx context.Context, s LogReader, after Cursor) iter.Seq2[LogEntry, error] {
 	return func(yield func(LogEntry, error) bool) {
 		err := follow(ctx, s, after, func(entry LogEntry) error {
@@ -63,8 +64,16 @@ func Follow(ctx context.Context, s LogReader, after Cursor) iter.Seq2[LogEntry, 
 // errBreak ends a loop whose body has ended.
 var errBreak = errors.New("break")
 
+// handlerError is an error of a function that is called with what was read.
+type handlerError struct{ err error }
+
+func (e handlerError) Error() string { return e.err.Error() }
+
+func (e handlerError) Unwrap() error { return e.err }
+
 // follow calls handle with each entry after the cursor, and atEnd each time that there are
-// no more, before it waits. It returns the first error.
+// no more, before it waits. It returns the first error: a [handlerError] if it is one of
+// those, and otherwise one of reading.
 func follow(ctx context.Context, s LogReader, after Cursor, handle func(LogEntry) error, atEnd func() error) error {
 	if s == nil {
 		return invalid("store", reasonNil)
@@ -74,16 +83,16 @@ func follow(ctx context.Context, s LogReader, after Cursor, handle func(LogEntry
 			if err == nil && entry.Event.p == nil {
 				err = errYieldedZero()
 			}
-			if err == nil {
-				err = handle(entry)
-			}
 			if err != nil {
 				return err
+			}
+			if err := handle(entry); err != nil {
+				return handlerError{err}
 			}
 			after = entry.Cursor
 		}
 		if err := atEnd(); err != nil {
-			return err
+			return handlerError{err}
 		}
 		if err := WaitLog(ctx, s, after); err != nil {
 			return err

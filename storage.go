@@ -156,6 +156,12 @@ type Store interface {
 	CheckpointStorage
 }
 
+// ConsumerStorage is what [Consume] needs of a store.
+type ConsumerStorage interface {
+	LogReader
+	CheckpointStorage
+}
+
 // SaveAll stores the events. If s is a [BatchSaver], it stores all or none of
 // them. Otherwise it stores them one by one up to the first error; a retry is
 // safe and completes the work. SaveAll does not retain the slice.

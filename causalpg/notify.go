@@ -7,9 +7,11 @@ import (
 
 // notifyInterval is how often a Store notifies at most, and notifyTimeout how long that
 // may take.
+// The last time, when the store is closed, takes less.
 const (
-	notifyInterval = 5 * time.Millisecond
-	notifyTimeout  = 3 * time.Second
+	notifyInterval    = 5 * time.Millisecond
+	notifyTimeout     = 3 * time.Second
+	lastNotifyTimeout = 100 * time.Millisecond
 )
 
 // announce wakes those who wait for entries here, and has others told of a save, soon and on
@@ -30,10 +32,10 @@ func (s *Store) notify() {
 	for {
 		select {
 		case <-s.saved:
-			s.notifyOnce()
+			s.notifyOnce(notifyTimeout)
 		case <-s.ctx.Done():
 			if len(s.saved) > 0 {
-				s.notifyOnce()
+				s.notifyOnce(lastNotifyTimeout)
 			}
 			return
 		}
@@ -41,8 +43,8 @@ func (s *Store) notify() {
 	}
 }
 
-func (s *Store) notifyOnce() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), notifyTimeout)
+func (s *Store) notifyOnce(timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), timeout)
 	defer cancel()
 	_, _ = s.pool.Exec(ctx, s.sql.notify)
 }

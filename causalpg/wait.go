@@ -18,8 +18,12 @@ var (
 	lingering      = 10 * time.Second
 )
 
-// listenInterval is how often a connection that listens is looked after.
-const listenInterval = time.Second
+// listenInterval is how long a connection listens before the store looks whether somebody
+// still waits, and probeInterval how long it may be silent before it is probed.
+const (
+	listenInterval = time.Second
+	probeInterval  = 5 * time.Second
+)
 
 const opWait = "wait for entries"
 
@@ -27,7 +31,8 @@ const opWait = "wait for entries"
 // wakes it at once, and others wake it by the server's NOTIFY, which a Store sends after a
 // save, every 5 ms at most. Poolers drop notifications, lost connections miss them and
 // standbys have none: then the reader looks again a second later. While somebody waits, the
-// Store has a connection of its own that listens, in addition to the pool.
+// Store has a connection of its own that listens, in addition to the pool and with its
+// BeforeConnect.
 func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
 	if err := s.check(ctx, opWait); err != nil {
 		return err
@@ -52,7 +57,7 @@ func (s *Store) watch() {
 	defer l.close()
 	for s.ctx.Err() == nil {
 		if somebody := s.waiters.Any(); somebody != nil {
-			l.pause(s.ctx, somebody)
+			l.rest(s.ctx, somebody)
 			continue
 		}
 		if l.conn == nil {
@@ -77,18 +82,23 @@ func pause(ctx context.Context, d time.Duration) {
 
 // listener is a connection that hears of saves, if there is one.
 type listener struct {
-	conn *pgx.Conn // nil if it cannot be had
+	conn  *pgx.Conn // nil if it cannot be had
+	alive time.Time // when it was heard of last
 }
 
 // connect makes the connection.
 func (l *listener) connect(s *Store) {
 	ctx, cancel := context.WithTimeout(s.ctx, connectTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	config := s.pool.Config()
+	if config.BeforeConnect != nil && config.BeforeConnect(ctx, config.ConnConfig) != nil {
+		return
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return
 	}
-	l.conn = conn
+	l.conn, l.alive = conn, time.Now()
 	if _, err := conn.Exec(ctx, s.sql.listen); err != nil {
 		l.close()
 	}
@@ -96,15 +106,23 @@ func (l *listener) connect(s *Store) {
 
 // wait returns when a save was heard of, the connection is lost or some time has gone by.
 func (l *listener) wait(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, listenInterval)
+	listening, cancel := context.WithTimeout(ctx, listenInterval)
 	defer cancel()
-	if _, err := l.conn.WaitForNotification(ctx); err != nil && ctx.Err() == nil {
+	_, err := l.conn.WaitForNotification(listening)
+	if listening.Err() != nil && time.Since(l.alive) > probeInterval { // a broken connection is silent, too
+		probing, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		err = l.conn.Ping(probing)
+	} else if listening.Err() != nil {
+		return
+	}
+	if l.alive = time.Now(); err != nil {
 		l.close()
 	}
 }
 
-// pause returns when somebody comes. After a while it closes the connection.
-func (l *listener) pause(ctx context.Context, somebody <-chan struct{}) {
+// rest returns when somebody comes. After a while it closes the connection.
+func (l *listener) rest(ctx context.Context, somebody <-chan struct{}) {
 	timer := time.NewTimer(lingering)
 	defer timer.Stop()
 	for {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -151,4 +152,36 @@ func TestWaitEnds(t *testing.T) {
 	result = waiting(ctx, t, s, schema, causal.Cursor{})
 	require.NoError(t, s.Close())
 	require.ErrorIs(t, requireResult(t, result), causal.ErrClosed)
+}
+
+// The connection that listens is made as those of the pool are.
+func TestWaitWithBeforeConnect(t *testing.T) {
+	ctx := t.Context()
+	schema := newSchema(t)
+	pool := newPool(t, testDSN, func(c *pgxpool.Config) {
+		right := c.ConnConfig.Database
+		c.ConnConfig.Database = "there is none"
+		c.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+			c.Database = right
+			return nil
+		}
+	})
+	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	_ = waiting(ctx, t, s, schema, causal.Cursor{})
+}
+
+// Close does not wait for a pool that others use up.
+func TestCloseWithBusyPool(t *testing.T) {
+	ctx := t.Context()
+	pool := newPool(t, testDSN, func(c *pgxpool.Config) { c.MaxConns = 1 })
+	s := newOn(t, pool)
+	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
+	c, err := pool.Acquire(ctx)
+	require.NoError(t, err)
+	defer c.Release()
+	closed := make(chan error)
+	go func() { closed <- s.Close() }()
+	require.NoError(t, requireResult(t, closed))
 }

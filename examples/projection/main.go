@@ -98,7 +98,7 @@ func keepAndKill(ctx context.Context, path string, batches int) error {
 		return err
 	}
 	var killed *exec.ExitError
-	if err := cmd.Wait(); !errors.As(err, &killed) {
+	if err := cmd.Wait(); !errors.As(err, &killed) || killed.Exited() {
 		return fmt.Errorf("the process was not killed: %w", err)
 	}
 	return nil

@@ -1,0 +1,156 @@
+package causal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
+)
+
+// A function that keeps the state that it handed over, and changes it in a try that fails, changes
+// nothing that is stored.
+func TestConsumeKeepsNoState(t *testing.T) {
+	s := newMemStore(t, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	state, calls := []byte{0}, 0
+	err := causal.Consume(ctx, s, "p", func(_ context.Context, b *causal.Batch) error {
+		count := byte(0)
+		if b.State != nil {
+			count = b.State[0]
+		}
+		require.Equal(t, uint64(count)+1, b.Entries[0].Cursor.Position())
+		state[0] = count + 1
+		b.State = state
+		if calls++; calls == 2 {
+			return errors.New("not this time")
+		}
+		if count == 2 {
+			cancel()
+		}
+		return nil
+	}, &causal.ConsumeOptions{BatchSize: 1, Pause: 1})
+	require.ErrorIs(t, err, context.Canceled)
+	state[0] = 99
+	c, err := s.LoadCheckpoint(t.Context(), "p")
+	require.NoError(t, err)
+	require.Equal(t, []byte{3}, c.State)
+}
+
+// deaf is a store on which nobody can wait.
+type deaf struct {
+	*causal.MemStore
+	waits int
+	err   error
+}
+
+func (s *deaf) WaitLog(context.Context, causal.Cursor) error {
+	s.waits++
+	return s.err
+}
+
+// What fails for good ends Consume, also while there is nothing to read.
+func TestConsumeGivesUpWaiting(t *testing.T) {
+	none := func(context.Context, *causal.Batch) error { return nil }
+	s := &deaf{newMemStore(t, 3), 0, &causal.StorageError{Op: "wait", Err: errDown}}
+	require.ErrorIs(t, causal.Consume(t.Context(), s, "p", none, &causal.ConsumeOptions{Tries: 3, Pause: 1}), errDown)
+	require.LessOrEqual(t, s.waits, 4)
+	s = &deaf{newMemStore(t, 3), 0, &causal.StorageError{Op: "wait", Err: errors.ErrUnsupported}}
+	require.ErrorIs(t, causal.Consume(t.Context(), s, "p", none, &causal.ConsumeOptions{Pause: time.Hour}), errors.ErrUnsupported)
+	require.Equal(t, 1, s.waits)
+}
+
+// A connection that breaks in the middle of each read is no reason to stop: what was read is
+// handled, and so is what is read to know what is seen.
+func TestConsumeOverBrokenReads(t *testing.T) {
+	s := newMemStore(t, 2000)
+	cut := brokenLog{s, func(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+		return func(yield func(causal.LogEntry, error) bool) {
+			n := 0
+			for entry, err := range s.ReadLog(ctx, after) {
+				if n++; n == 300 {
+					entry, err = causal.LogEntry{}, &causal.StorageError{Op: "read log", Err: errDown}
+				}
+				if !yield(entry, err) || err != nil {
+					return
+				}
+			}
+		}
+	}}
+	for _, seenOf := range []string{"", eventtest.Params(0).ProjectUUID} {
+		p := &projection{t: t}
+		name := fmt.Sprint("p", seenOf)
+		for _, until := range []int{1200, 2000} {
+			ctx, cancel := context.WithCancel(t.Context())
+			err := causal.Consume(ctx, cut, name, func(ctx context.Context, b *causal.Batch) error {
+				err := p.handle(ctx, b)
+				if len(p.seen) >= until {
+					cancel()
+				}
+				return err
+			}, &causal.ConsumeOptions{Tries: 2, Pause: 1, SeenOf: seenOf})
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		p.requireSeen(2000)
+	}
+}
+
+// What was stored of what is seen is not believed if it is of other entries, or cannot be read.
+func TestConsumeSeenOfAnotherLog(t *testing.T) {
+	project := eventtest.Params(0).ProjectUUID
+	s, other := newMemStore(t, 20), newMemStore(t, 30)
+	name := "causal/seen/" + project + "/p"
+	at := func(s causal.LogReader, n int) causal.Cursor {
+		return eventtest.ReadLog(t, s, causal.Cursor{})[n-1].Cursor
+	}
+	_, err := s.SaveCheckpoint(t.Context(), "p", causal.Checkpoint{Cursor: at(s, 10)})
+	require.NoError(t, err)
+	forged := causal.NewCursor(at(s, 10).LogID(), 10, [8]byte{1})
+	earlier := causal.NewCursor(at(s, 10).LogID(), 5, [8]byte{1})
+	for _, stored := range []causal.Checkpoint{
+		{Cursor: forged}, {Cursor: earlier}, {Cursor: at(other, 10)}, {Cursor: at(other, 5)}, {Cursor: at(s, 15)}, {Cursor: at(s, 5), State: []byte("{")},
+	} {
+		if stored.State == nil {
+			stored.State = []byte(`{"mallory":{"Seen":77}}`)
+		}
+		c, err := s.LoadCheckpoint(t.Context(), name)
+		require.NoError(t, err)
+		stored.Revision = c.Revision
+		_, err = s.SaveCheckpoint(t.Context(), name, stored)
+		require.NoError(t, err)
+		err = causal.Consume(t.Context(), s, "p", func(_ context.Context, b *causal.Batch) error {
+			last := b.Entries[len(b.Entries)-1].Event
+			require.Equal(t, last.LamportClock(), b.Seen.At(last.NodeID()))
+			require.Zero(t, b.Seen.At("mallory"))
+			return errEnough
+		}, &causal.ConsumeOptions{SeenOf: project, Tries: 1})
+		require.ErrorIs(t, err, errEnough)
+	}
+}
+
+// noSeen is a store that cannot save what is seen.
+type noSeen struct {
+	*causal.MemStore
+	tries *int
+}
+
+func (s noSeen) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (uint64, error) {
+	if name != "p" {
+		if *s.tries++; *s.tries < 3 {
+			return 0, &causal.StorageError{Op: "save", Err: errDown}
+		}
+	}
+	return s.MemStore.SaveCheckpoint(ctx, name, c)
+}
+
+func TestConsumeSavesSeenAgain(t *testing.T) {
+	s := noSeen{newMemStore(t, 5000), new(int)}
+	consumeUntil(t, s, "p", 5000, &projection{t: t}, causal.ConsumeOptions{SeenOf: eventtest.Params(0).ProjectUUID, Pause: 1})
+	require.Equal(t, 3, *s.tries)
+}
