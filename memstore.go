@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// MemStore is a [Store] in memory: the four storages in one. It lasts as long as the
+// MemStore is a [Store] in memory: the five storages in one. It lasts as long as the
 // process. The zero value is empty, with an error log of [DefaultErrorLimit] entries. It is
 // safe for concurrent use, and must not be copied after first use.
 type MemStore struct {
@@ -16,6 +16,7 @@ type MemStore struct {
 	MemClockStorage
 	MemErrorStorage
 	MemCheckpointStorage
+	MemRejectedStorage
 }
 
 // MemEventStore is an [EventStore] in memory, with every capability. It lasts as

@@ -141,7 +141,7 @@ type ClockAdvancer interface {
 }
 
 // Store is a store that has everything: events with all capabilities, clocks, the error
-// log and checkpoints. [MemStore] and the stores of the adapter modules are one.
+// log, checkpoints and what was rejected. [MemStore] and the stores of the adapter modules are one.
 type Store interface {
 	EventStore
 	BatchSaver
@@ -154,6 +154,7 @@ type Store interface {
 	ClockAdvancer
 	ErrorStorage
 	CheckpointStorage
+	RejectedStorage
 }
 
 // ConsumerStorage is what [Consume] needs of a store.

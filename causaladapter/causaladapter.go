@@ -1,7 +1,7 @@
 // Package causaladapter checks the arguments of a storage adapter, for authors of
 // adapters. Each method with arguments of its own has a check that says what the
-// contract says; AllEvents, Aggregates, Checkpoints and Head have [CheckContext], and so
-// has ReadLog, whose cursor [causal.Cursor.PositionIn] checks. A method begins with its check:
+// contract says; AllEvents, Aggregates, Checkpoints, Rejected, DeleteRejected and Head have
+// [CheckContext], and so has ReadLog, whose cursor [causal.Cursor.PositionIn] checks. A method begins with its check:
 //
 //	func (s *Store) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 //		if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
@@ -111,6 +111,25 @@ func CheckSaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) 
 		size = causal.FieldError{Field: "state", Reason: "must have at most 16 MiB"}
 	}
 	return check(ctx, textFault("name", name), size)
+}
+
+// CheckAppendRejected is the check for AppendRejected: r must be valid. It returns r as it is
+// stored: with its ID in the canonical case, and its time in UTC.
+func CheckAppendRejected(ctx context.Context, r causal.Rejected) (causal.Rejected, error) {
+	if err := CheckContext(ctx); err != nil {
+		return causal.Rejected{}, err
+	}
+	if err := r.Validate(); err != nil {
+		return causal.Rejected{}, err
+	}
+	r.Time = r.Time.UTC().Round(0) // without a monotonic reading
+	if r.EventID != "" {
+		var err error
+		if r.EventID, err = causal.ParseEventID(string(r.EventID)); err != nil {
+			return causal.Rejected{}, err
+		}
+	}
+	return r, nil
 }
 
 // CheckAppendError is the check for AppendError: the entry must be valid.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
@@ -65,4 +66,12 @@ func ExampleCheckSaveEventsIf() {
 	c := causal.Condition{ProjectUUID: "12345678-1234-5678-1234-567812345678"}
 	fmt.Println(causaladapter.CheckSaveEventsIf(context.Background(), c, nil))
 	// Output: causal: validation failed: aggregates must not be empty if there is no node_id
+}
+
+func ExampleCheckAppendRejected() {
+	r, err := causaladapter.CheckAppendRejected(context.Background(), causal.Rejected{
+		EventID: "01hzxw5b2q3r4s5t6v7w8x9y01", Reason: "clock", Time: time.Unix(0, 0),
+	})
+	fmt.Println(r.EventID, r.Time, err)
+	// Output: 01HZXW5B2Q3R4S5T6V7W8X9Y01 1970-01-01 00:00:00 +0000 UTC <nil>
 }

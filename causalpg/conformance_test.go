@@ -54,6 +54,7 @@ func TestConformance(t *testing.T) {
 	t.Run("events", func(t *testing.T) { causaltest.TestEventStore(t, config[causal.EventStore](t, 0)) })
 	t.Run("clocks", func(t *testing.T) { causaltest.TestClockStorage(t, config[causal.ClockStorage](t, 0)) })
 	t.Run("checkpoints", func(t *testing.T) { causaltest.TestCheckpointStorage(t, config[causal.CheckpointStorage](t, 0)) })
+	t.Run("rejected", func(t *testing.T) { causaltest.TestRejectedStorage(t, config[causal.RejectedStorage](t, 0)) })
 	t.Run("errors", func(t *testing.T) { causaltest.TestErrorStorage(t, config[causal.ErrorStorage](t, 0)) })
 	t.Run("few errors", func(t *testing.T) {
 		c := config[causal.ErrorStorage](t, 7)

@@ -325,3 +325,23 @@ func ExampleStore_SaveEventsIf() {
 	// [true] <nil>
 	// [false] true <nil>
 }
+
+func ExampleStore_AppendRejected() {
+	ctx := context.Background()
+	store, remove := exampleStore()
+	stored, err := store.AppendRejected(ctx, causal.Rejected{
+		Data: []byte("no event"), Source: "bob", Reason: "invalid", Time: time.Now(),
+	})
+	fmt.Println(stored, err)
+	for r, err := range store.Rejected(ctx) {
+		fmt.Println(string(r.Data), r.Count, err)
+		fmt.Println(store.DeleteRejected(ctx, r.Key()))
+	}
+	fmt.Println(store.Close())
+	remove()
+	// Output:
+	// true <nil>
+	// no event 1 <nil>
+	// <nil>
+	// <nil>
+}

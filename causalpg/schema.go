@@ -71,6 +71,19 @@ CREATE TABLE {s}.checkpoints (
 	state    bytea NOT NULL
 );
 
+CREATE TABLE {s}.rejected (
+	id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	key      bytea NOT NULL UNIQUE CHECK (octet_length(key) = 32),
+	size     integer NOT NULL,
+	source   bytea NOT NULL,
+	event_id text COLLATE "C" NOT NULL,
+	reason   bytea NOT NULL,
+	time     text COLLATE "C" NOT NULL,
+	count    bigint NOT NULL,
+	data     bytea NOT NULL
+);
+ALTER TABLE {s}.rejected ALTER COLUMN data SET STORAGE EXTERNAL;
+
 CREATE TABLE {s}.errors (
 	id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	entry bytea NOT NULL

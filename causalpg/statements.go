@@ -32,6 +32,10 @@ type statements struct {
 	addCheckpoint    string
 	saveCheckpoint   string
 	deleteCheckpoint string
+	lockRejected     string
+	addRejected      string
+	rejected         string
+	deleteRejected   string
 	dropErrors       string
 	errors           string
 	listen           string
@@ -98,6 +102,23 @@ SELECT allows, ARRAY (SELECT event_id FROM given WHERE same IS NOT NULL), ARRAY 
 	coalesce((SELECT max(position) FROM added), last.position),
 	coalesce((SELECT hash FROM added ORDER BY position DESC LIMIT 1), last.hash)
 FROM last, guard`
+
+// addRejectedSQL stores what was rejected if it fits beside what is stored; see
+// [causal.RejectedStorage].
+const addRejectedSQL = `WITH room AS (
+	SELECT count(*) AS count, coalesce(sum(size), 0) AS size, (SELECT size FROM {s}.rejected WHERE key = $1) AS old FROM {s}.rejected
+)
+INSERT INTO {s}.rejected (key, size, source, event_id, reason, time, count, data)
+SELECT $1, $2::integer, $3, $4, $5, $6, 1, $7 FROM room
+WHERE (old IS NOT NULL OR room.count < $8) AND room.size - coalesce(old, 0) + $2 <= $9
+ON CONFLICT (key) DO UPDATE SET size = excluded.size, event_id = excluded.event_id, reason = excluded.reason,
+	time = excluded.time, count = rejected.count + 1`
+
+// rejectedSQL is a page of what was rejected, which ends like one of the log.
+const rejectedSQL = `SELECT id, source, event_id, reason, time, count, data FROM (
+	SELECT *, sum(size) OVER (ORDER BY id) - size AS before
+	FROM (SELECT * FROM {s}.rejected WHERE id > $1 ORDER BY id LIMIT $2) AS page
+) AS counted WHERE before < {bytes} ORDER BY id`
 
 // changesSQL returns what appendSQL looks for, up to a position.
 const changesSQL = `SELECT position, data FROM {s}.events
@@ -202,6 +223,10 @@ func newStatements(schema string) statements {
 		saveCheckpoint: in(`UPDATE {s}.checkpoints SET revision = DEFAULT, name = $2, cursor = $3, state = $4
 			WHERE name_key = $1 AND revision = $5 RETURNING revision`),
 		deleteCheckpoint: in("DELETE FROM {s}.checkpoints WHERE name_key = $1"),
+		lockRejected:     in("LOCK TABLE {s}.rejected IN SHARE ROW EXCLUSIVE MODE"),
+		addRejected:      in(addRejectedSQL),
+		rejected:         in(strings.Replace(rejectedSQL, "{bytes}", strconv.Itoa(adapter.MaxPageBytes), 1)),
+		deleteRejected:   in("DELETE FROM {s}.rejected WHERE key = $1"),
 		addError:         in("INSERT INTO {s}.errors (entry) VALUES ($1)"),
 		dropErrors: in(`DELETE FROM {s}.errors
 			WHERE id <= (SELECT id FROM {s}.errors ORDER BY id DESC OFFSET $1 LIMIT 1)`),

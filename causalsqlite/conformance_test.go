@@ -56,6 +56,7 @@ func TestConformance(t *testing.T) {
 			causaltest.TestEventStore(t, config[causal.EventStore](t, o))
 			causaltest.TestClockStorage(t, config[causal.ClockStorage](t, o))
 			causaltest.TestCheckpointStorage(t, config[causal.CheckpointStorage](t, o))
+			causaltest.TestRejectedStorage(t, config[causal.RejectedStorage](t, o))
 			c := config[causal.ErrorStorage](t, o)
 			if o != nil {
 				c.Limits.Entries = o.ErrorLimit

@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
@@ -335,4 +336,28 @@ func ExampleStore_SaveEventsIf() {
 	// Output:
 	// [true] <nil>
 	// [false] true <nil>
+}
+
+func ExampleStore_AppendRejected() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	stored, err := store.AppendRejected(ctx, causal.Rejected{
+		Data: []byte("no event"), Source: "bob", Reason: "invalid", Time: time.Now(),
+	})
+	fmt.Println(stored, err)
+	for r, err := range store.Rejected(ctx) {
+		fmt.Println(string(r.Data), r.Count, err)
+		fmt.Println(store.DeleteRejected(ctx, r.Key()))
+	}
+	fmt.Println(store.Close())
+	remove()
+	// Output:
+	// true <nil>
+	// no event 1 <nil>
+	// <nil>
+	// <nil>
 }

@@ -58,6 +58,30 @@ CREATE TABLE checkpoints (
 	state    BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE rejected (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	key      BLOB NOT NULL UNIQUE CHECK (length(key) = 32),
+	size     INTEGER NOT NULL,
+	source   BLOB NOT NULL,
+	event_id TEXT NOT NULL,
+	reason   BLOB NOT NULL,
+	time     TEXT NOT NULL,
+	count    INTEGER NOT NULL,
+	data     BLOB NOT NULL
+) STRICT;
+CREATE TABLE rejected_total (
+	one   INTEGER PRIMARY KEY CHECK (one = 1),
+	count INTEGER NOT NULL,
+	bytes INTEGER NOT NULL
+) STRICT;
+INSERT INTO rejected_total VALUES (1, 0, 0);
+CREATE TRIGGER rejected_added AFTER INSERT ON rejected
+BEGIN UPDATE rejected_total SET count = count + 1, bytes = bytes + new.size; END;
+CREATE TRIGGER rejected_changed AFTER UPDATE OF size ON rejected
+BEGIN UPDATE rejected_total SET bytes = bytes + new.size - old.size; END;
+CREATE TRIGGER rejected_deleted AFTER DELETE ON rejected
+BEGIN UPDATE rejected_total SET count = count - 1, bytes = bytes - old.size; END;
+
 CREATE TABLE errors (
 	id    INTEGER PRIMARY KEY,
 	entry TEXT NOT NULL

@@ -22,13 +22,14 @@ type defect struct {
 	clocks  func() causal.ClockStorage
 	entries func() causal.ErrorStorage
 	points  func() causal.CheckpointStorage
+	refused func() causal.RejectedStorage
 }
 
 // A suite that no storage can fail shows nothing: each broken storage must fail the
 // case that is about its defect. A test that fails in this process would fail this
 // test, so each runs in a process of its own.
 func TestSuiteFindsDefects(t *testing.T) {
-	require.Greater(t, len(defects), 60)
+	require.Greater(t, len(defects), 100)
 	for name, d := range defects {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,6 +75,10 @@ func TestBroken(t *testing.T) {
 	case d.points != nil:
 		causaltest.TestCheckpointStorage(t, causaltest.Config[causal.CheckpointStorage]{
 			Open: func(testing.TB) causal.CheckpointStorage { return d.points() },
+		})
+	case d.refused != nil:
+		causaltest.TestRejectedStorage(t, causaltest.Config[causal.RejectedStorage]{
+			Open: func(testing.TB) causal.RejectedStorage { return d.refused() },
 		})
 	default:
 		causaltest.TestErrorStorage(t, causaltest.Config[causal.ErrorStorage]{

@@ -1,6 +1,6 @@
 // Package causaltest checks that a storage adapter keeps the contracts of package
 // causal. The author of an adapter calls [TestEventStore], [TestClockStorage],
-// [TestErrorStorage] and [TestCheckpointStorage] from tests of the adapter:
+// [TestErrorStorage], [TestCheckpointStorage] and [TestRejectedStorage] from tests of the adapter:
 //
 //	func TestStore(t *testing.T) {
 //		causaltest.TestEventStore(t, causaltest.Config[causal.EventStore]{
@@ -15,7 +15,7 @@
 // suite also checks what outlives a handle, another process and a crash.
 //
 // The suite itself is tested: it accepts the storages in memory of package causal, and
-// fails more than sixty storages, each of which breaks one sentence.
+// fails more than a hundred storages, each of which breaks one sentence.
 package causaltest
 
 import (
@@ -34,8 +34,8 @@ import (
 )
 
 // Config tells the suite how to reach the storage under test. S is
-// [causal.EventStore], [causal.ClockStorage], [causal.ErrorStorage] or
-// [causal.CheckpointStorage]. Only Open is required. The suite calls the functions from one goroutine at a time. They
+// [causal.EventStore], [causal.ClockStorage], [causal.ErrorStorage],
+// [causal.CheckpointStorage] or [causal.RejectedStorage]. Only Open is required. The suite calls the functions from one goroutine at a time. They
 // fail the test themselves, and clean up with t.Cleanup. The zero value is not
 // valid, and a Config must not be modified while the suite runs.
 type Config[S any] struct {

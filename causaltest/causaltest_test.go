@@ -32,6 +32,10 @@ func TestMemory(t *testing.T) {
 		Open: func(testing.TB) causal.CheckpointStorage { return &causal.MemCheckpointStorage{} },
 		Peer: same[causal.CheckpointStorage],
 	})
+	causaltest.TestRejectedStorage(t, causaltest.Config[causal.RejectedStorage]{
+		Open: func(testing.TB) causal.RejectedStorage { return &causal.MemRejectedStorage{} },
+		Peer: same[causal.RejectedStorage],
+	})
 	for _, limit := range []int{1, 2, 7, causal.DefaultErrorLimit} {
 		causaltest.TestErrorStorage(t, causaltest.Config[causal.ErrorStorage]{
 			Open: func(t testing.TB) causal.ErrorStorage {

@@ -101,6 +101,17 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 		}
 		return last
 	},
+	"AppendRejected": func(ctx context.Context, s adapter.Store, e causal.Event) error {
+		return second(s.AppendRejected(ctx, causal.Rejected{Reason: "none", Time: e.Timestamp().Add(1)}))
+	},
+	"DeleteRejected": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return s.DeleteRejected(ctx, causal.RejectedKey{})
+	},
+	"Rejected": func(ctx context.Context, s adapter.Store, _ causal.Event) (last error) {
+		for _, last = range s.Rejected(ctx) {
+		}
+		return last
+	},
 	"AppendError": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return s.AppendError(ctx, eventtest.NewEntry(1))
 	},
@@ -112,7 +123,7 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 // Writes are the calls that write.
 var Writes = map[string]bool{
 	"SaveEvent": true, "SaveEvents": true, "Append": true, "SaveEventsIf": true, "SaveClock": true, "AdvanceClock": true, "AppendError": true,
-	"SaveCheckpoint": true, "DeleteCheckpoint": true,
+	"SaveCheckpoint": true, "DeleteCheckpoint": true, "AppendRejected": true, "DeleteRejected": true,
 }
 
 func second(_ any, err error) error { return err }

@@ -1,0 +1,101 @@
+package causalpg
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// AppendRejected stores what was rejected; see [causal.RejectedStorage]. If the connection is
+// lost during the call, it returns an error, and what was rejected may be stored, or its
+// count raised.
+func (s *Store) AppendRejected(ctx context.Context, r causal.Rejected) (stored bool, err error) {
+	const op = "append rejected"
+	if r, err = causaladapter.CheckAppendRejected(ctx, r); err != nil {
+		return false, err
+	}
+	if r.Size() > causal.MaxRejectedSize {
+		return false, s.checkOpen(op)
+	}
+	key, data := r.Key(), r.Data
+	if data == nil {
+		data = []byte{} // nil would be NULL
+	}
+	args := []any{
+		key[:], r.Size(), []byte(r.Source), string(r.EventID), []byte(r.Reason), r.Time.Format(time.RFC3339Nano), data,
+		causal.MaxRejected, causal.MaxRejectedBytes,
+	}
+	err = s.do(ctx, op, isUndone, func(c *pgx.Conn) error {
+		return transact(ctx, c, func(b *pgx.Batch) {
+			b.Queue(s.sql.lockRejected)
+			b.Queue(s.sql.addRejected, args...).Exec(func(result pgconn.CommandTag) error {
+				stored = result.RowsAffected() > 0
+				return nil
+			})
+		})
+	})
+	return stored && err == nil, err
+}
+
+// Rejected yields what was rejected; see [causal.RejectedStorage]. It reads in pages.
+func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] {
+	const op = "read rejected"
+	return func(yield func(causal.Rejected, error) bool) {
+		if err := s.check(ctx, op); err != nil {
+			yield(causal.Rejected{}, err)
+			return
+		}
+		last := int64(0)
+		check := func() error { return s.check(ctx, op) }
+		adapter.YieldPages(yield, check, func(p *adapter.Page[causal.Rejected]) error {
+			next := last
+			err := s.read(ctx, op, func(c *pgx.Conn) (err error) {
+				next, err = s.fillRejected(ctx, c, p, last)
+				return err
+			})
+			last = next
+			return err
+		})
+	}
+}
+
+// fillRejected fills a page with what has a greater number, and returns the last one.
+func (s *Store) fillRejected(ctx context.Context, c *pgx.Conn, p *adapter.Page[causal.Rejected], after int64) (last int64, err error) {
+	p.Reset()
+	last = after
+	err = query(ctx, c, s.sql.rejected, []any{after, p.Limit()}, func(rows pgx.Rows) error {
+		var r causal.Rejected
+		var source, reason []byte
+		var at string
+		if err := rows.Scan(&last, &source, &r.EventID, &reason, &at, &r.Count, &r.Data); err != nil {
+			return err
+		}
+		var err error
+		if r.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return errors.New("what was rejected is damaged")
+		}
+		r.Source, r.Reason = string(source), string(reason)
+		p.Add(r, r.Size())
+		return nil
+	})
+	return last, err
+}
+
+// DeleteRejected deletes what was rejected; see [causal.RejectedStorage].
+func (s *Store) DeleteRejected(ctx context.Context, key causal.RejectedKey) error {
+	const op = "delete rejected"
+	if err := s.check(ctx, op); err != nil {
+		return err
+	}
+	return s.do(ctx, op, isTransient, func(c *pgx.Conn) error {
+		return transact(ctx, c, func(b *pgx.Batch) { b.Queue(s.sql.deleteRejected, key[:]) })
+	})
+}
