@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -30,7 +31,7 @@ type MemEventStore struct {
 	log        []Event // in arrival order; only ever appended to
 	ids        idTable // of log
 	all        sortedEvents
-	aggregates map[string]*sortedEvents
+	aggregates map[string]*memAggregate
 	logID      [16]byte
 	hashes     [][8]byte     // of the first entries of log, as far as somebody has read
 	saved      chan struct{} // closed by the next save, nil if nobody waits for it
@@ -117,14 +118,15 @@ func (s *MemEventStore) add(e Event, slot *idSlot) {
 		return
 	}
 	if s.aggregates == nil {
-		s.aggregates = map[string]*sortedEvents{}
+		s.aggregates = map[string]*memAggregate{}
 	}
 	aggregate := s.aggregates[e.p.AggregateID]
 	if aggregate == nil {
-		aggregate = &sortedEvents{}
+		aggregate = &memAggregate{}
 		s.aggregates[e.p.AggregateID] = aggregate
 	}
 	aggregate.add(e)
+	aggregate.addHead(e, s.isStored)
 	s.all.add(e)
 	s.log = append(s.log, e)
 	*slot = idSlot{e.p.idHash, len(s.log)}
@@ -133,6 +135,63 @@ func (s *MemEventStore) add(e Event, slot *idSlot) {
 		close(s.saved)
 		s.saved = nil
 	}
+}
+
+// isStored reports whether there is an event with this ID. The caller holds the lock.
+func (s *MemEventStore) isStored(id EventID) bool { return s.ids.find(s.log, id, hashID(id)).next > 0 }
+
+// memAggregate is an aggregate ID, which may be in several projects.
+type memAggregate struct {
+	sortedEvents
+	heads []memHeads // one, almost always
+}
+
+type memHeads struct {
+	project string
+	headSet
+}
+
+// headsIn returns the heads in a project, nil if it has no events.
+func (a *memAggregate) headsIn(project string) *headSet {
+	for i := range a.heads {
+		if a.heads[i].project == project {
+			return &a.heads[i].headSet
+		}
+	}
+	return nil
+}
+
+// addHead adds an event to the heads in its project.
+func (a *memAggregate) addHead(e Event, isStored func(EventID) bool) {
+	if a.headsIn(e.p.ProjectUUID) == nil {
+		a.heads = append(a.heads, memHeads{project: e.p.ProjectUUID})
+	}
+	a.headsIn(e.p.ProjectUUID).add(e, isStored)
+}
+
+// LoadHeads returns the heads of an aggregate; see [HeadLoader]. If it has plain events, it
+// takes time in proportion to the aggregate.
+func (s *MemEventStore) LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]EventID, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if !isHyphenatedUUID(projectUUID) {
+		return nil, invalid("project_uuid", reasonUUID)
+	}
+	if err := checkText("aggregate_id", aggregateID); err != nil {
+		return nil, err
+	}
+	project := strings.ToLower(projectUUID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	aggregate := s.aggregates[aggregateID]
+	if aggregate == nil || aggregate.headsIn(project) == nil {
+		return []EventID{}, nil
+	}
+	if heads := aggregate.headsIn(project); !heads.hasPlain {
+		return heads.ids(), nil
+	}
+	return headIDs(aggregate.view(), project)
 }
 
 // LoadEvents returns the events of one aggregate; see [EventStore].

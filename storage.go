@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // An EventStore is an append-only log of events, implemented by storage adapters.
@@ -94,6 +95,17 @@ type AggregateLister interface {
 	Aggregates(ctx context.Context) iter.Seq2[string, error]
 }
 
+// HeadLoader is an optional capability of an [EventStore]: the heads of an aggregate, for
+// the parents of its next event. Use [LoadHeads], which falls back to reading the aggregate.
+type HeadLoader interface {
+	// LoadHeads returns the IDs of the [Heads] of an aggregate in a project, of all of its
+	// events that are stored, in ascending order, as [EventParams.Parents] takes them: the
+	// slice is never nil, which would make a plain event. The caller owns it. LoadHeads
+	// returns a [*ValidationError] if projectUUID is no UUID with hyphens or aggregateID is
+	// no text.
+	LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]EventID, error)
+}
+
 // LogReader is an optional capability of an [EventStore]: reading events in the
 // order of their arrival, for replication. The order of [Compare] does not serve,
 // because a late event from an offline node sorts before events that a reader has
@@ -148,6 +160,7 @@ type Store interface {
 	Appender
 	EventFinder
 	AggregateLister
+	HeadLoader
 	LogReader
 	LogWaiter
 	ClockStorage
@@ -283,6 +296,28 @@ func texts(ctx context.Context, read func() ([]string, error)) iter.Seq2[string,
 			yield("", err)
 		}
 	}
+}
+
+// LoadHeads returns the heads of an aggregate; see [HeadLoader]. If s is none, it reads the
+// aggregate.
+func LoadHeads(ctx context.Context, s EventStore, projectUUID, aggregateID string) ([]EventID, error) {
+	if s == nil {
+		return nil, invalid("store", reasonNil)
+	}
+	if l, ok := s.(HeadLoader); ok {
+		return l.LoadHeads(ctx, projectUUID, aggregateID)
+	}
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if !isHyphenatedUUID(projectUUID) {
+		return nil, invalid("project_uuid", reasonUUID)
+	}
+	events, err := s.LoadEvents(ctx, aggregateID)
+	if err != nil {
+		return nil, err
+	}
+	return headIDs(events, strings.ToLower(projectUUID))
 }
 
 // LoadAll returns all events of s in the order of [Compare]. If the read is cut

@@ -24,6 +24,7 @@ package causaladapter
 import (
 	"context"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/spec-kitty/causal"
@@ -68,6 +69,19 @@ func CheckSaveEventsIf(ctx context.Context, c causal.Condition, events []causal.
 // CheckLoadEvents is the check for LoadEvents: the aggregate must be a text.
 func CheckLoadEvents(ctx context.Context, aggregateID string) error {
 	return check(ctx, textFault("aggregate_id", aggregateID))
+}
+
+// CheckLoadHeads is the check for LoadHeads: the project must be a UUID with hyphens, and the
+// aggregate a text. It returns the UUID as events have it, in lower case.
+func CheckLoadHeads(ctx context.Context, projectUUID, aggregateID string) (project string, err error) {
+	if err := CheckContext(ctx); err != nil {
+		return "", err
+	}
+	valid := causal.Condition{ProjectUUID: projectUUID, NodeID: "any"}
+	if err := valid.Validate(); err != nil {
+		return "", err
+	}
+	return strings.ToLower(projectUUID), check(ctx, textFault("aggregate_id", aggregateID))
 }
 
 // CheckFindEvent is the check for FindEvent. It returns the ID as it is stored, in its

@@ -24,6 +24,10 @@ var checks = map[string]func(context.Context) error{
 		_, err := causaladapter.CheckAppendRejected(ctx, causal.Rejected{Reason: "invalid", Time: time.Unix(0, 0)})
 		return err
 	},
+	"CheckLoadHeads": func(ctx context.Context) error {
+		_, err := causaladapter.CheckLoadHeads(ctx, "12345678-1234-5678-1234-567812345678", "a")
+		return err
+	},
 	"CheckLoadEvents":   func(ctx context.Context) error { return causaladapter.CheckLoadEvents(ctx, "\x00") },
 	"CheckLoadClock":    func(ctx context.Context) error { return causaladapter.CheckLoadClock(ctx, "é") },
 	"CheckSaveClock":    func(ctx context.Context) error { return causaladapter.CheckSaveClock(ctx, "a", 0) },

@@ -75,3 +75,13 @@ func ExampleCheckAppendRejected() {
 	fmt.Println(r.EventID, r.Time, err)
 	// Output: 01HZXW5B2Q3R4S5T6V7W8X9Y01 1970-01-01 00:00:00 +0000 UTC <nil>
 }
+
+func ExampleCheckLoadHeads() {
+	project, err := causaladapter.CheckLoadHeads(context.Background(), "ABCDEF78-1234-5678-1234-567812345678", "task-1")
+	fmt.Println(project, err)
+	_, err = causaladapter.CheckLoadHeads(context.Background(), "project", "task-1")
+	fmt.Println(err)
+	// Output:
+	// abcdef78-1234-5678-1234-567812345678 <nil>
+	// causal: validation failed: project_uuid must be a UUID with hyphens
+}

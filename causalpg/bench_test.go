@@ -36,6 +36,9 @@ func benchEvents(b *testing.B, n int) []causal.Event {
 // noHash stands for the hash where statements of our own make none.
 const noHash = `'\x0000000000000000'`
 
+// noProject stands for the project.
+const noProject = `'12345678-1234-5678-1234-567812345678'::uuid`
+
 // raw is a pool of the driver with statements of its own.
 type raw struct {
 	b             *testing.B
@@ -48,12 +51,12 @@ type raw struct {
 
 func newRaw(b *testing.B, schema string) raw {
 	in := func(sql string) string { return causalpg.InSchema(schema, sql) }
-	const columns = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data) `
+	const columns = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project) `
 	return raw{
 		b: b, pool: newPool(b, testDSN, func(c *pgxpool.Config) { c.MaxConns = 8 }),
 		lock:   in("LOCK TABLE {s}.meta IN EXCLUSIVE MODE"),
-		insert: in(columns + `SELECT coalesce(max(position), 0) + 1, ` + noHash + `, $1, $2, $3, $4, $5 FROM {s}.events ON CONFLICT (event_id) DO NOTHING`),
-		batch: in(columns + `SELECT (SELECT coalesce(max(position), 0) FROM {s}.events) + n, ` + noHash + `, event_id, lamport_clock, aggregate_id, node_id, data
+		insert: in(columns + `SELECT coalesce(max(position), 0) + 1, ` + noHash + `, $1, $2, $3, $4, $5, ` + noProject + ` FROM {s}.events ON CONFLICT (event_id) DO NOTHING`),
+		batch: in(columns + `SELECT (SELECT coalesce(max(position), 0) FROM {s}.events) + n, ` + noHash + `, event_id, lamport_clock, aggregate_id, node_id, data, ` + noProject + `
 			FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
 			WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, n) ON CONFLICT (event_id) DO NOTHING`),
 		load: in("SELECT data FROM {s}.events WHERE aggregate_id = $1 ORDER BY lamport_clock, node_id, event_id"),
@@ -174,14 +177,14 @@ func saveFrom(b *testing.B, writers int, save func(causal.Event)) {
 // inserts through the driver in each way, and through Stores with one writer each.
 // In the last, 8 writers share a Store.
 func BenchmarkOrder(b *testing.B) {
-	const insert = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data) `
-	const next = insert + `SELECT coalesce(max(position), 0) + 1, ` + noHash + `, $1, $2, $3, $4, $5 FROM {s}.events ON CONFLICT (event_id) DO NOTHING`
+	const insert = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project) `
+	const next = insert + `SELECT coalesce(max(position), 0) + 1, ` + noHash + `, $1, $2, $3, $4, $5, ` + noProject + ` FROM {s}.events ON CONFLICT (event_id) DO NOTHING`
 	for _, writers := range []int{1, 8} {
 		for _, way := range []struct{ name, lock, insert string }{
-			{name: "none", insert: insert + "VALUES (nextval('{s}.numbers'), " + noHash + ", $1, $2, $3, $4, $5) ON CONFLICT (event_id) DO NOTHING"},
+			{name: "none", insert: insert + "VALUES (nextval('{s}.numbers'), " + noHash + ", $1, $2, $3, $4, $5, " + noProject + ") ON CONFLICT (event_id) DO NOTHING"},
 			{name: "table lock", lock: "LOCK TABLE {s}.meta IN EXCLUSIVE MODE", insert: next},
 			{name: "advisory lock", lock: "SELECT pg_advisory_xact_lock('{s}.meta'::regclass::oid::bigint)", insert: next},
-			{name: "counter", lock: "UPDATE {s}.counter SET n = n + 1", insert: insert + `SELECT n, ` + noHash + `, $1, $2, $3, $4, $5 FROM {s}.counter`},
+			{name: "counter", lock: "UPDATE {s}.counter SET n = n + 1", insert: insert + `SELECT n, ` + noHash + `, $1, $2, $3, $4, $5, ` + noProject + ` FROM {s}.counter`},
 		} {
 			b.Run(fmt.Sprintf("writers=%d/%s", writers, way.name), func(b *testing.B) {
 				schema := newSchema(b)

@@ -41,8 +41,8 @@ func TestDeadlock(t *testing.T) {
 	s := openAt(t, withSetting("deadlock_timeout", "1000"), &causalpg.Options{Schema: schema})
 	other := connect(t, withSetting("deadlock_timeout", "60000"))
 	execute(t, other, schema, "BEGIN")
-	execute(t, other, schema, `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
-		VALUES (77, `+noHash+`, $1, 1, 'a', 'n', '')`, string(eventtest.ID(5)))
+	execute(t, other, schema, `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project)
+		VALUES (77, `+noHash+`, $1, 1, 'a', 'n', '', `+noProject+`)`, string(eventtest.ID(5)))
 	saved := make(chan error)
 	go func() { saved <- s.SaveEvent(ctx, eventtest.New(t, 5)) }()
 	requireWaiting(t, schema, 1) // for the ID, with the lock

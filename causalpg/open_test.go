@@ -270,7 +270,7 @@ func TestRights(t *testing.T) {
 	schema := newSchema(t)
 	pool := newPoolOf(t, schema,
 		"GRANT SELECT, INSERT ON {s}.events TO {r}", "GRANT SELECT, UPDATE ON {s}.meta TO {r}",
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.checkpoints, {s}.clocks, {s}.errors TO {r}")
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.checkpoints, {s}.clocks, {s}.errors, {s}.heads, {s}.rejected TO {r}")
 	s, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	requireStore(t, s)

@@ -28,7 +28,7 @@ func hold(t *testing.T, schema string, e causal.Event) (end func(how string)) {
 		execute(t, c, schema, sql)
 	}
 	execute(t, c, schema, causalpg.InsertSQL, []string{string(e.ID())}, []int64{e.LamportClock()},
-		[][]byte{[]byte(e.AggregateID())}, [][]byte{[]byte(e.NodeID())}, [][]byte{data})
+		[][]byte{[]byte(e.AggregateID())}, [][]byte{[]byte(e.NodeID())}, [][]byte{data}, []string{e.ProjectUUID()}, []*string{nil})
 	return func(how string) { execute(t, c, schema, how) }
 }
 
@@ -171,8 +171,8 @@ func TestPlansUseIndexes(t *testing.T) {
 	for _, sql := range causalpg.BeginSave {
 		execute(t, c, schema, sql)
 	}
-	execute(t, c, schema, "PREPARE save (text[], bigint[], bytea[], bytea[], bytea[]) AS "+causalpg.InsertSQL)
-	rows, err := c.Query(t.Context(), "EXPLAIN EXECUTE save ('{}', '{}', '{}', '{}', '{}')")
+	execute(t, c, schema, "PREPARE save (text[], bigint[], bytea[], bytea[], bytea[], uuid[], text[]) AS "+causalpg.InsertSQL)
+	rows, err := c.Query(t.Context(), "EXPLAIN EXECUTE save ('{}', '{}', '{}', '{}', '{}', '{}', '{}')")
 	require.NoError(t, err)
 	var plan strings.Builder
 	for rows.Next() {

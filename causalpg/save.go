@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -272,7 +273,7 @@ func sendRows(ctx context.Context, c *pgx.Conn, rows []row) error {
 	if err := c.SendBatch(ctx, &begin).Close(); err != nil {
 		return err
 	}
-	columns := []string{"n", "event_id", "lamport_clock", "aggregate_id", "node_id", "data"}
+	columns := []string{"n", "event_id", "lamport_clock", "aggregate_id", "node_id", "data", "project", "parents"}
 	_, err := c.CopyFrom(ctx, pgx.Identifier{"causal_given"}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 		return append([]any{int64(i), string(rows[i].event.ID())}, rows[i].columns()...), nil
 	}))
@@ -281,19 +282,33 @@ func sendRows(ctx context.Context, c *pgx.Conn, rows []row) error {
 
 // columns returns the columns after the ID.
 func (r row) columns() []any {
-	return []any{r.event.LamportClock(), []byte(r.event.AggregateID()), []byte(r.event.NodeID()), r.data}
+	e := r.event
+	return []any{e.LamportClock(), []byte(e.AggregateID()), []byte(e.NodeID()), r.data, e.ProjectUUID(), r.parents()}
+}
+
+// parents returns the IDs of the parents with commas between them, nil if the event is plain.
+func (r row) parents() *string {
+	if !r.event.IsStamped() {
+		return nil
+	}
+	var ids []string
+	for _, id := range r.event.Parents() {
+		ids = append(ids, string(id))
+	}
+	text := strings.Join(ids, ",")
+	return &text
 }
 
 // arguments returns the columns of the rows.
 func arguments(rows []row) []any {
 	n := len(rows)
-	ids, clocks := make([]string, n), make([]int64, n)
+	ids, clocks, projects, parents := make([]string, n), make([]int64, n), make([]string, n), make([]*string, n)
 	aggregates, nodes, data := make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, r := range rows {
-		ids[i], clocks[i] = string(r.event.ID()), r.event.LamportClock()
+		ids[i], clocks[i], projects[i], parents[i] = string(r.event.ID()), r.event.LamportClock(), r.event.ProjectUUID(), r.parents()
 		aggregates[i], nodes[i], data[i] = []byte(r.event.AggregateID()), []byte(r.event.NodeID()), r.data
 	}
-	return []any{ids, clocks, aggregates, nodes, data}
+	return []any{ids, clocks, aggregates, nodes, data, projects, parents}
 }
 
 // lookUp returns the rows with these IDs, which are stored.

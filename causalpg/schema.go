@@ -44,7 +44,9 @@ CREATE TABLE {s}.events (
 	event_id      text COLLATE "C" NOT NULL UNIQUE,
 	aggregate_id  bytea NOT NULL,
 	node_id       bytea NOT NULL,
-	data          bytea NOT NULL
+	data          bytea NOT NULL,
+	project       uuid NOT NULL,
+	parents       text[] COLLATE "C" -- NULL if the event is plain
 );
 ALTER TABLE {s}.events ALTER COLUMN data SET STORAGE EXTERNAL;
 CREATE INDEX events_of_aggregate ON {s}.events (substring(aggregate_id FROM 1 FOR 250), lamport_clock);
@@ -56,6 +58,49 @@ CREATE TRIGGER events_never_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {s}.ev
 CREATE FUNCTION {s}.chain(hash bytea, event_id text, start bytea) RETURNS bytea LANGUAGE sql AS
 	'SELECT substring(sha256(coalesce(hash, start) || convert_to(event_id, ''UTF8'')) FROM 1 FOR 8)';
 CREATE AGGREGATE {s}.chained(event_id text, start bytea) (SFUNC = {s}.chain, STYPE = bytea);
+
+-- The heads of an aggregate in a project while all its events are stamped: those that none
+-- names as a parent whose clock is greater. named is 0 for them, and otherwise they are not
+-- stored, and it is the greatest clock of those that name them. If there is a plain event, there
+-- is a row with the ID '' and nothing else. Saves take turns, so these statements do, too.
+CREATE TABLE {s}.heads (
+	aggregate bytea NOT NULL, -- SHA-256 of aggregate_id
+	project   uuid NOT NULL,
+	event_id  text COLLATE "C" NOT NULL,
+	clock     bigint NOT NULL,
+	named     bigint NOT NULL,
+	PRIMARY KEY (aggregate, project, event_id)
+);
+CREATE FUNCTION {s}.keep_heads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	PERFORM set_config('search_path', quote_ident(TG_TABLE_SCHEMA) || ', pg_temp', true); -- the schema may be renamed
+	IF EXISTS (SELECT FROM added WHERE parents IS NULL) THEN
+		INSERT INTO heads SELECT DISTINCT sha256(aggregate_id), project, '', 0, 0 FROM added WHERE parents IS NULL
+			ON CONFLICT DO NOTHING;
+		DELETE FROM heads h USING added a
+			WHERE a.parents IS NULL AND h.aggregate = sha256(a.aggregate_id) AND h.project = a.project AND h.event_id <> '';
+	END IF;
+	IF NOT EXISTS (SELECT FROM added WHERE parents IS NOT NULL) THEN
+		RETURN NULL;
+	END IF;
+	INSERT INTO heads AS h SELECT sha256(a.aggregate_id), a.project, a.event_id, a.lamport_clock, 0 FROM added a
+		WHERE a.parents IS NOT NULL AND NOT EXISTS (
+			SELECT FROM heads p WHERE p.aggregate = sha256(a.aggregate_id) AND p.project = a.project AND p.event_id = '')
+		ON CONFLICT (aggregate, project, event_id) DO UPDATE SET clock = excluded.clock,
+			named = CASE WHEN h.named > excluded.clock THEN h.named ELSE 0 END;
+	DELETE FROM heads h USING added a WHERE a.parents IS NOT NULL
+		AND h.aggregate = sha256(a.aggregate_id) AND h.project = a.project AND h.event_id = a.event_id AND h.named > 0;
+	DELETE FROM heads h USING added a, unnest(a.parents) AS p (id)
+		WHERE h.aggregate = sha256(a.aggregate_id) AND h.project = a.project AND h.event_id = p.id
+			AND h.named = 0 AND h.clock < a.lamport_clock;
+	INSERT INTO heads AS h SELECT sha256(a.aggregate_id), a.project, p.id, 0, max(a.lamport_clock) FROM added a, unnest(a.parents) AS p (id)
+		WHERE NOT EXISTS (SELECT FROM events e WHERE e.event_id = p.id) AND NOT EXISTS (
+			SELECT FROM heads p WHERE p.aggregate = sha256(a.aggregate_id) AND p.project = a.project AND p.event_id = '')
+		GROUP BY 1, 2, 3
+		ON CONFLICT (aggregate, project, event_id) DO UPDATE SET named = greatest(h.named, excluded.named);
+	RETURN NULL;
+END $$;
+CREATE TRIGGER keep_heads AFTER INSERT ON {s}.events REFERENCING NEW TABLE AS added
+	FOR EACH STATEMENT EXECUTE FUNCTION {s}.keep_heads();
 
 CREATE TABLE {s}.clocks (
 	node_key bytea PRIMARY KEY, -- SHA-256 of node_id

@@ -18,6 +18,7 @@ type statements struct {
 	appendTo         string
 	appendGiven      string
 	changes          string
+	heads            string
 	byID             string
 	load             string
 	aggregates       string
@@ -59,13 +60,13 @@ var lockSave = []string{
 // are. A subquery for each row is an index lookup, where a join would be planned
 // by the size that the table once had.
 const insertSQL = `WITH given AS MATERIALIZED (
-	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data,
+	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data, project, parents,
 		(SELECT e.data = g.data FROM {s}.events e WHERE e.event_id = g.event_id) AS same
 	FROM {given}
 ), added AS (
-	INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
+	INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project, parents)
 	SELECT last.position + row_number() OVER (ORDER BY n), {s}.chained(event_id, last.hash) OVER (ORDER BY n),
-		event_id, lamport_clock, aggregate_id, node_id, data
+		event_id, lamport_clock, aggregate_id, node_id, data, project, string_to_array(parents, ',')
 	FROM given, (` + lastSQL + `) AS last WHERE same IS NULL AND NOT EXISTS (SELECT FROM given WHERE NOT same)
 )
 SELECT event_id FROM given WHERE NOT same`
@@ -75,7 +76,7 @@ SELECT event_id FROM given WHERE NOT same`
 // and then nothing if a row is stored already. The log has changed if there is an entry of the
 // node ($4) or of one of the aggregates ($5), whatever its project.
 const appendSQL = `WITH last AS MATERIALIZED (` + lastSQL + `), given AS MATERIALIZED (
-	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data,
+	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data, project, parents,
 		(SELECT e.data = g.data FROM {s}.events e WHERE e.event_id = g.event_id) AS same
 	FROM {given}
 ), guard AS MATERIALIZED (
@@ -90,9 +91,9 @@ const appendSQL = `WITH last AS MATERIALIZED (` + lastSQL + `), given AS MATERIA
 				AND e.aggregate_id = a.id AND e.position > $1))
 	END AS allows FROM last
 ), added AS (
-	INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
+	INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project, parents)
 	SELECT last.position + row_number() OVER (ORDER BY n), {s}.chained(event_id, last.hash) OVER (ORDER BY n),
-		event_id, lamport_clock, aggregate_id, node_id, data
+		event_id, lamport_clock, aggregate_id, node_id, data, project, string_to_array(parents, ',')
 	FROM given, last, guard
 	WHERE allows AND same IS NULL AND NOT EXISTS (SELECT FROM given WHERE same IS NOT NULL AND (NOT same OR $1 IS NOT NULL))
 	RETURNING position, hash
@@ -126,21 +127,21 @@ const changesSQL = `SELECT position, data FROM {s}.events
 
 // givenArrays are rows that are given as parameters, whose first number is this one.
 func givenArrays(first int) string {
-	return fmt.Sprintf(`unnest($%d::text[], $%d::bigint[], $%d::bytea[], $%d::bytea[], $%d::bytea[])
-		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, n)`,
-		first, first+1, first+2, first+3, first+4)
+	return fmt.Sprintf(`unnest($%d::text[], $%d::bigint[], $%d::bytea[], $%d::bytea[], $%d::bytea[], $%d::uuid[], $%d::text[])
+		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, project, parents, n)`,
+		first, first+1, first+2, first+3, first+4, first+5, first+6)
 }
 
 // givenTable has rows, and is there until the commit.
 const (
 	givenTable  = "pg_temp.causal_given AS g"
 	createGiven = `CREATE TEMPORARY TABLE causal_given (n bigint, event_id text, lamport_clock bigint,
-		aggregate_id bytea, node_id bytea, data bytea) ON COMMIT DROP`
+		aggregate_id bytea, node_id bytea, data bytea, project uuid, parents text) ON COMMIT DROP`
 )
 
 // insertOneSQL does the same for one row, which takes no number if it is stored.
-const insertOneSQL = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data)
-	SELECT last.position + 1, {s}.chain(last.hash, $1, NULL), $1, $2, $3, $4, $5 FROM (` + lastSQL + `) AS last
+const insertOneSQL = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project, parents)
+	SELECT last.position + 1, {s}.chain(last.hash, $1, NULL), $1, $2, $3, $4, $5, $6, string_to_array($7, ',') FROM (` + lastSQL + `) AS last
 	ON CONFLICT (event_id) DO NOTHING`
 
 // lastSQL is the last entry of the log, at position 0 if there is none.
@@ -202,7 +203,9 @@ func newStatements(schema string) statements {
 		appendTo:    in(strings.Replace(appendSQL, "{given}", givenArrays(6), 1)),
 		appendGiven: in(strings.Replace(appendSQL, "{given}", givenTable, 1)),
 		changes:     in(changesSQL),
-		byID:        in("SELECT position, data FROM {s}.events WHERE event_id = ANY ($1::text[])"),
+		heads: in(`SELECT event_id FROM {s}.heads
+			WHERE aggregate = $1 AND project = $2 AND named = 0 ORDER BY event_id`),
+		byID: in("SELECT position, data FROM {s}.events WHERE event_id = ANY ($1::text[])"),
 		load: in(`SELECT position, data FROM {s}.events
 			WHERE substring(aggregate_id FROM 1 FOR 250) = substring($1::bytea FROM 1 FOR 250) AND aggregate_id = $1
 			ORDER BY lamport_clock`),

@@ -93,7 +93,7 @@ func TestWaitWithoutNotifications(t *testing.T) {
 	c := connect(t, testDSN)
 	_, err := c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1", causalpg.InSchema(schema, "LISTEN {channel}"))
 	require.NoError(t, err)
-	_, err = c.Exec(ctx, causalpg.InSchema(schema, `INSERT INTO {s}.events VALUES (1, `+noHash+`, 0, 'TEST0000000000000000000001', 'A', 'b', '{}')`))
+	_, err = c.Exec(ctx, causalpg.InSchema(schema, `INSERT INTO {s}.events VALUES (1, `+noHash+`, 0, 'TEST0000000000000000000001', 'A', 'b', '{}', `+noProject+`)`))
 	require.NoError(t, err) // and nothing that notifies
 	require.Eventually(t, func() bool {
 		head, err := s.Head(ctx)

@@ -361,3 +361,32 @@ func ExampleStore_AppendRejected() {
 	// <nil>
 	// <nil>
 }
+
+func ExampleStore_LoadHeads() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	heads, err := store.LoadHeads(ctx, "12345678-1234-5678-1234-567812345678", "WP001")
+	if err != nil {
+		log.Fatal(err)
+	}
+	event, err := causal.NewEvent(causal.EventParams{
+		Type: "WPStatusChanged", AggregateID: "WP001", NodeID: "alice", LamportClock: 1,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Parents: heads,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(event.IsStamped(), store.SaveEvent(ctx, event))
+	heads, err = store.LoadHeads(ctx, event.ProjectUUID(), "WP001")
+	fmt.Println(len(heads), heads[0] == event.ID(), err)
+	fmt.Println(store.Close())
+	remove()
+	// Output:
+	// true <nil>
+	// 1 true <nil>
+	// <nil>
+}

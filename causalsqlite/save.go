@@ -82,12 +82,14 @@ func (s *Store) saveRows(
 func insertAll(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (isNew []bool, dirty bool, err error) {
 	var conflicts []causal.EventID
 	isNew = make([]bool, len(rows))
+	heads := headWriter{c: c}
 	for i, r := range rows {
 		next := head.Next(r.event.ID())
 		isNew[i], err = insert(c, r, next)
 		stored := r.event
 		if isNew[i] {
 			*head, dirty = next, true
+			err = heads.add(r.event)
 		} else if err == nil {
 			stored, err = find(c, r)
 		}

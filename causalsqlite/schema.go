@@ -46,6 +46,19 @@ BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
 CREATE TRIGGER events_are_kept BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 
+-- The heads of an aggregate in a project while all its events are stamped: those that none
+-- names as a parent whose clock is greater. named is 0 for them, and otherwise they are not stored, and
+-- it is the greatest clock of those that name them. If there is a plain event, there is a row with the
+-- ID '' and nothing else.
+CREATE TABLE heads (
+	aggregate_id BLOB NOT NULL,
+	project      TEXT NOT NULL,
+	event_id     TEXT NOT NULL,
+	clock        INTEGER NOT NULL,
+	named        INTEGER NOT NULL,
+	PRIMARY KEY (aggregate_id, project, event_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE clocks (
 	node_id BLOB NOT NULL PRIMARY KEY,
 	value   INTEGER NOT NULL CHECK (value >= 0)

@@ -141,6 +141,7 @@ type patched struct {
 	wait func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor) error
 	plus func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) (causal.Appended, error)
 	when conditional
+	tops func(ctx context.Context, s *causal.MemEventStore, project, aggregateID string) ([]causal.EventID, error)
 }
 
 // conditional is a SaveEventsIf.
@@ -213,6 +214,20 @@ func (p patched) SaveEventsIf(ctx context.Context, after causal.Cursor, c causal
 		return p.MemEventStore.SaveEventsIf(ctx, after, c, events)
 	}
 	return p.when(ctx, p.MemEventStore, after, c, events)
+}
+
+func (p patched) LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]causal.EventID, error) {
+	if p.tops == nil {
+		return p.MemEventStore.LoadHeads(ctx, projectUUID, aggregateID)
+	}
+	return p.tops(ctx, p.MemEventStore, projectUUID, aggregateID)
+}
+
+// heading returns a store with another LoadHeads.
+func heading(
+	tops func(ctx context.Context, s *causal.MemEventStore, project, aggregateID string) ([]causal.EventID, error),
+) func() causal.EventStore {
+	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, tops: tops} }
 }
 
 // deciding returns a store with another SaveEventsIf.

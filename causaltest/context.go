@@ -155,6 +155,12 @@ func eventCalls(t tester, s causal.EventStore) calls {
 			return err
 		}
 	}
+	if l, ok := s.(causal.HeadLoader); ok {
+		all["LoadHeads"] = func(ctx context.Context) error {
+			_, err := l.LoadHeads(ctx, project, "A")
+			return err
+		}
+	}
 	if l, ok := s.(causal.AggregateLister); ok {
 		all["Aggregates"] = func(ctx context.Context) error {
 			for _, err := range l.Aggregates(ctx) {

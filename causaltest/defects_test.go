@@ -285,6 +285,72 @@ var defects = map[string]defect{
 		<-ctx.Done()
 		return ctx.Err()
 	})},
+	"no heads are nil": {finds: "heads/stamped", events: heading(
+		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
+			ids, err := s.LoadHeads(ctx, project, id)
+			if len(ids) == 0 {
+				ids = nil
+			}
+			return ids, err
+		})},
+	"the latest events are the heads": {finds: "heads/stamped", events: heading(
+		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
+			events, err := s.LoadEvents(ctx, id)
+			if ids, invalid := s.LoadHeads(ctx, project, id); invalid != nil || err != nil || len(events) == 0 {
+				return ids, errors.Join(invalid, err)
+			}
+			return []causal.EventID{events[len(events)-1].ID()}, nil
+		})},
+	"heads in the order of clocks": {finds: "heads/model", events: heading(
+		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
+			ids, err := s.LoadHeads(ctx, project, id)
+			at := map[causal.EventID]int{}
+			events, _ := s.LoadEvents(ctx, id)
+			for i, e := range events {
+				at[e.ID()] = i
+			}
+			slices.SortFunc(ids, func(a, b causal.EventID) int { return at[a] - at[b] })
+			return ids, err
+		})},
+	"heads of all projects": {finds: "heads/places", events: heading(
+		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
+			all, err := s.LoadHeads(ctx, project, id)
+			for _, other := range []string{"12345678-1234-5678-1234-567812345678", "aaaaaaaa-1234-5678-1234-567812345678"} {
+				ids, _ := s.LoadHeads(ctx, other, id)
+				all = append(all, ids...)
+			}
+			slices.Sort(all)
+			return slices.Compact(all), err
+		})},
+	"who names a later event is followed": {finds: "heads/places", events: heading(
+		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
+			ids, err := s.LoadHeads(ctx, project, id)
+			events, _ := s.LoadEvents(ctx, id)
+			for _, e := range events {
+				ids = slices.DeleteFunc(ids, func(id causal.EventID) bool { return slices.Contains(e.Parents(), id) })
+			}
+			return ids, err
+		})},
+	"plain events are heads": {finds: "heads/plain", events: heading(
+		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
+			ids, err := s.LoadHeads(ctx, project, id)
+			events, _ := s.LoadEvents(ctx, id)
+			for _, e := range events {
+				if !e.IsStamped() {
+					ids = append(ids, e.ID())
+				}
+			}
+			slices.Sort(ids)
+			return slices.Compact(ids), err
+		})},
+	"heads of no project": {finds: "heads/invalid", events: heading(
+		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
+			ids, err := s.LoadHeads(ctx, project, id)
+			if err != nil && project == "project" {
+				return []causal.EventID{}, nil
+			}
+			return ids, err
+		})},
 	"all that is appended is new": {finds: "append/result", events: func() causal.EventStore {
 		return patched{MemEventStore: &causal.MemEventStore{}, plus: func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) (causal.Appended, error) {
 			a, err := s.Append(ctx, events)

@@ -69,6 +69,9 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 		}
 		return last
 	},
+	"LoadHeads": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
+		return second(s.LoadHeads(ctx, eventtest.Params(0).ProjectUUID, "WP001"))
+	},
 	"AllEvents": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return second(causal.LoadAll(ctx, s))
 	},

@@ -1,0 +1,41 @@
+package causalpg
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// LoadHeads returns the heads of an aggregate; see [causal.HeadLoader]. If it has plain events,
+// it takes time in proportion to the aggregate.
+func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]causal.EventID, error) {
+	project, err := causaladapter.CheckLoadHeads(ctx, projectUUID, aggregateID)
+	if err != nil {
+		return nil, err
+	}
+	var ids []causal.EventID
+	err = s.read(ctx, "load heads", func(c *pgx.Conn) error {
+		ids = []causal.EventID{}
+		return query(ctx, c, s.sql.heads, []any{keyOf(aggregateID), project}, func(rows pgx.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			ids = append(ids, causal.EventID(id))
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 || ids[0] != "" {
+		return ids, nil
+	}
+	events, err := s.LoadEvents(ctx, aggregateID) // of which some are plain
+	if err != nil {
+		return nil, err
+	}
+	return adapter.HeadIDs(events, project)
+}
