@@ -1,18 +1,17 @@
-// Package causalpg keeps events, Lamport clocks, an error log and checkpoints in a schema
-// of a PostgreSQL database. It is tested with version 15, and needs nothing newer than 13.
+// Package causalpg keeps events, Lamport clocks, an error log, checkpoints and what was
+// rejected in a schema of a PostgreSQL database. It is tested with version 15, and needs nothing newer than 13.
 //
 // # Basics
 //
 // Call [Migrate] when the program is installed or updated; it creates the tables.
 // [Open] a [Store], or make one with [New] on a pool that the program has, and pass it
-// wherever a [causal.EventStore], [causal.ClockStorage], [causal.ErrorStorage] or
-// [causal.CheckpointStorage] is needed: it is a [causal.Store], with all capabilities of
-// these. Any number of processes on any number of machines may use one schema at a time.
+// wherever a storage of package causal is needed: it is a [causal.Store], with all
+// capabilities. Any number of processes on any number of machines may use one schema at a time.
 //
 // A write that has returned nil is as durable as the server makes a commit: on its
 // disk, unless synchronous_commit is off. Concurrent saves of one Store share a
 // transaction, so many writers together are much faster than one. A reader that
-// follows the log calls [Store.Wait] until there is more.
+// follows the log with [causal.Follow] or [causal.Consume] hears of saves from the server.
 //
 // A failure of the server or of the connection to it is reported as a
 // [*causal.StorageError]. Deadlocks, serialization failures and lost connections are
@@ -36,8 +35,8 @@
 //
 // Rows of the table events must not be written by other means. The role of a Store
 // needs SELECT and INSERT on it, SELECT and UPDATE on meta, which a save locks, and
-// SELECT, INSERT, UPDATE and DELETE on checkpoints, clocks and errors. It needs TEMPORARY on the
-// database, since a batch of more than 256 KB is sent into a temporary table before the
+// SELECT, INSERT, UPDATE and DELETE on checkpoints, clocks, errors, heads and rejected. It
+// needs TEMPORARY on the database, since a batch of more than 256 KB is sent into a temporary table before the
 // transaction locks meta.
 //
 // If a connection pooler such as PgBouncer gives each transaction another connection,

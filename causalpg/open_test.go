@@ -274,6 +274,9 @@ func TestRights(t *testing.T) {
 	s, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
 	requireStore(t, s)
+	for call, f := range adaptertest.Calls {
+		require.NoError(t, f(t.Context(), s, eventtest.New(t, 210_000)), call)
+	}
 	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 300_000) + `"}`)
 	require.NoError(t, s.SaveEvents(t.Context(), []causal.Event{eventtest.New(t, 200_000, large), eventtest.New(t, 200_001)}))
 	require.NoError(t, s.Close())

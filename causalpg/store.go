@@ -25,10 +25,10 @@ type Options struct {
 	ErrorLimit int
 }
 
-// Store keeps events, clocks, an error log and checkpoints in a schema of a PostgreSQL
-// database, with every capability. It is safe for concurrent use, even by several
-// processes and by several Stores on one schema. Use [Open] or [New]; the zero
-// value is a closed store. A Store must not be copied.
+// Store keeps events, clocks, an error log, checkpoints and what was rejected in a schema of
+// a PostgreSQL database, with every capability. It is safe for concurrent use, even by
+// several processes and by several Stores on one schema. Use [Open] or [New]; the zero value
+// is a closed store. A Store must not be copied.
 type Store struct {
 	pool       *pgxpool.Pool // nil in the zero value
 	sql        statements

@@ -1,11 +1,10 @@
-// Package causalsqlite keeps events, Lamport clocks, an error log and checkpoints in one
-// SQLite file. It needs no C compiler and no server.
+// Package causalsqlite keeps events, Lamport clocks, an error log, checkpoints and what was
+// rejected in one SQLite file. It needs no C compiler and no server.
 //
 // # Basics
 //
-// [Open] a [Store] and pass it wherever a [causal.EventStore], [causal.ClockStorage],
-// [causal.ErrorStorage] or [causal.CheckpointStorage] is needed: it is a [causal.Store],
-// with all capabilities of these. Any number of goroutines and processes may use one file
+// [Open] a [Store] and pass it wherever a storage of package causal is needed: it is a
+// [causal.Store], with all capabilities. Any number of goroutines and processes may use one file
 // at a time.
 //
 // A write that has returned nil is on disk. With [SyncNormal] it has only reached the

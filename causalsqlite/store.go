@@ -63,10 +63,10 @@ type Options struct {
 
 const maxReaders = 1000
 
-// Store keeps events, clocks, an error log and checkpoints in one SQLite file, with every
-// capability. It is safe for concurrent use, even by several processes and by
-// several Stores on one file. Use [Open]; the zero value is a closed store. A
-// Store must not be copied.
+// Store keeps events, clocks, an error log, checkpoints and what was rejected in one SQLite
+// file, with every capability. It is safe for concurrent use, even by several processes and
+// by several Stores on one file. Use [Open]; the zero value is a closed store. A Store must
+// not be copied.
 //
 // If the file is removed or replaced while the Store is open, every call returns a
 // [*causal.StorageError] until the file is back: what a Store answers is in the file that
