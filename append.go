@@ -20,7 +20,20 @@ type Condition struct {
 // for adapters.
 func (c Condition) Matches(e Event) bool {
 	return e.p != nil && strings.EqualFold(e.p.ProjectUUID, c.ProjectUUID) &&
-		(c.NodeID != "" && e.p.NodeID == c.NodeID || slices.Contains(c.Aggregates, e.p.AggregateID))
+		(e.p.NodeID == c.NodeID || slices.Contains(c.Aggregates, e.p.AggregateID))
+}
+
+// matcher returns Matches for many events that are not zero, which takes the same time for
+// each, however many aggregates there are.
+func (c Condition) matcher() func(Event) bool {
+	project := strings.ToLower(c.ProjectUUID)
+	aggregates := make(map[string]bool, len(c.Aggregates))
+	for _, id := range c.Aggregates {
+		aggregates[id] = true
+	}
+	return func(e Event) bool {
+		return (e.p.NodeID == c.NodeID || aggregates[e.p.AggregateID]) && e.p.ProjectUUID == project
+	}
 }
 
 // Validate returns a [*ValidationError] that names the fields at fault, nil if there are none.
@@ -39,7 +52,7 @@ func (c Condition) Validate() error {
 			break
 		}
 	}
-	if c.NodeID != "" && !utf8.ValidString(c.NodeID) {
+	if !utf8.ValidString(c.NodeID) {
 		add("node_id", reasonNotUTF8)
 	}
 	if len(err.Fields) > 0 {
@@ -56,8 +69,8 @@ type Appended struct {
 	// nothing was stored.
 	Before, After Cursor
 	// New says of each event, in the order of the call, whether the call has stored it. Of
-	// one that comes twice, the first is new. They are all false, and Before is After, if a call
-	// was tried again after its connection was lost, and finds its events.
+	// one that comes twice, the first is new. They are all false, and Before is After, if all
+	// were stored before, as also by a call that was tried again after its connection was lost.
 	New []bool
 }
 
@@ -68,12 +81,14 @@ type Appender interface {
 	// Append is SaveEvents of [BatchSaver], and says where the events are.
 	Append(ctx context.Context, events []Event) (Appended, error)
 
-	// SaveEventsIf stores all events or none: if the log has no entry after the cursor
-	// that matches the condition. Otherwise the error matches [ErrConcurrentSave]. If all
-	// events are stored already, it does nothing and returns nil, whatever was saved after
-	// them; if some are, it returns ErrConcurrentSave; if an ID is taken by different
-	// content, an [*IDConflictError] that names all such events. It returns the error of
-	// [Condition.Validate], and those of [Cursor.PositionIn]. Its calls, and other saves, of all
-	// processes happen one after another (they are linearizable: Herlihy and Wing, 1990).
+	// SaveEventsIf stores all events or none, if the log has no entry after the cursor
+	// that matches the condition. What is looked at, in this order: if an ID is taken by
+	// different content, it returns an [*IDConflictError] that names all such events; if all
+	// events are stored already, or there are none, it does nothing and returns nil, whatever the cursor
+	// and the condition; if the cursor is not of the log, the error of [Cursor.PositionIn]; if
+	// some events are stored, or an entry matches, an error that matches
+	// [ErrConcurrentSave], and saving again will not change that. It returns the error of [Condition.Validate]. Its
+	// calls, and other saves, of all processes happen one after another (they are
+	// linearizable: Herlihy and Wing, 1990).
 	SaveEventsIf(ctx context.Context, after Cursor, c Condition, events []Event) (Appended, error)
 }

@@ -150,7 +150,82 @@ func (s noSeen) SaveCheckpoint(ctx context.Context, name string, c causal.Checkp
 }
 
 func TestConsumeSavesSeenAgain(t *testing.T) {
-	s := noSeen{newMemStore(t, 5000), new(int)}
-	consumeUntil(t, s, "p", 5000, &projection{t: t}, causal.ConsumeOptions{SeenOf: eventtest.Params(0).ProjectUUID, Pause: 1})
+	s := noSeen{newMemStore(t, 8000), new(int)} // 8000 are not twice as many as it takes
+	consumeUntil(t, s, "p", 8000, &projection{t: t}, causal.ConsumeOptions{SeenOf: eventtest.Params(0).ProjectUUID, Pause: 1})
 	require.Equal(t, 3, *s.tries)
+}
+
+// moved is a store in which somebody else saves a checkpoint just before a consumer does.
+type moved struct {
+	*causal.MemStore
+	other     func(c causal.Checkpoint) causal.Checkpoint
+	isUnknown bool // whether the consumer is told that its save failed
+	count     *int
+}
+
+func (s moved) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (uint64, error) {
+	if *s.count++; *s.count == 1 {
+		if _, err := s.MemStore.SaveCheckpoint(ctx, name, s.other(c)); err != nil {
+			return 0, err
+		}
+		if s.isUnknown {
+			return 0, unknown{&causal.StorageError{Op: "save", Err: errDown}}
+		}
+	}
+	return s.MemStore.SaveCheckpoint(ctx, name, c)
+}
+
+// What another consumer has saved is not taken for one's own, even if it is the same; after a
+// save whose outcome is not known, only what is the same is.
+func TestConsumeKnowsItsOwn(t *testing.T) {
+	same := func(c causal.Checkpoint) causal.Checkpoint { return c }
+	otherState := func(c causal.Checkpoint) causal.Checkpoint { c.State = []byte("other"); return c }
+	otherPlace := func(c causal.Checkpoint) causal.Checkpoint { c.Cursor = causal.Cursor{}; return c }
+	for name, test := range map[string]struct {
+		other     func(causal.Checkpoint) causal.Checkpoint
+		isUnknown bool
+		want      error
+	}{
+		"another, the same":        {same, false, causal.ErrConcurrentSave},
+		"its own":                  {same, true, context.Canceled},
+		"unknown, but other state": {otherState, true, causal.ErrConcurrentSave},
+		"unknown, but other place": {otherPlace, true, causal.ErrConcurrentSave},
+	} {
+		s := moved{newMemStore(t, 3), test.other, test.isUnknown, new(int)}
+		ctx, cancel := context.WithCancel(t.Context())
+		p := &projection{t: t}
+		err := causal.Consume(ctx, s, "p", func(ctx context.Context, b *causal.Batch) error {
+			if err := p.handle(ctx, b); err != nil {
+				return err
+			}
+			if b.Entries[0].Cursor.Position() == 3 {
+				cancel()
+			}
+			return nil
+		}, &causal.ConsumeOptions{BatchSize: 1, Pause: 1})
+		cancel()
+		require.ErrorIs(t, err, test.want, name)
+	}
+}
+
+// busy is a store that gets an entry each time that waiting fails.
+type busy struct {
+	*causal.MemStore
+	save func()
+}
+
+func (s busy) WaitLog(context.Context, causal.Cursor) error {
+	s.save()
+	return &causal.StorageError{Op: "wait", Err: errDown}
+}
+
+// As long as there is something to handle, failures in between are no reason to stop.
+func TestConsumeGoesOnWhileItGetsOn(t *testing.T) {
+	mem := newMemStore(t, 1)
+	n := 1
+	s := busy{mem, func() {
+		require.NoError(t, mem.SaveEvent(t.Context(), eventtest.New(t, n)))
+		n++
+	}}
+	consumeUntil(t, s, "p", 20, &projection{t: t}, causal.ConsumeOptions{Tries: 2, Pause: 1})
 }

@@ -248,6 +248,8 @@ type unknown struct{ error }
 
 func (unknown) Is(target error) bool { return target == causal.ErrOutcomeUnknown }
 
+func (e unknown) Unwrap() error { return e.error }
+
 func (s flaky) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
 	return func(yield func(causal.LogEntry, error) bool) {
 		for entry, err := range s.MemStore.ReadLog(ctx, after) {

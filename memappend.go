@@ -28,7 +28,7 @@ func (s *MemEventStore) SaveEventsIf(ctx context.Context, after Cursor, c Condit
 		if err != nil {
 			return err
 		}
-		if stored > 0 || slices.ContainsFunc(s.log[position:], c.Matches) {
+		if stored > 0 || slices.ContainsFunc(s.log[position:], c.matcher()) {
 			return ErrConcurrentSave
 		}
 		return nil

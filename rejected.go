@@ -29,7 +29,7 @@ type Rejected struct {
 	EventID EventID
 	// Reason says why it was not taken. Required.
 	Reason string
-	// Time is when it came last, with a year of 1 through 9999. It is kept in UTC.
+	// Time is when it came last, with a year of 1 through 9999. Required. It is kept in UTC.
 	Time time.Time
 	// Count is how often it has come. The storage counts.
 	Count uint64
@@ -65,7 +65,10 @@ func (r Rejected) Validate() error {
 	if reason := textFault(r.Reason); reason != "" {
 		add("reason", reason)
 	}
-	if !hasYear(r.Time.UTC()) || r.Time.IsZero() {
+	switch {
+	case r.Time.IsZero():
+		add("time", reasonMissing)
+	case !hasYear(r.Time.UTC()):
 		add("time", "must have a year from 1 to 9999")
 	}
 	if len(err.Fields) > 0 {
@@ -86,7 +89,8 @@ type RejectedStorage interface {
 	AppendRejected(ctx context.Context, r Rejected) (stored bool, err error)
 
 	// Rejected yields what is stored, in the order in which it came first. Errors and
-	// ranges are as in AllEvents of [EventStore], with the zero Rejected beside the error. A range
+	// ranges are as in AllEvents of [EventStore], with the zero Rejected beside the error, also at
+	// one that is damaged. A range
 	// sees what is there all the time, and perhaps what is added or deleted meanwhile.
 	Rejected(ctx context.Context) iter.Seq2[Rejected, error]
 

@@ -49,7 +49,7 @@ func ExampleRejected() {
 	fmt.Println(causal.Rejected{}.Validate())
 	// Output:
 	// 25 <nil>
-	// causal: validation failed: reason must not be empty; time must have a year from 1 to 9999
+	// causal: validation failed: reason must not be empty; time is missing
 }
 
 func ExampleRejectedKey() {

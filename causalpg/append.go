@@ -2,6 +2,7 @@ package causalpg
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/jackc/pgx/v5"
@@ -38,6 +39,10 @@ func (s *Store) append(ctx context.Context, op string, events []causal.Event, g 
 		return causal.Appended{}, err
 	}
 	defer s.calls.Done()
+	if len(events) == 0 {
+		head, err := s.locate(ctx, op, causal.Cursor{})
+		return causal.Appended{Before: head, After: head, New: []bool{}}, err
+	}
 	a, err := s.appendAll(ctx, op, events, g)
 	if err != nil {
 		return causal.Appended{}, wrapError(ctx, op, err)
@@ -67,7 +72,7 @@ func (s *Store) appendAll(ctx context.Context, op string, events []causal.Event,
 		if err == nil {
 			err = s.explain(ctx, op, r, g, &t)
 		}
-		if err != nil && isUnknown {
+		if err != nil && isUnknown && !isFinal(err) {
 			err = adapter.OutcomeUnknown(err)
 		}
 		if err != nil {
@@ -77,6 +82,12 @@ func (s *Store) appendAll(ctx context.Context, op string, events []causal.Event,
 			return t.appended(events, nil), nil
 		}
 	}
+}
+
+// isFinal reports whether an error is that of earlier attempts, too: what has refused this one
+// stays, and refuses them, whenever they are made.
+func isFinal(err error) bool {
+	return errors.Is(err, causal.ErrConcurrentSave) || errors.Is(err, causal.ErrIDConflict)
 }
 
 // try is what one transaction has found, and done if it was allowed.
@@ -111,24 +122,50 @@ func (s *Store) tryAppend(ctx context.Context, rows []row, g *guard, t *try) (is
 	if g != nil {
 		args = g.arguments()
 	}
-	err = s.retry(ctx, isTransient, func(c *pgx.Conn) error {
-		err := s.insertRows(ctx, c, rows, s.sql.appendTo, s.sql.appendGiven, args, func(r pgx.Rows) error {
-			var log, beforeHash, afterHash []byte
-			var before, after int64
+	err = s.retry(ctx, isTransient, func(c *pgx.Conn) (err error) {
+		defer func() { isLost = isLost || err != nil && c.IsClosed() }()
+		if len(rows) == 1 && len(rows[0].data) <= maxAtOnce {
+			if isStored, err := s.appendOne(ctx, c, rows[0], args, t); isStored || err != nil {
+				return err
+			}
+		}
+		return s.insertRows(ctx, c, rows, s.sql.appendTo, s.sql.appendGiven, args, func(r pgx.Rows) error {
 			if !r.Next() {
 				return r.Err()
 			}
-			if err := r.Scan(&t.isAllowed, &t.stored, &t.different, &log, &before, &beforeHash, &after, &afterHash); err != nil {
-				return err
-			}
-			t.before = causal.NewCursor([16]byte(log), uint64(before), [8]byte(beforeHash))
-			t.after = causal.NewCursor([16]byte(log), uint64(after), [8]byte(afterHash))
-			return nil
+			return t.scan(r, &t.isAllowed, &t.stored, &t.different)
 		})
-		isLost = isLost || err != nil && c.IsClosed()
-		return err
 	})
 	return isLost, err
+}
+
+// appendOne stores a single row. If it does not, it says nothing of why.
+func (s *Store) appendOne(ctx context.Context, c *pgx.Conn, r row, args []any, t *try) (isStored bool, err error) {
+	err = transact(ctx, c, func(b *pgx.Batch) {
+		s.queueLock(b)
+		args := append(args[:len(args):len(args)], string(r.event.ID()))
+		b.Queue(s.sql.appendOne, append(args, r.columns()...)...).Query(func(rows pgx.Rows) error {
+			if !rows.Next() {
+				return rows.Err()
+			}
+			isStored, t.isAllowed = true, true
+			return t.scan(rows)
+		})
+	})
+	return isStored && err == nil, err
+}
+
+// scan reads a result: other columns, the ID of the log, and the position and the hash of its
+// head before and after.
+func (t *try) scan(r pgx.Rows, others ...any) error {
+	var log, beforeHash, afterHash []byte
+	var before, after int64
+	if err := r.Scan(append(others, &log, &before, &beforeHash, &after, &afterHash)...); err != nil {
+		return err
+	}
+	t.before = causal.NewCursor([16]byte(log), uint64(before), [8]byte(beforeHash))
+	t.after = causal.NewCursor([16]byte(log), uint64(after), [8]byte(afterHash))
+	return nil
 }
 
 // guard is what must not have been saved for a save to be made.

@@ -2,7 +2,6 @@ package causalpg
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
@@ -73,16 +72,17 @@ func (s *Store) fillRejected(ctx context.Context, c *pgx.Conn, p *adapter.Page[c
 	last = after
 	err = query(ctx, c, s.sql.rejected, []any{after, p.Limit()}, func(rows pgx.Rows) error {
 		var r causal.Rejected
-		var source, reason []byte
+		var key, source, reason []byte
 		var at string
-		if err := rows.Scan(&last, &source, &r.EventID, &reason, &at, &r.Count, &r.Data); err != nil {
+		var count int64
+		if err := rows.Scan(&last, &key, &source, &r.EventID, &reason, &at, &count, &r.Data); err != nil {
 			return err
 		}
-		var err error
-		if r.Time, err = time.Parse(time.RFC3339Nano, at); err != nil {
-			return errors.New("what was rejected is damaged")
-		}
 		r.Source, r.Reason = string(source), string(reason)
+		r, err := adapter.LoadRejected(last, key, r, at, count)
+		if err != nil {
+			return err
+		}
 		p.Add(r, r.Size())
 		return nil
 	})

@@ -73,9 +73,9 @@ CREATE TABLE {s}.heads (
 );
 CREATE FUNCTION {s}.keep_heads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	PERFORM set_config('search_path', quote_ident(TG_TABLE_SCHEMA) || ', pg_temp', true); -- the schema may be renamed
-	IF EXISTS (SELECT FROM added WHERE parents IS NULL) THEN
-		INSERT INTO heads SELECT DISTINCT sha256(aggregate_id), project, '', 0, 0 FROM added WHERE parents IS NULL
-			ON CONFLICT DO NOTHING;
+	INSERT INTO heads SELECT DISTINCT sha256(aggregate_id), project, '', 0, 0 FROM added WHERE parents IS NULL
+		ON CONFLICT DO NOTHING;
+	IF FOUND THEN
 		DELETE FROM heads h USING added a
 			WHERE a.parents IS NULL AND h.aggregate = sha256(a.aggregate_id) AND h.project = a.project AND h.event_id <> '';
 	END IF;

@@ -15,6 +15,7 @@ type statements struct {
 	insert           string
 	insertGiven      string
 	insertOne        string
+	appendOne        string
 	appendTo         string
 	appendGiven      string
 	changes          string
@@ -71,25 +72,39 @@ const insertSQL = `WITH given AS MATERIALIZED (
 )
 SELECT event_id FROM given WHERE NOT same`
 
-// appendSQL inserts rows like insertSQL, but nothing if it is given a position after which
-// the log has changed ($1), or there are other entries than its log ($2) and hash ($3) say,
-// and then nothing if a row is stored already. The log has changed if there is an entry of the
+// allowsSQL says whether something may be saved after a position ($1), if one is given: whether
+// the log ($2) and the hash ($3) are those of this log there, and no entry after it is of the
 // node ($4) or of one of the aggregates ($5), whatever its project.
+const allowsSQL = `$1::bigint IS NULL OR coalesce(
+		($2::bytea IS NULL OR $2 = (SELECT log_id FROM {s}.meta))
+		AND ($2 IS NULL OR $3::bytea = CASE WHEN $1 = 0 THEN '\x0000000000000000'
+			ELSE (SELECT hash FROM {s}.events WHERE position = $1) END),
+	false) AND NOT CASE
+		WHEN last.position - $1 <= 1000 OR $4::bytea IS NOT NULL THEN EXISTS (
+			SELECT FROM {s}.events e WHERE e.position > $1
+				AND (e.node_id = $4 OR e.aggregate_id IN (SELECT unnest($5::bytea[])))) -- hashed
+		ELSE EXISTS (SELECT FROM unnest($5::bytea[]) AS a (id) WHERE EXISTS (
+			SELECT FROM {s}.events e WHERE substring(e.aggregate_id FROM 1 FOR 250) = substring(a.id FROM 1 FOR 250)
+				AND e.aggregate_id = a.id AND e.position > $1))
+	END`
+
+// appendOneSQL inserts a row that is new if it is allowed, and returns the place of the row and of
+// the one before it.
+const appendOneSQL = `INSERT INTO {s}.events AS n (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project, parents)
+	SELECT last.position + 1, {s}.chain(last.hash, $6, NULL), $6, $7, $8, $9, $10, $11, string_to_array($12, ',')
+	FROM (` + lastSQL + `) AS last WHERE ` + allowsSQL + `
+	ON CONFLICT (event_id) DO NOTHING
+	RETURNING (SELECT log_id FROM {s}.meta), position - 1,
+		coalesce((SELECT hash FROM {s}.events e WHERE e.position = n.position - 1), '\x0000000000000000'), position, hash`
+
+// appendSQL inserts rows like insertSQL, but nothing if it is not allowed or, where a position is
+// given, if a row is stored already.
 const appendSQL = `WITH last AS MATERIALIZED (` + lastSQL + `), given AS MATERIALIZED (
 	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data, project, parents,
 		(SELECT e.data = g.data FROM {s}.events e WHERE e.event_id = g.event_id) AS same
 	FROM {given}
 ), guard AS MATERIALIZED (
-	SELECT $1::bigint IS NULL OR coalesce(
-		($2::bytea IS NULL OR $2 = (SELECT log_id FROM {s}.meta))
-		AND ($1 = 0 OR $3::bytea = (SELECT hash FROM {s}.events WHERE position = $1)),
-	false) AND NOT CASE
-		WHEN last.position - $1 <= 1000 OR $4::bytea IS NOT NULL THEN EXISTS (
-			SELECT FROM {s}.events e WHERE e.position > $1 AND (e.node_id = $4 OR e.aggregate_id = ANY ($5::bytea[])))
-		ELSE EXISTS (SELECT FROM unnest($5::bytea[]) AS a (id) WHERE EXISTS (
-			SELECT FROM {s}.events e WHERE substring(e.aggregate_id FROM 1 FOR 250) = substring(a.id FROM 1 FOR 250)
-				AND e.aggregate_id = a.id AND e.position > $1))
-	END AS allows FROM last
+	SELECT ` + allowsSQL + ` AS allows FROM last
 ), added AS (
 	INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project, parents)
 	SELECT last.position + row_number() OVER (ORDER BY n), {s}.chained(event_id, last.hash) OVER (ORDER BY n),
@@ -116,14 +131,15 @@ ON CONFLICT (key) DO UPDATE SET size = excluded.size, event_id = excluded.event_
 	time = excluded.time, count = rejected.count + 1`
 
 // rejectedSQL is a page of what was rejected, which ends like one of the log.
-const rejectedSQL = `SELECT id, source, event_id, reason, time, count, data FROM (
+const rejectedSQL = `SELECT id, key, source, event_id, reason, time, count, data FROM (
 	SELECT *, sum(size) OVER (ORDER BY id) - size AS before
 	FROM (SELECT * FROM {s}.rejected WHERE id > $1 ORDER BY id LIMIT $2) AS page
 ) AS counted WHERE before < {bytes} ORDER BY id`
 
 // changesSQL returns what appendSQL looks for, up to a position.
 const changesSQL = `SELECT position, data FROM {s}.events
-	WHERE position > $1 AND position <= $2 AND (node_id = $3 OR aggregate_id = ANY ($4)) ORDER BY position`
+	WHERE position > $1 AND position <= $2 AND (node_id = $3 OR aggregate_id IN (SELECT unnest($4::bytea[])))
+	ORDER BY position`
 
 // givenArrays are rows that are given as parameters, whose first number is this one.
 func givenArrays(first int) string {
@@ -200,6 +216,7 @@ func newStatements(schema string) statements {
 		insert:      in(strings.Replace(insertSQL, "{given}", givenArrays(1), 1)),
 		insertGiven: in(strings.Replace(insertSQL, "{given}", givenTable, 1)),
 		insertOne:   in(insertOneSQL),
+		appendOne:   in(appendOneSQL),
 		appendTo:    in(strings.Replace(appendSQL, "{given}", givenArrays(6), 1)),
 		appendGiven: in(strings.Replace(appendSQL, "{given}", givenTable, 1)),
 		changes:     in(changesSQL),
@@ -226,7 +243,7 @@ func newStatements(schema string) statements {
 		saveCheckpoint: in(`UPDATE {s}.checkpoints SET revision = DEFAULT, name = $2, cursor = $3, state = $4
 			WHERE name_key = $1 AND revision = $5 RETURNING revision`),
 		deleteCheckpoint: in("DELETE FROM {s}.checkpoints WHERE name_key = $1"),
-		lockRejected:     in("LOCK TABLE {s}.rejected IN SHARE ROW EXCLUSIVE MODE"),
+		lockRejected:     fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", lockOf(schema+".rejected")),
 		addRejected:      in(addRejectedSQL),
 		rejected:         in(strings.Replace(rejectedSQL, "{bytes}", strconv.Itoa(adapter.MaxPageBytes), 1)),
 		deleteRejected:   in("DELETE FROM {s}.rejected WHERE key = $1"),

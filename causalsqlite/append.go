@@ -15,6 +15,10 @@ func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appen
 	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
 		return causal.Appended{}, err
 	}
+	if len(events) == 0 {
+		head, err := s.locate(ctx, op, causal.Cursor{})
+		return causal.Appended{Before: head, After: head, New: []bool{}}, err
+	}
 	var a causal.Appended
 	err := s.saveRows(ctx, op, events, func(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (dirty bool, err error) {
 		a.Before = *head
@@ -37,6 +41,9 @@ func (s *Store) SaveEventsIf(
 	const op = "save events if"
 	if err := causaladapter.CheckSaveEventsIf(ctx, condition, events); err != nil {
 		return causal.Appended{}, err
+	}
+	if len(events) == 0 {
+		return s.Append(ctx, nil)
 	}
 	var a causal.Appended
 	err := s.saveRows(ctx, op, events, func(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (dirty bool, err error) {

@@ -2,7 +2,6 @@ package causalsqlite
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"time"
 
@@ -86,16 +85,16 @@ func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] 
 func fillRejected(c *sqlite.Conn, p *adapter.Page[causal.Rejected], after int64) (last int64, err error) {
 	p.Reset()
 	last = after
-	err = query(c, "SELECT id, source, event_id, reason, time, count, data FROM rejected WHERE id > ? ORDER BY id",
+	err = query(c, "SELECT id, key, source, event_id, reason, time, count, data FROM rejected WHERE id > ? ORDER BY id",
 		func(s *sqlite.Stmt) { s.BindInt64(1, after) },
 		func(s *sqlite.Stmt) (bool, error) {
-			at, err := time.Parse(time.RFC3339Nano, s.ColumnText(4))
-			if err != nil {
-				return false, errors.New("what was rejected is damaged")
-			}
 			r := causal.Rejected{
-				Source: string(columnBytes(s, 1, nil)), EventID: causal.EventID(s.ColumnText(2)),
-				Reason: string(columnBytes(s, 3, nil)), Time: at, Count: uint64(s.ColumnInt64(5)), Data: columnBytes(s, 6, nil),
+				Source: string(columnBytes(s, 2, nil)), EventID: causal.EventID(s.ColumnText(3)),
+				Reason: string(columnBytes(s, 4, nil)), Data: columnBytes(s, 7, nil),
+			}
+			r, err := adapter.LoadRejected(s.ColumnInt64(0), columnBytes(s, 1, nil), r, s.ColumnText(5), s.ColumnInt64(6))
+			if err != nil {
+				return false, err
 			}
 			p.Add(r, r.Size())
 			last = s.ColumnInt64(0)

@@ -44,7 +44,8 @@ var appendCases = []eventCase{
 			requireAppended(t, s, all[:1], true)
 			requireAppended(t, s, all[:1], false)
 			requireAppended(t, s, []causal.Event{all[3], all[2], all[1], all[2], all[0]}, true, true, true, false, false)
-			_, err := s.(causal.Appender).Append(t.Context(), []causal.Event{all[4], event(t, 1, with(`{}`)), all[5], event(t, 0, with(`{}`))})
+			a, err := s.(causal.Appender).Append(t.Context(), []causal.Event{all[4], event(t, 1, with(`{}`)), all[5], event(t, 0, with(`{}`))})
+			require.Zero(t, a)
 			requireConflict(t, err, eventID(0), eventID(1))
 			_, err = s.(causal.Appender).Append(t.Context(), []causal.Event{all[4], event(t, 4, with(`{}`)), event(t, 3, with(`{}`))})
 			requireConflict(t, err, eventID(3), eventID(4))
@@ -123,10 +124,14 @@ var appendCases = []eventCase{
 			all()
 			require.NoError(t, causal.SaveAll(t.Context(), s, events(t, 1000, 2500, in("other"), on("carol", 5))))
 			all()
+			last := headOf(t, s)
+			require.NoError(t, causal.SaveAll(t.Context(), s, events(t, 3000, 4500, in("others"), on("dave", 5))))
+			_, err := s.(causal.Appender).SaveEventsIf(t.Context(), last, of("other", "B"), events(t, 20, 22, in("new")))
+			require.NoError(t, err, "what is at the cursor is not after it")
 			long := strings.Repeat("x", 300)
 			saveAll(t, s, event(t, 5000, in(long+"1")))
 			refused(head, of(long+"1"))
-			_, err := s.(causal.Appender).SaveEventsIf(t.Context(), head, of(long+"2"), events(t, 10, 12))
+			_, err = s.(causal.Appender).SaveEventsIf(t.Context(), head, of(long+"2"), events(t, 10, 12))
 			require.NoError(t, err)
 		},
 	},
@@ -152,8 +157,9 @@ var appendCases = []eventCase{
 					require.Equal(t, causal.Appended{Before: head, After: head, New: make([]bool, len(again))}, a)
 				}
 				for _, after := range []causal.Cursor{start, headOf(t, s)} {
-					_, err := save(after, all[1], all[3])
+					a, err := save(after, all[1], all[3])
 					require.ErrorIs(t, err, causal.ErrConcurrentSave)
+					require.Zero(t, a)
 					_, err = save(after, all[4], event(t, 1, with(`{}`)), event(t, 0, with(`{}`)), all[1])
 					requireConflict(t, err, eventID(0), eventID(1))
 					_, err = save(after, all[4], event(t, 4, with(`{}`)))
@@ -175,6 +181,7 @@ var appendCases = []eventCase{
 			for cursor, want := range map[causal.Cursor]error{
 				foreign[0]: causal.ErrInvalidCursor, foreign[1]: causal.ErrInvalidCursor,
 				causal.NewCursor(foreign[0].LogID(), 0, [8]byte{}): causal.ErrInvalidCursor,
+				causal.NewCursor(own[0].LogID(), 0, [8]byte{1}):    causal.ErrInvalidCursor,
 				own[0].Next(eventID(7)):                            causal.ErrInvalidCursor, own[1].Next(eventID(7)): causal.ErrCursorAhead,
 			} {
 				_, err := s.(causal.Appender).SaveEventsIf(t.Context(), cursor, of("new"), events(t, 2, 3))
@@ -241,10 +248,11 @@ var appendCases = []eventCase{
 		claim: "In any order of saves, with conditions and without, what is stored and returned follows from what was stored before.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
+			s, run := c.Open(t), 0
 			rapid.Check(t, func(rt *rapid.T) {
-				m := appendModel{s: c.Open(t), cursors: []causal.Cursor{{}}}
+				run++
+				m := appendModel{s: s, base: 1000 * run, cursors: []causal.Cursor{headOf(t, s)}}
 				rt.Repeat(map[string]func(*rapid.T){"append": m.append, "save if": m.saveIf, "": m.check})
-				closeStorage(t, m.s)
 			})
 		},
 	},
@@ -266,11 +274,12 @@ func saveNext(t tester, s causal.EventStore, n int) error {
 	return err
 }
 
-// appendModel is what a store with an Appender has, by the contract.
+// appendModel is what a store with an Appender has, by the contract, since the run began.
 type appendModel struct {
 	s       causal.EventStore
+	base    int // numbers of events of the run begin with it
 	log     []causal.Event
-	cursors []causal.Cursor // cursors[n] is after n entries; the first is zero
+	cursors []causal.Cursor // cursors[n] is after n entries
 }
 
 // draw returns some events: few IDs, aggregates, nodes and contents.
@@ -278,7 +287,7 @@ func (m *appendModel) draw(t *rapid.T) []causal.Event {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) causal.Event {
 		n := rapid.IntRange(0, 11).Draw(t, "event")
 		content := rapid.SampledFrom([]string{`{}`, `{}`, `{}`, `{}`, `{"other":1}`}).Draw(t, "content")
-		return event(t, n, in(string(rune('A'+n%3))), on(string(rune('a'+n%2)), int64(n)), with(content), func(p *causal.EventParams) {
+		return event(t, m.base+n, in(string(rune('A'+n%3))), on(string(rune('a'+n%2)), int64(n)), with(content), func(p *causal.EventParams) {
 			if n%4 == 3 {
 				elsewhere(p)
 			}
@@ -322,10 +331,6 @@ func (m *appendModel) outcome(events []causal.Event) (isNew []bool, old int, con
 // require checks the result of a save that succeeds, and takes it over.
 func (m *appendModel) require(t *rapid.T, events []causal.Event, isNew []bool, got causal.Appended) {
 	before := m.cursors[len(m.log)]
-	if len(m.log) == 0 {
-		before = got.Before
-		require.Zero(t, before.Position())
-	}
 	after := before
 	for i, e := range events {
 		if isNew[i] {
@@ -374,7 +379,7 @@ func (m *appendModel) saveIf(t *rapid.T) {
 	}
 }
 
-func (m *appendModel) check(t *rapid.T) { requireSame(t, m.log, readLog(t, m.s, causal.Cursor{})) }
+func (m *appendModel) check(t *rapid.T) { requireSame(t, m.log, readLog(t, m.s, m.cursors[0])) }
 
 // requireAppended appends the events, and requires the result.
 func requireAppended(t tester, s causal.EventStore, events []causal.Event, isNew ...bool) {

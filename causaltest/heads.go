@@ -100,6 +100,8 @@ var headCases = []eventCase{
 				event(t, 5, in(long+"2"), after(4)), event(t, 6, elsewhere, in("C")), event(t, 7, in("C"), after()), event(t, 8, in("C"), after(7)),
 				event(t, 10, in("B"), after(9)), event(t, 9, after()), event(t, 30, after(31)), event(t, 31, after(30)))
 			requireHeads(t, s, "A", 1, 9, 31)
+			saveAll(t, s, event(t, 60, in("D"), after(55)), event(t, 50, in("D"), after(55)), event(t, 55, in("D"), after()))
+			requireHeads(t, s, "D", 50, 60)
 			requireHeads(t, s, "B", 2, 10)
 			requireHeads(t, s, "C", 8)
 			requireHeads(t, s, long+"1", 4)

@@ -132,6 +132,17 @@ var rejectedCases = []rejectedCase{
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			requireStored(t, s, rejection(0, ofSize(causal.MaxRejectedSize+1)), false)
+			largest := rejection(0, ofSize(causal.MaxRejectedSize))
+			requireStored(t, s, largest, true)
+			largest.Reason += "!"
+			requireStored(t, s, largest, false)
+			require.NoError(t, s.DeleteRejected(t.Context(), largest.Key()))
+			changed := rejection(1, func(r *causal.Rejected) { r.Data = []byte("changed") })
+			for _, size := range []int{10, 1_000_000, 500_000, 20} {
+				changed.Reason = strings.Repeat("r", size)
+				requireStored(t, s, changed, true)
+			}
+			require.NoError(t, s.DeleteRejected(t.Context(), changed.Key()))
 			const count = causal.MaxRejectedBytes / causal.MaxRejectedSize
 			var first causal.Rejected
 			for n := range count {

@@ -66,7 +66,7 @@ var waitCases = []eventCase{
 			}
 			within(t, "to wait for saves", func() error {
 				for n := range waits {
-					if err := handles[n%2].SaveEvent(t.Context(), event(t, n)); err != nil {
+					if err := saveSomehow(t, handles[n%2], n); err != nil {
 						return err
 					}
 					for range readers {
@@ -164,4 +164,18 @@ var waitCases = []eventCase{
 			}
 		},
 	},
+}
+
+// saveSomehow saves the n-th event by one of the methods that save.
+func saveSomehow(t tester, s causal.EventStore, n int) (err error) {
+	a, ok := s.(causal.Appender)
+	switch e := event(t, n); {
+	case !ok || n/2%3 == 0:
+		return s.SaveEvent(t.Context(), e)
+	case n/2%3 == 1:
+		_, err = a.Append(t.Context(), []causal.Event{e})
+	default:
+		_, err = a.SaveEventsIf(t.Context(), causal.Cursor{}, of("none"), []causal.Event{e})
+	}
+	return err
 }

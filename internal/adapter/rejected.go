@@ -1,6 +1,11 @@
 package adapter
 
-import "github.com/spec-kitty/causal"
+import (
+	"fmt"
+	"time"
+
+	"github.com/spec-kitty/causal"
+)
 
 // Room is what a [causal.RejectedStorage] has stored.
 type Room struct {
@@ -15,4 +20,20 @@ func (s Room) Has(r causal.Rejected) bool {
 		return size <= causal.MaxRejectedSize && s.Bytes-*s.Old+size <= causal.MaxRejectedBytes
 	}
 	return size <= causal.MaxRejectedSize && s.Bytes+size <= causal.MaxRejectedBytes && s.Count < causal.MaxRejected
+}
+
+// LoadRejected returns what was stored as this number under a key: r, with its time and count as
+// they are stored. If they do not belong together, the error matches [ErrDamaged].
+func LoadRejected(number int64, key []byte, r causal.Rejected, at string, count int64) (causal.Rejected, error) {
+	var err error
+	if r.Time, err = time.Parse(time.RFC3339Nano, at); err != nil || count < 1 || string(key) != string(keyOf(r)) {
+		return causal.Rejected{}, fmt.Errorf("number %d of what was rejected %w", number, ErrDamaged)
+	}
+	r.Count = uint64(count)
+	return r, nil
+}
+
+func keyOf(r causal.Rejected) []byte {
+	key := r.Key()
+	return key[:]
 }
