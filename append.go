@@ -9,7 +9,8 @@ import (
 
 // Condition says what must not have been saved meanwhile, for [Appender.SaveEventsIf]: an
 // event of the project that is of one of the aggregates, or of the node. It has a project,
-// and aggregates or a node. The zero value is invalid.
+// and aggregates or a node. The zero value is invalid. It is a value; Aggregates is neither
+// changed nor retained.
 type Condition struct {
 	ProjectUUID string
 	Aggregates  []string
@@ -82,13 +83,18 @@ type Appender interface {
 	Append(ctx context.Context, events []Event) (Appended, error)
 
 	// SaveEventsIf stores all events or none, if the log has no entry after the cursor
-	// that matches the condition. What is looked at, in this order: if an ID is taken by
-	// different content, it returns an [*IDConflictError] that names all such events; if all
-	// events are stored already, or there are none, it does nothing and returns nil, whatever the cursor
-	// and the condition; if the cursor is not of the log, the error of [Cursor.PositionIn]; if
-	// some events are stored, or an entry matches, an error that matches
-	// [ErrConcurrentSave], and saving again will not change that. It returns the error of [Condition.Validate]. Its
-	// calls, and other saves, of all processes happen one after another (they are
-	// linearizable: Herlihy and Wing, 1990).
+	// that matches the condition. It looks, in this order:
+	//
+	//   - If an ID is taken by different content, it returns an [*IDConflictError] that
+	//     names all such events.
+	//   - If all events are stored already, or there are none, it does nothing and returns
+	//     nil, whatever the cursor and the condition.
+	//   - If the cursor is not of the log, it returns the error of [Cursor.PositionIn].
+	//   - If some events are stored, or an entry matches, the error matches
+	//     [ErrConcurrentSave], and to save the same again will not change that.
+	//
+	// If the condition is invalid, it returns the error of [Condition.Validate]. Its calls,
+	// and other saves, of all processes happen one after another (they are linearizable:
+	// Herlihy and Wing, 1990).
 	SaveEventsIf(ctx context.Context, after Cursor, c Condition, events []Event) (Appended, error)
 }

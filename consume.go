@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Batch is what a function of [Consume] is given, and owns.
+// Batch is what a function of [Consume] is given, and owns until it returns; the entries
+// also after that. The zero value is never given.
 type Batch struct {
 	// Entries are the next entries of the log, in arrival order. There is at least one.
 	Entries []LogEntry

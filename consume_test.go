@@ -121,6 +121,28 @@ func TestBatches(t *testing.T) {
 	}
 }
 
+// While the function takes its time, what is saved waits for it, and comes in one batch.
+func TestConsumeSlowly(t *testing.T) {
+	s := newMemStore(t, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	p := &projection{t: t}
+	err := causal.Consume(ctx, s, "p", func(ctx context.Context, b *causal.Batch) error {
+		if p.calls == 0 {
+			for n := 1; n < 500; n++ {
+				require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, n)))
+			}
+		}
+		err := p.handle(ctx, b)
+		if len(p.seen) == 500 {
+			cancel()
+		}
+		return err
+	}, nil)
+	require.ErrorIs(t, err, context.Canceled)
+	p.requireSeen(500)
+	require.Equal(t, 2, p.calls)
+}
+
 // A function that fails is called again with the same batch, whatever it has done to it, and
 // in the end Consume returns its error and has skipped nothing.
 func TestConsumeTriesAgain(t *testing.T) {

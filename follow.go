@@ -42,8 +42,8 @@ func waitFor(ctx context.Context, wake <-chan struct{}, atMost time.Duration) er
 // Follow yields the entries of a log after the cursor, in arrival order: first those that
 // are there, then each one when it is saved. It ends only with an error, which is the last
 // pair: that of ctx, or the first of [LogReader] and [LogWaiter], also if that is one of a
-// storage that may work again. No lock, transaction
-// or connection is held while the loop body runs, and each range begins at the cursor.
+// storage that may work again. No lock, transaction or connection is held while the loop
+// body runs, and each range begins at the cursor.
 //
 // To go on after an error or a restart, keep the cursor of the last entry that was handled,
 // or use [Consume], which does.

@@ -80,18 +80,18 @@ func (r Rejected) Validate() error {
 // A RejectedStorage keeps what was rejected, and is implemented by storage adapters. Its
 // methods must be safe for concurrent use. Contexts and failures are as for [EventStore].
 type RejectedStorage interface {
-	// AppendRejected stores r, and reports whether it is stored: not if it, or all together,
-	// would be too large or too many; see [MaxRejected]. What is stored stays. If
-	// the same is stored already, its count is raised, and it takes over the event ID, the reason
-	// and the time, at its place; it reports false, and changes nothing, if there is no room for a
-	// longer reason. r.Count is ignored. If r is invalid, the error is that of
-	// [Rejected.Validate]. r.Data is not retained.
+	// AppendRejected stores r, and reports whether it is stored: not if it, or all
+	// together, would be too large or too many; see [MaxRejected]. What is stored stays. If
+	// the same is stored already, its count is raised, and it takes over the event ID, the
+	// reason and the time, at its place; if there is no room for a longer reason, nothing
+	// changes, and AppendRejected reports false. r.Count is ignored. If r is invalid, the
+	// error is that of [Rejected.Validate]. r.Data is not retained.
 	AppendRejected(ctx context.Context, r Rejected) (stored bool, err error)
 
 	// Rejected yields what is stored, in the order in which it came first. Errors and
-	// ranges are as in AllEvents of [EventStore], with the zero Rejected beside the error, also at
-	// one that is damaged. A range
-	// sees what is there all the time, and perhaps what is added or deleted meanwhile.
+	// ranges are as in AllEvents of [EventStore], with the zero Rejected beside the error,
+	// also at one that is damaged. A range sees what is there all the time, and perhaps
+	// what is added or deleted meanwhile.
 	Rejected(ctx context.Context) iter.Seq2[Rejected, error]
 
 	// DeleteRejected deletes what has this key. If there is none, it does nothing.

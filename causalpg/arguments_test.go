@@ -55,6 +55,7 @@ func TestOptions(t *testing.T) {
 		{o: causalpg.Options{Schema: "\xff"}, field: "schema", reason: "must be valid UTF-8"},
 		{o: causalpg.Options{Schema: strings.Repeat("é", 32)}, field: "schema", reason: "must have at most 63 bytes"},
 		{o: causalpg.Options{Schema: "pg_catalog"}, field: "schema", reason: "must not be one of the server's own"},
+		{o: causalpg.Options{Schema: "$user"}, field: "schema", reason: "must not be one of the server's own"},
 		{o: causalpg.Options{Schema: "information_schema"}, field: "schema", reason: "must not be one of the server's own"},
 		{o: causalpg.Options{ErrorLimit: -1}, field: "error_limit", reason: "must not be negative"},
 	} {

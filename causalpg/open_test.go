@@ -117,7 +117,7 @@ func TestVersions(t *testing.T) {
 func TestSchemaNames(t *testing.T) {
 	ctx := t.Context()
 	for _, schema := range []string{
-		`Upper`, `upper`, `with space`, `quote"inside`, `""`, `"; DROP SCHEMA public CASCADE; --`, `a'b`, `$user`, `{s}`, `a.b`, `é😀`,
+		`Upper`, `upper`, `with space`, `quote"inside`, `""`, `"; DROP SCHEMA public CASCADE; --`, `a'b`, `$user2`, `{s}`, `a.b`, `é😀`,
 		`$1`, `--`, `\`, `select`, "line\nbreak", strings.Repeat("x", 63),
 	} {
 		migrate(t, testDSN, schema)

@@ -152,8 +152,8 @@ func (o *Options) check() error {
 		return causaladapter.Invalid("schema", "must not contain NUL")
 	case len(o.Schema) > maxSchemaLength:
 		return causaladapter.Invalid("schema", "must have at most 63 bytes")
-	case strings.HasPrefix(o.Schema, "pg_") || o.Schema == "information_schema":
-		return causaladapter.Invalid("schema", "must not be one of the server's own")
+	case strings.HasPrefix(o.Schema, "pg_") || o.Schema == "information_schema" || o.Schema == "$user":
+		return causaladapter.Invalid("schema", "must not be one of the server's own") // $user is the role's, whatever its quotes
 	case o.ErrorLimit < 0:
 		return causaladapter.Invalid("error_limit", "must not be negative")
 	}

@@ -18,7 +18,7 @@ var _ adapter.Store = (*Store)(nil)
 type Options struct {
 	// Schema is the schema that holds the tables. It defaults to "causal". It is
 	// used as it is: letters keep their case, and any character but NUL may
-	// occur. It has at most 63 bytes.
+	// occur. It has at most 63 bytes, and is not "$user" or one of the server's own.
 	Schema string
 	// ErrorLimit is how many entries of the error log are kept, and the most that
 	// RecentErrors returns. Zero means [causal.DefaultErrorLimit].

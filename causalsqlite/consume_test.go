@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -91,4 +92,33 @@ func TestConsumerIsKilled(t *testing.T) {
 	c, err := s.LoadCheckpoint(t.Context(), "effects")
 	require.NoError(t, err)
 	require.Equal(t, uint64(consumeCount), binary.BigEndian.Uint64(c.State))
+}
+
+// Close ends a consumer that waits, at once, and one that handles something when it is done.
+func TestConsumerIsClosed(t *testing.T) {
+	for _, isBusy := range []bool{false, true} {
+		s := openNew(t)
+		begun, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		require.NoError(t, s.SaveEvent(t.Context(), eventtest.New(t, 0)))
+		go func() {
+			ended <- causal.Consume(t.Context(), s, "p", func(context.Context, *causal.Batch) error {
+				close(begun)
+				if isBusy {
+					<-release
+				}
+				return nil
+			}, nil)
+		}()
+		<-begun
+		if !isBusy {
+			require.Eventually(t, func() bool {
+				lag, err := causal.Lag(t.Context(), s, "p")
+				require.NoError(t, err)
+				return lag == 0
+			}, 10*time.Second, time.Millisecond)
+		}
+		require.NoError(t, s.Close())
+		close(release)
+		require.ErrorIs(t, <-ended, causal.ErrClosed)
+	}
 }
