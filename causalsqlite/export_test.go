@@ -76,3 +76,6 @@ func (s *Store) Call(f func()) error {
 
 // SetWaitLimit changes how long one call waits at most.
 func (s *Store) SetWaitLimit(d time.Duration) { s.waiters.Limit = d }
+
+// NeverWatch keeps the store from looking for what others save.
+func (s *Store) NeverWatch() { s.watching.Do(func() {}) }

@@ -64,6 +64,28 @@ func TestWaitForOthers(t *testing.T) {
 	}
 }
 
+// A save of the store itself wakes who waits, without a look at the file.
+func TestWaitForOwn(t *testing.T) {
+	ctx := t.Context()
+	s := openNew(t)
+	s.SetWaitLimit(time.Hour)
+	s.NeverWatch()
+	ids, _ := followed(ctx, s)
+	for n, save := range []func(e causal.Event) error{
+		func(e causal.Event) error { return s.SaveEvent(ctx, e) },
+		func(e causal.Event) error { return s.SaveEvents(ctx, []causal.Event{e}) },
+		func(e causal.Event) error { _, err := s.Append(ctx, []causal.Event{e}); return err },
+	} {
+		require.NoError(t, save(eventtest.New(t, n)))
+		select {
+		case id := <-ids:
+			require.Equal(t, eventtest.ID(n), id)
+		case <-time.After(10 * time.Second):
+			require.Fail(t, "nobody was woken")
+		}
+	}
+}
+
 // Who waits notices that the file was removed.
 func TestWaitForRemovedFile(t *testing.T) {
 	path := testPath(t)

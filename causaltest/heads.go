@@ -102,6 +102,8 @@ var headCases = []eventCase{
 			requireHeads(t, s, "A", 1, 9, 31)
 			saveAll(t, s, event(t, 60, in("D"), after(55)), event(t, 50, in("D"), after(55)), event(t, 55, in("D"), after()))
 			requireHeads(t, s, "D", 50, 60)
+			saveAll(t, s, event(t, 70, in("E"), after()), event(t, 71, in("E"), on("bob", 70), after(70)))
+			requireHeads(t, s, "E", 70, 71)
 			requireHeads(t, s, "B", 2, 10)
 			requireHeads(t, s, "C", 8)
 			requireHeads(t, s, long+"1", 4)
