@@ -129,6 +129,9 @@ func Lag(ctx context.Context, s ConsumerStorage, name string) (uint64, error) {
 		break
 	}
 	head, err := s.Head(ctx)
+	if err == nil && head.position < c.Cursor.position { // the log has just lost its end
+		err = ErrCursorAhead
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -43,7 +43,7 @@ var contextCases = []eventCase{
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			var all []causal.Event
-			for i := range shortened(200) {
+			for i := range shortened(100) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(2000))*time.Microsecond)
 				batch := events(t, len(all), len(all)+1+i%2*49)
 				var err error
