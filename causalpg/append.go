@@ -39,11 +39,14 @@ func (s *Store) append(ctx context.Context, op string, events []causal.Event, g 
 		return causal.Appended{}, err
 	}
 	defer s.calls.Done()
+	var a causal.Appended
+	var err error
 	if len(events) == 0 {
-		head, err := s.locate(ctx, op, causal.Cursor{})
-		return causal.Appended{Before: head, After: head, New: []bool{}}, err
+		a.Before, err = s.locate(ctx, op, causal.Cursor{})
+		a.After, a.New = a.Before, []bool{}
+	} else {
+		a, err = s.appendAll(ctx, op, events, g)
 	}
-	a, err := s.appendAll(ctx, op, events, g)
 	if err != nil {
 		return causal.Appended{}, wrapError(ctx, op, err)
 	}

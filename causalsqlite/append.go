@@ -17,7 +17,10 @@ func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appen
 	}
 	if len(events) == 0 {
 		head, err := s.locate(ctx, op, causal.Cursor{})
-		return causal.Appended{Before: head, After: head, New: []bool{}}, err
+		if err != nil {
+			return causal.Appended{}, err
+		}
+		return causal.Appended{Before: head, After: head, New: []bool{}}, nil
 	}
 	var a causal.Appended
 	err := s.saveRows(ctx, op, events, func(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (dirty bool, err error) {

@@ -140,6 +140,13 @@ func eventCalls(t tester, s causal.EventStore) calls {
 		all["SaveEvents of nothing"] = func(ctx context.Context) error { return batches.SaveEvents(ctx, nil) }
 	}
 	if a, ok := s.(causal.Appender); ok {
+		all["Append of nothing"] = func(ctx context.Context) error {
+			result, err := a.Append(ctx, nil)
+			if err != nil && (result.New != nil || result.Before != causal.Cursor{} || result.After != causal.Cursor{}) {
+				return errors.New("an error comes with a result")
+			}
+			return err
+		}
 		all["Append"] = func(ctx context.Context) error {
 			_, err := a.Append(ctx, []causal.Event{event(t, 503)})
 			return err
