@@ -101,60 +101,6 @@ func TestConsumeOverBrokenReads(t *testing.T) {
 	}
 }
 
-// What was stored of what is seen is not believed if it is of other entries, or cannot be read.
-func TestConsumeSeenOfAnotherLog(t *testing.T) {
-	project := eventtest.Params(0).ProjectUUID
-	s, other := newMemStore(t, 20), newMemStore(t, 30)
-	name := "causal/seen/" + project + "/p"
-	at := func(s causal.LogReader, n int) causal.Cursor {
-		return eventtest.ReadLog(t, s, causal.Cursor{})[n-1].Cursor
-	}
-	_, err := s.SaveCheckpoint(t.Context(), "p", causal.Checkpoint{Cursor: at(s, 10)})
-	require.NoError(t, err)
-	forged := causal.NewCursor(at(s, 10).LogID(), 10, [8]byte{1})
-	earlier := causal.NewCursor(at(s, 10).LogID(), 5, [8]byte{1})
-	for _, stored := range []causal.Checkpoint{
-		{Cursor: forged}, {Cursor: earlier}, {Cursor: at(other, 10)}, {Cursor: at(other, 5)}, {Cursor: at(s, 15)}, {Cursor: at(s, 5), State: []byte("{")},
-	} {
-		if stored.State == nil {
-			stored.State = []byte(`{"mallory":{"Seen":77}}`)
-		}
-		c, err := s.LoadCheckpoint(t.Context(), name)
-		require.NoError(t, err)
-		stored.Revision = c.Revision
-		_, err = s.SaveCheckpoint(t.Context(), name, stored)
-		require.NoError(t, err)
-		err = causal.Consume(t.Context(), s, "p", func(_ context.Context, b *causal.Batch) error {
-			last := b.Entries[len(b.Entries)-1].Event
-			require.Equal(t, last.LamportClock(), b.Seen.At(last.NodeID()))
-			require.Zero(t, b.Seen.At("mallory"))
-			return errEnough
-		}, &causal.ConsumeOptions{SeenOf: project, Tries: 1})
-		require.ErrorIs(t, err, errEnough)
-	}
-}
-
-// noSeen is a store that cannot save what is seen.
-type noSeen struct {
-	*causal.MemStore
-	tries *int
-}
-
-func (s noSeen) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (uint64, error) {
-	if name != "p" {
-		if *s.tries++; *s.tries < 3 {
-			return 0, &causal.StorageError{Op: "save", Err: errDown}
-		}
-	}
-	return s.MemStore.SaveCheckpoint(ctx, name, c)
-}
-
-func TestConsumeSavesSeenAgain(t *testing.T) {
-	s := noSeen{newMemStore(t, 8000), new(int)} // 8000 are not twice as many as it takes
-	consumeUntil(t, s, "p", 8000, &projection{t: t}, causal.ConsumeOptions{SeenOf: eventtest.Params(0).ProjectUUID, Pause: 1})
-	require.Equal(t, 3, *s.tries)
-}
-
 // moved is a store in which somebody else saves a checkpoint just before a consumer does.
 type moved struct {
 	*causal.MemStore

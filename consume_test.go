@@ -1,14 +1,12 @@
 package causal_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -450,98 +448,4 @@ func TestLag(t *testing.T) {
 	lag, err := causal.Lag(t.Context(), s, "new")
 	require.NoError(t, err)
 	require.Equal(t, uint64(10), lag)
-}
-
-// Seen is of one project and of the log up to the batch, also after a restart, for a name that
-// begins at the head and for one that begins anew; it is read from a checkpoint, not from the
-// beginning.
-func TestConsumeSeen(t *testing.T) {
-	const count = 6000
-	s := &causal.MemStore{}
-	for n := range count {
-		e := eventtest.New(t, n, func(p *causal.EventParams) {
-			p.NodeID, p.LamportClock = "a", int64(n+1)
-			if n%2 == 1 {
-				p.NodeID = "b"
-			}
-			if n%3 == 2 {
-				p.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678"
-			}
-			if n%2 == 0 && n%3 != 2 { // of a, stamped
-				p.Parents, p.PreviousClock = []causal.EventID{}, int64(previousOf(n))
-			}
-		})
-		require.NoError(t, s.SaveEvent(t.Context(), e))
-	}
-	project := eventtest.Params(0).ProjectUUID
-	reads := 0
-	counted := brokenLog{s, func(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
-		return func(yield func(causal.LogEntry, error) bool) {
-			for entry, err := range s.ReadLog(ctx, after) {
-				reads++
-				if !yield(entry, err) {
-					return
-				}
-			}
-		}
-	}}
-	run := func(name string, until uint64, o causal.ConsumeOptions) {
-		ctx, cancel := context.WithCancel(t.Context())
-		o.SeenOf = strings.ToUpper(project)
-		err := causal.Consume(ctx, counted, name, func(_ context.Context, b *causal.Batch) error {
-			last := b.Entries[len(b.Entries)-1].Cursor.Position()
-			want := map[string]int64{}
-			for n := range int(last) {
-				if n%3 != 2 {
-					want[[]string{"a", "b"}[n%2]] = int64(n + 1)
-				}
-			}
-			expected, err := causal.NewVectorClock(want)
-			require.NoError(t, err)
-			require.Equal(t, causal.OrderSame, expected.Compare(b.Seen), "%v, want %v", b.Seen, expected)
-			if last >= until {
-				cancel()
-			}
-			return nil
-		}, &o)
-		require.ErrorIs(t, err, context.Canceled)
-	}
-	run("p", 5000, causal.ConsumeOptions{})
-	reads = 0
-	run("p", count, causal.ConsumeOptions{})
-	require.Less(t, reads, 2100, "the log is not read from its beginning")
-	c, err := s.LoadCheckpoint(t.Context(), "p")
-	require.NoError(t, err)
-	_, err = s.SaveCheckpoint(t.Context(), "p", causal.Checkpoint{Revision: c.Revision})
-	require.NoError(t, err)
-	run("p", count, causal.ConsumeOptions{BatchSize: 700})
-
-	time.AfterFunc(10*time.Millisecond, func() {
-		_ = s.SaveEvent(t.Context(), eventtest.New(t, count, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "a", count+1 }))
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	err = causal.Consume(ctx, s, "head", func(_ context.Context, b *causal.Batch) error {
-		require.Equal(t, int64(previousOf(count)), b.Seen.At("a"), "a plain event after stamped ones is not seen")
-		require.Equal(t, int64(count-2), b.Seen.At("b"))
-		cancel()
-		return nil
-	}, &causal.ConsumeOptions{FromHead: true, SeenOf: project})
-	require.ErrorIs(t, err, context.Canceled)
-	names := bytes.Buffer{}
-	for name, err := range s.Checkpoints(t.Context()) {
-		require.NoError(t, err)
-		names.WriteString(name + " ")
-	}
-	require.Equal(t, "causal/seen/"+project+"/head causal/seen/"+project+"/p head p ", names.String())
-}
-
-// previousOf returns the clock of the event of node a before the n-th.
-func previousOf(n int) int {
-	for n -= 2; n >= 0; n -= 2 {
-		if n%3 != 2 {
-			return n + 1
-		}
-	}
-	return 0
 }
