@@ -471,7 +471,7 @@ func TestEventVectorClock(t *testing.T) {
 	}
 }
 
-// The README says what an event weighs with the vector clock of many nodes.
+// docs/concepts.md says what an event weighs with the vector clock of many nodes.
 func TestVectorClockWeight(t *testing.T) {
 	times := map[string]int64{}
 	for i := range 1000 {

@@ -5,7 +5,7 @@
 //	go run ./report
 //
 // The first command measures, the second turns the results into the tables and
-// charts of docs/benchmarks and the benchmark section of the README.
+// charts of docs/benchmarks.
 //
 // Every benchmark is named Benchmark<group>/op=<operation>/lib=<library>. Events are
 // made before the clock starts, each library's in its own type with the same

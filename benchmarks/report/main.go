@@ -1,12 +1,11 @@
 // Report turns the results of the benchmarks into the tables and charts of
-// docs/benchmarks and the benchmark section of the README. It is run from the
+// docs/benchmarks. It is run from the
 // benchmarks directory:
 //
 //	go run ./report
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -14,7 +13,7 @@ import (
 )
 
 func main() {
-	root := flag.String("root", "..", "the root of the repository, where README.md and docs are")
+	root := flag.String("root", "..", "the root of the repository, where docs is")
 	flag.Parse()
 	files, err := generate(*root)
 	if err == nil {
@@ -35,13 +34,6 @@ const (
 	resultsFile  = "docs/benchmarks/results.txt"
 	packagesFile = "docs/benchmarks/packages.txt"
 	tablesFile   = "docs/benchmarks/README.md"
-	readmeFile   = "README.md"
-)
-
-// The section of the README that is made here.
-const (
-	sectionBegin = "<!-- Made by benchmarks/report; do not edit. -->\n"
-	sectionEnd   = "<!-- The end of what benchmarks/report made. -->\n"
 )
 
 // generate returns the content of each file that is made of the results, by its
@@ -68,20 +60,6 @@ func generate(root string) (map[string][]byte, error) {
 	if files[chartFile(growthGroup)], err = growthChart(results); err != nil {
 		return nil, err
 	}
-	readme, err := os.ReadFile(filepath.Join(root, readmeFile))
-	if err != nil {
-		return nil, err
-	}
-	section, err := readmeSection(results)
-	if err != nil {
-		return nil, err
-	}
-	before, rest, begun := bytes.Cut(readme, []byte(sectionBegin))
-	_, after, ended := bytes.Cut(rest, []byte(sectionEnd))
-	if !begun || !ended {
-		return nil, fmt.Errorf("%s has no section for benchmarks", readmeFile)
-	}
-	files[readmeFile] = bytes.Join([][]byte{before, []byte(sectionBegin + section + sectionEnd), after}, nil)
 	return files, nil
 }
 

@@ -17,7 +17,7 @@ import (
 func TestReportIsCurrent(t *testing.T) {
 	files, err := generate("../..")
 	require.NoError(t, err)
-	require.Len(t, files, len(groups)+3) // the charts, that of growth, the tables, the README
+	require.Len(t, files, len(groups)+2) // the charts, that of growth, the tables
 	require.NotContains(t, string(files[tablesFile]), unexplained)
 	for name, content := range files {
 		committed, err := os.ReadFile(filepath.Join("../..", name))

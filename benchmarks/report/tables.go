@@ -37,13 +37,18 @@ func (r *results) cells(g group, o op) (cells []cell, ours cell, err error) {
 // allTables returns the page with everything.
 func allTables(r, packages *results) (string, error) {
 	var b strings.Builder
-	b.WriteString("# Benchmarks\n\n" + sectionBegin + "\n")
+	b.WriteString("# Benchmarks\n\n<!-- Made by benchmarks/report; do not edit. -->\n\n")
 	fmt.Fprintf(&b, "Medians of %s, on %s. Both sides of a comparison are of one run. A second machine gives other times: compare the ratios.\n\n",
 		r.rounds(), r.machine())
 	b.WriteString("To make this page again, in the directory benchmarks:\n\n" +
 		"    go test -bench . -count 10 | tee ../" + resultsFile + "\n    go run ./report\n\n" +
 		"A round of each benchmark takes 0.3 s. The number in brackets is of allocations. Each table ends with what the libraries leave " +
 		"out of the work; tests beside the benchmarks assert what the documentation of the libraries does not say.\n\n" + r.versions() + "\n")
+	summary, err := fastestPeers(r)
+	if err != nil {
+		return "", err
+	}
+	b.WriteString(summary)
 	for _, g := range groups {
 		section, err := groupTable(r, g)
 		if err != nil {
@@ -140,17 +145,10 @@ func (r *results) reasons(g group) (string, error) {
 	return b.String(), nil
 }
 
-// readmeSection returns the README's table and chart.
-func readmeSection(r *results) (string, error) {
-	var b, reasons strings.Builder
-	fmt.Fprintf(&b, `
-In the directory benchmarks, `+"`go test -bench . -count 10`"+` measures this library and its peers on the same work in the same run, and
-`+"`go run ./report`"+` makes this section and [all tables](docs/benchmarks/README.md), which have every peer and what each leaves
-out. Here are the fastest peers. Medians of %s on %s; in brackets are allocations.
-
-| operation | ours | fastest peer | ratio |
-|---|---|---|---|
-`, r.rounds(), r.machine())
+// fastestPeers compares ours with the fastest of the others.
+func fastestPeers(r *results) (string, error) {
+	var b strings.Builder
+	b.WriteString("## Fastest peers\n\n| operation | ours | fastest peer | ratio |\n|---|---|---|---|\n")
 	for _, g := range groups {
 		for _, o := range g.ops {
 			cells, ours, err := r.cells(g, o)
@@ -166,14 +164,8 @@ out. Here are the fastest peers. Medians of %s on %s; in brackets are allocation
 			fmt.Fprintf(&b, "| %s: %s | %s, %s | %s, %s | %s |\n", g.title, o.label,
 				ours, ours.lib.name, best, best.lib.name, threeDigits(ours.seconds/best.seconds))
 		}
-		text, err := r.reasons(g)
-		if err != nil {
-			return "", err
-		}
-		reasons.WriteString(text)
 	}
-	fmt.Fprintf(&b, "\n%s%s\n![What an event costs by how many there are](%s)\n\n", &reasons, r.versions(), chartFile(growthGroup))
-	return b.String(), nil
+	return b.String() + "\n", nil
 }
 
 // growth returns what one of n events costs.
