@@ -1,7 +1,8 @@
 // Package causaladapter checks the arguments of a storage adapter, for authors of
 // adapters. Each method with arguments of its own has a check that says what the
 // contract says; AllEvents, Aggregates, Checkpoints, Rejected, DeleteRejected and Head have
-// [CheckContext], and so has ReadLog, whose cursor [causal.Cursor.PositionIn] checks. A method begins with its check:
+// [CheckContext], and so has ReadLog, whose cursor [causal.Cursor.PositionIn] checks. A
+// method begins with its check:
 //
 //	func (s *Store) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 //		if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {

@@ -1,45 +1,12 @@
 package causalpg_test
 
 import (
-	"fmt"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/spec-kitty/causal"
-	"github.com/spec-kitty/causal/internal/eventtest"
+	"github.com/spec-kitty/causal/internal/adapter"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
-// BenchmarkSaveIf saves batches with SaveEvents, with Append, and with a condition on what has
-// not changed.
 func BenchmarkSaveIf(b *testing.B) {
-	for _, size := range []int{1, 100} {
-		for _, way := range []string{"save", "append", "save if"} {
-			b.Run(fmt.Sprintf("batch=%d/%s", size, way), func(b *testing.B) {
-				ctx, s := b.Context(), openNew(b)
-				head, err := s.Head(ctx)
-				require.NoError(b, err)
-				condition := causal.Condition{ProjectUUID: eventtest.Params(0).ProjectUUID, Aggregates: []string{eventtest.Params(0).AggregateID}}
-				for n := 0; b.Loop(); n += size {
-					events := make([]causal.Event, size)
-					for i := range events {
-						events[i] = eventtest.NewBench(b, n+i)
-					}
-					var a causal.Appended
-					switch way {
-					case "save":
-						err = s.SaveEvents(ctx, events)
-					case "append":
-						_, err = s.Append(ctx, events)
-					case "save if":
-						a, err = s.SaveEventsIf(ctx, head, condition, events)
-						head = a.After
-					}
-					if err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
-	}
+	adaptertest.BenchmarkSaveIf(b, func(b *testing.B) adapter.Store { return openNew(b) })
 }

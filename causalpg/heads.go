@@ -7,7 +7,6 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
-	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // LoadHeads returns the heads of an aggregate; see [causal.HeadLoader]. If it has plain events,
@@ -33,9 +32,5 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 	if len(ids) == 0 || ids[0] != "" {
 		return ids, nil
 	}
-	events, err := s.LoadEvents(ctx, aggregateID) // of which some are plain
-	if err != nil {
-		return nil, err
-	}
-	return adapter.HeadIDs(events, project)
+	return causal.LoadHeads(ctx, struct{ causal.EventStore }{s}, project, aggregateID) // which reads it
 }

@@ -47,23 +47,14 @@ func (s *Store) AppendRejected(ctx context.Context, r causal.Rejected) (stored b
 // Rejected yields what was rejected; see [causal.RejectedStorage]. It reads in pages.
 func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] {
 	const op = "read rejected"
-	return func(yield func(causal.Rejected, error) bool) {
-		if err := s.check(ctx, op); err != nil {
-			yield(causal.Rejected{}, err)
-			return
-		}
-		last := int64(0)
-		check := func() error { return s.check(ctx, op) }
-		adapter.YieldPages(yield, check, func(p *adapter.Page[causal.Rejected]) error {
-			next := last
-			err := s.read(ctx, op, func(c *pgx.Conn) (err error) {
-				next, err = s.fillRejected(ctx, c, p, last)
-				return err
-			})
-			last = next
+	check := func() error { return s.check(ctx, op) }
+	return adapter.ReadRejected(check, func(p *adapter.Page[causal.Rejected], after int64) (last int64, err error) {
+		err = s.read(ctx, op, func(c *pgx.Conn) (err error) {
+			last, err = s.fillRejected(ctx, c, p, after)
 			return err
 		})
-	}
+		return last, err
+	})
 }
 
 // fillRejected fills a page with what has a greater number, and returns the last one.

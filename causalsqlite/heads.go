@@ -7,7 +7,6 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
-	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // LoadHeads returns the heads of an aggregate; see [causal.HeadLoader]. If it has plain events,
@@ -42,11 +41,7 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 	if !hasPlain {
 		return ids, nil
 	}
-	events, err := s.LoadEvents(ctx, aggregateID)
-	if err != nil {
-		return nil, err
-	}
-	return adapter.HeadIDs(events, project)
+	return causal.LoadHeads(ctx, struct{ causal.EventStore }{s}, project, aggregateID) // which reads it
 }
 
 // headWriter keeps the heads while events are stored, in one transaction.

@@ -62,23 +62,14 @@ func appendRejected(c *sqlite.Conn, r causal.Rejected) (stored bool, err error) 
 // Rejected yields what was rejected; see [causal.RejectedStorage]. It reads in pages.
 func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] {
 	const op = "read rejected"
-	return func(yield func(causal.Rejected, error) bool) {
-		if err := s.check(ctx, op); err != nil {
-			yield(causal.Rejected{}, err)
-			return
-		}
-		last := int64(0)
-		check := func() error { return s.check(ctx, op) }
-		adapter.YieldPages(yield, check, func(p *adapter.Page[causal.Rejected]) error {
-			next := last
-			err := s.read(ctx, op, func(c *sqlite.Conn) (err error) {
-				next, err = fillRejected(c, p, last)
-				return err
-			})
-			last = next
+	check := func() error { return s.check(ctx, op) }
+	return adapter.ReadRejected(check, func(p *adapter.Page[causal.Rejected], after int64) (last int64, err error) {
+		err = s.read(ctx, op, func(c *sqlite.Conn) (err error) {
+			last, err = fillRejected(c, p, after)
 			return err
 		})
-	}
+		return last, err
+	})
 }
 
 // fillRejected fills a page with what has a greater number, and returns the last one.

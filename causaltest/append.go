@@ -217,10 +217,7 @@ var appendCases = []eventCase{
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
-			handles := []causal.EventStore{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			const workers, each = 8, 10
 			errs := make([]error, workers)
 			var wg sync.WaitGroup

@@ -121,6 +121,14 @@ func (c Config[S]) pageEnds() (ends []int) {
 	return ends
 }
 
+// handles returns two handles on the data of s, the same one if there is no other.
+func (c Config[S]) handles(t testing.TB, s S) []S {
+	if c.Peer == nil {
+		return []S{s, s}
+	}
+	return []S{s, c.Peer(t, s)}
+}
+
 // firstPage is how many events a loop goes over before it is interrupted: the first
 // page.
 func (c Config[S]) firstPage() int {

@@ -77,10 +77,7 @@ var checkpointCases = []checkpointCase{
 		run: func(t *testing.T, c checkpointConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
-			handles := []causal.CheckpointStorage{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			refused := func(revisions ...uint64) {
 				t.Helper()
 				before, err := s.LoadCheckpoint(ctx, "p")
@@ -112,10 +109,7 @@ var checkpointCases = []checkpointCase{
 		run: func(t *testing.T, c checkpointConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
-			handles := []causal.CheckpointStorage{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			const workers, each = 8, 20
 			errs := make([]error, workers)
 			var wg sync.WaitGroup

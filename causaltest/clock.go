@@ -208,10 +208,7 @@ var advanceCases = []clockCase{
 		run: func(t *testing.T, c clockConfig) {
 			const workers = 8
 			s := c.Open(t)
-			handles := []causal.ClockStorage{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			each := shortened(50)
 			values := make([][]int64, workers)
 			errs := make([]error, workers)

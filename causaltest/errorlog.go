@@ -83,10 +83,7 @@ var entryCases = []errorCase{
 			ctx := t.Context()
 			const workers = 8
 			s := c.Open(t)
-			handles := []causal.ErrorStorage{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			each := c.Limits.Entries/workers + 3
 			errs := make([]error, workers)
 			var wg sync.WaitGroup

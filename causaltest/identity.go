@@ -32,10 +32,7 @@ var identityCases = []eventCase{
 		claim: "An event that many goroutines save at once, through several handles, is stored once.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
-			handles := []causal.EventStore{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			all := events(t, 0, 5)
 			errs := make([]error, 32)
 			var wg sync.WaitGroup

@@ -131,10 +131,7 @@ var logCases = []eventCase{
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
-			handles := []causal.EventStore{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			requireTail(t, handles, shortened(400))
 		},
 	},

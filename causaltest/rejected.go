@@ -183,10 +183,7 @@ var rejectedCases = []rejectedCase{
 		claim: "No more than MaxRejected are stored, also if many come at once; the oldest stay.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
-			handles := []causal.RejectedStorage{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			const workers = 16
 			const each = causal.MaxRejected/workers + 10
 			stored, errs := make([]int, workers), make([]error, workers)

@@ -42,10 +42,7 @@ var waitCases = []eventCase{
 		needs: eventNeeds{needsLog, needsWait},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
-			handles := []causal.EventStore{s, s}
-			if c.Peer != nil {
-				handles[1] = c.Peer(t, s)
-			}
+			handles := c.handles(t, s)
 			const readers = 3
 			seen := make(chan error, readers*waits)
 			ctx, cancel := context.WithCancel(t.Context())

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/spec-kitty/causal"
@@ -36,4 +37,22 @@ func LoadRejected(number int64, key []byte, r causal.Rejected, at string, count 
 func keyOf(r causal.Rejected) []byte {
 	key := r.Key()
 	return key[:]
+}
+
+// ReadRejected returns what was rejected, in pages: fill resets a page, fills it with what has
+// greater numbers than one, and returns the last number. check is as for [YieldPages].
+func ReadRejected(
+	check func() error, fill func(p *Page[causal.Rejected], after int64) (last int64, err error),
+) iter.Seq2[causal.Rejected, error] {
+	return func(yield func(causal.Rejected, error) bool) {
+		if err := check(); err != nil {
+			yield(causal.Rejected{}, err)
+			return
+		}
+		after := int64(0)
+		YieldPages(yield, check, func(p *Page[causal.Rejected]) (err error) {
+			after, err = fill(p, after)
+			return err
+		})
+	}
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// WaitLimit is how long a store lets a reader of its log wait; see [causal.LogWaiter].
-const WaitLimit = time.Second
+// waitLimit is how long a store lets a reader of its log wait; see [causal.LogWaiter].
+const waitLimit = time.Second
 
 // Waiters are the readers of a log that wait for its next entry. The zero value is ready.
 type Waiters struct {
-	Limit time.Duration // how long one waits at most; 0 means WaitLimit
+	Limit time.Duration // how long one waits at most; 0 means a second
 
 	mu     sync.Mutex
 	count  int
@@ -32,7 +32,7 @@ func (w *Waiters) Wait(ctx context.Context, op string, closed <-chan struct{}, h
 	}
 	limit := w.Limit
 	if limit == 0 {
-		limit = WaitLimit
+		limit = waitLimit
 	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
