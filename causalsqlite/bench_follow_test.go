@@ -58,9 +58,9 @@ func BenchmarkConsume(b *testing.B) {
 	}
 }
 
-// BenchmarkWake saves events that somebody waits for, with this store or with another one of
-// the file, as another process has. It reports the median time of a save, and of the time from its end
-// until the reader has waited, and until it has the entry.
+// BenchmarkWake saves events that somebody waits for, with this store or as another process
+// does. It reports the median time of a save, and of the time from its end until the reader has
+// waited, and until it has the entry.
 func BenchmarkWake(b *testing.B) {
 	for _, who := range []string{"own", "other"} {
 		b.Run(who, func(b *testing.B) {
@@ -69,6 +69,7 @@ func BenchmarkWake(b *testing.B) {
 			saver := s
 			if who == "other" {
 				saver = openAt(b, path, nil)
+				saver.Emigrate()
 			}
 			type wake struct{ woken, read time.Time }
 			wakes, ready := make(chan wake), make(chan struct{})

@@ -79,3 +79,6 @@ func (s *Store) SetWaitLimit(d time.Duration) { s.waiters.Limit = d }
 
 // NeverWatch keeps the store from looking for what others save.
 func (s *Store) NeverWatch() { s.watching.Do(func() {}) }
+
+// Emigrate makes the store one of another process for those who wait.
+func (s *Store) Emigrate() { s.leave() }

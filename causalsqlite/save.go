@@ -72,7 +72,7 @@ func (s *Store) saveRows(
 		return do(c, s.writer.head, rows)
 	})
 	if err == nil {
-		s.waiters.Wake()
+		s.wakeAll()
 	}
 	return err
 }

@@ -72,6 +72,7 @@ const maxReaders = 1000
 // [*causal.StorageError] until the file is back: what a Store answers is in the file that
 // others find under its path.
 type Store struct {
+	path       string // without links
 	logID      [16]byte
 	files      files
 	errorLimit int
@@ -126,6 +127,10 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 	if err != nil {
 		return nil, wrapError(op, err)
 	}
+	if resolved, err := filepath.EvalSymlinks(path); err == nil { // else it has just gone, and nobody else opens it
+		path = resolved
+	}
+	s.join(path)
 	s.close = sync.OnceValue(s.shutDown)
 	return s, nil
 }
@@ -210,6 +215,7 @@ func (s *Store) Close() error {
 
 func (s *Store) shutDown() error {
 	s.closed.Store(true)
+	s.leave()
 	err := s.readers.close()
 	s.watching.Do(func() {}) // from now on nobody begins to
 	s.watchers.Wait()

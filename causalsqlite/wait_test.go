@@ -29,12 +29,13 @@ func followed(ctx context.Context, s causal.LogReader) (<-chan causal.EventID, <
 	return ids, ended
 }
 
-// What another store of the file saves wakes who waits, also one that only reads. That the
+// What another process saves wakes who waits, also one that only reads. That the
 // reader looks again by itself is not what wakes here.
 func TestWaitForOthers(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
 	writer := openAt(t, path, &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
+	writer.Emigrate()
 	require.NoError(t, writer.SaveEvent(ctx, eventtest.New(t, 0)))
 	for name, o := range map[string]*causalsqlite.Options{"open for writing": {}, "read only": {ReadOnly: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -64,17 +65,24 @@ func TestWaitForOthers(t *testing.T) {
 	}
 }
 
-// A save of the store itself wakes who waits, without a look at the file.
+// A save of this process wakes who waits, without a look at the file: of the store itself, and
+// of another one, by whatever path that came to the file.
 func TestWaitForOwn(t *testing.T) {
 	ctx := t.Context()
-	s := openNew(t)
+	path := testPath(t)
+	s := openAt(t, path, nil)
 	s.SetWaitLimit(time.Hour)
 	s.NeverWatch()
+	link := path + ".link"
+	require.NoError(t, os.Symlink(path, link))
+	other := openAt(t, link, nil)
+	require.NoError(t, openAt(t, path, nil).Close())
 	ids, _ := followed(ctx, s)
 	for n, save := range []func(e causal.Event) error{
 		func(e causal.Event) error { return s.SaveEvent(ctx, e) },
 		func(e causal.Event) error { return s.SaveEvents(ctx, []causal.Event{e}) },
 		func(e causal.Event) error { _, err := s.Append(ctx, []causal.Event{e}); return err },
+		func(e causal.Event) error { return other.SaveEvent(ctx, e) },
 	} {
 		require.NoError(t, save(eventtest.New(t, n)))
 		select {
