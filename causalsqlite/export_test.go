@@ -81,4 +81,7 @@ func (s *Store) SetWaitLimit(d time.Duration) { s.waiters.Limit = d }
 func (s *Store) NeverWatch() { s.watching.Do(func() {}) }
 
 // Emigrate makes the store one of another process for those who wait.
-func (s *Store) Emigrate() { s.leave() }
+func (s *Store) Emigrate() {
+	s.leave()
+	s.path = ""
+}
