@@ -9,8 +9,8 @@ import (
 
 // Condition says what must not have been saved meanwhile, for [Appender.SaveEventsIf]: an
 // event of the project that is of one of the aggregates, or of the node. It has a project,
-// and aggregates or a node. The zero value is invalid. It is a value; Aggregates is neither
-// changed nor retained.
+// and aggregates or a node. The zero value means any event at all. It is a value; Aggregates
+// is neither changed nor retained.
 type Condition struct {
 	ProjectUUID string
 	Aggregates  []string
@@ -20,13 +20,21 @@ type Condition struct {
 // Matches reports whether an event is one that must not have been saved meanwhile. It is
 // for adapters.
 func (c Condition) Matches(e Event) bool {
-	return e.p != nil && strings.EqualFold(e.p.ProjectUUID, c.ProjectUUID) &&
-		(e.p.NodeID == c.NodeID || slices.Contains(c.Aggregates, e.p.AggregateID))
+	return e.p != nil && (c.IsZero() || strings.EqualFold(e.p.ProjectUUID, c.ProjectUUID) &&
+		(e.p.NodeID == c.NodeID || slices.Contains(c.Aggregates, e.p.AggregateID)))
+}
+
+// IsZero reports whether c is the zero Condition, which any event matches.
+func (c Condition) IsZero() bool {
+	return c.ProjectUUID == "" && len(c.Aggregates) == 0 && c.NodeID == ""
 }
 
 // matcher returns Matches for many events that are not zero, which takes the same time for
 // each, however many aggregates there are.
 func (c Condition) matcher() func(Event) bool {
+	if c.IsZero() {
+		return c.Matches
+	}
 	project := strings.ToLower(c.ProjectUUID)
 	aggregates := make(map[string]bool, len(c.Aggregates))
 	for _, id := range c.Aggregates {
@@ -39,6 +47,9 @@ func (c Condition) matcher() func(Event) bool {
 
 // Validate returns a [*ValidationError] that names the fields at fault, nil if there are none.
 func (c Condition) Validate() error {
+	if c.IsZero() {
+		return nil
+	}
 	err := &ValidationError{}
 	add := func(field, reason string) { err.Fields = append(err.Fields, FieldError{field, reason}) }
 	if !isHyphenatedUUID(c.ProjectUUID) {

@@ -99,7 +99,9 @@ func ExampleCondition() {
 	c := causal.Condition{ProjectUUID: exampleProject, Aggregates: []string{"seat 17"}}
 	fmt.Println(c.Matches(seatSold("alice")), c.Validate())
 	fmt.Println(causal.Condition{ProjectUUID: exampleProject}.Validate())
+	fmt.Println(c.IsZero(), causal.Condition{}.IsZero())
 	// Output:
 	// true <nil>
 	// causal: validation failed: aggregates must not be empty if there is no node_id
+	// false true
 }

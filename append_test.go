@@ -37,12 +37,15 @@ func TestAppendIsNotMadeUp(t *testing.T) {
 func TestConditions(t *testing.T) {
 	project := eventtest.Params(0).ProjectUUID
 	for want, c := range map[string]causal.Condition{
-		"project_uuid must be a UUID with hyphens; aggregates must not be empty if there is no node_id": {},
-		"aggregates must have items that are not empty and valid UTF-8":                                 {ProjectUUID: project, Aggregates: []string{"a", ""}},
-		"node_id must be valid UTF-8": {ProjectUUID: project, NodeID: "\xff"},
+		"aggregates must not be empty if there is no node_id":           {ProjectUUID: project},
+		"project_uuid must be a UUID with hyphens":                      {Aggregates: []string{"a"}},
+		"aggregates must have items that are not empty and valid UTF-8": {ProjectUUID: project, Aggregates: []string{"a", ""}},
+		"node_id must be valid UTF-8":                                   {ProjectUUID: project, NodeID: "\xff"},
 	} {
 		requireFault(t, c.Validate(), want)
 	}
 	require.False(t, causal.Condition{}.Matches(causal.Event{}))
 	require.False(t, causal.Condition{ProjectUUID: project}.Matches(eventtest.New(t, 1)))
+	require.True(t, causal.Condition{}.Matches(eventtest.New(t, 1)))
+	require.NoError(t, causal.Condition{}.Validate())
 }

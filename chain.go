@@ -1,67 +1,161 @@
 package causal
 
 import (
-	"container/heap"
 	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 )
 
-// chains is what a log has of a project: of each node, the clock up to which no event of its
-// is missing. The stamped events of a node are a chain, in which each names the clock of the
-// one before it; one that comes early waits. A plain event stands for the earlier ones of
-// its node, unless the node stamps. A plain event after a stamped one of its node is a fault
-// of the node: what is seen then may depend on which of them came first. The zero value has
-// no events.
+// chains is what is known of the nodes of a project: of each one, the clock up to which no
+// event of its is missing, and whether it has forked. The stamped events of a node are a
+// chain, in which each names the clock of the one before it; one that comes early waits. A
+// plain event stands for the earlier ones of its node, unless the node stamps. A plain event
+// after a stamped one of its node is a fork: what is seen then may depend on which of them
+// came first. The zero value has no events.
 type chains struct {
 	nodes   map[string]*chain
 	clock   VectorClock      // of what is seen
 	changed map[string]int64 // after that
 }
 
+// chain is what is known of one node. A stamped event covers the clocks after the one that it
+// names, up to its own. Of a node that has not forked no two cover the same clock.
 type chain struct {
-	Seen    int64
-	Stamped int64 // the lowest clock of a stamped event, 0 if there is none
-	Waiting links // for the events before them
+	Seen     int64     // all up to this clock is covered
+	Stamped  int64     `json:",omitempty"` // the lowest clock of a stamped event, 0 if there is none
+	Waiting  []stretch `json:",omitempty"` // that events cover after a hole, in ascending order
+	Branches []int64   `json:",omitempty"` // of a node that has forked, the clocks of its latest events
+	IsMixed  bool      `json:",omitempty"` // there are plain events after stamped ones
 }
 
-// add adds an event of the project, in any order.
-func (c *chains) add(e Event) {
-	node := c.nodes[e.p.NodeID]
+// stretch is what events without a hole between them cover: the clocks after Previous, up to Clock.
+type stretch struct {
+	Previous, Clock int64
+	First           EventID // the event that names Previous, which is missing
+}
+
+// link is what an event says about the chain of its node.
+type link struct {
+	Node            string
+	Clock, Previous int64
+	ID              EventID
+	IsStamped       bool
+}
+
+func linkOf(e Event) link { return link{e.p.NodeID, e.clock, e.p.PreviousClock, e.p.ID, e.IsStamped()} }
+
+// maxBranches bounds the branches of a node that are known.
+const maxBranches = 64
+
+// add adds an event of the project, in any order, each once. It reports whether it shows a
+// fork of its node: a stamped one, as it covers what others cover, and goes on no branch that
+// is known; a plain one, as it is the first after a stamped one.
+func (c *chains) add(l link) (isFork bool) {
+	node := c.nodes[l.Node]
 	if node == nil {
 		if c.nodes == nil {
 			c.nodes, c.changed = map[string]*chain{}, map[string]int64{}
 		}
 		node = &chain{}
-		c.nodes[e.p.NodeID] = node
+		c.nodes[l.Node] = node
 	}
-	if node.add(e) {
-		c.changed[e.p.NodeID] = node.Seen
+	before := node.Seen
+	if l.IsStamped {
+		isFork = node.addStamped(l)
+	} else {
+		isFork = node.addPlain(l)
+	}
+	if node.Seen > before {
+		c.changed[l.Node] = node.Seen
+	}
+	return isFork
+}
+
+func (c *chain) addPlain(l link) (isFork bool) {
+	if c.Stamped > 0 && l.Clock >= c.Stamped {
+		isFork = !c.IsMixed
+		c.IsMixed = true
+		return isFork
+	}
+	c.Seen = max(c.Seen, l.Clock)
+	c.seeWaiting()
+	return false
+}
+
+func (c *chain) addStamped(l link) (isFork bool) {
+	if c.Stamped == 0 || l.Clock < c.Stamped {
+		c.Stamped = l.Clock
+	}
+	isFork = c.isFork(l)
+	if l.Previous <= c.Seen {
+		c.Seen = max(c.Seen, l.Clock)
+		c.seeWaiting()
+		return isFork
+	}
+	// Join it with those that it touches.
+	from, _ := slices.BinarySearchFunc(c.Waiting, l.Previous, stretch.compareClock)
+	to := from
+	joined := stretch{l.Previous, l.Clock, l.ID}
+	for ; to < len(c.Waiting) && c.Waiting[to].Previous <= l.Clock; to++ {
+		next := c.Waiting[to]
+		if next.Previous <= joined.Previous {
+			joined.Previous, joined.First = next.Previous, next.First
+		}
+		joined.Clock = max(joined.Clock, next.Clock)
+	}
+	c.Waiting = slices.Replace(c.Waiting, from, to, joined)
+	return isFork
+}
+
+func (s stretch) compareClock(clock int64) int {
+	if s.Clock < clock {
+		return -1
+	}
+	return 1
+}
+
+// seeWaiting sees what waits for nothing any more.
+func (c *chain) seeWaiting() {
+	for len(c.Waiting) > 0 && c.Waiting[0].Previous <= c.Seen {
+		c.Seen = max(c.Seen, c.Waiting[0].Clock)
+		c.Waiting = c.Waiting[1:]
 	}
 }
 
-// add adds an event of the node, and reports whether more is seen.
-func (c *chain) add(e Event) bool {
-	before := c.Seen
-	switch {
-	case e.p.Parents != nil:
-		if c.Stamped == 0 || e.clock < c.Stamped {
-			c.Stamped = e.clock
-		}
-		if len(c.Waiting) == 0 && e.p.PreviousClock <= c.Seen {
-			c.Seen = max(c.Seen, e.clock)
-			return c.Seen > before
-		}
-		heap.Push(&c.Waiting, link{e.p.PreviousClock, e.clock})
-	case c.Stamped == 0 || e.clock < c.Stamped:
-		c.Seen = max(c.Seen, e.clock)
+// isFork reports whether a stamped event that is about to be added shows a fork, and keeps
+// the branches.
+func (c *chain) isFork(l link) bool {
+	end := c.overlapped(l)
+	if end == 0 && c.Branches == nil {
+		return false
 	}
-	for len(c.Waiting) > 0 && c.Waiting[0].Previous <= c.Seen {
-		next, _ := heap.Pop(&c.Waiting).(link)
-		c.Seen = max(c.Seen, next.Clock)
+	if i := slices.Index(c.Branches, l.Previous); i >= 0 && !slices.Contains(c.Branches, l.Clock) {
+		c.Branches[i] = l.Clock
+		return false
 	}
-	return c.Seen > before
+	if end == 0 {
+		return false
+	}
+	if c.Branches == nil {
+		c.Branches = []int64{end}
+	}
+	if c.Branches = append(c.Branches, l.Clock); len(c.Branches) > maxBranches {
+		c.Branches = c.Branches[1:]
+	}
+	return true
+}
+
+// overlapped returns the end of what covers clocks that an event would cover, 0 if nothing does.
+func (c *chain) overlapped(l link) int64 {
+	if l.Previous < c.Seen {
+		return c.Seen
+	}
+	i, _ := slices.BinarySearchFunc(c.Waiting, l.Previous+1, stretch.compareClock)
+	if i < len(c.Waiting) && c.Waiting[i].Previous < l.Clock {
+		return c.Waiting[i].Clock
+	}
+	return 0
 }
 
 // seen returns what is seen.
@@ -93,6 +187,9 @@ func (c *chains) unmarshal(data []byte) error {
 		if err := checkVectorEntry(name, node.Seen); err != nil {
 			return err
 		}
+		if !node.isOrdered() {
+			return errors.New("what waits is not in order")
+		}
 		if node.Seen > 0 {
 			c.changed[name] = node.Seen
 		}
@@ -100,24 +197,13 @@ func (c *chains) unmarshal(data []byte) error {
 	return nil
 }
 
-// link is a stamped event of a chain.
-type link struct{ Previous, Clock int64 }
-
-// links is a heap, by the clocks of the events before them.
-type links []link
-
-func (l links) Len() int           { return len(l) }
-func (l links) Less(i, j int) bool { return l[i].Previous < l[j].Previous }
-func (l links) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
-
-func (l *links) Push(x any) {
-	added, _ := x.(link)
-	*l = append(*l, added)
-}
-
-func (l *links) Pop() any {
-	last := len(*l) - 1
-	x := (*l)[last]
-	*l = (*l)[:last]
-	return x
+func (c *chain) isOrdered() bool {
+	end := c.Seen
+	for _, s := range c.Waiting {
+		if s.Previous <= end || s.Clock <= s.Previous {
+			return false
+		}
+		end = s.Clock
+	}
+	return true
 }

@@ -60,7 +60,7 @@ func (s *seenLog) addEntry(entry LogEntry) {
 	s.at = entry.Cursor
 	s.unsaved++
 	if entry.Event.p.ProjectUUID == s.project {
-		s.chains.add(entry.Event)
+		s.chains.add(linkOf(entry.Event))
 	}
 }
 

@@ -191,7 +191,11 @@ func (g *guard) arguments() []any {
 	return []any{int64(min(g.after.Position(), math.MaxInt64)), log, hash, node, g.aggregates()}
 }
 
+// aggregates returns nil if any event matches.
 func (g *guard) aggregates() [][]byte {
+	if g.condition.IsZero() {
+		return nil
+	}
 	ids := make([][]byte, len(g.condition.Aggregates))
 	for i, id := range g.condition.Aggregates {
 		ids[i] = []byte(id)

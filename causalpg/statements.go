@@ -74,12 +74,14 @@ SELECT event_id FROM given WHERE NOT same`
 
 // allowsSQL says whether something may be saved after a position ($1), if one is given: whether
 // the log ($2) and the hash ($3) are those of this log there, and no entry after it is of the
-// node ($4) or of one of the aggregates ($5), whatever its project.
+// node ($4) or of one of the aggregates ($5), whatever its project; or whether there is none at
+// all, if no aggregates are given.
 const allowsSQL = `$1::bigint IS NULL OR coalesce(
 		($2::bytea IS NULL OR $2 = (SELECT log_id FROM {s}.meta))
 		AND ($2 IS NULL OR $3::bytea = CASE WHEN $1 = 0 THEN '\x0000000000000000'
 			ELSE (SELECT hash FROM {s}.events WHERE position = $1) END),
 	false) AND NOT CASE
+		WHEN $5::bytea[] IS NULL THEN last.position > $1
 		WHEN last.position - $1 <= 1000 OR $4::bytea IS NOT NULL THEN EXISTS (
 			SELECT FROM {s}.events e WHERE e.position > $1
 				AND (e.node_id = $4 OR e.aggregate_id IN (SELECT unnest($5::bytea[])))) -- hashed
@@ -138,7 +140,7 @@ const rejectedSQL = `SELECT id, key, source, event_id, reason, time, count, data
 
 // changesSQL returns what appendSQL looks for, up to a position.
 const changesSQL = `SELECT position, data FROM {s}.events
-	WHERE position > $1 AND position <= $2 AND (node_id = $3 OR aggregate_id IN (SELECT unnest($4::bytea[])))
+	WHERE position > $1 AND position <= $2 AND (node_id = $3 OR $4::bytea[] IS NULL OR aggregate_id IN (SELECT unnest($4)))
 	ORDER BY position`
 
 // givenArrays are rows that are given as parameters, whose first number is this one.

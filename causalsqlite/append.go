@@ -77,6 +77,9 @@ func check(c *sqlite.Conn, after, head causal.Cursor, condition causal.Condition
 	if err != nil {
 		return err
 	}
+	if condition.IsZero() && position < head.Position() {
+		return causal.ErrConcurrentSave
+	}
 	if condition.NodeID != "" || head.Position()-position <= manyEntries {
 		return checkEntriesAfter(c, position, condition)
 	}

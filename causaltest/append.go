@@ -60,7 +60,7 @@ var appendCases = []eventCase{
 	},
 	{
 		name:  "append/allowed",
-		claim: "SaveEventsIf stores the events if no entry after the cursor is of the project and of one of the aggregates or of the node.",
+		claim: "SaveEventsIf stores the events if no entry after the cursor is of the project and of one of the aggregates or of the node; on the zero Condition, if there is none.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -84,6 +84,7 @@ var appendCases = []eventCase{
 			save(causal.Cursor{}, from("ali"))
 			save(head, causal.Condition{ProjectUUID: strings.ToUpper(otherProject), Aggregates: []string{"B"}, NodeID: "bob"})
 			save(headOf(t, s), of("A", "B", "C", "new"))
+			save(headOf(t, s), causal.Condition{})
 			all := events(t, 100, 140, in("many"))
 			a, err := s.(causal.Appender).SaveEventsIf(t.Context(), head, of("many"), append(all, all[3]))
 			require.NoError(t, err)
@@ -120,6 +121,7 @@ var appendCases = []eventCase{
 				refused(causal.Cursor{}, from("alice"))
 				refused(head, causal.Condition{ProjectUUID: project, Aggregates: []string{"A"}, NodeID: "bob"})
 				refused(head, causal.Condition{ProjectUUID: strings.ToUpper(otherProject), Aggregates: []string{"A+\x00"}})
+				refused(head, causal.Condition{})
 			}
 			all()
 			require.NoError(t, causal.SaveAll(t.Context(), s, events(t, 1000, 2500, in("other"), on("carol", 5))))
@@ -355,10 +357,12 @@ func (m *appendModel) append(t *rapid.T) {
 func (m *appendModel) saveIf(t *rapid.T) {
 	events := m.draw(t)
 	after := rapid.IntRange(0, len(m.log)).Draw(t, "after")
-	condition := causal.Condition{ProjectUUID: rapid.SampledFrom([]string{project, otherProject}).Draw(t, "project")}
-	condition.Aggregates = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"A", "B", "C"}), 0, 2, rapid.ID).Draw(t, "aggregates")
-	if condition.NodeID = rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "node"); condition.NodeID == "" && len(condition.Aggregates) == 0 {
-		condition.NodeID = "a"
+	condition := causal.Condition{
+		Aggregates: rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"A", "B", "C"}), 0, 2, rapid.ID).Draw(t, "aggregates"),
+		NodeID:     rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "node"),
+	}
+	if !condition.IsZero() {
+		condition.ProjectUUID = rapid.SampledFrom([]string{project, otherProject}).Draw(t, "project")
 	}
 	isNew, old, conflict := m.outcome(events)
 	got, err := m.s.(causal.Appender).SaveEventsIf(context.Background(), m.cursors[after], condition, events)

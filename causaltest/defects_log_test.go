@@ -140,6 +140,13 @@ var logDefects = map[string]defect{
 			}
 			return s.SaveEventsIf(ctx, after, c, events)
 		})},
+	"the zero condition is always met": {finds: "append/refused", events: deciding(
+		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
+			if c.IsZero() {
+				return s.Append(ctx, events)
+			}
+			return s.SaveEventsIf(ctx, after, c, events)
+		})},
 	"looks at the condition, then saves": {finds: "append/goroutines", events: deciding(
 		func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event) (causal.Appended, error) {
 			for entry := range s.ReadLog(ctx, after) {
