@@ -119,7 +119,7 @@ func TestNewLamportClockRefuses(t *testing.T) {
 		"cancelled cause": {ctx: cancelled, nodeID: "a", storage: s, is: cause, text: "causal: context canceled: the reason"},
 		"storage fails":   {ctx: ctx, nodeID: "a", storage: &brokenStorage{err: boom}, is: boom, text: "causal: storage failed: load clock: boom"},
 		"typed":           {ctx: ctx, nodeID: "a", storage: &brokenStorage{err: boom}, is: causal.ErrStorage, text: "causal: storage failed: load clock: boom"},
-		"closed":          {ctx: ctx, nodeID: "a", storage: &brokenStorage{err: causal.ErrClosed}, is: causal.ErrClosed, text: "causal: storage failed: load clock: storage is closed"},
+		"closed":          {ctx: ctx, nodeID: "a", storage: &brokenStorage{err: causal.ErrClosed}, is: causal.ErrClosed, text: "causal: storage failed: load clock: closed"},
 		"negative stored": {ctx: ctx, nodeID: "a", storage: &corruptStorage{}, is: causal.ErrStorage, text: "causal: storage failed: load clock: the stored value is negative"},
 	}
 	for name, test := range tests {

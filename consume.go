@@ -161,10 +161,7 @@ func (c *consumer) run(ctx context.Context) error {
 	if savingErr := c.saved(); savingErr != nil && ctx.Err() == nil {
 		err = savingErr
 	}
-	if handler, ok := errors.AsType[handlerError](err); ok {
-		return handler.err
-	}
-	return err
+	return ofHandler(err)
 }
 
 // isReading reports whether the error is one of reading that may work again.

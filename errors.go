@@ -15,7 +15,8 @@ import (
 // error is a struct, named in the comment, that [errors.As] finds.
 //
 // The text of an error in this package may contain event IDs and clock values, which
-// a log needs, and never a payload, a name or another text value.
+// a log needs, and never a payload, a name or another text value. A nil pointer to an error
+// struct, which an interface may hide, is an error that knows nothing.
 var (
 	// ErrValidation means that the input is invalid: see [ValidationError].
 	ErrValidation = errors.New("causal: validation failed")
@@ -42,8 +43,12 @@ var (
 	// ErrOutcomeUnknown means that a save failed, or was canceled, at a moment from which
 	// its events may be stored, now or later, or not. Saving them again settles it.
 	ErrOutcomeUnknown = errors.New("causal: the outcome of a save is unknown")
-	// ErrClosed means that an adapter was called after its Close.
-	ErrClosed = errors.New("causal: storage is closed")
+	// ErrClosed means that an adapter or a [Node] was called after its Close.
+	ErrClosed = errors.New("causal: closed")
+	// ErrRestored means that a [Node] was opened on a store that was restored from a backup,
+	// so that the node may have emitted events which the store does not have. See
+	// [NodeOptions] for the ways on.
+	ErrRestored = errors.New("causal: the store of the node was restored")
 	// ErrInvalidCursor means that a [Cursor] is damaged, belongs to another log or
 	// stands after entries that its log no longer has.
 	ErrInvalidCursor = errors.New("causal: invalid cursor")
@@ -78,6 +83,9 @@ type ValidationError struct {
 
 // Error names the event, if it is known, and lists the fields and the reasons.
 func (e *ValidationError) Error() string {
+	if e == nil {
+		return ErrValidation.Error()
+	}
 	var b strings.Builder
 	b.WriteString(ErrValidation.Error())
 	if e.EventID != "" {
@@ -111,7 +119,12 @@ func plainName(name string) string {
 func (e *ValidationError) Is(target error) bool { return target == ErrValidation }
 
 // Unwrap returns the cause, nil if there is none.
-func (e *ValidationError) Unwrap() error { return e.Err }
+func (e *ValidationError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // invalid is the error for one bad field.
 func invalid(field, reason string) *ValidationError {
@@ -158,6 +171,9 @@ type CycleError struct {
 
 // Error says how many events the cycle has, and names the first few.
 func (e *CycleError) Error() string {
+	if e == nil {
+		return ErrCycle.Error()
+	}
 	return ErrCycle.Error() + " of " + strconv.Itoa(len(e.IDs)) + " events" + listIDs(e.IDs)
 }
 
@@ -188,7 +204,12 @@ type IDConflictError struct {
 }
 
 // Error names the first few event IDs.
-func (e *IDConflictError) Error() string { return ErrIDConflict.Error() + listIDs(e.IDs) }
+func (e *IDConflictError) Error() string {
+	if e == nil {
+		return ErrIDConflict.Error()
+	}
+	return ErrIDConflict.Error() + listIDs(e.IDs)
+}
 
 // Is reports whether target is [ErrIDConflict].
 func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict }
@@ -210,6 +231,9 @@ type ForkError struct {
 
 // Error names the clock value and the first few events.
 func (e *ForkError) Error() string {
+	if e == nil {
+		return ErrFork.Error()
+	}
 	return ErrFork.Error() + ": " + strconv.FormatInt(e.LamportClock, 10) + listIDs(e.IDs)
 }
 
@@ -234,6 +258,9 @@ type ClockJumpError struct {
 
 // Error has the clock values.
 func (e *ClockJumpError) Error() string {
+	if e == nil {
+		return ErrClockJump.Error()
+	}
 	return fmt.Sprintf("%v: %d, more than %d beyond %d", ErrClockJump, e.Remote, e.MaxJump, e.Local)
 }
 
@@ -251,6 +278,9 @@ type StorageError struct {
 
 // Error names the operation and the cause.
 func (e *StorageError) Error() string {
+	if e == nil {
+		return ErrStorage.Error()
+	}
 	text := ErrStorage.Error() + ": " + e.Op
 	if e.Err != nil {
 		text += ": " + strings.TrimPrefix(e.Err.Error(), "causal: ")
@@ -262,7 +292,12 @@ func (e *StorageError) Error() string {
 func (e *StorageError) Is(target error) bool { return target == ErrStorage }
 
 // Unwrap returns the adapter's error.
-func (e *StorageError) Unwrap() error { return e.Err }
+func (e *StorageError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // checkContext returns an error if ctx is nil or done.
 func checkContext(ctx context.Context) error {

@@ -98,6 +98,6 @@ func ExampleStorageError() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, causal.ErrStorage), errors.Is(err, causal.ErrClosed))
 	// Output:
-	// causal: storage failed: save event: storage is closed
+	// causal: storage failed: save event: closed
 	// true true
 }

@@ -123,6 +123,15 @@ type event struct {
 // NewEvent makes an event. If p is invalid, it returns a [*ValidationError] that
 // names every bad field by its wire name.
 func NewEvent(p EventParams) (Event, error) {
+	d, err := newContent(p)
+	if err != nil {
+		return Event{}, err
+	}
+	return d.seal(), nil
+}
+
+// newContent returns the valid content of an event, which is not sealed.
+func newContent(p EventParams) (*event, error) {
 	hasID := p.ID != ""
 	if !hasID {
 		p.ID = NewEventID()
@@ -148,12 +157,12 @@ func NewEvent(p EventParams) (Event, error) {
 		if !hasID {
 			err.EventID = "" // which nobody has seen
 		}
-		return Event{}, err
+		return nil, err
 	}
 	if d.CorrelationID == "" {
 		d.CorrelationID = d.ID
 	}
-	return d.seal(), nil
+	return d, nil
 }
 
 // eventFaults holds at most one reason for each field of an event: the first that

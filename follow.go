@@ -71,6 +71,14 @@ func (e handlerError) Error() string { return e.err.Error() }
 
 func (e handlerError) Unwrap() error { return e.err }
 
+// ofHandler returns the error of the function, or the error itself if it is none of those.
+func ofHandler(err error) error {
+	if e, ok := errors.AsType[handlerError](err); ok {
+		return e.err
+	}
+	return err
+}
+
 // follow calls handle with each entry after the cursor, and atEnd each time that there are
 // no more, before it waits. It returns the first error: a [handlerError] if it is one of
 // those, and otherwise one of reading.

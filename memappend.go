@@ -28,7 +28,8 @@ func (s *MemEventStore) SaveEventsIf(ctx context.Context, after Cursor, c Condit
 		if err != nil {
 			return err
 		}
-		if stored > 0 || slices.ContainsFunc(s.log[position:], c.matcher()) {
+		later := s.log[position:]
+		if stored > 0 || len(later) > 0 && slices.ContainsFunc(later, c.matcher()) {
 			return ErrConcurrentSave
 		}
 		return nil

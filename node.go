@@ -1,0 +1,438 @@
+package causal
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+// NodeOptions are the options of [OpenNode]. ProjectUUID is required; the zero value of the
+// others means the default.
+type NodeOptions struct {
+	// ProjectUUID is the project of the node, a UUID with hyphens. Required.
+	ProjectUUID string
+	// ProjectSlug is the project's short name, for events that give none.
+	ProjectSlug string
+	// MaxJump limits how far ahead of the node's clock that of a received event may be, so
+	// that one faulty node cannot drag all clocks to the end of their range. Zero means
+	// 2^40 ticks, and a negative value no limit.
+	MaxJump int64
+	// VectorClocks gives each event that the node emits the full vector clock of what the
+	// node has seen, for audits across aggregates. It weighs the node ID and about 10 bytes
+	// for each node, in every event. Events name their parents in any case, which is exact
+	// within an aggregate.
+	VectorClocks bool
+	// MergeAbove, for a hub, one node of a project: after Receive, the node emits an event of
+	// type "causal.merged" and no payload for each aggregate that has more heads than this, so
+	// that they do not pile up. It says that the hub has seen them, and resolves nothing. Zero
+	// means never.
+	MergeAbove int
+	// AfterRestore opens the node on a store that was restored from a backup, where OpenNode
+	// would return [ErrRestored]. Set it only after all that the peers have was received into
+	// the store: the node goes on after the events of its own that are there, and if one is
+	// missing, its history forks. Otherwise give the node a new ID.
+	AfterRestore bool
+	// OnFork is called with each fork that the node finds, also in what other processes
+	// save; see [Receipt]. One goroutine at a time calls it, and it may use the node.
+	OnFork func(ForkError)
+	// Now returns the Timestamp of events that have none. nil means the current time.
+	Now func() time.Time
+	// NewID returns the ID of events that have none. nil means [NewEventID].
+	NewID func() EventID
+}
+
+// Node emits and receives the events of one node in one project, and keeps them in a store.
+// It knows what the store holds: an event that it emits comes after all that was stored when
+// Emit was called, whoever has stored it, and names the heads of its aggregate as its parents
+// and the node's previous event, so that readers see conflicts, gaps and forks.
+//
+// Use [OpenNode], and Close at the end; the zero value refuses every call. A Node is safe for
+// concurrent use, and must not be copied. Several nodes may share a store, in one process or in
+// many. So may several processes that open a node under one ID: then they are slower, but
+// their events are one history. On stores of their own they would fork it.
+type Node struct {
+	options NodeOptions // with defaults
+	id      string
+	storage NodeStorage
+	life    context.Context // of saves that have begun; ends with Close
+	end     context.CancelFunc
+
+	patience time.Duration // of Close
+
+	lock    contextMutex // guards emitter, except where that says otherwise
+	emitter emitter
+
+	mu        sync.Mutex // guards what follows, and is held for moments
+	queue     []*emission
+	isSaving  bool // somebody empties the queue
+	isClosed  bool
+	idle      chan struct{} // of Close, which waits until nobody does
+	untold    []ForkError
+	isTelling bool
+}
+
+// How many events are saved together, unless one emission has more.
+const maxGroup = 1000
+
+// closeLimit is how long Close takes at most.
+const closeLimit = 5 * time.Second
+
+// OpenNode opens the node with this ID on a store. It reads what was stored since the node was
+// closed, for which it keeps a checkpoint in the store, "causal/node/", the project, "/" and the
+// node. Events that are too far ahead (see MaxJump) do not keep it from opening: they stay in
+// the store, and are neither seen nor followed.
+//
+// A node ID is for one history: an installation that begins anew needs a new one. OpenNode
+// returns [ErrRestored] if the store was restored from a backup that it can tell from the
+// original, as those of Backup in module causalsqlite, a [*ValidationError] if an argument is
+// invalid, and the errors of the store.
+func OpenNode(ctx context.Context, nodeID string, s NodeStorage, o NodeOptions) (*Node, error) {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if err := checkNode(nodeID, s, &o); err != nil {
+		return nil, err
+	}
+	o.ProjectUUID = strings.ToLower(o.ProjectUUID)
+	n := &Node{options: o, id: nodeID, storage: s, patience: closeLimit, lock: newContextMutex()}
+	n.emitter = emitter{
+		nodeLog: nodeLog{
+			storage: s, node: nodeID, project: o.ProjectUUID, maxJump: cmp.Or(o.MaxJump, defaultMaxJump),
+		},
+		hasVectors: o.VectorClocks, quiet: quietSaves,
+	}
+	if err := n.emitter.open(ctx, o.AfterRestore); err != nil {
+		return nil, err
+	}
+	n.life, n.end = context.WithCancel(context.WithoutCancel(ctx))
+	n.tell(n.emitter.tellForks())
+	return n, nil
+}
+
+func checkNode(nodeID string, s NodeStorage, o *NodeOptions) error {
+	if err := checkText("node_id", nodeID); err != nil {
+		return err
+	}
+	switch {
+	case isNil(s):
+		return invalid("store", reasonNil)
+	case !isHyphenatedUUID(o.ProjectUUID):
+		return invalid("project_uuid", reasonUUID)
+	case !utf8.ValidString(o.ProjectSlug):
+		return invalid("project_slug", reasonNotUTF8)
+	case o.MergeAbove < 0:
+		return invalid("merge_above", reasonNotNegative)
+	}
+	return nil
+}
+
+// isNil reports whether an interface holds nothing, or a nil pointer.
+func isNil(x any) bool {
+	v := reflect.ValueOf(x)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// ID returns the node's ID.
+func (n *Node) ID() string { return n.id }
+
+// ProjectUUID returns the UUID of the node's project, in lower case.
+func (n *Node) ProjectUUID() string { return n.options.ProjectUUID }
+
+// Seen returns what the node's store has of the project, as of the latest call of the node: of
+// each node, the clock up to which no event is missing between stamped ones. A plain event
+// stands for the earlier ones of its node.
+func (n *Node) Seen() VectorClock { return n.emitter.seen() }
+
+// Emit emits an event: it gives it its place after all that is stored, and stores it. When it
+// returns nil, the event is durable, and every later one of the node comes after it. Callers at
+// the same time share a save.
+//
+// The parameters need a Type and an AggregateID. NodeID and ProjectUUID must be empty or those
+// of the node; LamportClock, PreviousClock and VectorClock zero. Parents are the heads of the
+// aggregate unless they are given: who edits a version that somebody had read gives the
+// events which were its heads then, so that what others have changed meanwhile is in conflict.
+//
+// If there is an event with the ID already and its type, aggregate and payload are the same,
+// Emit returns that, whoever has emitted it, so that a command can be tried again; with another
+// one it returns an [*IDConflictError]. An ID can be made from a key: see [EventIDFor].
+//
+// After an error that matches [ErrOutcomeUnknown], the event may be stored, now or later; the
+// node saves it again before it emits anything else. The error of a ctx that ends while the
+// save is under way is one. After any other error the event is not there, and never will be:
+// a [*ValidationError]; a [*GapError] while events of the node itself are missing, as in a
+// store that has gone back and got only some of them from peers; [ErrClockOverflow];
+// [ErrClosed]; and failures of the store, which match [ErrStorage], or [ErrInvalidCursor]
+// or [ErrCursorAhead] if its log is not what it was.
+func (n *Node) Emit(ctx context.Context, p EventParams) (Event, error) {
+	e := &emission{}
+	e.drafts = e.single[:]
+	err := n.begin(ctx)
+	if err == nil {
+		err = n.draft(p, &e.single[0])
+	}
+	if err == nil {
+		err = n.wait(ctx, e)
+	}
+	if err != nil {
+		return Event{}, err
+	}
+	return e.single[0].stored, nil
+}
+
+// EmitAll emits several events, all or none, each after the one before it. It is Emit
+// otherwise. The caller owns the result.
+func (n *Node) EmitAll(ctx context.Context, ps []EventParams) ([]Event, error) {
+	return n.emit(ctx, ps, nil)
+}
+
+func (n *Node) emit(ctx context.Context, ps []EventParams, d *decision) ([]Event, error) {
+	if err := n.begin(ctx); err != nil {
+		return nil, err
+	}
+	drafts, err := n.drafts(ps)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]Event, len(drafts))
+	if len(drafts) == 0 {
+		return events, nil
+	}
+	if err := n.wait(ctx, &emission{drafts: drafts, decision: d}); err != nil {
+		return nil, err
+	}
+	for i := range drafts {
+		events[i] = drafts[i].stored
+	}
+	return events, nil
+}
+
+// wait has an emission saved, and waits for that.
+func (n *Node) wait(ctx context.Context, e *emission) error {
+	isFirst, err := n.enqueue(e)
+	if err != nil {
+		return err
+	}
+	if isFirst { // nobody else waits: it needs no other goroutine, nor a life beyond its own
+		if n.run(ctx); e.isTaken {
+			return e.err
+		}
+	}
+	select {
+	case <-e.done:
+		return e.err
+	case <-ctx.Done():
+	}
+	if n.withdraw(e) {
+		return checkContext(ctx)
+	}
+	select {
+	case <-e.done: // meanwhile
+		return e.err
+	default:
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, checkContext(ctx))
+	}
+}
+
+// begin returns an error if nothing can be done.
+func (n *Node) begin(ctx context.Context) error {
+	if err := checkContext(ctx); err != nil {
+		return err
+	}
+	if n.storage == nil {
+		return invalid("node", "must come from OpenNode")
+	}
+	return nil
+}
+
+func (n *Node) drafts(ps []EventParams) ([]draft, error) {
+	drafts := make([]draft, len(ps))
+	given := make(map[EventID]bool, len(ps))
+	for i, p := range ps {
+		d := &drafts[i]
+		if err := n.draft(p, d); err != nil {
+			return nil, err
+		}
+		if given[d.content.ID] {
+			return nil, d.invalid(fieldEventID, reasonTwice)
+		}
+		given[d.content.ID] = true
+	}
+	return drafts, nil
+}
+
+// draft makes the event that the parameters ask for.
+func (n *Node) draft(p EventParams, d *draft) error {
+	if p.ID == "" && n.options.NewID != nil {
+		p.ID = n.options.NewID()
+	}
+	if p.Timestamp.IsZero() && n.options.Now != nil {
+		p.Timestamp = n.options.Now()
+	}
+	var err error
+	*d, err = newDraft(p, EventParams{NodeID: n.id, ProjectUUID: n.options.ProjectUUID, ProjectSlug: n.options.ProjectSlug})
+	return err
+}
+
+// enqueue has an emission saved soon. If it is the first, the caller does that.
+func (n *Node) enqueue(e *emission) (isFirst bool, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.isClosed {
+		return false, ErrClosed
+	}
+	if n.queue = append(n.queue, e); n.isSaving {
+		e.done = make(chan struct{})
+	}
+	isFirst = !n.isSaving
+	n.isSaving = true
+	return isFirst, nil
+}
+
+// withdraw takes an emission back that is not being saved, and reports whether it could.
+func (n *Node) withdraw(e *emission) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if e.isTaken {
+		return false
+	}
+	n.queue = slices.DeleteFunc(n.queue, func(other *emission) bool { return other == e })
+	return true
+}
+
+// run saves the first emissions of the queue, and has the others saved by a goroutine, on the
+// life of the node: the context of one caller is none of the business of others.
+func (n *Node) run(ctx context.Context) {
+	if err := n.lock.acquire(ctx); err == nil {
+		if group := n.next(); group != nil {
+			n.emitter.save(ctx, group)
+			n.emitter.keep(ctx)
+		}
+		forks := n.emitter.tellForks()
+		n.lock.release()
+		n.tell(forks)
+	} else if n.life.Err() != nil {
+		n.abandon()
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.isSaving = len(n.queue) > 0; n.isSaving {
+		go n.run(n.life)
+	} else if n.idle != nil {
+		close(n.idle)
+		n.idle = nil
+	}
+}
+
+// abandon finishes the emissions that nobody has begun to save.
+func (n *Node) abandon() {
+	for group := n.next(); group != nil; group = n.next() {
+		finishAll(group, ErrClosed)
+	}
+}
+
+// next takes the emissions that are to be saved together from the queue.
+func (n *Node) next() []*emission {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	end, count, ids := 0, 0, map[EventID]bool{}
+	for ; end < len(n.queue); end++ {
+		e := n.queue[end]
+		count += len(e.drafts)
+		isTogether := count <= maxGroup && e.decision == nil && n.queue[0].decision == nil && e.addIDs(ids)
+		if end > 0 && !isTogether {
+			break
+		}
+		e.isTaken = true
+	}
+	if end == 0 {
+		return nil
+	}
+	group := n.queue[0].group[:0]
+	group = append(group, n.queue[:end]...)
+	n.queue = slices.Delete(n.queue, 0, end)
+	return group
+}
+
+// tell calls OnFork with the forks, one after another.
+func (n *Node) tell(forks []ForkError) {
+	if n.options.OnFork == nil || len(forks) == 0 {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.untold = append(n.untold, forks...)
+	if n.isTelling {
+		return
+	}
+	n.isTelling = true
+	go func() {
+		for {
+			n.mu.Lock()
+			forks := n.untold
+			n.untold, n.isTelling = nil, len(forks) > 0
+			n.mu.Unlock()
+			for _, f := range forks {
+				n.options.OnFork(f)
+			}
+			if len(forks) == 0 {
+				return
+			}
+		}
+	}()
+}
+
+// Close saves what the node knows, so that it opens fast, and ends it. It waits for what is
+// being emitted, at most 5 seconds, and does not close the store. An error matches
+// [ErrOutcomeUnknown] if that of an emission still is. Calls after the first do nothing. After
+// Close, other calls return [ErrClosed], but for Seen and Missing.
+func (n *Node) Close() error {
+	if n.storage == nil {
+		return invalid("node", "must come from OpenNode")
+	}
+	idle, isClosed := n.stop()
+	if isClosed {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(n.life, n.patience)
+	defer cancel()
+	defer n.end()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		n.end()
+		n.abandon()
+		return &StorageError{Op: "close node", Err: fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())}
+	}
+	if err := n.lock.acquire(ctx); err != nil {
+		return &StorageError{Op: "close node", Err: err}
+	}
+	defer n.lock.release()
+	if err := n.emitter.settle(ctx); err != nil {
+		if errors.Is(err, ErrOutcomeUnknown) {
+			return err
+		}
+		return &StorageError{Op: "close node", Err: fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)}
+	}
+	return errors.Join(n.emitter.saveCheckpoint(ctx), n.emitter.saveClock(ctx))
+}
+
+// stop refuses what comes from now on. The channel is closed when nothing is saved any more.
+func (n *Node) stop() (idle chan struct{}, isClosed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	idle, isClosed = make(chan struct{}), n.isClosed
+	n.isClosed = true
+	if n.isSaving && !isClosed {
+		n.idle = idle
+	} else {
+		close(idle)
+	}
+	return idle, isClosed
+}

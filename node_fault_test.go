@@ -1,0 +1,498 @@
+package causal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
+)
+
+// logStore is a store whose log is broken.
+type logStore struct {
+	causal.MemStore
+	entries []causal.LogEntry
+	err     error
+}
+
+func (s *logStore) ReadLog(context.Context, causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+	return func(yield func(causal.LogEntry, error) bool) {
+		for _, entry := range s.entries {
+			if !yield(entry, nil) {
+				return
+			}
+		}
+		if s.err != nil {
+			yield(causal.LogEntry{}, s.err)
+		}
+	}
+}
+
+// saves is a store whose saves on a condition go through a function.
+type saves struct {
+	causal.MemStore
+	mu     sync.Mutex
+	stamps map[string]moment
+	fault  func(ctx context.Context, save func() (causal.Appended, error), events []causal.Event) (causal.Appended, error)
+}
+
+// moment is what a node knew when it stamped an event: the log up to a position, and the events
+// before it in the same call.
+type moment struct {
+	after  uint64
+	before []causal.Event
+}
+
+func (s *saves) SaveEventsIf(
+	ctx context.Context, after causal.Cursor, c causal.Condition, events []causal.Event,
+) (causal.Appended, error) {
+	save := func() (causal.Appended, error) {
+		return s.MemStore.SaveEventsIf(context.WithoutCancel(ctx), after, c, events)
+	}
+	s.mu.Lock()
+	fault := s.fault
+	if s.stamps == nil {
+		s.stamps = map[string]moment{}
+	}
+	for i, e := range events {
+		s.stamps[string(must(e.MarshalJSON()))] = moment{after.Position(), events[:i]}
+	}
+	s.mu.Unlock()
+	if fault == nil {
+		return save()
+	}
+	return fault(ctx, save, events)
+}
+
+func (s *saves) set(fault func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fault = fault
+}
+
+var (
+	errDisk    = &causal.StorageError{Op: "save", Err: errors.New("disk full")}
+	errUnknown = &causal.StorageError{Op: "save", Err: fmt.Errorf("%w: connection lost", causal.ErrOutcomeUnknown)}
+)
+
+// requireChain requires that the events of a node are one chain in the order of arrival.
+func requireChain(t eventtest.T, s causal.LogReader, node string) {
+	previous := int64(0)
+	for _, entry := range eventtest.ReadLog(t, s, causal.Cursor{}) {
+		if e := entry.Event; e.NodeID() == node {
+			require.Equal(t, previous, e.PreviousClock(), "at %d", e.LamportClock())
+			require.Greater(t, e.LamportClock(), previous)
+			previous = e.LamportClock()
+		}
+	}
+}
+
+// requireExact requires that the parents of each event are the heads of its aggregate when it was
+// stamped: after what the node had read then, and what it saved before in the same call.
+func requireExact(t eventtest.T, s *saves) {
+	var log []causal.Event
+	for i, entry := range eventtest.ReadLog(t, s, causal.Cursor{}) {
+		e := entry.Event
+		log = append(log, e)
+		known := slices.Clone(log[:i])
+		if m, ok := s.stamps[string(must(e.MarshalJSON()))]; ok {
+			known = append(slices.Clone(log[:m.after]), m.before...)
+		}
+		known = slices.DeleteFunc(known, func(o causal.Event) bool { return o.AggregateID() != e.AggregateID() })
+		heads, err := causal.Heads(known)
+		require.NoError(t, err)
+		require.ElementsMatch(t, eventtest.IDs(heads), e.Parents(), "at %d", i)
+	}
+}
+
+// What became of a save is not known: the same event is saved again before anything else.
+func TestNodeSettlesWhatIsUnknown(t *testing.T) {
+	for name, isSaved := range map[string]bool{"it was saved": true, "it was not": false} {
+		t.Run(name, func(t *testing.T) {
+			var s saves
+			n := openNode(t, "alice", &s)
+			emit(t, n, note("A"))
+			s.set(func(_ context.Context, save func() (causal.Appended, error), _ []causal.Event) (causal.Appended, error) {
+				if isSaved {
+					_, err := save()
+					require.NoError(t, err)
+				}
+				return causal.Appended{}, errUnknown
+			})
+			p := note("A", func(p *causal.EventParams) { p.ID = eventtest.ID(1) })
+			_, err := n.Emit(t.Context(), p)
+			require.ErrorIs(t, err, causal.ErrOutcomeUnknown)
+			s.set(func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error) {
+				return causal.Appended{}, errDisk
+			})
+			_, err = n.Emit(t.Context(), note("B"))
+			require.ErrorIs(t, err, causal.ErrStorage)
+			require.NotErrorIs(t, err, causal.ErrOutcomeUnknown, "this one is not there")
+			_, err = n.Emit(t.Context(), p)
+			require.ErrorIs(t, err, causal.ErrOutcomeUnknown, "of this one it is still not known")
+			s.set(func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error) {
+				return causal.Appended{}, errUnknown
+			})
+			_, err = n.Emit(t.Context(), note("B"))
+			require.ErrorIs(t, err, causal.ErrStorage)
+			require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
+			s.set(nil)
+			receive(t, n, eventtest.New(t, 90, func(p *causal.EventParams) { p.NodeID = "bob" }))
+			e := emit(t, n, note("A"))
+			again := emit(t, n, p)
+			require.Equal(t, []causal.EventID{again.ID()}, e.Parents())
+			require.Equal(t, again.LamportClock(), e.PreviousClock())
+			require.EqualValues(t, 2, again.LamportClock())
+			requireChain(t, &s, "alice")
+			require.Len(t, eventtest.LoadAll(t, &s), 4)
+		})
+	}
+}
+
+// Whatever the store does to saves, honest or not, and whoever gives up waiting: the events of
+// the node are one chain with exact parents, what was emitted is there, and of an honest store
+// what was refused is not.
+func TestNodeOnFaultyStore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		isHonest := rapid.Bool().Draw(t, "honest")
+		var s saves
+		var late []func() (causal.Appended, error)
+		emitted, unknown, refused := map[causal.EventID]bool{}, map[causal.EventID]bool{}, map[causal.EventID]bool{}
+		node := func() *causal.Node {
+			n, err := causal.OpenNode(t.Context(), "alice", &s, nodeOptions())
+			require.NoError(t, err)
+			return n
+		}
+		n := node()
+		ids := 0
+		one := func(t *rapid.T) {
+			var ps []causal.EventParams
+			for range rapid.IntRange(1, 3).Draw(t, "events") {
+				ids++
+				ps = append(ps, note(rapid.SampledFrom([]string{"A", "B"}).Draw(t, "aggregate"), func(p *causal.EventParams) { p.ID = eventtest.ID(ids) }))
+			}
+			events, err := n.EmitAll(t.Context(), ps)
+			for _, p := range ps {
+				switch {
+				case err == nil:
+					emitted[p.ID] = true
+				case errors.Is(err, causal.ErrOutcomeUnknown):
+					unknown[p.ID] = true
+				default:
+					refused[p.ID] = true
+				}
+			}
+			for i := range events {
+				require.Equal(t, ps[i].ID, events[i].ID())
+			}
+		}
+		with := func(fault func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error)) func(*rapid.T) {
+			return func(t *rapid.T) {
+				s.set(fault)
+				one(t)
+				s.set(nil)
+			}
+		}
+		refuse := func() (causal.Appended, error) {
+			if isHonest {
+				return causal.Appended{}, errUnknown
+			}
+			return causal.Appended{}, errDisk
+		}
+		actions := map[string]func(*rapid.T){
+			"emit": one,
+			"fails": with(func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error) {
+				return causal.Appended{}, errDisk
+			}),
+			"an error after the commit": with(func(_ context.Context, save func() (causal.Appended, error), _ []causal.Event) (causal.Appended, error) {
+				_, _ = save()
+				return refuse()
+			}),
+			"a commit after the error": with(func(_ context.Context, save func() (causal.Appended, error), _ []causal.Event) (causal.Appended, error) {
+				late = append(late, save)
+				return refuse()
+			}),
+			"the commit": func(*rapid.T) {
+				for _, save := range late {
+					_, _ = save()
+				}
+				late = nil
+			},
+			"another node": func(t *rapid.T) {
+				other, err := causal.OpenNode(t.Context(), rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "node"), &s.MemStore, nodeOptions())
+				require.NoError(t, err)
+				_, err = other.Emit(t.Context(), note("A"))
+				require.NoError(t, err)
+			},
+			"crash": func(*rapid.T) { n = node() },
+			"again": func(t *rapid.T) {
+				for id := range unknown {
+					for _, aggregate := range []string{"A", "B"} { // one of which it is
+						e, err := n.Emit(t.Context(), note(aggregate, func(p *causal.EventParams) { p.ID = id }))
+						if err == nil {
+							require.Equal(t, id, e.ID())
+							emitted[id] = true
+							delete(unknown, id)
+							break
+						}
+						require.ErrorIs(t, err, causal.ErrIDConflict)
+					}
+				}
+			},
+			"": func(t *rapid.T) {
+				requireChain(t, &s, "alice")
+				stored := map[causal.EventID]bool{}
+				for _, e := range eventtest.LoadAll(t, &s) {
+					stored[e.ID()] = true
+				}
+				for id := range emitted {
+					require.True(t, stored[id])
+				}
+				for id := range refused {
+					require.False(t, isHonest && stored[id], "an event is there that was refused")
+				}
+			},
+		}
+		t.Repeat(actions)
+		actions["the commit"](t)
+		_, err := n.Emit(t.Context(), note("A"))
+		require.NoError(t, err)
+		actions[""](t)
+		requireExact(t, &s)
+		seen := n.Seen()
+		require.NoError(t, n.Close())
+		require.Equal(t, seen.String(), node().Seen().String())
+	})
+}
+
+// Callers share a save. Who gives up gets an answer at once, and the others theirs.
+func TestNodeGroups(t *testing.T) {
+	var s saves
+	n := openNode(t, "alice", &s)
+	entered, leave := make(chan int, 100), make(chan struct{})
+	s.set(func(_ context.Context, save func() (causal.Appended, error), events []causal.Event) (causal.Appended, error) {
+		entered <- len(events)
+		<-leave
+		return save()
+	})
+	var wg sync.WaitGroup
+	errs := make([]error, 21)
+	first, cancelFirst := context.WithCancel(t.Context())
+	defer cancelFirst()
+	wg.Go(func() { _, errs[20] = n.Emit(first, note("A")) })
+	require.Equal(t, 1, <-entered)
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := make(chan error)
+	go func() {
+		_, err := n.Emit(ctx, note("gone"))
+		waiting <- err
+	}()
+	time.Sleep(10 * time.Millisecond)
+	cancel()
+	err := <-waiting
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, causal.ErrOutcomeUnknown, "it was not being saved")
+	ctx, cancel = context.WithCancel(t.Context())
+	for i := range 20 {
+		wg.Go(func() {
+			c := t.Context()
+			if i == 0 {
+				c = ctx
+			}
+			_, errs[i] = n.Emit(c, note(fmt.Sprint("A", i%3), func(p *causal.EventParams) { p.ID = eventtest.ID(i) }))
+		})
+	}
+	for deadline := time.Now().Add(5 * time.Second); n.Waiting() < 20; {
+		require.True(t, time.Now().Before(deadline))
+		time.Sleep(time.Millisecond)
+	}
+	leave <- struct{}{}
+	require.Equal(t, 20, <-entered, "one save for all that waited")
+	cancel()
+	for deadline := time.Now().Add(5 * time.Second); n.Waiting() > 0; {
+		require.True(t, time.Now().Before(deadline))
+	}
+	time.Sleep(10 * time.Millisecond) // until the one has gone
+	close(leave)
+	wg.Wait()
+	require.ErrorIs(t, errs[0], context.Canceled)
+	require.ErrorIs(t, errs[0], causal.ErrOutcomeUnknown)
+	for _, err := range errs[1:] {
+		require.NoError(t, err)
+	}
+	s.set(nil)
+	emit(t, n, note("A"))
+	require.Len(t, eventtest.LoadAll(t, &s), 22)
+	requireChain(t, &s, "alice")
+	requireExact(t, &s)
+}
+
+// An event of a group that is refused is taken out, and nobody fails for it.
+func TestNodeGroupsWithRefused(t *testing.T) {
+	var s saves
+	n := openNode(t, "alice", &s)
+	stored := emit(t, n, note("A", func(p *causal.EventParams) { p.ID = eventtest.ID(3) }))
+	entered, leave := make(chan int, 100), make(chan struct{})
+	tooLarge := &causal.ValidationError{Fields: []causal.FieldError{{Field: "payload", Reason: "is too large"}}}
+	s.set(func(_ context.Context, save func() (causal.Appended, error), events []causal.Event) (causal.Appended, error) {
+		entered <- len(events)
+		<-leave
+		if slices.ContainsFunc(events, func(e causal.Event) bool { return e.Type() == "Large" }) {
+			return causal.Appended{}, tooLarge
+		}
+		return save()
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() { emit(t, n, note("A")) })
+	<-entered
+	errs, events := make([]error, 12), make([]causal.Event, 12)
+	for i := range 12 {
+		wg.Go(func() {
+			events[i], errs[i] = n.Emit(t.Context(), note(fmt.Sprint("A", i%3), func(p *causal.EventParams) {
+				p.ID = eventtest.ID(100 + i)
+				switch i {
+				case 3: // which says the same
+					p.ID, p.AggregateID = stored.ID(), "A"
+				case 4: // which does not
+					p.ID = stored.ID()
+				case 5:
+					p.Parents = []causal.EventID{eventtest.ID(999)}
+				case 7:
+					p.Type = "Large"
+				case 8: // the same at once
+					p.ID, p.AggregateID = eventtest.ID(109), "A0"
+				}
+			}))
+		})
+	}
+	for deadline := time.Now().Add(5 * time.Second); n.Waiting() < 12; {
+		require.True(t, time.Now().Before(deadline))
+		time.Sleep(time.Millisecond)
+	}
+	close(leave)
+	wg.Wait()
+	for i, err := range errs {
+		switch i {
+		case 4:
+			require.ErrorIs(t, err, causal.ErrIDConflict)
+		case 5:
+			require.ErrorIs(t, err, causal.ErrValidation)
+		case 7:
+			require.ErrorIs(t, err, tooLarge)
+		default:
+			require.NoError(t, err, i)
+		}
+	}
+	require.True(t, stored.Equal(events[3]))
+	require.True(t, events[8].Equal(events[9]))
+	s.set(nil)
+	require.Len(t, eventtest.LoadAll(t, &s), 2+12-5)
+	requireChain(t, &s, "alice")
+	requireExact(t, &s)
+}
+
+// hanging returns a fault of a store that does not answer until it is healed or the save is ended.
+func hanging() (
+	fault func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error),
+	entered, healed chan struct{},
+) {
+	entered, healed = make(chan struct{}, 100), make(chan struct{})
+	return func(ctx context.Context, _ func() (causal.Appended, error), _ []causal.Event) (causal.Appended, error) {
+		entered <- struct{}{}
+		select {
+		case <-healed:
+		case <-ctx.Done():
+		}
+		return causal.Appended{}, errUnknown
+	}, entered, healed
+}
+
+// A store that does not answer holds up nobody for longer than they want.
+func TestNodeOnHangingStore(t *testing.T) {
+	var s saves
+	n := openNode(t, "alice", &s)
+	fault, _, healed := hanging()
+	s.set(fault)
+	var wg sync.WaitGroup
+	errs := make([]error, 5)
+	for i := range errs {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			_, errs[i] = n.Emit(ctx, note("A"))
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		require.Error(t, err)
+	}
+	s.set(nil)
+	close(healed)
+	require.NoError(t, n.Close())
+	requireChain(t, &s, "alice")
+	require.NotEmpty(t, eventtest.LoadAll(t, &s), "Close has settled what was unknown")
+}
+
+// Nor does it hold up Close.
+func TestCloseOnHangingStore(t *testing.T) {
+	var s saves
+	n, err := causal.OpenNode(t.Context(), "alice", &s, nodeOptions())
+	require.NoError(t, err)
+	fault, entered, healed := hanging()
+	defer close(healed)
+	s.set(fault)
+	n.SetPatience(10 * time.Millisecond)
+	go func() { _, _ = n.Emit(context.WithoutCancel(t.Context()), note("A")) }()
+	<-entered
+	waiting := make(chan error)
+	go func() {
+		_, err := n.Emit(t.Context(), note("A"))
+		waiting <- err
+	}()
+	for n.Waiting() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	require.ErrorIs(t, n.Close(), causal.ErrOutcomeUnknown)
+	require.ErrorIs(t, <-waiting, causal.ErrClosed)
+}
+
+// A store that refuses without a reason, or forgets what it has saved, is told from one that is
+// in use by others.
+func TestNodeOnLyingStore(t *testing.T) {
+	var s saves
+	n := openNode(t, "alice", &s)
+	emit(t, n, note("A"))
+	for name, err := range map[string]error{
+		"others have saved": causal.ErrConcurrentSave, "an ID of nobody": &causal.IDConflictError{IDs: []causal.EventID{eventtest.ID(9)}},
+		"a typed nil": (*causal.IDConflictError)(nil), "another typed nil": (*causal.StorageError)(nil), "a wrong cursor": causal.ErrInvalidCursor,
+	} {
+		s.set(func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error) {
+			return causal.Appended{}, err
+		})
+		_, got := n.Emit(t.Context(), note("A"))
+		require.Error(t, got, name)
+		require.NotErrorIs(t, got, causal.ErrOutcomeUnknown, name)
+	}
+	for name, a := range map[string]causal.Appended{"nothing": {}, "another place": {Before: causal.NewCursor([16]byte{1}, 7, [8]byte{}), New: []bool{true}}} {
+		s.set(func(_ context.Context, save func() (causal.Appended, error), _ []causal.Event) (causal.Appended, error) {
+			_, err := save()
+			return a, err
+		})
+		_, err := n.Emit(t.Context(), note("A"))
+		require.NoError(t, err, name)
+	}
+	s.set(nil)
+	emit(t, n, note("A"))
+	require.Len(t, eventtest.LoadAll(t, &s), 4)
+	requireChain(t, &s, "alice")
+	requireExact(t, &s)
+}

@@ -1,0 +1,373 @@
+package causal
+
+import (
+	"container/heap"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// NodeStorage is what a [Node] needs of a store. What a [Store] has besides is used: what was
+// rejected is kept, for example.
+type NodeStorage interface {
+	EventStore
+	Appender
+	LogReader
+	ClockStorage
+	CheckpointStorage
+}
+
+// nodeLog is what a node knows of the log of its store, up to an entry: it has read them all.
+// Its methods are for the holder of the node's lock, except where they say otherwise.
+type nodeLog struct {
+	storage       NodeStorage
+	node, project string
+	maxJump       int64 // negative without a limit
+
+	at      Cursor   // of the last entry that was read
+	clock   int64    // the greatest that is followed
+	ahead   linkHeap // events that are too far ahead to be followed
+	isAhead map[EventID]bool
+	heads   headCache
+	forks   []ForkError // that were found, and not told yet
+
+	mu     sync.Mutex // guards what follows, and is held for moments
+	chains chains
+
+	saved      Checkpoint // of this log, without its state
+	tried      uint64     // the position when that was to be saved last
+	savedClock int64
+}
+
+const (
+	checkpointEvery = 4096   // entries come between two saves of what is known,
+	readingEvery    = 65_536 // or so many while the log is read
+	clockEvery      = 1024   // clock values come between two saves of the clock
+	maxWaiting      = 10_000 // holes, beyond which an older checkpoint must serve
+)
+
+// readOn reads the log to its end.
+func (l *nodeLog) readOn(ctx context.Context) error { return l.readTo(ctx, Cursor{}) }
+
+// readTo reads the log on up to an entry or, if there is none with this cursor, to its end.
+func (l *nodeLog) readTo(ctx context.Context, last Cursor) error {
+	if l.at == last {
+		return nil
+	}
+	for entry, err := range l.storage.ReadLog(ctx, l.at) {
+		switch {
+		case err != nil:
+			return err
+		case entry.Event.p == nil:
+			return errYieldedZero()
+		case entry.Cursor.position != l.at.position+1:
+			return &StorageError{Op: "read log", Err: errors.New("the storage left out an entry, or yielded one twice")}
+		}
+		l.take(entry.Event)
+		l.at = entry.Cursor
+		if l.at == last {
+			return nil
+		}
+		if l.at.position-l.saved.Cursor.position >= readingEvery {
+			if err := l.saveCheckpoint(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// take takes the event of the next entry.
+func (l *nodeLog) take(e Event) {
+	k := linkOf(e)
+	isOwn := k.Node == l.node
+	if e.p.ProjectUUID != l.project {
+		k.Node = "" // and only its clock counts
+	} else {
+		l.heads.drop(e.p.AggregateID)
+	}
+	if !isOwn && isJump(l.clock, k.Clock, l.maxJump) {
+		heap.Push(&l.ahead, k)
+		if l.isAhead == nil {
+			l.isAhead = map[EventID]bool{}
+		}
+		l.isAhead[k.ID] = true
+		return
+	}
+	l.follow(k)
+	for len(l.ahead) > 0 && !isJump(l.clock, l.ahead[0].Clock, l.maxJump) {
+		next, _ := heap.Pop(&l.ahead).(link)
+		delete(l.isAhead, next.ID)
+		l.follow(next)
+	}
+}
+
+// isJump reports whether a remote clock is more than maxJump ahead, or at the end of the
+// range, from where there is no way on.
+func isJump(now, remote, maxJump int64) bool {
+	return remote > maxRemoteClock || maxJump >= 0 && remote > now && remote-now > maxJump
+}
+
+// follow moves the clock, and adds an event of the project to the chain of its node.
+func (l *nodeLog) follow(k link) {
+	l.clock = max(l.clock, k.Clock)
+	if k.Node == "" {
+		return
+	}
+	l.mu.Lock()
+	isFork := l.chains.add(k)
+	l.mu.Unlock()
+	if isFork {
+		l.forks = append(l.forks, ForkError{NodeID: k.Node, LamportClock: k.Clock, IDs: []EventID{k.ID}})
+	}
+}
+
+// tellForks returns the forks that were not told yet.
+func (l *nodeLog) tellForks() []ForkError {
+	forks := l.forks
+	l.forks = nil
+	return forks
+}
+
+// own returns the clock of the node's latest event in the project, and what its chain waits for.
+func (l *nodeLog) own() (previous int64, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.chains.nodes[l.node]
+	if c == nil {
+		return 0, nil
+	}
+	if len(c.Waiting) > 0 {
+		return 0, &GapError{Seen: clockOf(l.node, c.Seen), Needed: clockOf(l.node, c.Waiting[0].Previous)}
+	}
+	return c.Seen, nil
+}
+
+func clockOf(node string, time int64) VectorClock {
+	v, _ := VectorClock{}.Advance(node, time) // both come from an event
+	return v
+}
+
+// seen returns what is seen. It needs no lock.
+func (l *nodeLog) seen() VectorClock {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.chains.seen()
+}
+
+// nodeState is the state of a checkpoint.
+type nodeState struct {
+	Log   []byte // the ID of the log, which the cursor of a backup has no more
+	Clock int64
+	Nodes json.RawMessage
+	Ahead []link
+}
+
+func (l *nodeLog) checkpointName() string { return internalNames + "node/" + l.project + "/" + l.node }
+
+// load loads what was saved last. The error is ErrRestored if it is of another timeline.
+func (l *nodeLog) load(ctx context.Context) error {
+	head, err := l.storage.Head(ctx)
+	if err != nil {
+		return err
+	}
+	l.at = Cursor{log: head.log}
+	c, err := l.storage.LoadCheckpoint(ctx, l.checkpointName())
+	if err != nil {
+		return err
+	}
+	l.saved = Checkpoint{Revision: c.Revision}
+	if c.Revision == 0 {
+		return nil
+	}
+	var state nodeState
+	var known chains
+	err = json.Unmarshal(c.State, &state)
+	if err == nil {
+		err = known.unmarshal(state.Nodes)
+	}
+	switch {
+	case err != nil:
+		return &StorageError{Op: "open node", Err: fmt.Errorf("%w, or its checkpoint is damaged", ErrRestored)}
+	case string(state.Log) != string(head.log[:]):
+		return ErrRestored
+	}
+	for _, err := range l.storage.ReadLog(ctx, c.Cursor) { // which checks the cursor
+		if errors.Is(err, ErrInvalidCursor) || errors.Is(err, ErrCursorAhead) {
+			return ErrRestored
+		}
+		if err != nil {
+			return err
+		}
+		break
+	}
+	if c.Cursor != (Cursor{}) {
+		l.at = c.Cursor
+	}
+	l.clock, l.ahead, l.chains = max(l.clock, state.Clock), state.Ahead, known
+	l.saved.Cursor, l.tried = l.at, l.at.position
+	heap.Init(&l.ahead)
+	l.isAhead = make(map[EventID]bool, len(l.ahead))
+	for _, k := range l.ahead {
+		l.isAhead[k.ID] = true
+	}
+	return nil
+}
+
+// saveCheckpoint saves what is known, if it is not too much: then an older checkpoint serves, too.
+func (l *nodeLog) saveCheckpoint(ctx context.Context) error {
+	l.tried = l.at.position
+	c := Checkpoint{Cursor: l.at, Revision: l.saved.Revision}
+	log := l.at.log
+	state, waiting, err := l.marshal(log[:])
+	if err != nil {
+		return err
+	}
+	if c.State = state; waiting > maxWaiting || len(state) > MaxCheckpointState {
+		if l.saved.Revision > 0 {
+			return nil
+		}
+		c.Cursor = Cursor{}
+		if c.State, err = json.Marshal(nodeState{Log: log[:], Nodes: json.RawMessage("{}")}); err != nil {
+			return err
+		}
+	}
+	revision, err := l.storage.SaveCheckpoint(ctx, l.checkpointName(), c)
+	if errors.Is(err, ErrConcurrentSave) { // another process has, whose serves as well
+		var stored Checkpoint
+		if stored, err = l.storage.LoadCheckpoint(ctx, l.checkpointName()); err == nil {
+			revision, c.Cursor = stored.Revision, stored.Cursor
+		}
+	}
+	if err == nil {
+		l.saved = Checkpoint{Cursor: c.Cursor, Revision: revision}
+	}
+	return err
+}
+
+func (l *nodeLog) marshal(log []byte) (state []byte, waiting int, err error) {
+	l.mu.Lock()
+	nodes, err := l.chains.marshal()
+	for _, c := range l.chains.nodes {
+		waiting += len(c.Waiting)
+	}
+	l.mu.Unlock()
+	if err != nil {
+		return nil, 0, err
+	}
+	state, err = json.Marshal(nodeState{Log: log, Clock: l.clock, Nodes: nodes, Ahead: l.ahead})
+	return state, waiting + len(l.ahead), err
+}
+
+// saveClock stores the clock for those that are not a Node.
+func (l *nodeLog) saveClock(ctx context.Context) error {
+	value := l.clock
+	if value == l.savedClock {
+		return nil
+	}
+	var err error
+	if a, ok := l.storage.(ClockAdvancer); ok {
+		_, err = a.AdvanceClock(ctx, l.node, value-1, 1)
+	} else {
+		err = l.storage.SaveClock(ctx, l.node, value)
+	}
+	if err != nil {
+		return clockStorageError("save clock", err)
+	}
+	l.savedClock = value
+	return nil
+}
+
+// keep saves from time to time what is known. What fails is tried again later.
+func (l *nodeLog) keep(ctx context.Context) {
+	if l.at.position-l.tried >= checkpointEvery {
+		_ = l.saveCheckpoint(ctx)
+	}
+	if l.clock-l.savedClock >= clockEvery {
+		_ = l.saveClock(ctx)
+	}
+}
+
+// loadClock takes over the stored clock.
+func (l *nodeLog) loadClock(ctx context.Context) error {
+	value, err := l.storage.LoadClock(ctx, l.node)
+	switch {
+	case err != nil:
+		return clockStorageError("load clock", err)
+	case value < 0:
+		return &StorageError{Op: "load clock", Err: errors.New("the stored value is negative")}
+	}
+	l.clock, l.savedClock = max(l.clock, value), value
+	return nil
+}
+
+// linkHeap is a heap of events that are too far ahead, by their clocks.
+type linkHeap []link
+
+func (h linkHeap) Len() int           { return len(h) }
+func (h linkHeap) Less(i, j int) bool { return h[i].Clock < h[j].Clock }
+func (h linkHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+func (h *linkHeap) Push(x any) {
+	added, _ := x.(link)
+	*h = append(*h, added)
+}
+
+func (h *linkHeap) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	*h = (*h)[:last]
+	return x
+}
+
+// headCache has the heads of some aggregates of the project as of the last entry that was read.
+// The zero value is empty.
+type headCache struct {
+	byAggregate map[string]*aggregateHeads
+	count       int // of heads and aggregates
+}
+
+// aggregateHeads are heads that are known, whether they are in the cache or not any more.
+type aggregateHeads struct {
+	now   []EventID // in ascending order
+	after []EventID // after the events of an attempt
+}
+
+const maxCachedHeads = 100_000
+
+func (c *headCache) drop(aggregateIDs ...string) {
+	for _, id := range aggregateIDs {
+		if h, ok := c.byAggregate[id]; ok {
+			c.count -= len(h.now) + 1
+			delete(c.byAggregate, id)
+		}
+	}
+}
+
+// add adds the heads of an aggregate, and forgets others if there are too many.
+func (c *headCache) add(aggregateID string, heads []EventID) *aggregateHeads {
+	if c.byAggregate == nil {
+		c.byAggregate = map[string]*aggregateHeads{}
+	}
+	for other := range c.byAggregate {
+		if c.count+len(heads) < maxCachedHeads {
+			break
+		}
+		c.drop(other)
+	}
+	h := &aggregateHeads{now: heads}
+	c.byAggregate[aggregateID] = h
+	c.count += len(heads) + 1
+	return h
+}
+
+// advance takes over what the heads are after an attempt, if they are still in the cache: so
+// nobody else has changed them.
+func (c *headCache) advance(aggregateID string, h *aggregateHeads) {
+	if c.byAggregate[aggregateID] == h {
+		c.count += len(h.after) - len(h.now)
+		h.now = h.after
+	}
+}

@@ -1,0 +1,52 @@
+package causal
+
+import (
+	"context"
+	"errors"
+)
+
+// RetryRejected tries to take again what was rejected and may be taken by now: events of the
+// project that were too far ahead, or whose ID was taken. What is taken, or known, is no longer
+// kept. The receipt's Rejected are those that are rejected again. If the store is no
+// [RejectedStorage], there are none. Errors are those of Receive.
+func (n *Node) RetryRejected(ctx context.Context) (Receipt, error) {
+	if err := n.begin(ctx); err != nil {
+		return Receipt{}, err
+	}
+	var all Receipt
+	storage, ok := n.storage.(RejectedStorage)
+	if !ok {
+		return all, nil
+	}
+	var batch []incoming
+	var kept []Rejected
+	retry := func() error {
+		r, err := n.take(ctx, batch)
+		for i := 0; err == nil && i < len(batch); i++ {
+			if in := &batch[i]; in.err != nil && !errors.Is(in.err, errKnown) {
+				r.Rejected = append(r.Rejected, Rejection{Rejected: kept[i], Err: in.err, IsStored: true})
+			} else {
+				err = storage.DeleteRejected(ctx, kept[i].Key())
+			}
+		}
+		all.add(r)
+		batch, kept = batch[:0], kept[:0]
+		return err
+	}
+	for rejected, err := range storage.Rejected(ctx) {
+		if err != nil {
+			return all, err
+		}
+		e, err := decodeEvent(rejected.Data)
+		if err != nil || e.p.ProjectUUID != n.options.ProjectUUID {
+			continue
+		}
+		batch, kept = append(batch, incoming{event: e, data: rejected.Data}), append(kept, rejected)
+		if len(batch) == receivedTogether {
+			if err := retry(); err != nil {
+				return all, err
+			}
+		}
+	}
+	return all, retry()
+}
