@@ -25,7 +25,7 @@ type chain struct {
 	Seen     int64     // all up to this clock is covered
 	Stamped  int64     `json:",omitempty"` // the lowest clock of a stamped event, 0 if there is none
 	Waiting  []stretch `json:",omitempty"` // that events cover after a hole, in ascending order
-	Branches []int64   `json:",omitempty"` // of a node that has forked, the clocks of its latest events
+	Branches []branch  `json:",omitempty"` // of a node that has forked
 	IsMixed  bool      `json:",omitempty"` // there are plain events after stamped ones
 }
 
@@ -34,6 +34,10 @@ type stretch struct {
 	Previous, Clock int64
 	First           EventID // the event that names Previous, which is missing
 }
+
+// branch is a part of a chain beside others, from the clock that its first event names to that of
+// its last one.
+type branch struct{ Previous, Clock int64 }
 
 // link is what an event says about the chain of its node.
 type link struct {
@@ -126,36 +130,49 @@ func (c *chain) seeWaiting() {
 // isFork reports whether a stamped event that is about to be added shows a fork, and keeps
 // the branches.
 func (c *chain) isFork(l link) bool {
-	end := c.overlapped(l)
-	if end == 0 && c.Branches == nil {
+	other, overlaps := c.overlapped(l)
+	if !overlaps && c.Branches == nil {
 		return false
 	}
-	if i := slices.Index(c.Branches, l.Previous); i >= 0 && !slices.Contains(c.Branches, l.Clock) {
-		c.Branches[i] = l.Clock
-		return false
+	after, before := -1, -1 // the branches that it goes on with, and that go on with it
+	for i, b := range c.Branches {
+		if b.Clock == l.Previous {
+			after = i
+		}
+		if b.Previous == l.Clock {
+			before = i
+		}
 	}
-	if end == 0 {
-		return false
+	switch {
+	case after >= 0 && before >= 0 && after != before:
+		c.Branches[after].Clock = c.Branches[before].Clock
+		c.Branches = slices.Delete(c.Branches, before, before+1)
+	case after >= 0 && !slices.ContainsFunc(c.Branches, func(b branch) bool { return b.Clock == l.Clock }):
+		c.Branches[after].Clock = l.Clock
+	case before >= 0:
+		c.Branches[before].Previous = l.Previous
+	case overlaps:
+		if c.Branches == nil {
+			c.Branches = []branch{other}
+		}
+		if c.Branches = append(c.Branches, branch{l.Previous, l.Clock}); len(c.Branches) > maxBranches {
+			c.Branches = c.Branches[1:]
+		}
+		return true
 	}
-	if c.Branches == nil {
-		c.Branches = []int64{end}
-	}
-	if c.Branches = append(c.Branches, l.Clock); len(c.Branches) > maxBranches {
-		c.Branches = c.Branches[1:]
-	}
-	return true
+	return false
 }
 
-// overlapped returns the end of what covers clocks that an event would cover, 0 if nothing does.
-func (c *chain) overlapped(l link) int64 {
+// overlapped returns what covers clocks that an event would cover, too.
+func (c *chain) overlapped(l link) (other branch, overlaps bool) {
 	if l.Previous < c.Seen {
-		return c.Seen
+		return branch{0, c.Seen}, true
 	}
 	i, _ := slices.BinarySearchFunc(c.Waiting, l.Previous+1, stretch.compareClock)
 	if i < len(c.Waiting) && c.Waiting[i].Previous < l.Clock {
-		return c.Waiting[i].Clock
+		return branch{c.Waiting[i].Previous, c.Waiting[i].Clock}, true
 	}
-	return 0
+	return branch{}, false
 }
 
 // seen returns what is seen.

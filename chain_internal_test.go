@@ -48,9 +48,16 @@ func TestChains(t *testing.T) {
 			links: []link{stamped(0, 3), stamped(3, 5), stamped(3, 4), stamped(5, 6), stamped(4, 7), stamped(6, 9), stamped(7, 8)},
 			want:  9, forks: []int{2},
 		},
-		"a third branch":    {links: []link{stamped(0, 3), stamped(3, 5), stamped(3, 4), stamped(3, 6)}, want: 6, forks: []int{2, 3}},
-		"a branch forks":    {links: []link{stamped(0, 3), stamped(3, 5), stamped(3, 4), stamped(4, 6), stamped(4, 7)}, want: 7, forks: []int{2, 4}},
-		"branches meet":     {links: []link{stamped(0, 3), stamped(0, 4), stamped(3, 5), stamped(4, 5)}, want: 5, forks: []int{1, 3}},
+		"a third branch":   {links: []link{stamped(0, 3), stamped(3, 5), stamped(3, 4), stamped(3, 6)}, want: 6, forks: []int{2, 3}},
+		"a branch forks":   {links: []link{stamped(0, 3), stamped(3, 5), stamped(3, 4), stamped(4, 6), stamped(4, 7)}, want: 7, forks: []int{2, 4}},
+		"branches meet":    {links: []link{stamped(0, 3), stamped(0, 4), stamped(3, 5), stamped(4, 5)}, want: 5, forks: []int{1, 3}},
+		"a branch is late": {links: []link{stamped(0, 1), stamped(2, 3), stamped(1, 4), stamped(1, 2)}, want: 4, forks: []int{2}},
+		"a branch in parts": {
+			links: []link{stamped(0, 9), stamped(2, 3), stamped(1, 2), stamped(0, 1), stamped(3, 4)}, want: 9, forks: []int{1},
+		},
+		"a branch that joins itself": {
+			links: []link{stamped(0, 9), stamped(0, 2), stamped(5, 6), stamped(2, 5), stamped(6, 8)}, want: 9, forks: []int{1, 2},
+		},
 		"the end of a hole": {links: []link{stamped(5, 8), stamped(0, 3), stamped(8, 9), stamped(3, 5)}, want: 9},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,7 @@ func (w *emitter) open(ctx context.Context, afterRestore bool) error {
 	if err := w.loadClock(ctx); err != nil {
 		return err
 	}
+	w.followAhead()
 	if err := w.readOn(ctx); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (w *emitter) save(ctx context.Context, group []*emission) {
 			w.quiet, refused = 0, a
 		case errors.As(err, &conflict) && conflict != nil:
 			group = w.takeOut(ctx, group, conflict)
-		case len(group) > 1 && isRefusal(err): // perhaps of one of the events
+		case len(group) > 1 && ctx.Err() == nil && isRefusal(err): // perhaps of one of the events
 			for _, e := range group {
 				w.save(ctx, []*emission{e})
 			}
@@ -128,17 +129,13 @@ func (w *emitter) settle(ctx context.Context) error {
 	if a == nil {
 		return nil
 	}
-	condition := a.condition
-	if a.isQuiet && len(a.loaded) == 0 { // all that matters by now is that the chain goes on
-		condition = w.condition(nil)
-	}
-	saved, err := w.storage.SaveEventsIf(ctx, a.after, condition, a.events)
+	saved, err := w.storage.SaveEventsIf(ctx, a.after, a.condition, a.events)
 	switch {
 	case err == nil:
 		w.pending = nil
 		w.commit(ctx, a, saved)
 		return nil
-	case isRefusal(err):
+	case ctx.Err() == nil && isRefusal(err):
 		w.pending, w.quiet = nil, 0
 		return nil
 	}

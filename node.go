@@ -26,8 +26,9 @@ type NodeOptions struct {
 	MaxJump int64
 	// VectorClocks gives each event that the node emits the full vector clock of what the
 	// node has seen, for audits across aggregates. It weighs the node ID and about 10 bytes
-	// for each node, in every event. Events name their parents in any case, which is exact
-	// within an aggregate.
+	// for each node, in every event, and an event holds 65,536 nodes at most: beyond them Emit
+	// returns a [*ValidationError]. Events name their parents in any case, which is exact within
+	// an aggregate.
 	VectorClocks bool
 	// MergeAbove, for a hub, one node of a project: after Receive, the node emits an event of
 	// type "causal.merged" and no payload for each aggregate that has more heads than this, so
@@ -36,8 +37,9 @@ type NodeOptions struct {
 	MergeAbove int
 	// AfterRestore opens the node on a store that was restored from a backup, where OpenNode
 	// would return [ErrRestored]. Set it only after all that the peers have was received into
-	// the store: the node goes on after the events of its own that are there, and if one is
-	// missing, its history forks. Otherwise give the node a new ID.
+	// the store, by another node: this one goes on after its own events that are there, and if
+	// a peer has later ones, its history forks. If none has an event in between, Emit returns a
+	// [*GapError] for ever. In doubt give the node a new ID.
 	AfterRestore bool
 	// OnFork is called with each fork that the node finds, also in what other processes
 	// save; see [Receipt]. One goroutine at a time calls it, and it may use the node.
@@ -108,11 +110,12 @@ func OpenNode(ctx context.Context, nodeID string, s NodeStorage, o NodeOptions) 
 		},
 		hasVectors: o.VectorClocks, quiet: quietSaves,
 	}
-	if err := n.emitter.open(ctx, o.AfterRestore); err != nil {
+	err := n.emitter.open(ctx, o.AfterRestore)
+	n.tell(n.emitter.tellForks())
+	if err != nil {
 		return nil, err
 	}
 	n.life, n.end = context.WithCancel(context.WithoutCancel(ctx))
-	n.tell(n.emitter.tellForks())
 	return n, nil
 }
 
@@ -219,10 +222,8 @@ func (n *Node) wait(ctx context.Context, e *emission) error {
 	if err != nil {
 		return err
 	}
-	if isFirst { // nobody else waits: it needs no other goroutine, nor a life beyond its own
-		if n.run(ctx); e.isTaken {
-			return e.err
-		}
+	if isFirst { // it needs no other goroutine, nor a life beyond its own
+		return n.saveFirst(ctx, e)
 	}
 	select {
 	case <-e.done:
@@ -247,6 +248,11 @@ func (n *Node) begin(ctx context.Context) error {
 	}
 	if n.storage == nil {
 		return invalid("node", "must come from OpenNode")
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.isClosed {
+		return ErrClosed
 	}
 	return nil
 }
@@ -306,46 +312,80 @@ func (n *Node) withdraw(e *emission) bool {
 	return true
 }
 
-// run saves the first emissions of the queue, and has the others saved by a goroutine, on the
-// life of the node: the context of one caller is none of the business of others.
-func (n *Node) run(ctx context.Context) {
-	if err := n.lock.acquire(ctx); err == nil {
-		if group := n.next(); group != nil {
-			n.emitter.save(ctx, group)
-			n.emitter.keep(ctx)
+// saveFirst saves the first emission of the queue alone, and has the others saved by a goroutine, on
+// the life of the node: the context of one caller is none of the business of others.
+func (n *Node) saveFirst(ctx context.Context, e *emission) error {
+	defer n.handOver()
+	if err := n.lock.acquire(ctx); err != nil {
+		if n.withdraw(e) {
+			return err
 		}
-		forks := n.emitter.tellForks()
-		n.lock.release()
-		n.tell(forks)
-	} else if n.life.Err() != nil {
-		n.abandon()
+		return ErrClosed // which has finished it
 	}
+	if group := n.next(1); group != nil {
+		n.save(ctx, group)
+	} else {
+		n.lock.release()
+	}
+	return e.err
+}
+
+// handOver has what is in the queue saved by a goroutine.
+func (n *Node) handOver() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.isSaving = len(n.queue) > 0; n.isSaving {
-		go n.run(n.life)
+		go n.run()
 	} else if n.idle != nil {
 		close(n.idle)
 		n.idle = nil
 	}
 }
 
-// abandon finishes the emissions that nobody has begun to save.
-func (n *Node) abandon() {
-	for group := n.next(); group != nil; group = n.next() {
-		finishAll(group, ErrClosed)
+// run saves what is in the queue when its turn comes.
+func (n *Node) run() {
+	defer n.handOver()
+	if err := n.lock.acquire(n.life); err != nil {
+		n.abandon()
+		return
+	}
+	if group := n.next(maxGroup); group != nil {
+		n.save(n.life, group)
+	} else {
+		n.lock.release()
 	}
 }
 
-// next takes the emissions that are to be saved together from the queue.
-func (n *Node) next() []*emission {
+// save saves a group, and releases the lock.
+func (n *Node) save(ctx context.Context, group []*emission) {
+	n.emitter.save(ctx, group)
+	n.emitter.keep(ctx)
+	forks := n.emitter.tellForks()
+	n.lock.release()
+	n.tell(forks)
+}
+
+// abandon finishes the emissions that nobody has begun to save.
+func (n *Node) abandon() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range n.queue {
+		e.isTaken = true
+	}
+	finishAll(n.queue, ErrClosed)
+	n.queue = nil
+}
+
+// next takes the emissions that are to be saved together from the queue: of so many events, unless
+// the first has more. There are none if they were withdrawn.
+func (n *Node) next(most int) []*emission {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	end, count, ids := 0, 0, map[EventID]bool{}
 	for ; end < len(n.queue); end++ {
 		e := n.queue[end]
 		count += len(e.drafts)
-		isTogether := count <= maxGroup && e.decision == nil && n.queue[0].decision == nil && e.addIDs(ids)
+		isTogether := count <= most && e.decision == nil && n.queue[0].decision == nil && e.addIDs(ids)
 		if end > 0 && !isTogether {
 			break
 		}
@@ -413,7 +453,11 @@ func (n *Node) Close() error {
 	if err := n.lock.acquire(ctx); err != nil {
 		return &StorageError{Op: "close node", Err: err}
 	}
-	defer n.lock.release()
+	defer func() {
+		forks := n.emitter.tellForks()
+		n.lock.release()
+		n.tell(forks)
+	}()
 	if err := n.emitter.settle(ctx); err != nil {
 		if errors.Is(err, ErrOutcomeUnknown) {
 			return err

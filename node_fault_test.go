@@ -84,6 +84,20 @@ var (
 	errUnknown = &causal.StorageError{Op: "save", Err: fmt.Errorf("%w: connection lost", causal.ErrOutcomeUnknown)}
 )
 
+// faults are what a store does to one save: not at all, once it is saved, and before that.
+var faults = map[string]func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error){
+	"fails": func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error) {
+		return causal.Appended{}, errDisk
+	},
+	"after": func(_ context.Context, save func() (causal.Appended, error), _ []causal.Event) (causal.Appended, error) {
+		_, _ = save()
+		return causal.Appended{}, errUnknown
+	},
+	"before": func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error) {
+		return causal.Appended{}, errUnknown
+	},
+}
+
 // requireChain requires that the events of a node are one chain in the order of arrival.
 func requireChain(t eventtest.T, s causal.LogReader, node string) {
 	previous := int64(0)
@@ -146,14 +160,13 @@ func TestNodeSettlesWhatIsUnknown(t *testing.T) {
 			require.ErrorIs(t, err, causal.ErrStorage)
 			require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
 			s.set(nil)
-			receive(t, n, eventtest.New(t, 90, func(p *causal.EventParams) { p.NodeID = "bob" }))
 			e := emit(t, n, note("A"))
 			again := emit(t, n, p)
 			require.Equal(t, []causal.EventID{again.ID()}, e.Parents())
 			require.Equal(t, again.LamportClock(), e.PreviousClock())
 			require.EqualValues(t, 2, again.LamportClock())
 			requireChain(t, &s, "alice")
-			require.Len(t, eventtest.LoadAll(t, &s), 4)
+			require.Len(t, eventtest.LoadAll(t, &s), 3)
 		})
 	}
 }
@@ -463,6 +476,89 @@ func TestCloseOnHangingStore(t *testing.T) {
 	}
 	require.ErrorIs(t, n.Close(), causal.ErrOutcomeUnknown)
 	require.ErrorIs(t, <-waiting, causal.ErrClosed)
+}
+
+// waitFor waits until something is so.
+func waitFor(t testing.TB, isSo func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !isSo(); time.Sleep(time.Millisecond) {
+		require.True(t, time.Now().Before(deadline))
+	}
+}
+
+// Of those that wait for somebody else's turn, who gives up harms nobody, and gets no event.
+func TestNodeCallersAreIndependent(t *testing.T) {
+	for range 200 {
+		s := &appends{}
+		n := openNode(t, "alice", s)
+		received, leave := make(chan error), make(chan struct{})
+		inside := make(chan struct{})
+		s.hook = func() { close(inside); <-leave }
+		go func() {
+			_, err := n.Receive(t.Context(), []causal.Event{from(t, 1, "bob", 0, 1)}, nil)
+			received <- err
+		}()
+		<-inside
+		ctx, cancel := context.WithCancel(t.Context())
+		results := make(chan error, 2)
+		go func() {
+			e, err := n.Emit(ctx, note("A"))
+			if err == nil && e.IsZero() {
+				err = errors.New("no event")
+			}
+			results <- err
+		}()
+		waitFor(t, func() bool { return n.Waiting() == 1 })
+		other := make(chan error)
+		go func() {
+			_, err := n.Emit(t.Context(), note("B"))
+			other <- err
+		}()
+		waitFor(t, func() bool { return n.Waiting() == 2 })
+		go cancel()
+		close(leave)
+		<-received
+		if err := <-results; err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		require.NoError(t, <-other, "it has not given up")
+	}
+}
+
+// What is settled still comes after all that was stored when it was emitted.
+func TestNodeSettlesInPlace(t *testing.T) {
+	for _, isDecision := range []bool{false, true} {
+		var s saves
+		n := openNode(t, "alice", &s)
+		for range 12 {
+			emit(t, n, note("A"))
+		}
+		bob := openNode(t, "bob", &s.MemStore)
+		if !isDecision {
+			emit(t, bob, note("A"))
+		}
+		s.set(faults["before"])
+		p := note("A", func(p *causal.EventParams) { p.ID = eventtest.ID(1) })
+		var err error
+		if isDecision {
+			_, err = n.Decide(t.Context(), "A", func([]causal.Event) ([]causal.EventParams, error) { return []causal.EventParams{p}, nil })
+		} else {
+			_, err = n.Emit(t.Context(), p)
+		}
+		require.ErrorIs(t, err, causal.ErrOutcomeUnknown)
+		s.set(nil)
+		theirs := emit(t, bob, note("A"))
+		if isDecision {
+			emit(t, n, note("B"))
+			stored, err := s.FindEvent(t.Context(), eventtest.ID(1))
+			require.NoError(t, err)
+			require.True(t, stored.IsZero(), "it was decided on what is no longer so")
+			continue
+		}
+		e := emit(t, n, p)
+		require.Equal(t, []causal.EventID{theirs.ID()}, e.Parents())
+		require.Greater(t, e.LamportClock(), theirs.LamportClock())
+	}
 }
 
 // A store that refuses without a reason, or forgets what it has saved, is told from one that is

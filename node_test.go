@@ -247,7 +247,8 @@ func TestZeroAndClosedNodes(t *testing.T) {
 			_, err := n.ReceiveJSON(t.Context(), func(func([]byte) bool) {}, nil)
 			return err
 		},
-		"retry": func(n *causal.Node) error { _, err := n.RetryRejected(t.Context()); return err },
+		"emit nothing": func(n *causal.Node) error { _, err := n.EmitAll(t.Context(), nil); return err },
+		"retry":        func(n *causal.Node) error { _, err := n.RetryRejected(t.Context()); return err },
 	} {
 		require.ErrorIs(t, call(closed), causal.ErrClosed, name)
 		requireFault(t, call(&zero), "node must come from OpenNode", name)
@@ -362,6 +363,23 @@ func TestNodeWithManyAggregates(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Heads that are forgotten while events are stamped are those of other events.
+func TestNodeWithHugeAggregate(t *testing.T) {
+	var s causal.MemStore
+	n := openNode(t, "alice", &s)
+	first := emit(t, n, note("A"))
+	var events []causal.Event
+	for i := range 100_001 {
+		events = append(events, from(t, i, fmt.Sprint("node", i), 0, int64(i+1)))
+	}
+	receive(t, n, events...)
+	all, err := n.EmitAll(t.Context(), []causal.EventParams{note("A"), note("WP001"), note("A")})
+	require.NoError(t, err)
+	require.Equal(t, []causal.EventID{first.ID()}, all[0].Parents())
+	require.Equal(t, []causal.EventID{all[0].ID()}, all[2].Parents())
+	require.Equal(t, []causal.EventID{all[2].ID()}, emit(t, n, note("A")).Parents())
 }
 
 // An aggregate has more heads than an event may name: the node's own latest and the newest

@@ -53,7 +53,7 @@ func (l *nodeLog) readOn(ctx context.Context) error { return l.readTo(ctx, Curso
 
 // readTo reads the log on up to an entry or, if there is none with this cursor, to its end.
 func (l *nodeLog) readTo(ctx context.Context, last Cursor) error {
-	if l.at == last {
+	if l.at == last && last != (Cursor{}) {
 		return nil
 	}
 	for entry, err := range l.storage.ReadLog(ctx, l.at) {
@@ -70,7 +70,7 @@ func (l *nodeLog) readTo(ctx context.Context, last Cursor) error {
 		if l.at == last {
 			return nil
 		}
-		if l.at.position-l.saved.Cursor.position >= readingEvery {
+		if l.at.position-l.tried >= readingEvery {
 			if err := l.saveCheckpoint(ctx); err != nil {
 				return err
 			}
@@ -82,7 +82,7 @@ func (l *nodeLog) readTo(ctx context.Context, last Cursor) error {
 // take takes the event of the next entry.
 func (l *nodeLog) take(e Event) {
 	k := linkOf(e)
-	isOwn := k.Node == l.node
+	isOwn := k.Node == l.node && e.p.ProjectUUID == l.project
 	if e.p.ProjectUUID != l.project {
 		k.Node = "" // and only its clock counts
 	} else {
@@ -97,11 +97,6 @@ func (l *nodeLog) take(e Event) {
 		return
 	}
 	l.follow(k)
-	for len(l.ahead) > 0 && !isJump(l.clock, l.ahead[0].Clock, l.maxJump) {
-		next, _ := heap.Pop(&l.ahead).(link)
-		delete(l.isAhead, next.ID)
-		l.follow(next)
-	}
 }
 
 // isJump reports whether a remote clock is more than maxJump ahead, or at the end of the
@@ -110,8 +105,24 @@ func isJump(now, remote, maxJump int64) bool {
 	return remote > maxRemoteClock || maxJump >= 0 && remote > now && remote-now > maxJump
 }
 
-// follow moves the clock, and adds an event of the project to the chain of its node.
+// follow follows an event, and those that are not too far ahead any more.
 func (l *nodeLog) follow(k link) {
+	l.followOne(k)
+	l.followAhead()
+}
+
+// followAhead follows what is not too far ahead any more.
+func (l *nodeLog) followAhead() {
+	for len(l.ahead) > 0 && !isJump(l.clock, l.ahead[0].Clock, l.maxJump) {
+		next, _ := heap.Pop(&l.ahead).(link)
+		delete(l.isAhead, next.ID)
+		l.heads = headCache{} // it may be a head now
+		l.followOne(next)
+	}
+}
+
+// followOne moves the clock, and adds an event of the project to the chain of its node.
+func (l *nodeLog) followOne(k link) {
 	l.clock = max(l.clock, k.Clock)
 	if k.Node == "" {
 		return
@@ -226,10 +237,10 @@ func (l *nodeLog) saveCheckpoint(ctx context.Context) error {
 		return err
 	}
 	if c.State = state; waiting > maxWaiting || len(state) > MaxCheckpointState {
-		if l.saved.Revision > 0 {
+		if l.saved.Cursor.log == log {
 			return nil
 		}
-		c.Cursor = Cursor{}
+		c.Cursor = Cursor{log: log}
 		if c.State, err = json.Marshal(nodeState{Log: log[:], Nodes: json.RawMessage("{}")}); err != nil {
 			return err
 		}
@@ -346,16 +357,20 @@ func (c *headCache) drop(aggregateIDs ...string) {
 	}
 }
 
-// add adds the heads of an aggregate, and forgets others if there are too many.
+// trim forgets the heads of some aggregates if there are too many.
+func (c *headCache) trim() {
+	for id := range c.byAggregate {
+		if c.count <= maxCachedHeads {
+			return
+		}
+		c.drop(id)
+	}
+}
+
+// add adds the heads of an aggregate.
 func (c *headCache) add(aggregateID string, heads []EventID) *aggregateHeads {
 	if c.byAggregate == nil {
 		c.byAggregate = map[string]*aggregateHeads{}
-	}
-	for other := range c.byAggregate {
-		if c.count+len(heads) < maxCachedHeads {
-			break
-		}
-		c.drop(other)
 	}
 	h := &aggregateHeads{now: heads}
 	c.byAggregate[aggregateID] = h
@@ -363,11 +378,18 @@ func (c *headCache) add(aggregateID string, heads []EventID) *aggregateHeads {
 	return h
 }
 
+// replace sets heads that are in the cache, or not any more.
+func (c *headCache) replace(aggregateID string, h *aggregateHeads, heads []EventID) {
+	if c.byAggregate[aggregateID] == h {
+		c.count += len(heads) - len(h.now)
+	}
+	h.now = heads
+}
+
 // advance takes over what the heads are after an attempt, if they are still in the cache: so
 // nobody else has changed them.
 func (c *headCache) advance(aggregateID string, h *aggregateHeads) {
 	if c.byAggregate[aggregateID] == h {
-		c.count += len(h.after) - len(h.now)
-		h.now = h.after
+		c.replace(aggregateID, h, h.after)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -22,9 +24,10 @@ type Receipt struct {
 	Saved, Known int
 	// Rejected are those that were not taken, in the order in which they came.
 	Rejected []Rejection
-	// Forks are those that the new events show: a node was restored from a backup, or is run
-	// twice. Both of its branches are stored. A fork is told once, and what goes on with a
-	// branch of it is none; IDs has the event that showed it.
+	// Forks are those that the node has found meanwhile, in these events or in others that its
+	// store has: a node was restored from a backup, or is run twice. All of its branches are
+	// stored. IDs has the event that shows a fork, and what goes on with a branch is none, so
+	// that a fork is told once, but for branches that come in pieces.
 	Forks []ForkError
 }
 
@@ -60,12 +63,14 @@ type incoming struct {
 // others. They are taken in the order of [Compare], and saved together.
 //
 // An event that lacks just what older peers drop of one that is stored, its parents and
-// previous clock, its vector clock or unknown members, is taken for known. Events of the node
-// itself, which come back after its store has gone back, move its clock beyond them.
+// previous clock, its vector clock or all of its unknown members, is taken for known. Events of
+// the node itself, which come back after its store has gone back, are events like others: its
+// clock moves beyond them, and what it emits comes after them.
 //
-// If an error is returned, what the receipt says is done; receiving all again is safe. It is a
-// [*ValidationError] if the source is not UTF-8, [ErrClosed], or a failure of the store: one
-// that matches [ErrOutcomeUnknown] if the events may be stored. Receive does not retain the slice.
+// If an error is returned, what the receipt says is done; receiving all again is safe, and
+// completes it. It is a [*ValidationError] if the source is not UTF-8, [ErrClosed], a failure of
+// the store, which matches [ErrOutcomeUnknown] if the events may be stored, or, with MergeAbove,
+// one of Emit. Receive does not retain the slice.
 func (n *Node) Receive(ctx context.Context, events []Event, o *ReceiveOptions) (Receipt, error) {
 	batch := make([]incoming, len(events))
 	for i, e := range events {
@@ -98,11 +103,12 @@ func (n *Node) ReceiveJSON(ctx context.Context, texts iter.Seq[[]byte], o *Recei
 	for text := range texts {
 		in := incoming{data: append([]byte{}, text...)}
 		in.event, in.err = decodeEvent(text)
-		if batch = append(batch, in); len(batch) == receivedTogether {
+		if len(batch) == receivedTogether {
 			if err := take(); err != nil {
 				return all, err
 			}
 		}
+		batch = append(batch, in)
 	}
 	return all, take()
 }
@@ -127,7 +133,7 @@ func (n *Node) receive(ctx context.Context, batch []incoming, o *ReceiveOptions)
 		}
 		err = n.keepRejected(ctx, r.Rejected)
 	}
-	if err == nil && n.options.MergeAbove > 0 && r.Saved > 0 {
+	if err == nil && n.options.MergeAbove > 0 {
 		err = n.merge(ctx, batch)
 	}
 	return r, err
@@ -138,29 +144,46 @@ const mergedType = "causal.merged"
 
 // merge emits an event that names the heads of each aggregate which has too many.
 func (n *Node) merge(ctx context.Context, batch []incoming) error {
-	isSeen := map[string]bool{}
-	var merged []EventParams
+	if err := n.enter(ctx); err != nil {
+		return err
+	}
+	merged, err := n.tooManyHeads(ctx, batch)
+	n.lock.release()
+	if err == nil {
+		_, err = n.EmitAll(ctx, merged)
+	}
+	return err
+}
+
+// tooManyHeads returns the events that are to be emitted. Heads that are too far ahead do not count,
+// as no event can name them.
+func (n *Node) tooManyHeads(ctx context.Context, batch []incoming) (merged []EventParams, err error) {
+	heads := map[string][]EventID{}
 	for _, in := range batch {
-		if in.err != nil || isSeen[in.event.p.AggregateID] {
+		if in.err != nil || heads[in.event.p.AggregateID] != nil {
 			continue
 		}
-		isSeen[in.event.p.AggregateID] = true
-		heads, err := LoadHeads(ctx, n.storage, n.options.ProjectUUID, in.event.p.AggregateID)
+		heads[in.event.p.AggregateID], err = LoadHeads(ctx, n.storage, n.options.ProjectUUID, in.event.p.AggregateID)
 		if err != nil {
-			return err
-		}
-		if len(heads) > n.options.MergeAbove {
-			merged = append(merged, EventParams{Type: mergedType, AggregateID: in.event.p.AggregateID})
+			return nil, err
 		}
 	}
-	_, err := n.EmitAll(ctx, merged)
-	return err
+	if err := n.emitter.readOn(ctx); err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(heads)) {
+		followed := slices.DeleteFunc(heads[id], func(id EventID) bool { return n.emitter.isAhead[id] })
+		if len(followed) > n.options.MergeAbove {
+			merged = append(merged, EventParams{Type: mergedType, AggregateID: id})
+		}
+	}
+	return merged, nil
 }
 
 // rejection returns what is kept of something that is rejected.
 func (in *incoming) rejection(source string) Rejection {
 	r := Rejection{Err: in.err, Rejected: Rejected{
-		Data: in.data, Source: source, EventID: in.event.ID(), Reason: in.err.Error(), Time: time.Now().UTC(), Count: 1,
+		Data: in.data, Source: source, EventID: in.event.ID(), Reason: strings.ToValidUTF8(in.err.Error(), "\uFFFD"), Time: time.Now().UTC(), Count: 1,
 	}}
 	if invalid, ok := errors.AsType[*ValidationError](in.err); ok && invalid != nil && r.EventID == "" {
 		r.EventID = invalid.EventID
@@ -198,22 +221,57 @@ func (n *Node) take(ctx context.Context, batch []incoming) (Receipt, error) {
 	if err := n.enter(ctx); err != nil {
 		return r, err
 	}
-	good := n.screen(batch)
-	err := n.screenClocks(ctx, good)
-	if err == nil {
-		good = withoutErrors(good)
-		err = n.append(ctx, good, &r)
-	}
-	for i := range batch {
-		if errors.Is(batch[i].err, errKnown) {
-			r.Known++
-		}
-	}
+	err := n.takeAll(ctx, n.screen(batch), &r)
 	n.emitter.keep(ctx)
 	r.Forks = n.emitter.tellForks()
 	n.lock.release()
 	n.tell(r.Forks)
 	return r, err
+}
+
+// takeAll stores events of the project. Of those that have one ID and differ it tries one first, and
+// the others are compared with what is stored then.
+func (n *Node) takeAll(ctx context.Context, left []*incoming, r *Receipt) error {
+	for len(left) > 0 {
+		first := make(map[EventID]*incoming, len(left))
+		var again []*incoming
+		for _, in := range left {
+			switch other := first[in.event.p.ID]; {
+			case other == nil:
+				first[in.event.p.ID] = in
+			case isPart(other.event, in.event) && !other.event.Equal(in.event): // the fuller one
+				first[in.event.p.ID] = in
+			}
+		}
+		good := make([]*incoming, 0, len(left))
+		for _, in := range left {
+			if other := first[in.event.p.ID]; other == in || other.event.Equal(in.event) {
+				good = append(good, in)
+			} else {
+				again = append(again, in)
+			}
+		}
+		slices.SortStableFunc(good, func(a, b *incoming) int { return Compare(a.event, b.event) })
+		if err := n.append(ctx, good, r); err != nil {
+			return err
+		}
+		left = left[:0]
+		for _, in := range again {
+			if other := first[in.event.p.ID]; other.err != nil { // perhaps it is the one that is stored
+				left = append(left, in)
+			} else {
+				in.reject(conflictWith(in.event, other.event), r)
+			}
+		}
+	}
+	return nil
+}
+
+// reject gives something its error, or counts it if it is known.
+func (in *incoming) reject(err error, r *Receipt) {
+	if in.err = err; errors.Is(err, errKnown) {
+		r.Known++
+	}
 }
 
 // enter takes the lock.
@@ -230,7 +288,7 @@ func (n *Node) enter(ctx context.Context) error {
 	return nil
 }
 
-// screen returns what may be taken, in the order of Compare.
+// screen returns what is of the project.
 func (n *Node) screen(batch []incoming) []*incoming {
 	good := make([]*incoming, 0, len(batch))
 	for i := range batch {
@@ -242,16 +300,6 @@ func (n *Node) screen(batch []incoming) []*incoming {
 			good = append(good, in)
 		}
 	}
-	first := make(map[EventID]*incoming, len(good))
-	for _, in := range good {
-		if other := first[in.event.p.ID]; other == nil {
-			first[in.event.p.ID] = in
-		} else if !other.event.Equal(in.event) {
-			in.err = conflictWith(in.event, other.event)
-		}
-	}
-	good = withoutErrors(good)
-	slices.SortStableFunc(good, func(a, b *incoming) int { return Compare(a.event, b.event) })
 	return good
 }
 
@@ -285,15 +333,15 @@ func withoutErrors(good []*incoming) []*incoming {
 	return slices.DeleteFunc(good, func(in *incoming) bool { return in.err != nil })
 }
 
-// screenClocks finds the events that are too far ahead. One may lead to the next.
-func (n *Node) screenClocks(ctx context.Context, good []*incoming) error {
+// screenClocks returns the events that are not too far ahead. One may lead to the next.
+func (n *Node) screenClocks(ctx context.Context, good []*incoming, r *Receipt) ([]*incoming, error) {
 	w := &n.emitter
 	isFresh := false
 	now := w.clock
 	for _, in := range good {
 		if isJump(now, in.event.clock, w.maxJump) && !isFresh { // the store may know better
 			if err := w.readOn(ctx); err != nil {
-				return err
+				return nil, err
 			}
 			isFresh, now = true, max(now, w.clock)
 		}
@@ -304,24 +352,26 @@ func (n *Node) screenClocks(ctx context.Context, good []*incoming) error {
 		stored, err := FindEvent(ctx, w.storage, in.event.p.ID)
 		switch {
 		case err != nil:
-			return err
+			return nil, err
 		case stored.p != nil && (stored.Equal(in.event) || isPart(in.event, stored)):
-			in.err = errKnown
+			in.reject(errKnown, r)
 		case in.event.clock > maxRemoteClock:
 			in.err = ErrClockOverflow
 		default:
 			in.err = &ClockJumpError{Local: now, Remote: in.event.clock, MaxJump: w.maxJump}
 		}
 	}
-	return nil
+	return withoutErrors(good), nil
 }
 
-// append stores events. Those that the store refuses get its error, and the others are stored.
+// append stores events, in the order of Compare, that have IDs of their own. Those that the store
+// refuses get its error, and the others are stored.
 func (n *Node) append(ctx context.Context, good []*incoming, r *Receipt) error {
-	if len(good) == 0 {
-		return nil
-	}
 	w := &n.emitter
+	good, err := n.screenClocks(ctx, good, r) // each time: what is refused leads to nothing
+	if err != nil || len(good) == 0 {
+		return err
+	}
 	events := make([]Event, len(good))
 	for i, in := range good {
 		events[i] = in.event
@@ -332,17 +382,17 @@ func (n *Node) append(ctx context.Context, good []*incoming, r *Receipt) error {
 	case err == nil:
 		n.received(ctx, events, a, r)
 		return nil
+	case ctx.Err() != nil || errors.Is(err, ErrOutcomeUnknown) || !isConflict && !errors.Is(err, ErrValidation):
+		return err
 	case isConflict && conflict != nil:
 		before := len(good)
-		if good, err = n.sortOut(ctx, good, conflict); err != nil {
+		if good, err = n.sortOut(ctx, good, conflict, r); err != nil {
 			return err
 		}
 		if len(good) < before {
 			return n.append(ctx, good, r)
 		}
 		err = conflict
-	case !isRefusal(err):
-		return err
 	}
 	if len(good) == 1 {
 		good[0].err = err
@@ -356,7 +406,7 @@ func (n *Node) append(ctx context.Context, good []*incoming, r *Receipt) error {
 }
 
 // sortOut gives the events whose IDs are taken their error, and returns the others.
-func (n *Node) sortOut(ctx context.Context, good []*incoming, conflict *IDConflictError) ([]*incoming, error) {
+func (n *Node) sortOut(ctx context.Context, good []*incoming, conflict *IDConflictError, r *Receipt) ([]*incoming, error) {
 	isTaken := map[EventID]bool{}
 	for _, id := range conflict.IDs {
 		isTaken[id] = true
@@ -369,7 +419,7 @@ func (n *Node) sortOut(ctx context.Context, good []*incoming, conflict *IDConfli
 		if err != nil {
 			return nil, err
 		}
-		in.err = conflictWith(in.event, stored)
+		in.reject(conflictWith(in.event, stored), r)
 	}
 	return withoutErrors(good), nil
 }

@@ -24,6 +24,7 @@ func (n *Node) RetryRejected(ctx context.Context) (Receipt, error) {
 		r, err := n.take(ctx, batch)
 		for i := 0; err == nil && i < len(batch); i++ {
 			if in := &batch[i]; in.err != nil && !errors.Is(in.err, errKnown) {
+				kept[i].Reason = in.err.Error()
 				r.Rejected = append(r.Rejected, Rejection{Rejected: kept[i], Err: in.err, IsStored: true})
 			} else {
 				err = storage.DeleteRejected(ctx, kept[i].Key())
@@ -35,7 +36,7 @@ func (n *Node) RetryRejected(ctx context.Context) (Receipt, error) {
 	}
 	for rejected, err := range storage.Rejected(ctx) {
 		if err != nil {
-			return all, err
+			return all, errors.Join(err, retry()) // of what came before
 		}
 		e, err := decodeEvent(rejected.Data)
 		if err != nil || e.p.ProjectUUID != n.options.ProjectUUID {

@@ -32,6 +32,7 @@ type attempt struct {
 
 // stamp gives the drafts their places after all that is stored.
 func (w *emitter) stamp(ctx context.Context, a *attempt) error {
+	w.heads.trim()
 	a.events = a.single[:0]
 	d := a.group[0].decision // which is alone
 	a.isQuiet = w.quiet >= quietSaves && (d == nil || d.after.position <= w.at.position)
@@ -43,6 +44,9 @@ func (w *emitter) stamp(ctx context.Context, a *attempt) error {
 	err := w.loadHeads(ctx, a)
 	if err == nil && !a.isQuiet && len(a.loaded) > 0 {
 		err = w.readOn(ctx) // so that the heads are before the clock
+	}
+	if err == nil && len(w.isAhead) > 0 {
+		err = w.leaveOutAhead(ctx, a)
 	}
 	if err == nil && d != nil {
 		err = w.check(ctx, d)
@@ -142,15 +146,36 @@ func (w *emitter) loadHeads(ctx context.Context, a *attempt) error {
 	return nil
 }
 
+// leaveOutAhead leaves events that are too far ahead out of the heads that were loaded: they cannot
+// come before, nor be between the others and what is emitted now.
+func (w *emitter) leaveOutAhead(ctx context.Context, a *attempt) error {
+	for _, e := range a.group {
+		for i := range e.drafts {
+			d := &e.drafts[i]
+			if !slices.ContainsFunc(d.heads.now, func(id EventID) bool { return w.isAhead[id] }) {
+				continue
+			}
+			events, err := w.storage.LoadEvents(ctx, d.content.AggregateID)
+			if err != nil {
+				return err
+			}
+			heads, err := headIDs(slices.DeleteFunc(events, func(e Event) bool { return w.isAhead[e.ID()] }), w.project)
+			if err != nil {
+				return err
+			}
+			w.heads.replace(d.content.AggregateID, d.heads, heads)
+			d.heads.after = heads
+		}
+	}
+	return nil
+}
+
 // parents returns the parents of a draft: those that its caller had read, or the heads.
 func (w *emitter) parents(ctx context.Context, d *draft) ([]EventID, error) {
 	if d.parents != nil {
 		return d.parents, nil
 	}
 	parents := d.heads.after
-	if len(w.isAhead) > 0 { // those cannot come before
-		parents = slices.DeleteFunc(slices.Clone(parents), func(id EventID) bool { return w.isAhead[id] })
-	}
 	if len(parents) > maxParents {
 		return w.mostParents(ctx, d.content.AggregateID, parents)
 	}
@@ -222,7 +247,9 @@ func (w *emitter) checkParents(ctx context.Context, e *emission) error {
 				return d.invalid(fieldParents, "must be earlier events of the aggregate")
 			}
 		}
-		inEmission[d.content.ID] = d.content.AggregateID
+		if d.stored.p == nil {
+			inEmission[d.content.ID] = d.content.AggregateID
+		}
 	}
 	return nil
 }

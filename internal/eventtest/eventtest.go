@@ -53,6 +53,12 @@ func NewBench(t require.TestingT, n int) causal.Event {
 	})
 }
 
+// BenchParams returns what a node emits in a benchmark: an event of ordinary size on one of a
+// hundred aggregates.
+func BenchParams(n int) causal.EventParams {
+	return causal.EventParams{Type: "WPStatusChanged", AggregateID: fmt.Sprint("WP", n%100), Payload: benchPayload}
+}
+
 // NewRange returns the events from..to-1.
 func NewRange(t require.TestingT, from, to int, change ...func(*causal.EventParams)) []causal.Event {
 	events := make([]causal.Event, 0, to-from)
