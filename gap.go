@@ -14,6 +14,19 @@ func (e *GapError) Error() string { return ErrGap.Error() }
 // Is reports whether target is [ErrGap].
 func (e *GapError) Is(target error) bool { return target == ErrGap }
 
+// Gap is something that a store does not have, and that its events say is there: either events of a
+// node or a parent. It is a value; the zero value says nothing.
+type Gap struct {
+	// NodeID is the node whose events are missing: those with a Lamport clock above After, up to
+	// UpTo, which is that of one of them. KnownFrom names that one as its previous.
+	NodeID      string
+	After, UpTo int64
+	KnownFrom   EventID
+	// Parent is the ID of an event that stored ones name as a parent; nobody knows more of it.
+	// The other fields are zero then.
+	Parent EventID
+}
+
 // checkGap returns a *GapError unless seen dominates or equals needed.
 func checkGap(seen, needed VectorClock) error {
 	if c := needed.Compare(seen); c == OrderSame || c == OrderBefore {

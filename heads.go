@@ -21,7 +21,7 @@ func headIDs(events []Event, project string) ([]EventID, error) {
 
 // headSet keeps the heads of an aggregate in a project while events come in any order, as
 // long as all are stamped: then the heads are those that no event names as a parent whose
-// clock is greater.
+// clock is greater. It also keeps what is named and not stored, in any case.
 type headSet struct {
 	hasPlain bool
 	heads    map[EventID]int64 // their clocks
@@ -30,17 +30,13 @@ type headSet struct {
 
 // add adds an event that is stored from now on. isStored reports whether one is.
 func (s *headSet) add(e Event, isStored func(EventID) bool) {
-	if s.hasPlain {
-		return
-	}
 	if e.p.Parents == nil {
-		*s = headSet{hasPlain: true}
-		return
+		s.hasPlain, s.heads = true, nil
 	}
 	if s.heads == nil {
-		s.heads, s.named = map[EventID]int64{}, map[EventID]int64{}
+		s.heads = map[EventID]int64{}
 	}
-	if s.named[e.p.ID] <= e.clock {
+	if !s.hasPlain && s.named[e.p.ID] <= e.clock {
 		s.heads[e.p.ID] = e.clock
 	}
 	delete(s.named, e.p.ID)
@@ -50,6 +46,9 @@ func (s *headSet) add(e Event, isStored func(EventID) bool) {
 		case isHead && clock < e.clock:
 			delete(s.heads, id)
 		case !isHead && !isStored(id):
+			if s.named == nil {
+				s.named = map[EventID]int64{}
+			}
 			s.named[id] = max(s.named[id], e.clock)
 		}
 	}

@@ -52,3 +52,26 @@ func ExampleHeadLoader() {
 	fmt.Println(ok)
 	// Output: true
 }
+
+// A parent that is not stored may be asked for elsewhere.
+func ExampleMissingParents() {
+	ctx := context.Background()
+	var store causal.MemStore
+	e, err := causal.NewEvent(causal.EventParams{
+		Type: "T", AggregateID: "A", NodeID: "bob", LamportClock: 2, ProjectUUID: "12345678-1234-5678-1234-567812345678",
+		Parents: []causal.EventID{"TEST0000000000000000000001"}, PreviousClock: 1,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := store.SaveEvent(ctx, e); err != nil {
+		log.Fatal(err)
+	}
+	for id, err := range causal.MissingParents(ctx, &store, e.ProjectUUID()) {
+		fmt.Println(id, err)
+	}
+	for range store.MissingParents(ctx, "aaaaaaaa-1234-5678-1234-567812345678") {
+		fmt.Println("of another project")
+	}
+	// Output: TEST0000000000000000000001 <nil>
+}

@@ -1,6 +1,7 @@
 package causal_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,4 +42,16 @@ func TestLoadHeads(t *testing.T) {
 	}
 	_, err := causal.LoadHeads(ctx, nil, project, aggregate)
 	requireFault(t, err, "store must not be nil")
+	for name, s := range map[string]causal.EventStore{"capable": &mem, "plain": plain{&mem}} {
+		for id, err := range causal.MissingParents(ctx, s, strings.ToUpper(project)) {
+			require.NoError(t, err, name)
+			require.Equal(t, eventtest.ID(9), id, name)
+		}
+		for _, err := range causal.MissingParents(ctx, s, "project") {
+			requireFault(t, err, "project_uuid must be a UUID with hyphens")
+		}
+	}
+	for _, err := range causal.MissingParents(ctx, nil, project) {
+		requireFault(t, err, "store must not be nil")
+	}
 }

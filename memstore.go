@@ -197,6 +197,26 @@ func (s *MemEventStore) LoadHeads(ctx context.Context, projectUUID, aggregateID 
 	return headIDs(aggregate.view(), project)
 }
 
+// MissingParents yields the IDs of parents that are not stored; see [HeadLoader]. It takes time in
+// proportion to the aggregates.
+func (s *MemEventStore) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[EventID, error] {
+	return parentIDs(ctx, projectUUID, func(project string) ([]EventID, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		isMissing := map[EventID]bool{}
+		for _, aggregate := range s.aggregates {
+			if heads := aggregate.headsIn(project); heads != nil {
+				for id := range heads.named {
+					if !s.isStored(id) { // in another aggregate, where it is no parent
+						isMissing[id] = true
+					}
+				}
+			}
+		}
+		return slices.Sorted(maps.Keys(isMissing)), nil
+	})
+}
+
 // LoadEvents returns the events of one aggregate; see [EventStore].
 func (s *MemEventStore) LoadEvents(ctx context.Context, aggregateID string) ([]Event, error) {
 	if err := checkContext(ctx); err != nil {

@@ -431,7 +431,7 @@ func (n *Node) tell(forks []ForkError) {
 // Close saves what the node knows, so that it opens fast, and ends it. It waits for what is
 // being emitted, at most 5 seconds, and does not close the store. An error matches
 // [ErrOutcomeUnknown] if that of an emission still is. Calls after the first do nothing. After
-// Close, other calls return [ErrClosed], but for Seen and Missing.
+// Close, other calls return [ErrClosed], but for Seen.
 func (n *Node) Close() error {
 	if n.storage == nil {
 		return invalid("node", "must come from OpenNode")

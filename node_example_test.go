@@ -294,6 +294,70 @@ func ExampleNodeStorage() {
 	// false
 }
 
+// What is missing can be asked for elsewhere.
+func ExampleNode_Missing() {
+	ctx := context.Background()
+	var store causal.MemStore
+	n, err := causal.OpenNode(ctx, "alice", &store, causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	e, err := causal.NewEvent(causal.EventParams{ // the second event of bob, and what it names is not there
+		Type: "T", AggregateID: "A", NodeID: "bob", ProjectUUID: n.ProjectUUID(),
+		PreviousClock: 4, LamportClock: 7, Parents: []causal.EventID{"TEST0000000000000000000001"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := n.Receive(ctx, []causal.Event{e}, nil); err != nil {
+		log.Fatal(err)
+	}
+	gaps, err := n.Missing(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, g := range gaps {
+		if g.Parent != "" {
+			fmt.Println("a parent:", g.Parent)
+		} else {
+			fmt.Println("events of", g.NodeID, "after", g.After, "up to", g.UpTo)
+		}
+	}
+	// Output:
+	// events of bob after 0 up to 4
+	// a parent: TEST0000000000000000000001
+}
+
+// Seen is what a node has of others without a hole.
+func ExampleNode_Seen() {
+	ctx := context.Background()
+	var store causal.MemStore
+	n, err := causal.OpenNode(ctx, "alice", &store, causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, clocks := range [][2]int64{{0, 1}, {1, 2}, {5, 6}} { // bob's event at 5 is missing
+		e, err := causal.NewEvent(causal.EventParams{
+			Type: "T", AggregateID: "A", NodeID: "bob", ProjectUUID: n.ProjectUUID(),
+			PreviousClock: clocks[0], LamportClock: clocks[1], Parents: []causal.EventID{},
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if _, err := n.Receive(ctx, []causal.Event{e}, nil); err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(n.Seen())
+	// Output: {"bob":2}
+}
+
+func ExampleGap() {
+	g := causal.Gap{NodeID: "bob", After: 2, UpTo: 5, KnownFrom: "TEST0000000000000000000001"}
+	fmt.Printf("%s has events after %d, up to %d: %s says so\n", g.NodeID, g.After, g.UpTo, g.KnownFrom)
+	// Output: bob has events after 2, up to 5: TEST0000000000000000000001 says so
+}
+
 func ExampleReceiveOptions() {
 	ctx := context.Background()
 	var store causal.MemStore

@@ -250,6 +250,7 @@ func (s *nodeSimulation) check(n *simNode) {
 		require.NoError(s.t, err)
 		require.Equal(s.t, want.String(), n.node.Seen().String())
 		require.Equal(s.t, forked(events), n.forks)
+		s.checkMissing(n, events)
 	}
 	for id := range forked(events) {
 		require.True(s.t, s.rewound[id], "no other node has forked")
@@ -272,6 +273,41 @@ func (s *nodeSimulation) check(n *simNode) {
 			}
 		}
 	}
+}
+
+// checkMissing compares what is missing with the definition: stamped events of which the one before
+// is not covered, and parents that are not there.
+func (s *nodeSimulation) checkMissing(n *simNode, events []causal.Event) {
+	isStored := map[causal.EventID]bool{}
+	for _, e := range events {
+		isStored[e.ID()] = true
+	}
+	seen := seenBy(events)
+	want := map[causal.Gap]bool{}
+	for _, e := range events {
+		for _, id := range e.Parents() {
+			if !isStored[id] {
+				want[causal.Gap{Parent: id}] = true
+			}
+		}
+		isCovered := !e.IsStamped() || e.PreviousClock() <= seen[e.NodeID()]
+		for _, o := range events {
+			isCovered = isCovered || o.IsStamped() && o.NodeID() == e.NodeID() &&
+				o.PreviousClock() < e.PreviousClock() && e.PreviousClock() <= o.LamportClock()
+		}
+		if !isCovered {
+			want[causal.Gap{NodeID: e.NodeID(), UpTo: e.PreviousClock()}] = true
+		}
+	}
+	gaps, err := n.node.Missing(s.t.Context())
+	require.NoError(s.t, err)
+	got := map[causal.Gap]bool{}
+	for _, g := range gaps {
+		require.True(s.t, g.Parent != "" || g.After < g.UpTo && isStored[g.KnownFrom])
+		g.After, g.KnownFrom = 0, ""
+		got[g] = true
+	}
+	require.Equal(s.t, want, got)
 }
 
 // heal has all nodes receive everything, and requires that they agree.

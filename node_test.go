@@ -248,6 +248,7 @@ func TestZeroAndClosedNodes(t *testing.T) {
 			return err
 		},
 		"emit nothing": func(n *causal.Node) error { _, err := n.EmitAll(t.Context(), nil); return err },
+		"missing":      func(n *causal.Node) error { _, err := n.Missing(t.Context()); return err },
 		"retry":        func(n *causal.Node) error { _, err := n.RetryRejected(t.Context()); return err },
 	} {
 		require.ErrorIs(t, call(closed), causal.ErrClosed, name)

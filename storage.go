@@ -95,8 +95,9 @@ type AggregateLister interface {
 	Aggregates(ctx context.Context) iter.Seq2[string, error]
 }
 
-// HeadLoader is an optional capability of an [EventStore]: the heads of an aggregate, for
-// the parents of its next event. Use [LoadHeads], which falls back to reading the aggregate.
+// HeadLoader is an optional capability of an [EventStore]: what follows from the parents of its
+// events. Use [LoadHeads], which falls back to reading the aggregate, and [MissingParents], which
+// falls back to reading all events.
 type HeadLoader interface {
 	// LoadHeads returns the IDs of the [Heads] of an aggregate in a project, of all of its
 	// events that are stored, in ascending order, as [EventParams.Parents] takes them: the
@@ -104,6 +105,11 @@ type HeadLoader interface {
 	// returns a [*ValidationError] if projectUUID is no UUID with hyphens or aggregateID is
 	// no text.
 	LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]EventID, error)
+
+	// MissingParents yields the IDs that stored events of the project name as parents and no
+	// stored event has, in ascending order, each once. Errors and ranges are as in AllEvents,
+	// with "" beside the error, and those of the project as in LoadHeads.
+	MissingParents(ctx context.Context, projectUUID string) iter.Seq2[EventID, error]
 }
 
 // LogReader is an optional capability of an [EventStore]: reading events in the
@@ -318,6 +324,52 @@ func LoadHeads(ctx context.Context, s EventStore, projectUUID, aggregateID strin
 		return nil, err
 	}
 	return headIDs(events, strings.ToLower(projectUUID))
+}
+
+// MissingParents yields the IDs of parents that are not stored; see [HeadLoader]. If s is none, it
+// reads all events first.
+func MissingParents(ctx context.Context, s EventStore, projectUUID string) iter.Seq2[EventID, error] {
+	if l, ok := s.(HeadLoader); ok {
+		return l.MissingParents(ctx, projectUUID)
+	}
+	return parentIDs(ctx, projectUUID, func(project string) ([]EventID, error) {
+		events, err := LoadAll(ctx, s)
+		isStored := make(map[EventID]bool, len(events))
+		for _, e := range events {
+			isStored[e.p.ID] = true
+		}
+		isMissing := map[EventID]bool{}
+		for _, e := range events {
+			for _, id := range e.p.Parents {
+				if e.p.ProjectUUID == project && !isStored[id] {
+					isMissing[id] = true
+				}
+			}
+		}
+		return slices.Sorted(maps.Keys(isMissing)), err
+	})
+}
+
+// parentIDs yields what read returns for a project when a range begins.
+func parentIDs(ctx context.Context, projectUUID string, read func(project string) ([]EventID, error)) iter.Seq2[EventID, error] {
+	return func(yield func(EventID, error) bool) {
+		all := texts(ctx, func() ([]string, error) {
+			if !isHyphenatedUUID(projectUUID) {
+				return nil, invalid("project_uuid", reasonUUID)
+			}
+			ids, err := read(strings.ToLower(projectUUID))
+			all := make([]string, len(ids))
+			for i, id := range ids {
+				all[i] = string(id)
+			}
+			return all, err
+		})
+		for id, err := range all {
+			if !yield(EventID(id), err) {
+				return
+			}
+		}
+	}
 }
 
 // LoadAll returns all events of s in the order of [Compare]. If the read is cut

@@ -85,6 +85,12 @@ func CheckLoadHeads(ctx context.Context, projectUUID, aggregateID string) (proje
 	return strings.ToLower(projectUUID), check(ctx, textFault("aggregate_id", aggregateID))
 }
 
+// CheckMissingParents is the check for MissingParents: the project must be a UUID with hyphens. It
+// returns the UUID as events have it, in lower case.
+func CheckMissingParents(ctx context.Context, projectUUID string) (project string, err error) {
+	return CheckLoadHeads(ctx, projectUUID, "any")
+}
+
 // CheckFindEvent is the check for FindEvent. It returns the ID as it is stored, in its
 // canonical case.
 func CheckFindEvent(ctx context.Context, id causal.EventID) (causal.EventID, error) {

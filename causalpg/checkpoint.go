@@ -98,12 +98,13 @@ func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 	return s.readTexts(ctx, "read checkpoints", s.sql.checkpoints)
 }
 
-// readTexts returns the results of a query for texts after one, up to a number.
-func (s *Store) readTexts(ctx context.Context, op, sql string) iter.Seq2[string, error] {
+// readTexts returns the results of a query for texts after one, up to a number, and with further
+// parameters.
+func (s *Store) readTexts(ctx context.Context, op, sql string, more ...any) iter.Seq2[string, error] {
 	return adapter.ReadTexts(func() error { return s.check(ctx, op) }, func(p *adapter.Page[string], after string) error {
 		return s.read(ctx, op, func(c *pgx.Conn) error {
 			p.Reset()
-			return query(ctx, c, sql, []any{[]byte(after), p.Limit()}, func(rows pgx.Rows) error {
+			return query(ctx, c, sql, append([]any{[]byte(after), p.Limit()}, more...), func(rows pgx.Rows) error {
 				var text pgtype.DriverBytes // not copied
 				if err := rows.Scan(&text); err != nil {
 					return err

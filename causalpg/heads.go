@@ -2,6 +2,7 @@ package causalpg
 
 import (
 	"context"
+	"iter"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,4 +34,20 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 		return ids, nil
 	}
 	return causal.LoadHeads(ctx, struct{ causal.EventStore }{s}, project, aggregateID) // which reads it
+}
+
+// MissingParents yields the IDs of parents that are not stored; see [causal.HeadLoader].
+func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[causal.EventID, error] {
+	return func(yield func(causal.EventID, error) bool) {
+		project, err := causaladapter.CheckMissingParents(ctx, projectUUID)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for id, err := range s.readTexts(ctx, "read missing parents", s.sql.missingParents, project) {
+			if !yield(causal.EventID(id), err) {
+				return
+			}
+		}
+	}
 }

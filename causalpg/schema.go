@@ -62,7 +62,8 @@ CREATE AGGREGATE {s}.chained(event_id text, start bytea) (SFUNC = {s}.chain, STY
 -- The heads of an aggregate in a project while all its events are stamped: those that none
 -- names as a parent whose clock is greater. named is 0 for them, and otherwise they are not
 -- stored, and it is the greatest clock of those that name them. If there is a plain event, there
--- is a row with the ID '' and nothing else. Saves take turns, so these statements do, too.
+-- is a row with the ID '' in place of the heads, and what is named may be stored meanwhile. Saves
+-- take turns, so these statements do, too.
 CREATE TABLE {s}.heads (
 	aggregate bytea NOT NULL, -- SHA-256 of aggregate_id
 	project   uuid NOT NULL,
@@ -71,13 +72,15 @@ CREATE TABLE {s}.heads (
 	named     bigint NOT NULL,
 	PRIMARY KEY (aggregate, project, event_id)
 );
+CREATE INDEX heads_named ON {s}.heads (project, event_id) WHERE named > 0;
 CREATE FUNCTION {s}.keep_heads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 	PERFORM set_config('search_path', quote_ident(TG_TABLE_SCHEMA) || ', pg_temp', true); -- the schema may be renamed
 	INSERT INTO heads SELECT DISTINCT sha256(aggregate_id), project, '', 0, 0 FROM added WHERE parents IS NULL
 		ON CONFLICT DO NOTHING;
 	IF FOUND THEN
 		DELETE FROM heads h USING added a
-			WHERE a.parents IS NULL AND h.aggregate = sha256(a.aggregate_id) AND h.project = a.project AND h.event_id <> '';
+			WHERE a.parents IS NULL AND h.aggregate = sha256(a.aggregate_id) AND h.project = a.project AND h.event_id <> ''
+				AND h.named = 0;
 	END IF;
 	IF NOT EXISTS (SELECT FROM added WHERE parents IS NOT NULL) THEN
 		RETURN NULL;
@@ -93,8 +96,7 @@ CREATE FUNCTION {s}.keep_heads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 		WHERE h.aggregate = sha256(a.aggregate_id) AND h.project = a.project AND h.event_id = p.id
 			AND h.named = 0 AND h.clock < a.lamport_clock;
 	INSERT INTO heads AS h SELECT sha256(a.aggregate_id), a.project, p.id, 0, max(a.lamport_clock) FROM added a, unnest(a.parents) AS p (id)
-		WHERE NOT EXISTS (SELECT FROM events e WHERE e.event_id = p.id) AND NOT EXISTS (
-			SELECT FROM heads p WHERE p.aggregate = sha256(a.aggregate_id) AND p.project = a.project AND p.event_id = '')
+		WHERE NOT EXISTS (SELECT FROM events e WHERE e.event_id = p.id)
 		GROUP BY 1, 2, 3
 		ON CONFLICT (aggregate, project, event_id) DO UPDATE SET named = greatest(h.named, excluded.named);
 	RETURN NULL;

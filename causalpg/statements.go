@@ -20,6 +20,7 @@ type statements struct {
 	appendGiven      string
 	changes          string
 	heads            string
+	missingParents   string
 	byID             string
 	load             string
 	aggregates       string
@@ -224,6 +225,10 @@ func newStatements(schema string) statements {
 		changes:     in(changesSQL),
 		heads: in(`SELECT event_id FROM {s}.heads
 			WHERE aggregate = $1 AND project = $2 AND named = 0 ORDER BY event_id`),
+		missingParents: in(`SELECT DISTINCT event_id FROM {s}.heads h
+			WHERE project = $3 AND named > 0 AND event_id > convert_from($1, 'UTF8')
+				AND NOT EXISTS (SELECT FROM {s}.events e WHERE e.event_id = h.event_id)
+			ORDER BY event_id LIMIT $2`),
 		byID: in("SELECT position, data FROM {s}.events WHERE event_id = ANY ($1::text[])"),
 		load: in(`SELECT position, data FROM {s}.events
 			WHERE substring(aggregate_id FROM 1 FOR 250) = substring($1::bytea FROM 1 FOR 250) AND aggregate_id = $1

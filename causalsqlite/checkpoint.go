@@ -114,8 +114,9 @@ func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 	return s.readTexts(ctx, "read checkpoints", "SELECT name FROM checkpoints WHERE name > ? ORDER BY name LIMIT ?")
 }
 
-// readTexts returns the results of a query for texts after one, up to a number.
-func (s *Store) readTexts(ctx context.Context, op, sql string) iter.Seq2[string, error] {
+// readTexts returns the results of a query for texts after one, up to a number, and with further
+// parameters.
+func (s *Store) readTexts(ctx context.Context, op, sql string, more ...string) iter.Seq2[string, error] {
 	return adapter.ReadTexts(func() error { return s.check(ctx, op) }, func(p *adapter.Page[string], after string) error {
 		return s.read(ctx, op, func(c *sqlite.Conn) error {
 			p.Reset()
@@ -123,6 +124,9 @@ func (s *Store) readTexts(ctx context.Context, op, sql string) iter.Seq2[string,
 				func(s *sqlite.Stmt) {
 					s.BindBytes(1, []byte(after))
 					s.BindInt64(2, int64(p.Limit()))
+					for i, text := range more {
+						s.BindBytes(3+i, []byte(text))
+					}
 				},
 				func(s *sqlite.Stmt) (bool, error) {
 					text := string(columnBytes(s, 0, nil))

@@ -2,6 +2,7 @@ package causalsqlite
 
 import (
 	"context"
+	"iter"
 
 	"zombiezen.com/go/sqlite"
 
@@ -44,6 +45,25 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 	return causal.LoadHeads(ctx, struct{ causal.EventStore }{s}, project, aggregateID) // which reads it
 }
 
+// MissingParents yields the IDs of parents that are not stored; see [causal.HeadLoader].
+func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[causal.EventID, error] {
+	return func(yield func(causal.EventID, error) bool) {
+		project, err := causaladapter.CheckMissingParents(ctx, projectUUID)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for id, err := range s.readTexts(ctx, "read missing parents", `SELECT DISTINCT event_id FROM heads h
+			WHERE project = CAST(?3 AS TEXT) AND named > 0 AND event_id > CAST(?1 AS TEXT)
+				AND NOT EXISTS (SELECT 1 FROM events e WHERE e.event_id = h.event_id)
+			ORDER BY event_id LIMIT ?2`, project) {
+			if !yield(causal.EventID(id), err) {
+				return
+			}
+		}
+	}
+}
+
 // headWriter keeps the heads while events are stored, in one transaction.
 type headWriter struct {
 	c     *sqlite.Conn
@@ -53,23 +73,18 @@ type headWriter struct {
 // add adds an event that has been stored.
 func (w *headWriter) add(e causal.Event) error {
 	at := [2]string{e.AggregateID(), e.ProjectUUID()}
-	if w.plain[at] {
-		return nil
-	}
 	if !e.IsStamped() {
 		return w.setPlain(at)
 	}
 	hasPlain, named, err := w.look(at, e.ID())
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if hasPlain {
+	case hasPlain:
 		w.know(at)
-		return nil
-	}
-	if named > e.LamportClock() {
+	case named > e.LamportClock():
 		err = w.delete(at, e.ID())
-	} else {
+	default:
 		err = w.put(at, e.ID(), e.LamportClock(), 0)
 	}
 	for _, id := range e.Parents() {
@@ -90,12 +105,15 @@ func (w *headWriter) know(at [2]string) {
 
 // setPlain notes it in the file, too.
 func (w *headWriter) setPlain(at [2]string) error {
+	if w.plain[at] {
+		return nil
+	}
 	w.know(at)
 	hasPlain, _, err := w.look(at, "")
 	if err != nil || hasPlain {
 		return err
 	}
-	err = query(w.c, "DELETE FROM heads WHERE aggregate_id = ? AND project = ?",
+	err = query(w.c, "DELETE FROM heads WHERE aggregate_id = ? AND project = ? AND named = 0",
 		func(s *sqlite.Stmt) {
 			s.BindBytes(1, []byte(at[0]))
 			s.BindText(2, at[1])

@@ -49,7 +49,7 @@ BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
 -- The heads of an aggregate in a project while all its events are stamped: those that none
 -- names as a parent whose clock is greater. named is 0 for them, and otherwise they are not stored, and
 -- it is the greatest clock of those that name them. If there is a plain event, there is a row with the
--- ID '' and nothing else.
+-- ID '' in place of the heads, and what is named may be stored meanwhile.
 CREATE TABLE heads (
 	aggregate_id BLOB NOT NULL,
 	project      TEXT NOT NULL,
@@ -58,6 +58,7 @@ CREATE TABLE heads (
 	named        INTEGER NOT NULL,
 	PRIMARY KEY (aggregate_id, project, event_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX heads_named ON heads (project, event_id) WHERE named > 0;
 
 CREATE TABLE clocks (
 	node_id BLOB NOT NULL PRIMARY KEY,

@@ -142,6 +142,7 @@ type patched struct {
 	plus func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) (causal.Appended, error)
 	when conditional
 	tops func(ctx context.Context, s *causal.MemEventStore, project, aggregateID string) ([]causal.EventID, error)
+	gone func(s *causal.MemEventStore, project string, ids []causal.EventID) []causal.EventID
 }
 
 // conditional is a SaveEventsIf.
@@ -228,6 +229,32 @@ func heading(
 	tops func(ctx context.Context, s *causal.MemEventStore, project, aggregateID string) ([]causal.EventID, error),
 ) func() causal.EventStore {
 	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, tops: tops} }
+}
+
+func (p patched) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[causal.EventID, error] {
+	if p.gone == nil {
+		return p.MemEventStore.MissingParents(ctx, projectUUID)
+	}
+	return func(yield func(causal.EventID, error) bool) {
+		var ids []causal.EventID
+		for id, err := range p.MemEventStore.MissingParents(ctx, projectUUID) {
+			if err != nil {
+				yield("", err)
+				return
+			}
+			ids = append(ids, id)
+		}
+		for _, id := range p.gone(p.MemEventStore, projectUUID, ids) {
+			if !yield(id, nil) {
+				return
+			}
+		}
+	}
+}
+
+// missingParents returns a store that yields other missing parents.
+func missingParents(gone func(s *causal.MemEventStore, project string, ids []causal.EventID) []causal.EventID) func() causal.EventStore {
+	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, gone: gone} }
 }
 
 // deciding returns a store with another SaveEventsIf.

@@ -167,6 +167,14 @@ func eventCalls(t tester, s causal.EventStore) calls {
 			_, err := l.LoadHeads(ctx, project, "A")
 			return err
 		}
+		all["MissingParents"] = func(ctx context.Context) error {
+			for _, err := range l.MissingParents(ctx, project) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}
 	}
 	if l, ok := s.(causal.AggregateLister); ok {
 		all["Aggregates"] = func(ctx context.Context) error {

@@ -74,6 +74,39 @@ var logDefects = map[string]defect{
 			slices.Sort(ids)
 			return slices.Compact(ids), err
 		})},
+	"missing parents of all projects": {finds: "heads/missing", events: missingParents(func(s *causal.MemEventStore, project string, _ []causal.EventID) (ids []causal.EventID) {
+		for _, p := range []string{project, "aaaaaaaa-1234-5678-1234-567812345678"} {
+			for id := range s.MissingParents(context.Background(), p) {
+				ids = append(ids, id)
+			}
+		}
+		slices.Sort(ids)
+		return slices.Compact(ids)
+	})},
+	"missing parents that are stored elsewhere": {finds: "heads/missing", events: missingParents(func(s *causal.MemEventStore, project string, ids []causal.EventID) []causal.EventID {
+		all, _ := causal.LoadAll(context.Background(), s)
+		aggregates := map[causal.EventID]string{}
+		for _, e := range all {
+			aggregates[e.ID()] = e.AggregateID()
+		}
+		for _, e := range all {
+			for _, id := range e.Parents() {
+				if e.ProjectUUID() == project && aggregates[id] != e.AggregateID() {
+					ids = append(ids, id)
+				}
+			}
+		}
+		slices.Sort(ids)
+		return slices.Compact(ids)
+	})},
+	"missing parents in mixed aggregates are forgotten": {finds: "heads/missing", events: missingParents(func(s *causal.MemEventStore, _ string, ids []causal.EventID) []causal.EventID {
+		all, _ := causal.LoadAll(context.Background(), s)
+		return slices.DeleteFunc(ids, func(id causal.EventID) bool {
+			return slices.ContainsFunc(all, func(e causal.Event) bool {
+				return slices.Contains(e.Parents(), id) && slices.ContainsFunc(all, func(o causal.Event) bool { return !o.IsStamped() && o.AggregateID() == e.AggregateID() })
+			})
+		})
+	})},
 	"heads of no project": {finds: "heads/invalid", events: heading(
 		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
 			ids, err := s.LoadHeads(ctx, project, id)

@@ -3,6 +3,7 @@ package causaltest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +123,45 @@ var headCases = []eventCase{
 		},
 	},
 	{
+		name:  "heads/missing",
+		claim: "MissingParents yields the parents that are not stored, of the project, in order and each once, whatever else the aggregates have.",
+		needs: eventNeeds{needsHeads},
+		run: func(t *testing.T, c eventConfig) {
+			s := c.Open(t)
+			requireMissing(t, s)
+			saveAll(t, s, event(t, 1, after()), event(t, 5, after(1, 3, 4)), event(t, 6, in("B"), after(2, 3)))
+			requireMissing(t, s, 2, 3, 4)
+			saveAll(t, s, event(t, 3, after()), event(t, 20, elsewhere, after(19)))
+			requireMissing(t, s, 2, 4)
+			saveAll(t, s, event(t, 7, after(5, 8)), event(t, 2, in("C"), after()), event(t, 4, elsewhere, after()))
+			requireMissing(t, s, 8)
+			saveAll(t, s, event(t, 10), event(t, 12, after(10, 11)), event(t, 8, after()), event(t, 14, in("B"), after(13)), event(t, 15, in("B")))
+			requireMissing(t, s, 11, 13)
+			saveAll(t, s, event(t, 17, in("B"), after(15, 16)), event(t, 11), event(t, 30, in("D")), event(t, 32, in("D"), after(30, 31)))
+			requireMissing(t, s, 13, 16, 31)
+			if c.Reopen != nil {
+				s = c.Reopen(t, s)
+			}
+			saveAll(t, s, event(t, 16, in("B"), after()), event(t, 13, in("B")), event(t, 31, in("D"), after()))
+			requireMissing(t, s)
+			for i := range 150 {
+				saveAll(t, s, event(t, 1000+i, in("many"), after(2000+i, 2001+i)))
+			}
+			var want []int
+			for i := range 151 {
+				want = append(want, 2000+i)
+			}
+			requireMissing(t, s, want...)
+			for id, err := range s.(causal.HeadLoader).MissingParents(t.Context(), strings.ToUpper(otherProject)) {
+				require.NoError(t, err)
+				require.Equal(t, eventID(19), id)
+			}
+			for range s.(causal.HeadLoader).MissingParents(t.Context(), project) {
+				break
+			}
+		},
+	},
+	{
 		name:  "heads/batches",
 		claim: "Events that name each other in one batch, and a batch that is refused, leave the heads that single saves do.",
 		needs: eventNeeds{needsHeads},
@@ -143,7 +183,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/invalid",
-		claim: "LoadHeads returns a *ValidationError for a project that is no UUID and an aggregate that is no text.",
+		claim: "LoadHeads and MissingParents have a *ValidationError for a project that is no UUID and an aggregate that is no text.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -152,6 +192,10 @@ var headCases = []eventCase{
 			for _, id := range []string{"", "\xff"} {
 				_, err := s.(causal.HeadLoader).LoadHeads(t.Context(), project, id)
 				requireInvalid(t, err, "aggregate_id")
+			}
+			for id, err := range s.(causal.HeadLoader).MissingParents(t.Context(), "project") {
+				requireInvalid(t, err, "project_uuid")
+				require.Empty(t, id)
 			}
 		},
 	},
@@ -180,6 +224,19 @@ var headCases = []eventCase{
 						slices.Sort(want)
 						require.Equal(rt, want, headsOf(rt, s, aggregate))
 					}
+					stored := map[causal.EventID]bool{}
+					missing := map[causal.EventID]bool{}
+					for _, e := range readAll(rt, s) {
+						stored[e.ID()] = true
+					}
+					for _, e := range readAll(rt, s) {
+						for _, id := range e.Parents() {
+							if e.ProjectUUID() == project && !stored[id] {
+								missing[id] = true
+							}
+						}
+					}
+					require.Equal(rt, slices.Sorted(maps.Keys(missing)), missingOf(rt, s))
 				}
 			})
 		},
@@ -218,6 +275,28 @@ func headsOf(t tester, s causal.EventStore, aggregateID string) []causal.EventID
 	require.NoError(t, err)
 	require.NotNil(t, ids, "as parents, nil would make a plain event")
 	return ids
+}
+
+func readAll(t tester, s causal.EventStore) []causal.Event {
+	all, err := causal.LoadAll(t.Context(), s)
+	require.NoError(t, err)
+	return all
+}
+
+func missingOf(t tester, s causal.EventStore) (ids []causal.EventID) {
+	for id, err := range s.(causal.HeadLoader).MissingParents(t.Context(), project) {
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func requireMissing(t tester, s causal.EventStore, want ...int) {
+	var ids []causal.EventID
+	for _, n := range want {
+		ids = append(ids, eventID(n))
+	}
+	require.Equal(t, ids, missingOf(t, s))
 }
 
 func requireHeads(t tester, s causal.EventStore, aggregateID string, want ...int) {

@@ -72,6 +72,12 @@ var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event
 	"LoadHeads": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return second(s.LoadHeads(ctx, eventtest.Params(0).ProjectUUID, "WP001"))
 	},
+	"MissingParents": func(ctx context.Context, s adapter.Store, _ causal.Event) (last error) {
+		for _, err := range s.MissingParents(ctx, eventtest.ProjectUUID) {
+			last = err
+		}
+		return last
+	},
 	"AllEvents": func(ctx context.Context, s adapter.Store, _ causal.Event) error {
 		return second(causal.LoadAll(ctx, s))
 	},
