@@ -36,10 +36,10 @@
 // not hold: a smaller clock proves nothing. So Compare never contradicts causality,
 // but it also orders events that know nothing of each other. IsConcurrent has no false
 // positives, because equal clocks rule out causality, but it misses most concurrent
-// pairs. A [VectorClock] misses none: if every node keeps one ([VectorTracker]) and all
-// events carry it, [Relation] is exact. What a node without one passes on looks
-// concurrent. Events that name their parents ([EventParams]) make [Heads] exact within
-// an aggregate, whatever the number of nodes.
+// pairs. Events that name their parents, as those of a [Node] do, make [Heads] exact within
+// an aggregate, whatever the number of nodes. A [VectorClock] misses no pair across
+// aggregates either: if all events carry one ([NodeOptions]), [Relation] is exact. What a
+// node without one passes on looks concurrent.
 //
 // Wall clocks play no part: [Event.Timestamp] is for people.
 //

@@ -98,10 +98,9 @@ func (s GSet[E]) All() iter.Seq[E] { return slices.Values(slices.Sorted(maps.Key
 func (s GSet[E]) Seen() VectorClock { return s.seen }
 
 // MarkSeen records that the set has applied every relevant event covered by v:
-// its causal context (Almeida et al. 2018). If every event a [VectorTracker]
-// observes is also applied, and nodes exchange events without gaps, pass
-// [VectorTracker.Seen]. Apply cannot do this itself, because earlier events may
-// still be in transit.
+// its causal context (Almeida et al. 2018). Pass the Seen of a [Batch] whose events, and
+// all before them, are applied. [Node.Seen] may be ahead of what is applied, and Apply
+// cannot do this itself, because earlier events may still be in transit.
 func (s *GSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
 // DeltaSince returns what a replica that has seen since is missing. It returns a

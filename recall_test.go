@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
 // How much of what is concurrent do equal Lamport clocks show? Nodes emit events
@@ -52,10 +53,11 @@ func TestRecall(t *testing.T) {
 // the events with what the node of each had received before.
 func exchange(t *testing.T, random *rand.Rand, nodes, syncs, events int) (history []causal.Event, received [][]bool) {
 	t.Helper()
-	trackers := make([]*causal.VectorTracker, nodes)
-	known := make([][]bool, nodes)
-	for i := range trackers {
-		trackers[i] = newTracker(t, fmt.Sprint("node-", i), &causal.MemClockStorage{}, nil)
+	clocks, seen, known := make([]*causal.LamportClock, nodes), make([]causal.VectorClock, nodes), make([][]bool, nodes)
+	for i := range clocks {
+		var err error
+		clocks[i], err = causal.NewLamportClock(t.Context(), fmt.Sprint("node-", i), &causal.MemClockStorage{}, nil)
+		require.NoError(t, err)
 		known[i] = make([]bool, events)
 	}
 	for len(history) < events {
@@ -64,7 +66,9 @@ func exchange(t *testing.T, random *rand.Rand, nodes, syncs, events int) (histor
 			from := random.IntN(nodes)
 			for i, e := range history {
 				if known[from][i] && !known[to][i] {
-					require.NoError(t, trackers[to].Observe(t.Context(), e))
+					_, err := clocks[to].Update(t.Context(), e.LamportClock())
+					require.NoError(t, err)
+					seen[to] = seen[to].Merge(e.VectorClock())
 					known[to][i] = true
 				}
 			}
@@ -72,7 +76,13 @@ func exchange(t *testing.T, random *rand.Rand, nodes, syncs, events int) (histor
 		}
 		received = append(received, append([]bool{}, known[to]...))
 		known[to][len(history)] = true
-		history = append(history, stamp(t, trackers[to], fmt.Sprint("node-", to), len(history)))
+		value, err := clocks[to].Tick(t.Context())
+		require.NoError(t, err)
+		seen[to], err = seen[to].Advance(clocks[to].NodeID(), value)
+		require.NoError(t, err)
+		history = append(history, eventtest.New(t, len(history), func(p *causal.EventParams) {
+			p.NodeID, p.LamportClock, p.VectorClock = clocks[to].NodeID(), value, seen[to]
+		}))
 	}
 	return history, received
 }

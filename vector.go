@@ -132,21 +132,6 @@ func (v VectorClock) Advance(node string, time int64) (VectorClock, error) {
 	return VectorClock{append(entries, v.entries[i:]...)}, nil
 }
 
-// Without returns v without these nodes, for nodes that are retired: they emit no
-// more events, and everyone has seen all that they emitted. It returns v itself
-// if v has none of them.
-func (v VectorClock) Without(nodes ...string) VectorClock {
-	retired := make(map[string]bool, len(nodes))
-	for _, node := range nodes {
-		retired[node] = true
-	}
-	gone := func(e vectorEntry) bool { return retired[e.node] }
-	if !slices.ContainsFunc(v.entries, gone) {
-		return v
-	}
-	return VectorClock{slices.DeleteFunc(slices.Clone(v.entries), gone)}
-}
-
 // String returns the clock as its JSON text, for people.
 func (v VectorClock) String() string { return string(v.appendJSON(nil)) }
 

@@ -107,9 +107,6 @@ func TestVectorClockWith(t *testing.T) {
 		require.Equal(t, step.want, v.String())
 		require.Equal(t, text, before.String(), "the old value has changed")
 	}
-	require.Equal(t, `{"a":1}`, v.Without("c", "x", "b").String())
-	require.Equal(t, v.String(), v.Without("x").String())
-	require.True(t, v.Without("a", "b", "c").IsZero())
 	for _, bad := range []struct {
 		node string
 		time int64

@@ -26,12 +26,11 @@ func main() {
 	}
 }
 
-// node is one participant: what it has seen, its events, and its state.
-type node struct {
-	id      string
-	tracker *causal.VectorTracker
-	store   causal.MemEventStore
-	doc     document
+// replica is one participant: its node, its events, and its state.
+type replica struct {
+	*causal.Node
+	store causal.MemStore
+	doc   document
 }
 
 // document is what the events say about the work package.
@@ -48,44 +47,34 @@ type edit struct {
 	Votes int64 `json:"delta,omitempty"`
 }
 
-func newNode(ctx context.Context, id string) (*node, error) {
-	clock, err := causal.NewLamportClock(ctx, id, &causal.MemClockStorage{}, nil)
-	if err != nil {
-		return nil, err
-	}
-	tracker, err := causal.NewVectorTracker(clock)
-	return &node{id: id, tracker: tracker}, err
-}
-
-// emit makes an event of an edit and applies it.
-func (n *node) emit(ctx context.Context, what string, change edit) error {
-	value, seen, err := n.tracker.Stamp(ctx)
-	if err != nil {
-		return err
-	}
-	e, err := causal.NewEvent(causal.EventParams{
-		Type: what, AggregateID: "WP001", NodeID: n.id, LamportClock: value, VectorClock: seen,
-		ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: change,
+func newReplica(ctx context.Context, id string) (*replica, error) {
+	r := &replica{}
+	var err error
+	r.Node, err = causal.OpenNode(ctx, id, &r.store, causal.NodeOptions{
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", VectorClocks: true,
 	})
+	return r, err
+}
+
+// edit emits an event of an edit and applies it.
+func (r *replica) edit(ctx context.Context, what string, change edit) error {
+	e, err := r.Emit(ctx, causal.EventParams{Type: what, AggregateID: "WP001", Payload: change})
 	if err != nil {
 		return err
 	}
-	return n.take(ctx, e)
+	return r.apply(e)
 }
 
-// take stores an event and applies it to the state. An event that comes again
-// changes nothing.
-func (n *node) take(ctx context.Context, e causal.Event) error {
-	return errors.Join(
-		n.store.SaveEvent(ctx, e),
-		n.doc.Title.Apply(e), n.doc.Labels.Apply(e), n.doc.Votes.Apply(e),
-	)
+// apply applies an event to the state. One that comes again changes nothing.
+func (r *replica) apply(e causal.Event) error {
+	return errors.Join(r.doc.Title.Apply(e), r.doc.Labels.Apply(e), r.doc.Votes.Apply(e))
 }
 
-// receive takes events of other nodes, in the order in which they come.
-func (n *node) receive(ctx context.Context, events ...causal.Event) error {
+// take takes events of other nodes, one by one in the order in which they come.
+func (r *replica) take(ctx context.Context, events ...causal.Event) error {
 	for _, e := range events {
-		if err := errors.Join(n.tracker.Observe(ctx, e), n.take(ctx, e)); err != nil {
+		_, err := r.Receive(ctx, []causal.Event{e}, nil)
+		if err := errors.Join(err, r.apply(e)); err != nil {
 			return err
 		}
 	}
@@ -93,9 +82,9 @@ func (n *node) receive(ctx context.Context, events ...causal.Event) error {
 }
 
 func run(ctx context.Context, out io.Writer) error {
-	var nodes []*node
+	var nodes []*replica
 	for _, id := range []string{"alice", "bob", "carol"} {
-		n, err := newNode(ctx, id)
+		n, err := newReplica(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -111,10 +100,10 @@ func run(ctx context.Context, out io.Writer) error {
 }
 
 // editOffline lets all nodes begin with one event, and then each go on alone.
-func editOffline(ctx context.Context, out io.Writer, nodes []*node) error {
+func editOffline(ctx context.Context, out io.Writer, nodes []*replica) error {
 	alice, bob, carol := nodes[0], nodes[1], nodes[2]
 	fmt.Fprintln(out, "1. Alice creates the work package, and all receive it.")
-	err := alice.emit(ctx, "WPCreated", edit{Title: "Draft", ORSetChange: causal.ORSetChange[string]{Add: []string{"backend", "urgent"}}})
+	err := alice.edit(ctx, "WPCreated", edit{Title: "Draft", ORSetChange: causal.ORSetChange[string]{Add: []string{"backend", "urgent"}}})
 	if err != nil {
 		return err
 	}
@@ -122,24 +111,24 @@ func editOffline(ctx context.Context, out io.Writer, nodes []*node) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(bob.receive(ctx, created...), carol.receive(ctx, created...)); err != nil {
+	if err := errors.Join(bob.take(ctx, created...), carol.take(ctx, created...)); err != nil {
 		return err
 	}
 
 	fmt.Fprintln(out, "2. They go offline. Bob removes a label that Carol adds again; Alice and Bob change the title.")
 	return errors.Join(
-		bob.emit(ctx, "LabelRemoved", edit{ORSetChange: bob.doc.Labels.Removal("urgent", "backend")}),
-		bob.emit(ctx, "Voted", edit{Votes: 1}),
-		bob.emit(ctx, "TitleChanged", edit{Title: "Bob's title"}),
-		carol.emit(ctx, "Voted", edit{Votes: -2}),
-		carol.emit(ctx, "LabelAdded", edit{ORSetChange: causal.ORSetChange[string]{Add: []string{"urgent"}}}),
-		alice.emit(ctx, "TitleChanged", edit{Title: "Alice's title"}),
+		bob.edit(ctx, "LabelRemoved", edit{ORSetChange: bob.doc.Labels.Removal("urgent", "backend")}),
+		bob.edit(ctx, "Voted", edit{Votes: 1}),
+		bob.edit(ctx, "TitleChanged", edit{Title: "Bob's title"}),
+		carol.edit(ctx, "Voted", edit{Votes: -2}),
+		carol.edit(ctx, "LabelAdded", edit{ORSetChange: causal.ORSetChange[string]{Add: []string{"urgent"}}}),
+		alice.edit(ctx, "TitleChanged", edit{Title: "Alice's title"}),
 	)
 }
 
 // exchange gives every node the events of all others, each in another order, and
 // one of them twice.
-func exchange(ctx context.Context, out io.Writer, nodes []*node) error {
+func exchange(ctx context.Context, out io.Writer, nodes []*replica) error {
 	fmt.Fprintln(out, "3. They exchange their events: Alice in order, Bob backwards, Carol twice.")
 	var all []causal.Event
 	for _, n := range nodes {
@@ -152,7 +141,7 @@ func exchange(ctx context.Context, out io.Writer, nodes []*node) error {
 	backwards := slices.Clone(all)
 	slices.Reverse(backwards)
 	for i, events := range [][]causal.Event{all, backwards, append(backwards, all...)} {
-		if err := nodes[i].receive(ctx, events...); err != nil {
+		if err := nodes[i].take(ctx, events...); err != nil {
 			return err
 		}
 	}
@@ -172,7 +161,7 @@ func exchange(ctx context.Context, out io.Writer, nodes []*node) error {
 			first = state
 		}
 		fmt.Fprintf(out, "   %-5s %q %q, votes %d; state the same as Alice's: %t\n",
-			n.id, title, slices.Collect(n.doc.Labels.All()), votes, bytes.Equal(first, state))
+			n.ID(), title, slices.Collect(n.doc.Labels.All()), votes, bytes.Equal(first, state))
 	}
 	return nil
 }
@@ -186,7 +175,7 @@ func report(ctx context.Context, out io.Writer, s causal.EventStore) error {
 	fmt.Fprintln(out, "4. Nobody had seen both events of these pairs. Equal Lamport clocks would show only some:")
 	for i, b := range events {
 		for _, a := range events[:i] {
-			if causal.Relation(a, b) != causal.OrderConcurrent {
+			if a.VectorClock().Compare(b.VectorClock()) != causal.OrderConcurrent {
 				continue
 			}
 			missed := "missed by Lamport clocks alone"
