@@ -65,7 +65,7 @@ func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *Lamp
 		return nil, err
 	}
 	switch {
-	case s == nil:
+	case isNil(s):
 		return nil, invalid("storage", reasonNil)
 	case o.Lease < 0:
 		return nil, invalid("lease", reasonNotNegative)

@@ -93,7 +93,7 @@ func Consume(ctx context.Context, s ConsumerStorage, name string, f func(context
 
 func checkConsume(s ConsumerStorage, name string, f func(context.Context, *Batch) error, o *ConsumeOptions) error {
 	switch {
-	case s == nil:
+	case isNil(s):
 		return invalid("store", reasonNil)
 	case f == nil:
 		return invalid("f", reasonNil)
@@ -115,7 +115,7 @@ func checkConsume(s ConsumerStorage, name string, f func(context.Context, *Batch
 // none. Errors are those
 // of [CheckpointStorage] and of reading after the checkpoint's cursor.
 func Lag(ctx context.Context, s ConsumerStorage, name string) (uint64, error) {
-	if s == nil {
+	if isNil(s) {
 		return 0, invalid("store", reasonNil)
 	}
 	c, err := s.LoadCheckpoint(ctx, name)

@@ -6,13 +6,20 @@
 //
 // # Basics
 //
-// Each node has a [LamportClock]. The clock ticks for each event that the node
-// emits, and moves past the clock of each event that the node receives:
+// A [Node] emits and receives events, and keeps them in a store:
 //
-//	value, err := clock.Tick(ctx)                       // for an event of our own
-//	_, err = clock.Update(ctx, received.LamportClock()) // for one from elsewhere
+//	node, err := causal.OpenNode(ctx, "alice", store, causal.NodeOptions{ProjectUUID: project})
+//	event, err := node.Emit(ctx, causal.EventParams{Type: "TitleChanged", AggregateID: "doc 1"})
+//	receipt, err := node.Receive(ctx, events, nil) // from elsewhere
 //
-// An [Event] is an immutable value, made by [NewEvent] or decoded from JSON, and
+// An event that it emits comes after all that the store holds: its Lamport clock is
+// greater, and it names the heads of its aggregate as its parents. Nothing goes wrong
+// in silence: a missing event is a [Gap], a node that runs twice or went back to a backup
+// is a [ForkError], and what cannot be taken is rejected and kept. Without a Node, a
+// [LamportClock] ticks for each event that is emitted, and moves past each one that is
+// received.
+//
+// An [Event] is an immutable value, made by a Node, by [NewEvent] or decoded from JSON, and
 // kept in an [EventStore]. [Compare] puts events in one total order, which is the
 // same on all nodes. [IsConcurrent] and [Conflicts] find events in conflict,
 // [TopologicalSort] puts causes before effects, and the merges ([MergeGSet],
@@ -67,14 +74,14 @@
 //
 // # Caveats
 //
-// A node ID belongs to one clock at a time, unless the storage is a [ClockAdvancer]. It
-// names one history: an installation that begins anew, or a copy of a storage, needs an
-// ID of its own. A storage that goes back to a backup issues clock values again; what
-// would give a wrong answer over two events of one value returns an [ErrFork].
+// A node ID names one history: an installation that begins anew, or a copy of a storage,
+// needs an ID of its own. A plain copy of a file is not told from the original, and its
+// node forks; what would give a wrong answer over two events of one clock value returns
+// an [ErrFork]. Whoever stamps events without a Node has one clock for a node ID at a time,
+// unless the storage is a [ClockAdvancer], and saves an event before it is applied.
 //
-// Stamping an event, saving it and applying it to a state belong together: while one
-// goroutine is between two of these steps, no other one may mark what was seen. Save a
-// received event before you observe it, so that what was seen is in the store.
+// A Node needs all events of its project. Where events of an aggregate come from one store,
+// they are in order unless the caller says what was read ([EventParams], [Node.Decide]).
 //
 // Each event of a broken node can push all clocks ahead by as much as
 // [LamportClockOptions] allow. The merges need every event in memory.

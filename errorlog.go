@@ -18,7 +18,7 @@ func NewErrorLog(s ErrorStorage) (*ErrorLog, error) {
 }
 
 func (l *ErrorLog) check() error {
-	if l.storage == nil {
+	if isNil(l.storage) {
 		return invalid("storage", reasonNil)
 	}
 	return nil

@@ -13,7 +13,7 @@ const waitLimit = time.Second
 // WaitLog waits until the log of s may have an entry after the cursor; see [LogWaiter]. If s
 // is none, it looks once, and otherwise pauses for a second.
 func WaitLog(ctx context.Context, s LogReader, after Cursor) error {
-	if s == nil {
+	if isNil(s) {
 		return invalid("store", reasonNil)
 	}
 	if w, ok := s.(LogWaiter); ok {
@@ -83,7 +83,7 @@ func ofHandler(err error) error {
 // no more, before it waits. It returns the first error: a [handlerError] if it is one of
 // those, and otherwise one of reading.
 func follow(ctx context.Context, s LogReader, after Cursor, handle func(LogEntry) error, atEnd func() error) error {
-	if s == nil {
+	if isNil(s) {
 		return invalid("store", reasonNil)
 	}
 	for {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -134,12 +133,6 @@ func checkNode(nodeID string, s NodeStorage, o *NodeOptions) error {
 		return invalid("merge_above", reasonNotNegative)
 	}
 	return nil
-}
-
-// isNil reports whether an interface holds nothing, or a nil pointer.
-func isNil(x any) bool {
-	v := reflect.ValueOf(x)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // ID returns the node's ID.

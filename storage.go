@@ -186,7 +186,7 @@ type ConsumerStorage interface {
 // them. Otherwise it stores them one by one up to the first error; a retry is
 // safe and completes the work. SaveAll does not retain the slice.
 func SaveAll(ctx context.Context, s EventStore, events []Event) error {
-	if s == nil {
+	if isNil(s) {
 		return invalid("store", reasonNil)
 	}
 	if b, ok := s.(BatchSaver); ok {
@@ -228,7 +228,7 @@ func SaveEventsIf(ctx context.Context, s EventStore, after Cursor, c Condition, 
 }
 
 func appender(s EventStore, op string) (Appender, error) {
-	if s == nil {
+	if isNil(s) {
 		return nil, invalid("store", reasonNil)
 	}
 	a, ok := s.(Appender)
@@ -241,7 +241,7 @@ func appender(s EventStore, op string) (Appender, error) {
 // FindEvent returns the event of s with this ID; see [EventFinder]. If s is none, it reads
 // all events.
 func FindEvent(ctx context.Context, s EventStore, id EventID) (Event, error) {
-	if s == nil {
+	if isNil(s) {
 		return Event{}, invalid("store", reasonNil)
 	}
 	if f, ok := s.(EventFinder); ok {
@@ -271,7 +271,7 @@ func FindEvent(ctx context.Context, s EventStore, id EventID) (Event, error) {
 // Aggregates yields the IDs of the aggregates of s; see [AggregateLister]. If s is none,
 // it reads all events first.
 func Aggregates(ctx context.Context, s EventStore) iter.Seq2[string, error] {
-	if l, ok := s.(AggregateLister); ok {
+	if l, ok := s.(AggregateLister); ok && !isNil(s) {
 		return l.Aggregates(ctx)
 	}
 	return texts(ctx, func() ([]string, error) {
@@ -307,7 +307,7 @@ func texts(ctx context.Context, read func() ([]string, error)) iter.Seq2[string,
 // LoadHeads returns the heads of an aggregate; see [HeadLoader]. If s is none, it reads the
 // aggregate.
 func LoadHeads(ctx context.Context, s EventStore, projectUUID, aggregateID string) ([]EventID, error) {
-	if s == nil {
+	if isNil(s) {
 		return nil, invalid("store", reasonNil)
 	}
 	if l, ok := s.(HeadLoader); ok {
@@ -329,7 +329,7 @@ func LoadHeads(ctx context.Context, s EventStore, projectUUID, aggregateID strin
 // MissingParents yields the IDs of parents that are not stored; see [HeadLoader]. If s is none, it
 // reads all events first.
 func MissingParents(ctx context.Context, s EventStore, projectUUID string) iter.Seq2[EventID, error] {
-	if l, ok := s.(HeadLoader); ok {
+	if l, ok := s.(HeadLoader); ok && !isNil(s) {
 		return l.MissingParents(ctx, projectUUID)
 	}
 	return parentIDs(ctx, projectUUID, func(project string) ([]EventID, error) {
@@ -375,7 +375,7 @@ func parentIDs(ctx context.Context, projectUUID string, read func(project string
 // LoadAll returns all events of s in the order of [Compare]. If the read is cut
 // short, it returns the error and no events. The caller owns the slice.
 func LoadAll(ctx context.Context, s EventStore) ([]Event, error) {
-	if s == nil {
+	if isNil(s) {
 		return nil, invalid("store", reasonNil)
 	}
 	var events []Event

@@ -99,6 +99,12 @@ func textFault(s string) string {
 	return ""
 }
 
+// isNil reports whether an interface holds nothing, or a nil pointer.
+func isNil(x any) bool {
+	v := reflect.ValueOf(x)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
 // now returns the current time without digits that peers do not keep: Python has
 // microseconds.
 func now() time.Time { return time.Now().Truncate(time.Microsecond) }
