@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,20 @@ func TestPrograms(t *testing.T) {
 			require.Equal(t, string(want), string(got))
 		})
 	}
+}
+
+// What a service for tablets needs besides its transport and its own types is short.
+func TestGlueIsShort(t *testing.T) {
+	source, err := os.ReadFile("tablets/glue.go")
+	require.NoError(t, err)
+	_, code, _ := strings.Cut(string(source), "\n)\n") // after the imports
+	count := 0
+	for line := range strings.Lines(code) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
+			count++
+		}
+	}
+	require.LessOrEqual(t, count, 60)
 }
 
 // arguments returns with what a program is called, and the status that it ends with.
