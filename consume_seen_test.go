@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/internal/eventtest"
-	"github.com/stretchr/testify/require"
 )
 
 // Seen is of one project and of the log up to the batch, also after a restart, for a name that
@@ -159,4 +161,49 @@ func TestConsumeSavesSeenAgain(t *testing.T) {
 	s := noSeen{newMemStore(t, 8000), new(int)} // 8000 are not twice as many as it takes
 	consumeUntil(t, s, "p", 8000, &projection{t: t}, causal.ConsumeOptions{SeenOf: eventtest.Params(0).ProjectUUID, Pause: 1})
 	require.Equal(t, 3, *s.tries)
+}
+
+// An event that is lost on its way is missed: what is seen does not claim it, nor what the events of
+// others have heard of, and a delta brings it.
+func TestLostEventIsMissed(t *testing.T) {
+	ctx := t.Context()
+	vectors := func(o *causal.NodeOptions) { o.VectorClocks = true }
+	var carols, bobs, alices causal.MemStore
+	carol, bob, alice := openNode(t, "carol", &carols, vectors), openNode(t, "bob", &bobs, vectors), openNode(t, "alice", &alices)
+	tag := func(n *causal.Node, tag string) causal.Event {
+		return emit(t, n, note("A", func(p *causal.EventParams) { p.Payload = map[string][]string{"tags": {tag}} }))
+	}
+	var all causal.GSet[string]
+	first := tag(carol, "carol's") // which alice never gets
+	receive(t, bob, first)
+	events := []causal.Event{first, tag(bob, "1"), tag(bob, "2"), tag(bob, "3")}
+	for _, e := range events {
+		require.NoError(t, all.Apply(e))
+	}
+	all.MarkSeen(bob.Seen())
+
+	receive(t, alice, events[1], events[3])
+	gaps, err := alice.Missing(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []causal.Gap{
+		{NodeID: "bob", After: 2, UpTo: 3, KnownFrom: events[3].ID()}, {Parent: first.ID()}, {Parent: events[2].ID()},
+	}, gaps)
+	var set causal.GSet[string]
+	stop, cancel := context.WithCancel(ctx)
+	err = causal.Consume(stop, &alices, "tags", func(_ context.Context, b *causal.Batch) error {
+		for _, entry := range b.Entries {
+			if err := set.Apply(entry.Event); err != nil {
+				return err
+			}
+		}
+		set.MarkSeen(b.Seen)
+		cancel()
+		return nil
+	}, &causal.ConsumeOptions{SeenOf: eventtest.ProjectUUID})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, `{"bob":2}`, set.Seen().String())
+	delta, err := all.DeltaSince(set.Seen())
+	require.NoError(t, err)
+	require.NoError(t, set.MergeDelta(delta))
+	require.Equal(t, []string{"1", "2", "3", "carol's"}, slices.Collect(set.All()))
 }

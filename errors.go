@@ -218,7 +218,8 @@ func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict
 // not the same: the node used a clock value twice, as it went back to a backup or runs
 // twice, or a counter was marked as seen too early. It matches [ErrFork]. Nothing has
 // changed. What goes by event IDs is not affected, and a caller may leave out one of the
-// events. The caller that receives a ForkError owns it; the zero value is of no use.
+// events. In a [Receipt], it reports an event that does not follow the chain of its node.
+// The caller that receives a ForkError owns it; the zero value is of no use.
 type ForkError struct {
 	// NodeID is the node. LamportClock is the clock of the events or, between totals of
 	// counters, the clock up to which they differ.

@@ -388,7 +388,7 @@ func TestNodeWithHugeAggregate(t *testing.T) {
 func TestNodeWithTooManyHeads(t *testing.T) {
 	var s causal.MemStore
 	const most = 16_384
-	events := make([]causal.Event, 0, most+5)
+	events := make([]causal.Event, 0, 2*most)
 	for i := range most + 5 {
 		events = append(events, eventtest.New(t, i, func(p *causal.EventParams) {
 			p.ID, p.NodeID, p.LamportClock, p.Parents = eventtest.ID(100_000-i), fmt.Sprint("node", i), int64(i+1), []causal.EventID{}
@@ -410,6 +410,25 @@ func TestNodeWithTooManyHeads(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, heads, 6)
 	require.Equal(t, heads, emit(t, n, note("WP001")).Parents())
+
+	events = events[:0]
+	for i := range 2 * most { // so many that what is left is too many again
+		events = append(events, from(t, 200_000+i, fmt.Sprint("other", i), 0, int64(i+1)))
+	}
+	receive(t, n, events...)
+	all, err := n.EmitAll(t.Context(), []causal.EventParams{note("WP001"), note("WP001")})
+	require.NoError(t, err)
+	require.Contains(t, all[1].Parents(), all[0].ID(), "its own latest, which is not saved yet")
+	require.Len(t, all[1].Parents(), most)
+
+	apart := make([]causal.EventParams, most+10) // of which none follows another
+	for i := range apart {
+		apart[i] = note("apart", func(p *causal.EventParams) { p.Parents = []causal.EventID{} })
+	}
+	all, err = n.EmitAll(t.Context(), append(apart, note("apart")))
+	require.NoError(t, err)
+	require.Len(t, all[most+10].Parents(), most)
+	require.Contains(t, all[most+10].Parents(), all[most+9].ID())
 }
 
 // A node without callers that a function of it can have: errors are those of the store.

@@ -110,6 +110,10 @@ func TestNodeEmitsBesidePoison(t *testing.T) {
 	require.EqualValues(t, 5000, n.Seen().At("mallory"))
 	require.ElementsMatch(t, []causal.EventID{eventtest.ID(1), events[1].ID()}, emit(t, n, note("A")).Parents(), "until it is followed")
 
+	require.NoError(t, s.SaveEvent(t.Context(), from(t, 5, "yves", 0, 1<<50)))
+	own := openNode(t, "yves", &s)
+	require.EqualValues(t, 1<<50, emit(t, own, note("A")).PreviousClock(), "an own event is never gone behind")
+
 	end := openNode(t, "zed", &s)
 	require.NoError(t, s.SaveEvent(t.Context(), from(t, 4, "zed", 0, math.MaxInt64, func(p *causal.EventParams) {
 		p.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678"

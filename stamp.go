@@ -2,6 +2,7 @@ package causal
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 )
@@ -112,17 +113,20 @@ func (w *emitter) stampAll(ctx context.Context, a *attempt) error {
 
 // headsAfter returns the heads after an event with these parents.
 func headsAfter(heads, parents []EventID, id EventID) []EventID {
-	after := []EventID{id}
 	if len(heads) == len(parents) && slices.Equal(heads, parents) {
-		return after
+		return []EventID{id}
 	}
+	after := make([]EventID, 0, len(heads)+1)
 	for _, h := range heads {
-		if _, isParent := slices.BinarySearch(parents, h); !isParent {
+		for len(parents) > 0 && parents[0] < h { // both are in order
+			parents = parents[1:]
+		}
+		if len(parents) == 0 || h != parents[0] {
 			after = append(after, h)
 		}
 	}
-	slices.Sort(after)
-	return after
+	i, _ := slices.BinarySearch(after, id)
+	return slices.Insert(after, i, id)
 }
 
 // loadHeads gives the drafts the heads of their aggregates.
@@ -185,15 +189,20 @@ func (w *emitter) parents(ctx context.Context, d *draft) ([]EventID, error) {
 	return parents, nil
 }
 
-// mostParents returns as many heads as an event may name: the latest of the node itself, and
-// otherwise the last in the order of Compare. The others stay heads.
+// mostParents returns as many heads as an event may name: the latest of the node itself, which may
+// be one of this attempt, and otherwise the last in the order of Compare. The others stay heads.
 func (w *emitter) mostParents(ctx context.Context, aggregateID string, heads []EventID) ([]EventID, error) {
 	events, err := w.storage.LoadEvents(ctx, aggregateID)
 	if err != nil {
 		return nil, err
 	}
+	unsaved := make(map[EventID]bool, len(heads))
+	for _, id := range heads {
+		unsaved[id] = true
+	}
 	events = slices.DeleteFunc(events, func(e Event) bool {
-		_, isHead := slices.BinarySearch(heads, e.ID())
+		isHead := unsaved[e.ID()]
+		delete(unsaved, e.ID())
 		return !isHead
 	})
 	slices.SortFunc(events, func(a, b Event) int { return Compare(b, a) })
@@ -201,8 +210,9 @@ func (w *emitter) mostParents(ctx context.Context, aggregateID string, heads []E
 		latest := events[own]
 		events = slices.Insert(slices.Delete(events, own, own+1), 0, latest)
 	}
-	parents := make([]EventID, 0, maxParents)
-	for _, e := range events[:min(len(events), maxParents)] {
+	parents := slices.Sorted(maps.Keys(unsaved)) // the latest is the last, unless callers gave IDs
+	parents = parents[max(0, len(parents)-maxParents):]
+	for _, e := range events[:min(len(events), maxParents-len(parents))] {
 		parents = append(parents, e.ID())
 	}
 	slices.Sort(parents)
