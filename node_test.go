@@ -261,7 +261,9 @@ func TestZeroAndClosedNodes(t *testing.T) {
 
 // A node that is opened again goes on where it was, by its checkpoint or by the log.
 func TestNodeOpensAgain(t *testing.T) {
-	for name, forget := range map[string]bool{"with a checkpoint": false, "without": true} {
+	for name, forget := range map[string]struct{ checkpoint, clock bool }{
+		"with all": {}, "without its checkpoint": {checkpoint: true}, "without its clock": {clock: true}, "without both": {checkpoint: true, clock: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			var s causal.MemStore
 			n := openNode(t, "alice", &s)
@@ -271,8 +273,10 @@ func TestNodeOpensAgain(t *testing.T) {
 			clock, err := s.LoadClock(t.Context(), "alice")
 			require.NoError(t, err)
 			require.Equal(t, last.LamportClock(), clock, "for those that are no Node")
-			if forget {
-				require.NoError(t, s.DeleteCheckpoint(t.Context(), "causal/node/"+eventtest.ProjectUUID+"/alice"))
+			if forget.checkpoint {
+				require.NoError(t, s.DeleteCheckpoint(t.Context(), aliceCheckpoint))
+			}
+			if forget.clock {
 				require.NoError(t, s.SaveClock(t.Context(), "alice", 0))
 			}
 			n = openNode(t, "alice", &s)
@@ -381,6 +385,36 @@ func TestNodeWithHugeAggregate(t *testing.T) {
 	require.Equal(t, []causal.EventID{first.ID()}, all[0].Parents())
 	require.Equal(t, []causal.EventID{all[0].ID()}, all[2].Parents())
 	require.Equal(t, []causal.EventID{all[2].ID()}, emit(t, n, note("A")).Parents())
+}
+
+// Another process saves between the reading of the log and that of the heads: what is named as a
+// parent has a lesser clock all the same.
+func TestNodeHeadsAreBeforeItsClock(t *testing.T) {
+	s := &hookedHeads{}
+	n, bob := openNode(t, "alice", s), openNode(t, "bob", &s.MemStore)
+	emit(t, n, note("A"))
+	for i := range 20 { // in both ways to save
+		aggregate := fmt.Sprint("A", i)
+		var theirs causal.Event
+		s.hook = func() { theirs = emit(t, bob, note(aggregate)) }
+		e := emit(t, n, note(aggregate))
+		require.Greater(t, e.LamportClock(), theirs.LamportClock())
+		require.Equal(t, []causal.EventID{theirs.ID()}, e.Parents())
+	}
+}
+
+// hookedHeads is a store in which something happens once before heads are loaded.
+type hookedHeads struct {
+	causal.MemStore
+	hook func()
+}
+
+func (s *hookedHeads) LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]causal.EventID, error) {
+	if hook := s.hook; hook != nil {
+		s.hook = nil
+		hook()
+	}
+	return s.MemStore.LoadHeads(ctx, projectUUID, aggregateID)
 }
 
 // An aggregate has more heads than an event may name: the node's own latest and the newest

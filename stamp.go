@@ -36,7 +36,7 @@ func (w *emitter) stamp(ctx context.Context, a *attempt) error {
 	w.heads.trim()
 	a.events = a.single[:0]
 	d := a.group[0].decision // which is alone
-	a.isQuiet = w.quiet >= quietSaves && (d == nil || d.after.position <= w.at.position)
+	a.isQuiet = w.quiet >= quietSaves
 	if !a.isQuiet {
 		if err := w.readOn(ctx); err != nil {
 			return err
