@@ -147,7 +147,7 @@ func (c *chain) isFork(l link) bool {
 	case after >= 0 && before >= 0 && after != before:
 		c.Branches[after].Clock = c.Branches[before].Clock
 		c.Branches = slices.Delete(c.Branches, before, before+1)
-	case after >= 0 && !slices.ContainsFunc(c.Branches, func(b branch) bool { return b.Clock == l.Clock }):
+	case after >= 0:
 		c.Branches[after].Clock = l.Clock
 	case before >= 0:
 		c.Branches[before].Previous = l.Previous

@@ -21,9 +21,10 @@ func (w *emitter) open(ctx context.Context, afterRestore bool) error {
 	if err := w.readOn(ctx); err != nil {
 		return err
 	}
-	if w.saved.Revision == 0 || isRestored || w.at.position-w.saved.Cursor.position >= checkpointEvery {
+	if w.saved.Revision == 0 || isRestored {
 		return w.saveCheckpoint(ctx)
 	}
+	w.keep(ctx)
 	return nil
 }
 

@@ -38,7 +38,8 @@ type NodeOptions struct {
 	// would return [ErrRestored]. Set it only after all that the peers have was received into
 	// the store, by another node: this one goes on after its own events that are there, and if
 	// a peer has later ones, its history forks. If none has an event in between, Emit returns a
-	// [*GapError] for ever. In doubt give the node a new ID.
+	// [*GapError] for ever. In doubt give the node a new ID. An OpenNode that fails may have
+	// settled it, too.
 	AfterRestore bool
 	// OnFork is called with each fork that the node finds, also in what other processes
 	// save; see [Receipt]. One goroutine at a time calls it, and it may use the node.
@@ -87,7 +88,7 @@ const closeLimit = 5 * time.Second
 
 // OpenNode opens the node with this ID on a store. It reads what was stored since the node was
 // closed, for which it keeps a checkpoint in the store, "causal/node/", the project, "/" and the
-// node. Events that are too far ahead (see MaxJump) do not keep it from opening: they stay in
+// node. It writes that before the first event. Events that are too far ahead (see MaxJump) do not keep it from opening: they stay in
 // the store, and are neither seen nor followed.
 //
 // A node ID is for one history: an installation that begins anew needs a new one. OpenNode

@@ -160,6 +160,32 @@ func (s *countedCheckpoints) SaveCheckpoint(ctx context.Context, name string, c 
 	return s.MemStore.SaveCheckpoint(ctx, name, c)
 }
 
+// A store whose log was replaced under a node gets no checkpoint of the old one, and one that it has
+// got is not taken for that of another process.
+func TestCheckpointOfAnotherLog(t *testing.T) {
+	s := &swapped{MemStore: &causal.MemStore{}}
+	old, err := causal.OpenNode(t.Context(), "alice", s, nodeOptions())
+	require.NoError(t, err)
+	emit(t, old, note("A"))
+	s.MemStore = &causal.MemStore{}
+	n := openNode(t, "alice", s)
+	emit(t, n, note("A"))
+	require.ErrorIs(t, old.Close(), causal.ErrInvalidCursor)
+	require.NoError(t, n.Close())
+	n = openNode(t, "alice", s)
+	emit(t, n, note("A"))
+	c, err := s.LoadCheckpoint(t.Context(), aliceCheckpoint)
+	require.NoError(t, err)
+	c.State = []byte(`{"Log":"AAAAAAAAAAAAAAAAAAAAAA==","Nodes":{}}`)
+	_, err = s.SaveCheckpoint(t.Context(), aliceCheckpoint, c)
+	require.NoError(t, err)
+	require.NoError(t, n.Close())
+	openNode(t, "alice", s)
+}
+
+// swapped is a store whose content may be replaced.
+type swapped struct{ *causal.MemStore }
+
 // noCheckpoints is a store that keeps neither checkpoints nor clocks while err is set.
 type noCheckpoints struct {
 	causal.MemStore

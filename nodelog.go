@@ -71,9 +71,7 @@ func (l *nodeLog) readTo(ctx context.Context, last Cursor) error {
 			return nil
 		}
 		if l.at.position-l.tried >= readingEvery {
-			if err := l.saveCheckpoint(ctx); err != nil {
-				return err
-			}
+			_ = l.saveCheckpoint(ctx) // what fails is tried again later
 		}
 	}
 	return nil
@@ -230,6 +228,13 @@ func (l *nodeLog) load(ctx context.Context) error {
 // saveCheckpoint saves what is known, if it is not too much: then an older checkpoint serves, too.
 func (l *nodeLog) saveCheckpoint(ctx context.Context) error {
 	l.tried = l.at.position
+	head, err := l.storage.Head(ctx)
+	if err == nil && head.log != l.at.log { // another one has taken its place
+		err = ErrInvalidCursor
+	}
+	if err != nil {
+		return err
+	}
 	c := Checkpoint{Cursor: l.at, Revision: l.saved.Revision}
 	log := l.at.log
 	state, waiting, err := l.marshal(log[:])
@@ -246,10 +251,17 @@ func (l *nodeLog) saveCheckpoint(ctx context.Context) error {
 		}
 	}
 	revision, err := l.storage.SaveCheckpoint(ctx, l.checkpointName(), c)
-	if errors.Is(err, ErrConcurrentSave) { // another process has, whose serves as well
+	if errors.Is(err, ErrConcurrentSave) {
 		var stored Checkpoint
-		if stored, err = l.storage.LoadCheckpoint(ctx, l.checkpointName()); err == nil {
+		var state nodeState
+		stored, err = l.storage.LoadCheckpoint(ctx, l.checkpointName())
+		switch {
+		case err != nil:
+		case json.Unmarshal(stored.State, &state) == nil && string(state.Log) == string(log[:]): // that of another process serves as well
 			revision, c.Cursor = stored.Revision, stored.Cursor
+		default: // it is of a log that is no more
+			c.Revision = stored.Revision
+			revision, err = l.storage.SaveCheckpoint(ctx, l.checkpointName(), c)
 		}
 	}
 	if err == nil {
