@@ -88,8 +88,8 @@ const closeLimit = 5 * time.Second
 
 // OpenNode opens the node with this ID on a store. It reads what was stored since the node was
 // closed, for which it keeps a checkpoint in the store, "causal/node/", the project, "/" and the
-// node. It writes that before the first event. Events that are too far ahead (see MaxJump) do not keep it from opening: they stay in
-// the store, and are neither seen nor followed.
+// node; the first one is written before the first event. Events that are too far ahead (see
+// MaxJump) do not keep it from opening: they stay in the store, and are neither seen nor followed.
 //
 // A node ID is for one history: an installation that begins anew needs a new one. OpenNode
 // returns [ErrRestored] if the store was restored from a backup that it can tell from the
@@ -161,8 +161,9 @@ func (n *Node) Seen() VectorClock { return n.emitter.seen() }
 // one it returns an [*IDConflictError]. An ID can be made from a key: see [EventIDFor].
 //
 // After an error that matches [ErrOutcomeUnknown], the event may be stored, now or later; the
-// node saves it again before it emits anything else. The error of a ctx that ends while the
-// save is under way is one. After any other error the event is not there, and never will be:
+// node saves it again before it emits anything else, unless others have saved what it would
+// have to come after. The error of a ctx that ends while the save is under way is mostly one.
+// After any other error the event is not there, and never will be:
 // a [*ValidationError]; a [*GapError] while events of the node itself are missing, as in a
 // store that has gone back and got only some of them from peers; [ErrClockOverflow];
 // [ErrClosed]; and failures of the store, which match [ErrStorage], or [ErrInvalidCursor]

@@ -110,7 +110,8 @@ func (n *Node) ReceiveJSON(ctx context.Context, texts iter.Seq[[]byte], o *Recei
 		}
 		batch = append(batch, in)
 	}
-	return all, take()
+	err := take()
+	return all, err
 }
 
 // receive takes a batch, keeps what is rejected, and tells forks.

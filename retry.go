@@ -36,7 +36,8 @@ func (n *Node) RetryRejected(ctx context.Context) (Receipt, error) {
 	}
 	for rejected, err := range storage.Rejected(ctx) {
 		if err != nil {
-			return all, errors.Join(err, retry()) // of what came before
+			err = errors.Join(err, retry()) // of what came before
+			return all, err
 		}
 		e, err := decodeEvent(rejected.Data)
 		if err != nil || e.p.ProjectUUID != n.options.ProjectUUID {
@@ -49,5 +50,6 @@ func (n *Node) RetryRejected(ctx context.Context) (Receipt, error) {
 			}
 		}
 	}
-	return all, retry()
+	err := retry()
+	return all, err
 }
