@@ -390,3 +390,30 @@ func ExampleStore_LoadHeads() {
 	// 1 true <nil>
 	// <nil>
 }
+
+// A parent that is not stored may be asked for elsewhere.
+func ExampleStore_MissingParents() {
+	ctx := context.Background()
+	path, remove := exampleFile()
+	store, err := causalsqlite.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	event, err := causal.NewEvent(causal.EventParams{
+		Type: "WPStatusChanged", AggregateID: "WP001", NodeID: "alice", LamportClock: 2, PreviousClock: 1,
+		ProjectUUID: "12345678-1234-5678-1234-567812345678", Parents: []causal.EventID{"TEST0000000000000000000001"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(store.SaveEvent(ctx, event))
+	for id, err := range store.MissingParents(ctx, event.ProjectUUID()) {
+		fmt.Println(id, err)
+	}
+	fmt.Println(store.Close())
+	remove()
+	// Output:
+	// <nil>
+	// TEST0000000000000000000001 <nil>
+	// <nil>
+}
