@@ -3,6 +3,7 @@ package causal_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -181,5 +182,35 @@ func FuzzCursor(f *testing.F) {
 			return
 		}
 		require.Equal(t, string(text), c.String(), "a cursor has one text")
+	})
+}
+
+// Whatever comes is stored, known or rejected as it came, and the node goes on.
+func FuzzReceiveJSON(f *testing.F) {
+	for _, seed := range hostileEvents() {
+		f.Add([]byte(seed), []byte(wire(nil)))
+	}
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		var s causal.MemStore
+		n, err := causal.OpenNode(t.Context(), "alice", &s, nodeOptions())
+		require.NoError(t, err)
+		texts := [][]byte{a, b, a}
+		r, err := n.ReceiveJSON(t.Context(), slices.Values(texts), nil)
+		require.NoError(t, err)
+		require.Equal(t, len(texts), r.Saved+r.Known+len(r.Rejected))
+		for _, rejected := range r.Rejected {
+			require.True(t, slices.ContainsFunc(texts, func(text []byte) bool { return bytes.Equal(text, rejected.Data) }))
+			require.NotEmpty(t, rejected.Reason)
+		}
+		events := eventtest.LoadAll(t, &s)
+		require.Len(t, events, r.Saved)
+		e, err := n.Emit(t.Context(), note("A"))
+		if err != nil { // an own event that waits for another one
+			require.ErrorIs(t, err, causal.ErrGap)
+			return
+		}
+		for _, other := range events {
+			require.Greater(t, e.LamportClock(), other.LamportClock())
+		}
 	})
 }

@@ -308,7 +308,7 @@ func TestNodeClock(t *testing.T) {
 
 	end := openNode(t, "zed", &s, func(o *causal.NodeOptions) { o.MaxJump = -1 })
 	receive(t, end, eventtest.New(t, 1, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "carol", math.MaxInt64-2 }))
-	require.EqualValues(t, math.MaxInt64-1, emit(t, end, note("A")).LamportClock())
+	require.EqualValues(t, int64(math.MaxInt64-1), emit(t, end, note("A")).LamportClock())
 	_, err = end.EmitAll(t.Context(), []causal.EventParams{note("A"), note("A")})
 	require.ErrorIs(t, err, causal.ErrClockOverflow)
 	require.EqualValues(t, int64(math.MaxInt64), emit(t, end, note("A")).LamportClock())
