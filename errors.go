@@ -216,9 +216,10 @@ func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict
 
 // ForkError reports events of a node that cannot be told apart by their clock, and are
 // not the same: the node used a clock value twice, as it went back to a backup or runs
-// twice, or a counter was marked as seen too early. It matches [ErrFork]. Nothing has
-// changed. What goes by event IDs is not affected, and a caller may leave out one of the
-// events. In a [Receipt], it reports an event that does not follow the chain of its node.
+// twice, or a counter was marked as seen too early. It matches [ErrFork]. As the error of a
+// call it says that nothing has changed. What goes by event IDs is not affected, and a caller
+// may leave out one of the events. In a [Receipt], it reports an event that was stored and does
+// not follow the chain of its node: LamportClock is its clock, and IDs has its ID alone.
 // The caller that receives a ForkError owns it; the zero value is of no use.
 type ForkError struct {
 	// NodeID is the node. LamportClock is the clock of the events or, between totals of

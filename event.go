@@ -14,7 +14,8 @@ import (
 )
 
 // EventParams are the inputs of [NewEvent], which copies what it keeps. The zero
-// value is not valid: the fields marked required must be set.
+// value is not valid: the fields marked required must be set. A [Node] sets the NodeID, the
+// project, the clocks and, if they are nil, the Parents: see [Node.Emit].
 type EventParams struct {
 	// ID is the event's identity. If it is empty, NewEvent makes one with
 	// [NewEventID].

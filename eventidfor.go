@@ -8,10 +8,13 @@ import (
 )
 
 // EventIDFor returns the event ID for a key, which is the same on every node and in
-// every process: the event of a webhook or a command that is delivered twice is then
-// one event. namespace tells apart keys of different origin. If two nodes may use one
-// key for events with different content, put the node ID into the namespace. The ID is
-// the ULID text of the first 128 bits of a SHA-256 hash; docs/wire-format.md has the
+// every process: the event of a webhook or a command that is delivered to a node twice is
+// then one event. namespace tells apart keys of different origin.
+//
+// The ID is the same everywhere, and the event is not: it has its node and clock. If two
+// nodes make events of one key before they have exchanged them, each rejects that of the
+// other for ever, and lacks it. So one node alone makes the events of a key, or the node ID
+// is in the namespace, and whoever reads drops what comes twice. The ID is the ULID text of the first 128 bits of a SHA-256 hash; docs/wire-format.md has the
 // exact input. EventIDFor returns a [*ValidationError] if namespace or key is empty or
 // not valid UTF-8.
 func EventIDFor(namespace, key string) (EventID, error) {

@@ -8,7 +8,8 @@ import (
 
 // Missing returns what the store lacks of the project, as far as its events tell: first holes
 // between stamped events, in the order of node IDs and clocks, and then parents, in the order of
-// their IDs. A parent may be one of the events of a hole. Of a node whose events are all missing,
+// their IDs. Whoever has the events of the node after After, up to UpTo, and the event Parent,
+// sends them. A parent may be one of the events of a hole. Of a node whose events are all missing,
 // or the latest, nothing is known but what others name.
 //
 // Errors are those of reading the store, and [ErrClosed]. The caller owns the result.

@@ -38,11 +38,13 @@ type NodeOptions struct {
 	// would return [ErrRestored]. Set it only after all that the peers have was received into
 	// the store, by another node: this one goes on after its own events that are there, and if
 	// a peer has later ones, its history forks. If none has an event in between, Emit returns a
-	// [*GapError] for ever. In doubt give the node a new ID. An OpenNode that fails may have
-	// settled it, too.
+	// [*GapError] for ever. In doubt give the node a new ID. The store counts as restored no
+	// more, perhaps also if OpenNode fails. Do not leave it on: the next backup would be
+	// opened, too.
 	AfterRestore bool
 	// OnFork is called with each fork that the node finds, also in what other processes
-	// save; see [Receipt]. One goroutine at a time calls it, and it may use the node.
+	// save; see [Receipt]. One goroutine at a time calls it, perhaps after the call that has
+	// found the fork, and it may use the node.
 	OnFork func(ForkError)
 	// Now returns the Timestamp of events that have none. nil means the current time.
 	Now func() time.Time

@@ -24,8 +24,8 @@ type Receipt struct {
 	Saved, Known int
 	// Rejected are those that were not taken, in the order in which they came.
 	Rejected []Rejection
-	// Forks are those that the node has found meanwhile, in these events or in others that its
-	// store has: a node was restored from a backup, or is run twice. All of its branches are
+	// Forks are those that the node has found since the receipt before, in these events or in
+	// others that its store has; those that OpenNode finds go to OnFork only. A node was restored from a backup, or is run twice. All of its branches are
 	// stored. IDs has the event that shows a fork, and what goes on with a branch is none, so
 	// that a fork is told once, but for branches that come in pieces.
 	Forks []ForkError

@@ -129,12 +129,13 @@ func BenchmarkOpenNode(b *testing.B) {
 			}
 		}
 	})
+	opened := 0
 	for _, way := range []string{"with checkpoint", "without"} {
 		b.Run(way, func(b *testing.B) {
-			for i := 0; b.Loop(); i++ {
+			for b.Loop() {
 				id := "alice"
-				if way == "without" {
-					id = fmt.Sprint(way, i)
+				if opened++; way == "without" {
+					id = fmt.Sprint(way, opened)
 				}
 				if _, err := causal.OpenNode(ctx, id, s, o); err != nil {
 					b.Fatal(err)
