@@ -52,7 +52,7 @@ func (w *emitter) save(ctx context.Context, group []*emission) {
 		if isStamped {
 			saved, err = w.storage.SaveEventsIf(ctx, a.after, a.condition, a.events)
 		}
-		if err != nil && a.isQuiet {
+		if err != nil {
 			w.heads.drop(a.loaded...)
 		}
 		var conflict *IDConflictError
@@ -65,7 +65,7 @@ func (w *emitter) save(ctx context.Context, group []*emission) {
 			a.deliver()
 			return
 		case errors.Is(err, ErrOutcomeUnknown):
-			w.pending = a
+			w.setPending(a)
 			finishAll(group, err)
 			return
 		case errors.Is(err, ErrConcurrentSave):
@@ -133,14 +133,20 @@ func (w *emitter) settle(ctx context.Context) error {
 	saved, err := w.storage.SaveEventsIf(ctx, a.after, a.condition, a.events)
 	switch {
 	case err == nil:
-		w.pending = nil
+		w.setPending(nil)
 		w.commit(ctx, a, saved)
 		return nil
 	case ctx.Err() == nil && isRefusal(err):
-		w.pending, w.quiet = nil, 0
+		w.setPending(nil)
+		w.quiet = 0
 		return nil
 	}
 	return err
+}
+
+func (w *emitter) setPending(a *attempt) {
+	w.pending = a
+	w.isPending.Store(a != nil)
 }
 
 // isRefusal reports whether an error says that the same save has not been made, and will never

@@ -106,12 +106,9 @@ func OpenNode(ctx context.Context, nodeID string, s NodeStorage, o NodeOptions) 
 	}
 	o.ProjectUUID = strings.ToLower(o.ProjectUUID)
 	n := &Node{options: o, id: nodeID, storage: s, patience: closeLimit, lock: newContextMutex()}
-	n.emitter = emitter{
-		nodeLog: nodeLog{
-			storage: s, node: nodeID, project: o.ProjectUUID, maxJump: cmp.Or(o.MaxJump, defaultMaxJump),
-		},
-		hasVectors: o.VectorClocks, quiet: quietSaves,
-	}
+	w := &n.emitter
+	w.storage, w.node, w.project, w.maxJump = s, nodeID, o.ProjectUUID, cmp.Or(o.MaxJump, defaultMaxJump)
+	w.hasVectors, w.quiet = o.VectorClocks, quietSaves
 	err := n.emitter.open(ctx, o.AfterRestore)
 	n.tell(n.emitter.tellForks())
 	if err != nil {
@@ -448,6 +445,9 @@ func (n *Node) Close() error {
 		return &StorageError{Op: "close node", Err: fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())}
 	}
 	if err := n.lock.acquire(ctx); err != nil {
+		if n.emitter.isPending.Load() {
+			err = fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
 		return &StorageError{Op: "close node", Err: err}
 	}
 	defer func() {

@@ -478,6 +478,31 @@ func TestCloseOnHangingStore(t *testing.T) {
 	require.ErrorIs(t, <-waiting, causal.ErrClosed)
 }
 
+// Close says that an outcome is unknown also if it cannot get at it.
+func TestCloseKnowsWhatIsUnknown(t *testing.T) {
+	s := &appends{}
+	n, err := causal.OpenNode(t.Context(), "alice", &unknowing{appends: s}, nodeOptions())
+	require.NoError(t, err)
+	_, err = n.Emit(t.Context(), note("A"))
+	require.ErrorIs(t, err, causal.ErrOutcomeUnknown)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	defer close(leave)
+	s.hook = func() { close(inside); <-leave }
+	go func() {
+		_, _ = n.Receive(context.WithoutCancel(t.Context()), []causal.Event{from(t, 1, "bob", 0, 1)}, nil)
+	}()
+	<-inside
+	n.SetPatience(10 * time.Millisecond)
+	require.ErrorIs(t, n.Close(), causal.ErrOutcomeUnknown)
+}
+
+// unknowing is a store of which no save on a condition says how it ended.
+type unknowing struct{ *appends }
+
+func (*unknowing) SaveEventsIf(context.Context, causal.Cursor, causal.Condition, []causal.Event) (causal.Appended, error) {
+	return causal.Appended{}, errUnknown
+}
+
 // waitFor waits until something is so.
 func waitFor(t testing.TB, isSo func() bool) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"strings"
 	"testing"
@@ -403,10 +404,27 @@ func TestNodeHeadsAreBeforeItsClock(t *testing.T) {
 	}
 }
 
-// hookedHeads is a store in which something happens once before heads are loaded.
+// hookedHeads is a store in which something happens once before heads, or events, are loaded, and
+// whose log cannot be read while err is set.
 type hookedHeads struct {
 	causal.MemStore
-	hook func()
+	hook, events func()
+	err          error
+}
+
+func (s *hookedHeads) LoadEvents(ctx context.Context, aggregateID string) ([]causal.Event, error) {
+	if hook := s.events; hook != nil {
+		s.events = nil
+		hook()
+	}
+	return s.MemStore.LoadEvents(ctx, aggregateID)
+}
+
+func (s *hookedHeads) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
+	if s.err != nil {
+		return func(yield func(causal.LogEntry, error) bool) { yield(causal.LogEntry{}, s.err) }
+	}
+	return s.MemStore.ReadLog(ctx, after)
 }
 
 func (s *hookedHeads) LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]causal.EventID, error) {

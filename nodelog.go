@@ -103,6 +103,14 @@ func isJump(now, remote, maxJump int64) bool {
 	return remote > maxRemoteClock || maxJump >= 0 && remote > now && remote-now > maxJump
 }
 
+// jumpError returns the error for a clock that is a jump.
+func (l *nodeLog) jumpError(now, remote int64) error {
+	if remote > maxRemoteClock {
+		return ErrClockOverflow
+	}
+	return &ClockJumpError{Local: now, Remote: remote, MaxJump: l.maxJump}
+}
+
 // follow follows an event, and those that are not too far ahead any more.
 func (l *nodeLog) follow(k link) {
 	l.followOne(k)

@@ -26,8 +26,8 @@ type Receipt struct {
 	Rejected []Rejection
 	// Forks are those that the node has found since the receipt before, in these events or in
 	// others that its store has; those that OpenNode finds go to OnFork only. A node was restored from a backup, or is run twice. All of its branches are
-	// stored. IDs has the event that shows a fork, and what goes on with a branch is none, so
-	// that a fork is told once, but for branches that come in pieces.
+	// stored. IDs has the event that shows a fork, and what goes on with a branch is none: if the
+	// events come in order, each fork is told once, and otherwise each node at least.
 	Forks []ForkError
 }
 
@@ -55,6 +55,8 @@ type incoming struct {
 	event Event  // zero if it could not be read
 	data  []byte // as it came, nil if it came as an event
 	err   error  // why it is rejected
+
+	stored Event // that has its ID, if it was looked for
 }
 
 // Receive stores events that come from elsewhere. It takes each one alone: one that is of
@@ -173,7 +175,10 @@ func (n *Node) tooManyHeads(ctx context.Context, batch []incoming) (merged []Eve
 		return nil, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(heads)) {
-		followed := slices.DeleteFunc(heads[id], func(id EventID) bool { return n.emitter.isAhead[id] })
+		followed, err := n.emitter.followedHeads(ctx, id, heads[id], false)
+		if err != nil {
+			return nil, err
+		}
 		if len(followed) > n.options.MergeAbove {
 			merged = append(merged, EventParams{Type: mergedType, AggregateID: id})
 		}
@@ -230,26 +235,21 @@ func (n *Node) take(ctx context.Context, batch []incoming) (Receipt, error) {
 	return r, err
 }
 
+// maxContents is how many contents of one ID are tried, if the store refuses one after another.
+const maxContents = 4
+
 // takeAll stores events of the project. Of those that have one ID and differ it tries one first, and
 // the others are compared with what is stored then.
 func (n *Node) takeAll(ctx context.Context, left []*incoming, r *Receipt) error {
-	for len(left) > 0 {
-		first := make(map[EventID]*incoming, len(left))
-		var again []*incoming
-		for _, in := range left {
-			switch other := first[in.event.p.ID]; {
-			case other == nil:
-				first[in.event.p.ID] = in
-			case isPart(other.event, in.event) && !other.event.Equal(in.event): // the fuller one
-				first[in.event.p.ID] = in
-			}
-		}
+	for try := 1; len(left) > 0; try++ {
+		first := firstContents(left)
 		good := make([]*incoming, 0, len(left))
+		var others []*incoming
 		for _, in := range left {
-			if other := first[in.event.p.ID]; other == in || other.event.Equal(in.event) {
+			if best := first[in.event.p.ID]; best == in || best.event.Equal(in.event) {
 				good = append(good, in)
 			} else {
-				again = append(again, in)
+				others = append(others, in)
 			}
 		}
 		slices.SortStableFunc(good, func(a, b *incoming) int { return Compare(a.event, b.event) })
@@ -257,15 +257,45 @@ func (n *Node) takeAll(ctx context.Context, left []*incoming, r *Receipt) error 
 			return err
 		}
 		left = left[:0]
-		for _, in := range again {
-			if other := first[in.event.p.ID]; other.err != nil { // perhaps it is the one that is stored
+		for _, in := range others {
+			best := first[in.event.p.ID]
+			switch {
+			case best.stored.p != nil:
+				in.compare(best.stored, r)
+			case best.err == nil || try == maxContents:
+				in.compare(best.event, r)
+			case isJump(n.emitter.clock, in.event.clock, n.emitter.maxJump):
+				in.err = n.emitter.jumpError(n.emitter.clock, in.event.clock)
+			default:
 				left = append(left, in)
-			} else {
-				in.reject(conflictWith(in.event, other.event), r)
 			}
 		}
 	}
 	return nil
+}
+
+// firstContents returns of the events of each ID the one that is most likely to be taken: that with
+// the least clock, and then the fullest.
+func firstContents(all []*incoming) map[EventID]*incoming {
+	first := make(map[EventID]*incoming, len(all))
+	for _, in := range all {
+		best := first[in.event.p.ID]
+		isBetter := best == nil || in.event.clock < best.event.clock ||
+			in.event.clock == best.event.clock && isPart(best.event, in.event) && !best.event.Equal(in.event)
+		if isBetter {
+			first[in.event.p.ID] = in
+		}
+	}
+	return first
+}
+
+// compare rejects an event with the ID of one that is stored, or counts it as known.
+func (in *incoming) compare(stored Event, r *Receipt) {
+	if stored.Equal(in.event) {
+		in.reject(errKnown, r)
+		return
+	}
+	in.reject(conflictWith(in.event, stored), r)
 }
 
 // reject gives something its error, or counts it if it is known.
@@ -350,16 +380,15 @@ func (n *Node) screenClocks(ctx context.Context, good []*incoming, r *Receipt) (
 			now = max(now, in.event.clock)
 			continue
 		}
-		stored, err := FindEvent(ctx, w.storage, in.event.p.ID)
+		var err error
+		in.stored, err = FindEvent(ctx, w.storage, in.event.p.ID)
 		switch {
 		case err != nil:
 			return nil, err
-		case stored.p != nil && (stored.Equal(in.event) || isPart(in.event, stored)):
+		case in.stored.p != nil && (in.stored.Equal(in.event) || isPart(in.event, in.stored)):
 			in.reject(errKnown, r)
-		case in.event.clock > maxRemoteClock:
-			in.err = ErrClockOverflow
 		default:
-			in.err = &ClockJumpError{Local: now, Remote: in.event.clock, MaxJump: w.maxJump}
+			in.err = w.jumpError(now, in.event.clock)
 		}
 	}
 	return withoutErrors(good), nil
@@ -416,11 +445,11 @@ func (n *Node) sortOut(ctx context.Context, good []*incoming, conflict *IDConfli
 		if !isTaken[in.event.p.ID] {
 			continue
 		}
-		stored, err := FindEvent(ctx, n.storage, in.event.p.ID)
-		if err != nil {
+		var err error
+		if in.stored, err = FindEvent(ctx, n.storage, in.event.p.ID); err != nil {
 			return nil, err
 		}
-		in.reject(conflictWith(in.event, stored), r)
+		in.reject(conflictWith(in.event, in.stored), r)
 	}
 	return withoutErrors(good), nil
 }

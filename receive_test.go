@@ -57,6 +57,40 @@ func TestReceiveOneIDTwice(t *testing.T) {
 	}
 }
 
+// Of many contents of one ID all but one are rejected, in as many steps as there are.
+func TestReceiveManyContents(t *testing.T) {
+	contents := func(clock int64) (events []causal.Event) {
+		for i := range 3000 {
+			events = append(events, from(t, 1, "bob", 0, clock, eventtest.WithPayload(fmt.Sprintf(`{"n":%d}`, i))))
+		}
+		return events
+	}
+	for name, test := range map[string]struct {
+		stored, clock int64
+		fault         string
+		want          error
+	}{
+		"one is stored":     {stored: 3, clock: 3, want: causal.ErrIDConflict},
+		"none is":           {clock: 3, want: causal.ErrIDConflict},
+		"too far ahead":     {clock: 1 << 50, want: causal.ErrClockJump},
+		"stored, and ahead": {stored: 3, clock: 1 << 50, want: causal.ErrIDConflict},
+		"the store refuses": {clock: 3, fault: "blames one", want: causal.ErrIDConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &appends{fault: test.fault}
+			n := openNode(t, "alice", s)
+			if test.stored > 0 {
+				require.NoError(t, s.SaveEvent(t.Context(), from(t, 1, "carol", 0, test.stored)))
+			}
+			r := receive(t, n, append(contents(test.clock), from(t, 7, "dave", 0, 1))...)
+			require.Equal(t, 3001, r.Saved+r.Known+len(r.Rejected))
+			require.GreaterOrEqual(t, r.Saved, 1)
+			require.ErrorIs(t, r.Rejected[2999-r.Saved].Err, test.want)
+			require.LessOrEqual(t, s.calls, 20)
+		})
+	}
+}
+
 // What is refused leads nothing beyond MaxJump.
 func TestReceiveAfterRefused(t *testing.T) {
 	for name, refuse := range map[string]func(*appends){
@@ -119,6 +153,53 @@ func TestNodeEmitsBesidePoison(t *testing.T) {
 		p.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678"
 	})))
 	require.Less(t, emit(t, end, note("A")).LamportClock(), int64(10_000), "the node of another project is another")
+}
+
+// Others save while the heads beside a far event are looked for: no parent is later than its child.
+func TestNodeEmitsBesidePoisonAndOthers(t *testing.T) {
+	s := &hookedHeads{}
+	limit := func(o *causal.NodeOptions) { o.MaxJump = 100 }
+	far := from(t, 1, "mallory", 0, 100_000, func(p *causal.EventParams) { p.AggregateID = "A" })
+	require.NoError(t, s.SaveEvent(t.Context(), far))
+	n, bob := openNode(t, "alice", s, limit), openNode(t, "bob", &s.MemStore, limit)
+	for range 20 {
+		s.events = func() {
+			for range 3 {
+				emit(t, bob, note("A"))
+			}
+			farther := eventtest.New(t, 2, func(p *causal.EventParams) {
+				p.ID, p.NodeID, p.LamportClock, p.AggregateID, p.Parents = causal.NewEventID(), "mallory", 200_000, "A", []causal.EventID{far.ID()}
+			})
+			require.NoError(t, s.SaveEvent(t.Context(), farther))
+		}
+		e := emit(t, n, note("A"))
+		for _, id := range e.Parents() {
+			parent, err := s.FindEvent(t.Context(), id)
+			require.NoError(t, err)
+			require.Less(t, parent.LamportClock(), e.LamportClock())
+		}
+	}
+}
+
+// Heads that were loaded by an emission that failed are no proof of anything.
+func TestNodeForgetsHeadsOfAFailure(t *testing.T) {
+	s := &hookedHeads{}
+	n := openNode(t, "alice", s, func(o *causal.NodeOptions) { o.MaxJump = 100 })
+	require.NoError(t, s.SaveEvent(t.Context(), from(t, 9, "bob", 0, 1)))
+	_, err := n.Missing(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.SaveEvent(t.Context(), from(t, 8, "bob", 1, 2)))
+	emit(t, n, note("B")) // others have saved
+	far := from(t, 1, "mallory", 0, 100_000, func(p *causal.EventParams) { p.AggregateID = "A" })
+	s.hook = func() {
+		require.NoError(t, s.SaveEvent(t.Context(), far))
+		s.err = errDisk
+	}
+	_, err = n.Emit(t.Context(), note("A"))
+	require.ErrorIs(t, err, errDisk)
+	s.err = nil
+	_, err = n.Emit(t.Context(), note("A", func(p *causal.EventParams) { p.Parents = []causal.EventID{far.ID()} }))
+	require.ErrorIs(t, err, causal.ErrValidation)
 }
 
 // A merge that failed is made when the events come again.
@@ -584,12 +665,19 @@ func TestReceiveOnFaultyStore(t *testing.T) {
 type appends struct {
 	causal.MemStore
 	hook   func()
+	calls  int // of Append and FindEvent
 	fault  string
 	blamed map[causal.EventID]bool
 	others int
 }
 
+func (s *appends) FindEvent(ctx context.Context, id causal.EventID) (causal.Event, error) {
+	s.calls++
+	return s.MemStore.FindEvent(ctx, id)
+}
+
 func (s *appends) Append(ctx context.Context, events []causal.Event) (causal.Appended, error) {
+	s.calls++
 	if s.hook != nil {
 		s.hook()
 		return causal.Appended{}, &causal.StorageError{Op: "append", Err: fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync/atomic"
 )
 
 // emitter saves what a node emits. Its methods are for the holder of the node's lock.
@@ -12,8 +13,9 @@ type emitter struct {
 	nodeLog
 	hasVectors bool
 
-	pending *attempt // whose outcome is unknown; it comes before all else
-	quiet   int      // saves in a row that found that nobody else had saved
+	pending   *attempt    // whose outcome is unknown; it comes before all else
+	isPending atomic.Bool // there is one; it needs no lock
+	quiet     int         // saves in a row that found that nobody else had saved
 }
 
 // quietSaves is how many saves in a row must have found that nobody else has saved, for the
@@ -28,7 +30,7 @@ type attempt struct {
 	after     Cursor
 	condition Condition
 	isQuiet   bool     // the condition is that nobody else has saved
-	loaded    []string // aggregates whose heads were loaded: if isQuiet, they may be later than the clock
+	loaded    []string // aggregates whose heads were loaded: until it is saved, they may be later than the clock
 }
 
 // stamp gives the drafts their places after all that is stored.
@@ -150,28 +152,40 @@ func (w *emitter) loadHeads(ctx context.Context, a *attempt) error {
 	return nil
 }
 
-// leaveOutAhead leaves events that are too far ahead out of the heads that were loaded: they cannot
-// come before, nor be between the others and what is emitted now.
+// leaveOutAhead leaves events that are too far ahead out of the heads: they cannot come before, nor
+// be between the others and what is emitted now.
 func (w *emitter) leaveOutAhead(ctx context.Context, a *attempt) error {
 	for _, e := range a.group {
 		for i := range e.drafts {
 			d := &e.drafts[i]
-			if !slices.ContainsFunc(d.heads.now, func(id EventID) bool { return w.isAhead[id] }) {
-				continue
-			}
-			events, err := w.storage.LoadEvents(ctx, d.content.AggregateID)
+			heads, err := w.followedHeads(ctx, d.content.AggregateID, d.heads.now, a.isQuiet)
 			if err != nil {
 				return err
 			}
-			heads, err := headIDs(slices.DeleteFunc(events, func(e Event) bool { return w.isAhead[e.ID()] }), w.project)
-			if err != nil {
-				return err
+			if len(heads) != len(d.heads.now) || !slices.Equal(heads, d.heads.now) {
+				a.loaded = append(a.loaded, d.content.AggregateID)
+				w.heads.replace(d.content.AggregateID, d.heads, heads)
 			}
-			w.heads.replace(d.content.AggregateID, d.heads, heads)
-			d.heads.after = heads
+			d.heads.after = d.heads.now
 		}
 	}
 	return nil
+}
+
+// followedHeads returns the heads of an aggregate among the events that are followed, if there are
+// others among its heads. Unless nobody else has saved, it reads on, so that they are before the clock.
+func (w *emitter) followedHeads(ctx context.Context, aggregateID string, heads []EventID, isQuiet bool) ([]EventID, error) {
+	if !slices.ContainsFunc(heads, func(id EventID) bool { return w.isAhead[id] }) {
+		return heads, nil
+	}
+	events, err := w.storage.LoadEvents(ctx, aggregateID)
+	if err == nil && !isQuiet {
+		err = w.readOn(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return headIDs(slices.DeleteFunc(events, func(e Event) bool { return w.isAhead[e.ID()] }), w.project)
 }
 
 // parents returns the parents of a draft: those that its caller had read, or the heads.
