@@ -274,15 +274,12 @@ func (n *Node) takeAll(ctx context.Context, left []*incoming, r *Receipt) error 
 	return nil
 }
 
-// firstContents returns of the events of each ID the one that is most likely to be taken: that with
-// the least clock, and then the fullest.
+// firstContents returns of the events of each ID the first, or a fuller form of it.
 func firstContents(all []*incoming) map[EventID]*incoming {
 	first := make(map[EventID]*incoming, len(all))
 	for _, in := range all {
 		best := first[in.event.p.ID]
-		isBetter := best == nil || in.event.clock < best.event.clock ||
-			in.event.clock == best.event.clock && isPart(best.event, in.event) && !best.event.Equal(in.event)
-		if isBetter {
+		if best == nil || isPart(best.event, in.event) && !best.event.Equal(in.event) {
 			first[in.event.p.ID] = in
 		}
 	}

@@ -27,6 +27,7 @@ func TestReceiveOneIDTwice(t *testing.T) {
 	other := from(t, 1, "bob", 0, 5, func(p *causal.EventParams) { p.Type = "Other" })
 	third := from(t, 1, "bob", 0, 5, func(p *causal.EventParams) { p.Type = "Third" })
 	far := from(t, 1, "bob", 0, 5000)
+	farther := func(n int64) causal.Event { return from(t, 1, "bob", 0, 5000+n) }
 	farPlain := eventtest.New(t, 1, func(p *causal.EventParams) { p.NodeID, p.LamportClock = "bob", 5000 })
 	for name, test := range map[string]struct {
 		stored, batch          events
@@ -41,6 +42,7 @@ func TestReceiveOneIDTwice(t *testing.T) {
 		"the fuller form comes first":  {batch: events{good, plain}, saved: 1, known: 1, want: good},
 		"the fuller form comes second": {batch: events{plain, good}, saved: 1, known: 1, want: good},
 		"the fuller form comes last":   {batch: events{plain, plain, other, good}, saved: 1, known: 2, rejected: 1, want: good},
+		"many are too far ahead":       {batch: events{far, farther(1), farther(2), farther(3), farther(4), farther(5), good}, saved: 1, rejected: 6, want: good},
 		"both are too far ahead":       {batch: events{far, farPlain}, rejected: 2},
 		"the same":                     {batch: events{good, good}, saved: 1, known: 1, want: good},
 	} {
@@ -163,6 +165,7 @@ func TestNodeEmitsBesidePoisonAndOthers(t *testing.T) {
 	require.NoError(t, s.SaveEvent(t.Context(), far))
 	n, bob := openNode(t, "alice", s, limit), openNode(t, "bob", &s.MemStore, limit)
 	for range 20 {
+		emit(t, bob, note("A")) // so that the heads are loaded
 		s.events = func() {
 			for range 3 {
 				emit(t, bob, note("A"))
