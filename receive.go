@@ -25,9 +25,10 @@ type Receipt struct {
 	// Rejected are those that were not taken, in the order in which they came.
 	Rejected []Rejection
 	// Forks are those that the node has found since the receipt before, in these events or in
-	// others that its store has; those that OpenNode finds go to OnFork only. A node was restored from a backup, or is run twice. All of its branches are
-	// stored. IDs has the event that shows a fork, and what goes on with a branch is none: if the
-	// events come in order, each fork is told once, and otherwise each node at least.
+	// others that its store has: a node was restored from a backup, or is run twice. All of its
+	// branches are stored. IDs has the event that shows a fork, and what goes on with a branch
+	// is none: if the events come in order, each fork is told once, and otherwise each node at
+	// least. Those that OpenNode finds go to OnFork only.
 	Forks []ForkError
 }
 
