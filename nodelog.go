@@ -42,11 +42,14 @@ type nodeLog struct {
 }
 
 const (
-	checkpointEvery = 4096   // entries come between two saves of what is known,
-	readingEvery    = 65_536 // or so many while the log is read
+	checkpointEvery = 4096   // entries come between two saves of what is known
 	clockEvery      = 1024   // clock values come between two saves of the clock
 	maxWaiting      = 10_000 // holes, beyond which an older checkpoint must serve
 )
+
+// readingEvery is how many entries come between two saves while the log is read, which each take
+// as long as some thousand entries. It is a variable for tests.
+var readingEvery uint64 = 262_144
 
 // readOn reads the log to its end.
 func (l *nodeLog) readOn(ctx context.Context) error { return l.readTo(ctx, Cursor{}) }
