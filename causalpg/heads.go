@@ -8,6 +8,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // LoadHeads returns the heads of an aggregate; see [causal.HeadLoader]. If it has plain events,
@@ -38,16 +39,6 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 
 // MissingParents yields the IDs of parents that are not stored; see [causal.HeadLoader].
 func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[causal.EventID, error] {
-	return func(yield func(causal.EventID, error) bool) {
-		project, err := causaladapter.CheckMissingParents(ctx, projectUUID)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		for id, err := range s.readTexts(ctx, "read missing parents", s.sql.missingParents, project) {
-			if !yield(causal.EventID(id), err) {
-				return
-			}
-		}
-	}
+	project, err := causaladapter.CheckMissingParents(ctx, projectUUID)
+	return adapter.EventIDs(err, s.readTexts(ctx, "read missing parents", s.sql.missingParents, project))
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // LoadHeads returns the heads of an aggregate; see [causal.HeadLoader]. If it has plain events,
@@ -47,21 +48,11 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 
 // MissingParents yields the IDs of parents that are not stored; see [causal.HeadLoader].
 func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[causal.EventID, error] {
-	return func(yield func(causal.EventID, error) bool) {
-		project, err := causaladapter.CheckMissingParents(ctx, projectUUID)
-		if err != nil {
-			yield("", err)
-			return
-		}
-		for id, err := range s.readTexts(ctx, "read missing parents", `SELECT DISTINCT event_id FROM heads h
-			WHERE project = CAST(?3 AS TEXT) AND named > 0 AND event_id > CAST(?1 AS TEXT)
-				AND NOT EXISTS (SELECT 1 FROM events e WHERE e.event_id = h.event_id)
-			ORDER BY event_id LIMIT ?2`, project) {
-			if !yield(causal.EventID(id), err) {
-				return
-			}
-		}
-	}
+	project, err := causaladapter.CheckMissingParents(ctx, projectUUID)
+	return adapter.EventIDs(err, s.readTexts(ctx, "read missing parents", `SELECT DISTINCT event_id FROM heads h
+		WHERE project = CAST(?3 AS TEXT) AND named > 0 AND event_id > CAST(?1 AS TEXT)
+			AND NOT EXISTS (SELECT 1 FROM events e WHERE e.event_id = h.event_id)
+		ORDER BY event_id LIMIT ?2`, project))
 }
 
 // headWriter keeps the heads while events are stored, in one transaction.

@@ -230,3 +230,18 @@ func ReadLog(s Source, after causal.Cursor, fill func(EntryPage) error) iter.Seq
 		})
 	}
 }
+
+// EventIDs yields texts as event IDs, or only the error if it is not nil.
+func EventIDs(err error, texts iter.Seq2[string, error]) iter.Seq2[causal.EventID, error] {
+	return func(yield func(causal.EventID, error) bool) {
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for text, err := range texts {
+			if !yield(causal.EventID(text), err) {
+				return
+			}
+		}
+	}
+}
