@@ -82,7 +82,7 @@ func TestFilesFormLayers(t *testing.T) {
 		}
 	}
 	require.True(t, uses["merge.go"]["orset.go"], "the check sees functions")
-	require.True(t, uses["conflict.go"]["dedupe.go"], "the check sees methods")
+	require.True(t, uses["pastfinder.go"]["dedupe.go"], "the check sees methods")
 	for i, name := range order {
 		for other := range uses[name] {
 			require.LessOrEqual(t, slices.Index(order, other), i, "%s uses %s, which stands after it", name, other)

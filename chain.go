@@ -127,6 +127,16 @@ func (c *chain) seeWaiting() {
 	}
 }
 
+// appendHoles appends the holes in the chain of a node.
+func (c *chain) appendHoles(gaps []Gap, node string) []Gap {
+	after := c.Seen
+	for _, s := range c.Waiting {
+		gaps = append(gaps, Gap{NodeID: node, After: after, UpTo: s.Previous, KnownFrom: s.First})
+		after = s.Clock
+	}
+	return gaps
+}
+
 // isFork reports whether a stamped event that is about to be added shows a fork, and keeps
 // the branches.
 func (c *chain) isFork(l link) bool {

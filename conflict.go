@@ -1,206 +1,115 @@
 package causal
 
-import (
-	"slices"
-)
+import "slices"
 
 // IsConcurrent reports whether two different events change the same aggregate at
 // equal Lamport clocks, the rule of the Python library, which does not look at projects.
 // It has no false positives, because equal clocks rule out causality, but it misses most
 // concurrent pairs, whose clocks differ. In simulations of 2 to 10 nodes it found 0.8 to
-// 8.1 per cent of them (TestRecall); [Relation] finds them all if every node keeps a
-// vector clock. It is false for the zero Event.
+// 8.1 per cent of them (TestRecall); [History.Relation] finds them all if all events are
+// stamped, or all have vector clocks. It is false for the zero Event.
 func IsConcurrent(a, b Event) bool {
 	return a.p != nil && b.p != nil && a.clock == b.clock &&
 		a.p.AggregateID == b.p.AggregateID && a.p.ID != b.p.ID
 }
 
-// Relation returns how a relates to b in the order that Lamport calls "happened
-// before" (1978), as far as the two events prove it:
-//
-//   - No event comes after one whose Lamport clock is not smaller.
-//   - Of its own aggregate, a stamped event ([Event.IsStamped]) comes after its parents,
-//     and nothing else is certain: what lies before these shows in a set only ([Heads]).
-//   - Else, an event comes after the one that it names as its cause. With a vector clock
-//     it also comes after what that has seen, and after nothing else, which is exact if
-//     every node keeps one. Without, it comes after the earlier events of its node.
-//
-// Everything else is [OrderUnknown], as are the zero Event, two events that contradict
-// each other or of which one names a cause that is not earlier, and two for which a
-// broken node used one clock value twice.
+// Relation returns how a relates to b as far as the two alone prove it: what [History.Relation]
+// says of them in the History of the two. More events may tell more. It is OrderUnknown for the
+// zero Event.
 func Relation(a, b Event) Order {
+	h, err := NewHistory([]Event{a, b})
 	switch {
-	case a.p == nil || b.p == nil:
+	case err != nil:
 		return OrderUnknown
-	case a.p.ID == b.p.ID:
+	case h.Len() == 1:
 		return OrderSame
-	case isFork(a, b), names(a, b) && a.clock <= b.clock, names(b, a) && b.clock <= a.clock:
-		return OrderUnknown
+	case Compare(a, b) < 0:
+		return h.Relation(0, 1)
 	}
-	before, beforeKnown := happensBefore(a, b)
-	after, afterKnown := happensBefore(b, a)
-	switch {
-	case before:
-		return OrderBefore
-	case after:
-		return OrderAfter
-	case beforeKnown && afterKnown:
-		return OrderConcurrent
-	}
-	return OrderUnknown
+	return h.Relation(1, 0)
 }
 
-// happensBefore reports whether a happens before b, and whether that is known.
-func happensBefore(a, b Event) (before, known bool) {
-	switch {
-	case a.clock >= b.clock:
-		return false, true
-	case answersByParents(b, a):
-		_, isParent := slices.BinarySearch(b.p.Parents, a.p.ID)
-		return isParent, isParent
-	case names(b, a):
-		return true, true
+// Heads returns the last events of each aggregate of a project: those that happen before no other
+// one of it. An aggregate with one head has one state; of more than one, none had read the others,
+// and whoever reads them has to reconcile them ([History.Conflicts]). Each aggregate has one at
+// least. They are in the order of [Compare]. The caller owns the result.
+func (h *History) Heads() []Event {
+	var heads []int32
+	for _, group := range h.groups(nil) {
+		heads = append(heads, group.heads...)
 	}
-	seen := b.p.VectorClock.At(a.p.NodeID)
-	if seen > 0 || !b.p.VectorClock.IsZero() && a.clock > 0 { // no vector clock has the time 0
-		return seen >= a.clock, true
-	}
-	sameNode := a.p.NodeID == b.p.NodeID
-	return sameNode, sameNode
+	slices.Sort(heads)
+	return h.find().at(heads)
 }
 
-// names reports whether b names a as its cause, and not its parents instead.
-func names(b, a Event) bool { return b.p.CausationID == a.p.ID && !answersByParents(b, a) }
-
-// answersByParents reports whether the parents of b alone say how it relates to a.
-func answersByParents(b, a Event) bool { return b.IsStamped() && isSameAggregate(a, b) }
-
-func isSameAggregate(a, b Event) bool {
-	return a.p.AggregateID == b.p.AggregateID && a.p.ProjectUUID == b.p.ProjectUUID
+// Conflict is a set of events of an aggregate of which none follows another one. It is a value; the
+// zero value is no conflict.
+type Conflict struct {
+	// Key is what they are in conflict about.
+	Key string
+	// Events are at least two, in the order of Compare.
+	Events []Event
+	// IsCertain says that they are pairwise OrderConcurrent. Otherwise some are OrderUnknown to
+	// each other: an event that is missing, or that plain ones do not name, may have put them in
+	// order.
+	IsCertain bool
 }
 
-// Heads returns the maximal events of each aggregate of a project: those that no other
-// given event of the aggregate certainly follows (see [Relation]). A reader must
-// reconcile them. If all events of the aggregate are given, and all of them are stamped,
-// or none is and every node keeps a vector clock, they are exactly the events without a
-// successor. If a node has used a clock value twice, only an event that names one of the
-// two as its parent or cause follows it, so that each branch keeps a head. The result is
-// in the order of [Compare] and does not depend on the order of the input.
+// Conflicts returns what was changed by events that had not read each other. key says what an event
+// changes, such as a field of a document; events of one aggregate and key are in conflict if
+// none follows another. Those for which it returns "" take part in none, such as votes, which
+// may come in any order. It must be pure; a nil key stands for the aggregate ID, so that any two
+// events of an aggregate may be in conflict. Of each key, Events are the last ones, as in
+// [History.Heads].
 //
-// The caller owns the result. Heads returns an [*IDConflictError] if different events
-// share an ID, and a [*ValidationError] if an event is zero. Apart from sorting, the
-// time is linear in the size of the events and their vector clocks.
-func Heads(events []Event) ([]Event, error) {
-	sorted, found, err := distinct(events)
-	if err != nil {
-		return nil, err
-	}
-	isNamed := make([]bool, len(sorted)) // by an event that follows
-	followed := map[place]evidence{}
-	for _, e := range sorted {
-		for _, id := range e.named() {
-			i := found.index(id)
-			if i != noIndex && isSameAggregate(sorted[i], e) && Relation(sorted[i], e) == OrderBefore {
-				isNamed[i] = true
-			}
+// The conflicts are in the order of their aggregates' and keys' first events. The caller owns the
+// result.
+func (h *History) Conflicts(key func(Event) string) []Conflict {
+	var conflicts []Conflict
+	for _, group := range h.groups(key) {
+		if len(group.heads) > 1 {
+			conflicts = append(conflicts, Conflict{group.key, h.find().at(group.heads), h.find().isCertain(group.heads)})
 		}
-		if e.IsStamped() {
+	}
+	return conflicts
+}
+
+// group is the events of one aggregate and key.
+type group struct {
+	key    string
+	events []int32
+	heads  []int32 // the last ones
+}
+
+// groups returns the groups of events, in the order of the first of each.
+func (h *History) groups(key func(Event) string) []group {
+	x := h.find()
+	type groupKey struct {
+		aggregate int32
+		key       string
+	}
+	var groups []group
+	indexOf := map[groupKey]int{}
+	for k, e := range h.events {
+		at := groupKey{aggregate: x.spots[k].aggregate}
+		name := e.p.AggregateID
+		if key != nil {
+			name = key(e)
+			at.key = name
+		}
+		if name == "" {
 			continue
 		}
-		at := placeOf(e)
-		followed[at] = followed[at].with(e.clock-1, e.p.ID)
-		for node, time := range e.p.VectorClock.All() {
-			if node != e.p.NodeID {
-				at.node = node
-				followed[at] = followed[at].with(time, e.p.ID)
-			}
-		}
-	}
-	var heads []Event
-	for i, e := range sorted {
-		forked := i > 0 && isFork(sorted[i-1], e) || i+1 < len(sorted) && isFork(e, sorted[i+1])
-		if !isNamed[i] && (forked || !followed[placeOf(e)].covers(e)) {
-			heads = append(heads, e)
-		}
-	}
-	return heads, nil
-}
-
-// named returns the events of the aggregate that e says came before it.
-func (e Event) named() []EventID {
-	switch {
-	case e.IsStamped():
-		return e.p.Parents
-	case e.p.CausationID == "":
-		return nil
-	}
-	return []EventID{e.p.CausationID}
-}
-
-// isFork reports whether a node used one clock value for two events.
-func isFork(a, b Event) bool { return a.clock == b.clock && a.p.NodeID == b.p.NodeID }
-
-// place is where events of one node are in order.
-type place struct{ project, aggregate, node string }
-
-func placeOf(e Event) place { return place{e.p.ProjectUUID, e.p.AggregateID, e.p.NodeID} }
-
-// evidence says up to which time events of a place are followed by others of the
-// aggregate. It has the two latest times, by two events, as one of these may not count.
-type evidence [2]struct {
-	time int64
-	by   EventID
-}
-
-// with returns the evidence and what another event says.
-func (v evidence) with(time int64, by EventID) evidence {
-	switch {
-	case v[0].by == "" || time > v[0].time:
-		v[1] = v[0]
-		v[0].time, v[0].by = time, by
-	case v[1].by == "" || time > v[1].time:
-		v[1].time, v[1].by = time, by
-	}
-	return v
-}
-
-// covers reports whether an event follows e. The one that e names as its cause does not
-// count: it is later, so that the two contradict each other and are both heads.
-func (v evidence) covers(e Event) bool {
-	cause := e.p.CausationID
-	if e.IsStamped() {
-		cause = ""
-	}
-	for _, x := range v {
-		if x.by != "" && x.by != cause && x.time >= e.clock {
-			return true
-		}
-	}
-	return false
-}
-
-// Conflicts returns what a resolver must look at: the [Heads] of each aggregate that has
-// more than one, in the order of [Compare]. Where Heads is exact they are pairwise
-// concurrent; else some may be [OrderUnknown] to each other. The groups are in the order
-// of their first events.
-//
-// The caller owns the result. Errors and running time are those of Heads.
-func Conflicts(events []Event) ([][]Event, error) {
-	heads, err := Heads(events)
-	if err != nil {
-		return nil, err
-	}
-	groupOf := map[place]int{} // by project and aggregate
-	var groups [][]Event
-	for _, e := range heads {
-		at := place{project: e.p.ProjectUUID, aggregate: e.p.AggregateID}
-		i, ok := groupOf[at]
+		i, ok := indexOf[at]
 		if !ok {
 			i = len(groups)
-			groupOf[at] = i
-			groups = append(groups, nil)
+			indexOf[at], groups = i, append(groups, group{key: name})
 		}
-		groups[i] = append(groups[i], e)
+		groups[i].events = append(groups[i].events, int32(k))
 	}
-	return slices.DeleteFunc(groups, func(group []Event) bool { return len(group) < 2 }), nil
+	covered := make([]int32, len(x.lanes))
+	for i := range groups {
+		groups[i].heads = x.maximal(groups[i].events, covered)
+	}
+	return groups
 }

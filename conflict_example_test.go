@@ -23,7 +23,7 @@ func conflictEvent(node string, seen map[string]int64) causal.Event {
 	return e
 }
 
-// IsConcurrent finds conflicts at equal clocks only; Relation finds them all.
+// IsConcurrent finds conflicts at equal clocks only; a History finds them all.
 func ExampleIsConcurrent() {
 	alices := conflictEvent("alice", map[string]int64{"alice": 5})
 	bobs := conflictEvent("bob", map[string]int64{"bob": 5})
@@ -41,40 +41,4 @@ func ExampleRelation() {
 	carols := conflictEvent("carol", map[string]int64{"carol": 9})       // she had seen nothing
 	fmt.Println(causal.Relation(alices, bobs), causal.Relation(bobs, alices), causal.Relation(bobs, carols))
 	// Output: Before After Concurrent
-}
-
-func ExampleHeads() {
-	heads, err := causal.Heads([]causal.Event{
-		conflictEvent("alice", map[string]int64{"alice": 1}),
-		conflictEvent("bob", map[string]int64{"alice": 1, "bob": 2}), // replaces Alice's
-		conflictEvent("carol", map[string]int64{"carol": 9}),
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, e := range heads {
-		fmt.Println(e.NodeID())
-	}
-	// Output:
-	// bob
-	// carol
-}
-
-func ExampleConflicts() {
-	conflicts, err := causal.Conflicts([]causal.Event{
-		conflictEvent("alice", map[string]int64{"alice": 1}),
-		conflictEvent("bob", map[string]int64{"alice": 1, "bob": 2}),
-		conflictEvent("carol", map[string]int64{"carol": 9}),
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, group := range conflicts {
-		for _, e := range group {
-			fmt.Println(e.AggregateID(), "by", e.NodeID(), "at", e.LamportClock())
-		}
-	}
-	// Output:
-	// task-1 by bob at 2
-	// task-1 by carol at 9
 }

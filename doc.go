@@ -21,7 +21,7 @@
 //
 // An [Event] is an immutable value, made by a Node, by [NewEvent] or decoded from JSON, and
 // kept in an [EventStore]. [Compare] puts events in one total order, which is the
-// same on all nodes. [IsConcurrent] and [Conflicts] find events in conflict,
+// same on all nodes. a [History] finds events in conflict,
 // [TopologicalSort] puts causes before effects, and the merges ([MergeGSet],
 // [MergeORSet], [MergeCounter], [MergeLWW], [MergeStateMachine]) fold a set of events
 // into one answer. Neither the order of the events nor repetitions make a difference.
@@ -43,10 +43,9 @@
 // not hold: a smaller clock proves nothing. So Compare never contradicts causality,
 // but it also orders events that know nothing of each other. IsConcurrent has no false
 // positives, because equal clocks rule out causality, but it misses most concurrent
-// pairs. Events that name their parents, as those of a [Node] do, make [Heads] exact within
-// an aggregate, whatever the number of nodes. A [VectorClock] misses no pair across
-// aggregates either: if all events carry one ([NodeOptions]), [Relation] is exact. What a
-// node without one passes on looks concurrent.
+// pairs. Events that name their parents, as those of a [Node] do, make a [History] exact
+// within an aggregate, whatever the number of nodes. Across aggregates it knows what
+// chains, causes and vector clocks say ([NodeOptions]), and says if it does not know.
 //
 // Wall clocks play no part: [Event.Timestamp] is for people.
 //

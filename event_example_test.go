@@ -158,12 +158,15 @@ func ExampleEvent_Parents() {
 	merged := emit(4, "carol", 3, mine.ID(), theirs.ID())
 	fmt.Println(causal.Relation(first, mine), causal.Relation(mine, theirs), merged.Parents())
 	fmt.Println(merged.IsStamped(), merged.PreviousClock())
-	heads, err := causal.Heads([]causal.Event{first, mine, theirs, merged})
-	fmt.Println(heads, err)
+	history, err := causal.NewHistory([]causal.Event{first, mine, theirs, merged})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(history.Heads())
 	// Output:
 	// Before Concurrent [01HZXW5B2Q3R4S5T6V7W8X9Y02 01HZXW5B2Q3R4S5T6V7W8X9Y03]
 	// true 0
-	// [01HZXW5B2Q3R4S5T6V7W8X9Y04 "TaskChanged" on "task-1" by "carol" at 3] <nil>
+	// [01HZXW5B2Q3R4S5T6V7W8X9Y04 "TaskChanged" on "task-1" by "carol" at 3]
 }
 
 func ExampleEvent_VectorClock() {

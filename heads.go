@@ -7,10 +7,11 @@ import (
 
 // headIDs returns the heads of the events of a project, as LoadHeads does.
 func headIDs(events []Event, project string) ([]EventID, error) {
-	heads, err := Heads(slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e.ProjectUUID() != project }))
+	h, err := NewHistory(slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e.ProjectUUID() != project }))
 	if err != nil {
 		return nil, err
 	}
+	heads := h.Heads()
 	ids := make([]EventID, len(heads))
 	for i, e := range heads {
 		ids[i] = e.p.ID

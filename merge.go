@@ -188,7 +188,7 @@ func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, 
 // without a type becomes a [json.Number], which keeps its digits. ok is false if
 // no event has a value. Because Compare extends causality, a write wins over
 // those that its node had seen. Which of two concurrent writes wins is arbitrary,
-// but the same everywhere. See [Conflicts] for what is lost.
+// but the same everywhere. See [History.Conflicts] for what is lost.
 //
 // MergeLWW returns a [*ValidationError] if the last value does not decode into T
 // or an event is zero, and an [*IDConflictError] if two different events share an

@@ -42,12 +42,7 @@ func (l *nodeLog) holes() (gaps []Gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(l.chains.nodes)) {
-		node := l.chains.nodes[id]
-		after := node.Seen
-		for _, s := range node.Waiting {
-			gaps = append(gaps, Gap{NodeID: id, After: after, UpTo: s.Previous, KnownFrom: s.First})
-			after = s.Clock
-		}
+		gaps = l.chains.nodes[id].appendHoles(gaps, id)
 	}
 	return gaps
 }

@@ -41,11 +41,11 @@ func ExampleNode() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	conflicts, err := causal.Conflicts(all)
+	history, err := causal.NewHistory(all)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("new:", receipt.Saved, "conflicts:", len(conflicts), "seen:", alice.Seen())
+	fmt.Println("new:", receipt.Saved, "conflicts:", len(history.Conflicts(nil)), "seen:", alice.Seen())
 	merged, err := alice.Emit(ctx, causal.EventParams{Type: "TitleChanged", AggregateID: "doc 1"})
 	if err != nil {
 		log.Fatal(err)

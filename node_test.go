@@ -92,10 +92,10 @@ func TestNodeEmitsAfterWhatWasRead(t *testing.T) {
 	first := emit(t, n, note("A"))
 	read := func(p *causal.EventParams) { p.Parents = []causal.EventID{first.ID()} }
 	a, b := emit(t, n, note("A", read)), emit(t, n, note("A", read))
-	conflicts, err := causal.Conflicts(eventtest.LoadAll(t, &s))
-	require.NoError(t, err)
+	conflicts := must(causal.NewHistory(eventtest.LoadAll(t, &s))).Conflicts(nil)
 	require.Len(t, conflicts, 1)
-	eventtest.RequireEqual(t, []causal.Event{a, b}, conflicts[0])
+	eventtest.RequireEqual(t, []causal.Event{a, b}, conflicts[0].Events)
+	require.True(t, conflicts[0].IsCertain)
 	merged := emit(t, n, note("A"))
 	require.ElementsMatch(t, []causal.EventID{a.ID(), b.ID()}, merged.Parents())
 

@@ -2,7 +2,7 @@ package causal
 
 import "strconv"
 
-// Order is how one event relates to another ([Relation]), or one vector clock to
+// Order is how one event relates to another ([History.Relation]), or one vector clock to
 // another ([VectorClock.Compare]). The zero value is OrderUnknown.
 type Order int
 
@@ -37,4 +37,16 @@ func (o Order) String() string {
 		return "Concurrent"
 	}
 	return "Order(" + strconv.Itoa(int(o)) + ")"
+}
+
+// reverse returns how b relates to a if a relates to b like this.
+func (o Order) reverse() Order {
+	switch o {
+	case OrderBefore:
+		return OrderAfter
+	case OrderAfter:
+		return OrderBefore
+	case OrderUnknown, OrderSame, OrderConcurrent:
+	}
+	return o
 }

@@ -22,6 +22,7 @@ func TestRecall(t *testing.T) {
 			t.Run(fmt.Sprintf("nodes=%d,events=%d", nodes, syncs), func(t *testing.T) {
 				random := rand.New(rand.NewPCG(uint64(nodes), uint64(syncs)))
 				history, received := exchange(t, random, nodes, syncs, events)
+				h := must(causal.NewHistory(history))
 				concurrent, found := 0, 0
 				for j, b := range history {
 					for i, a := range history[:j] {
@@ -29,7 +30,7 @@ func TestRecall(t *testing.T) {
 						if received[j][i] {
 							want = causal.OrderBefore
 						}
-						require.Equal(t, want, causal.Relation(a, b))
+						require.Equal(t, want, relate(t, h, a, b))
 						if causal.IsConcurrent(a, b) {
 							require.Equal(t, causal.OrderConcurrent, want)
 							found++

@@ -73,7 +73,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/plain",
-		claim: "If there are plain events, LoadHeads returns what Heads says of all events of the aggregate in the project.",
+		claim: "If there are plain events, LoadHeads returns what a History says of all events of the aggregate in the project.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -81,7 +81,7 @@ var headCases = []eventCase{
 			requireHeads(t, s, "A", 1, 2)
 			saveAll(t, s, event(t, 3))
 			requireHeads(t, s, "A", 2, 3)
-			saveAll(t, s, event(t, 5, after(2)), event(t, 4, after(3)))
+			saveAll(t, s, event(t, 5, on("dave", 5), after(2)), event(t, 4, on("erin", 4), after(3)))
 			requireHeads(t, s, "A", 4, 5)
 			saveAll(t, s, event(t, 6, on("carol", 6), after(4, 5)))
 			requireHeads(t, s, "A", 6)
@@ -201,7 +201,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/model",
-		claim: "Whatever events come, in whatever order and batches, the heads are those of Heads.",
+		claim: "Whatever events come, in whatever order and batches, the heads are those of a History.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			s, run := c.Open(t), 0
@@ -215,10 +215,10 @@ var headCases = []eventCase{
 					for _, aggregate := range []string{fmt.Sprint("A", run), fmt.Sprint("B", run)} {
 						stored, err := s.LoadEvents(context.Background(), aggregate)
 						require.NoError(rt, err)
-						heads, err := causal.Heads(slices.DeleteFunc(stored, func(e causal.Event) bool { return e.ProjectUUID() != project }))
+						h, err := causal.NewHistory(slices.DeleteFunc(stored, func(e causal.Event) bool { return e.ProjectUUID() != project }))
 						require.NoError(rt, err)
 						want := []causal.EventID{}
-						for _, e := range heads {
+						for _, e := range h.Heads() {
 							want = append(want, e.ID())
 						}
 						slices.Sort(want)

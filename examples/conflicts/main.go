@@ -185,13 +185,13 @@ func report(ctx context.Context, out io.Writer, s causal.EventStore) error {
 			fmt.Fprintf(out, "   %-22s %-22s %s\n", describe(a), describe(b), missed)
 		}
 	}
-	groups, err := causal.Conflicts(events)
+	history, err := causal.NewHistory(events)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "5. What a resolver must look at, the latest of each line of edits:")
-	for _, group := range groups {
-		for _, e := range group {
+	for _, conflict := range history.Conflicts(nil) {
+		for _, e := range conflict.Events {
 			fmt.Fprintln(out, "  ", describe(e))
 		}
 	}

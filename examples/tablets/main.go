@@ -186,11 +186,11 @@ func report(ctx context.Context, out io.Writer, p place) error {
 	if err != nil {
 		return err
 	}
-	conflicts, err := causal.Conflicts(events)
+	history, err := causal.NewHistory(events)
 	if err != nil {
 		return err
 	}
-	for _, e := range conflicts[0] {
+	for _, e := range history.Heads() {
 		fmt.Fprintf(out, "   in conflict: %s %s\n", e.NodeID(), e.Payload())
 	}
 	if err := p.edit(ctx, "By both"); err != nil {
@@ -199,10 +199,10 @@ func report(ctx context.Context, out io.Writer, p place) error {
 	if events, err = p.store.LoadEvents(ctx, "doc 1"); err != nil {
 		return err
 	}
-	heads, err := causal.Heads(events)
-	if err != nil {
+	if history, err = causal.NewHistory(events); err != nil {
 		return err
 	}
+	heads := history.Heads()
 	fmt.Fprintf(out, "5. Alice settles it: %d head, %s\n", len(heads), heads[0].Payload())
 	return nil
 }

@@ -1,0 +1,135 @@
+package causal
+
+import "slices"
+
+// pastIndex is what some events, in the order of Compare, say about the past of each other.
+type pastIndex struct {
+	events []Event
+	found  *deduper  // that knows their numbers
+	pasts  []pastSet // of each event, and the event itself
+	spots  []spot
+	lanes  [][]int32 // the events on each
+	hidden []int64   // see hides
+	lines  []*line   // in the order of node IDs, then of projects
+
+	contradictions []Contradiction
+}
+
+// spot is where an event is.
+type spot struct {
+	line      *line // of its node
+	lane, nth int32 // from 0, and from 1
+	aggregate int32 // the number of its aggregate
+}
+
+// isBefore reports whether event i happens before event j.
+func (x *pastIndex) isBefore(i, j int) bool {
+	return i != j && x.pasts[j].of(x.spots[i].lane) >= x.spots[i].nth
+}
+
+// relation is that of [History.Relation].
+func (x *pastIndex) relation(i, j int) Order {
+	a, b := x.events[i], x.events[j]
+	switch {
+	case i == j:
+		return OrderSame
+	case i > j:
+		return x.relation(j, i).reverse()
+	case x.isBefore(i, j):
+		return OrderBefore
+	case isFork(a, b), a.names(b.p.ID), b.names(a.p.ID):
+		return OrderUnknown
+	case a.clock == b.clock, a.clock > x.hidden[j] && (!b.IsStamped() || x.spots[i].aggregate == x.spots[j].aggregate):
+		return OrderConcurrent
+	}
+	return OrderUnknown
+}
+
+// parents returns the last events before an event, in ascending order.
+func (x *pastIndex) parents(i int) []int32 {
+	own := x.spots[i]
+	var last []int32 // of each lane
+	pastSet(nil).more(x.pasts[i], func(lane, n int32) bool {
+		if lane == own.lane {
+			n--
+		}
+		if n > 0 {
+			last = append(last, x.lanes[lane][n-1])
+		}
+		return true
+	})
+	slices.Sort(last)
+	return x.maximal(last, nil)
+}
+
+// maximal returns those of some events, which are in ascending order, that happen before no other
+// of them, in ascending order. covered is of use to callers with many events: it has a place for
+// each lane, all zero, and is left so.
+func (x *pastIndex) maximal(events, covered []int32) (maximal []int32) {
+	if len(events) > 32 && covered == nil {
+		covered = make([]int32, len(x.lanes))
+	}
+	for _, k := range slices.Backward(events) { // what an event happens before was looked at
+		at := x.spots[k]
+		switch {
+		case len(events) > 32:
+			if covered[at.lane] >= at.nth {
+				continue
+			}
+			x.pasts[k].cover(covered)
+		case slices.ContainsFunc(maximal, func(m int32) bool { return x.pasts[m].of(at.lane) >= at.nth }):
+			continue
+		}
+		maximal = append(maximal, k)
+	}
+	if len(events) > 32 {
+		for _, k := range maximal {
+			x.pasts[k].uncover(covered)
+		}
+	}
+	slices.Reverse(maximal)
+	return maximal
+}
+
+// names reports whether e names an event as its cause or a parent.
+func (e Event) names(id EventID) bool {
+	_, isParent := slices.BinarySearch(e.p.Parents, id)
+	return isParent || e.p.CausationID == id
+}
+
+// isFork reports whether a node used one clock value for two events.
+func isFork(a, b Event) bool { return a.clock == b.clock && a.p.NodeID == b.p.NodeID }
+
+// isCertain reports whether events of an aggregate of which none happens before another, in
+// ascending order, are all concurrent.
+func (x *pastIndex) isCertain(events []int32) bool {
+	first := x.events[events[0]].clock
+	for i, k := range events[1:] {
+		e, before := x.events[k], x.events[events[i]]
+		// The first has the lowest clock: if it cannot be hidden, no other one can.
+		if first < e.clock && first <= x.hidden[k] || isFork(before, e) {
+			return false
+		}
+	}
+	ids := map[EventID]struct{}{}
+	for _, k := range events {
+		ids[x.events[k].p.ID] = struct{}{}
+	}
+	return !slices.ContainsFunc(events, func(k int32) bool { // names another one, which is a contradiction
+		e := x.events[k].p
+		_, isCause := ids[e.CausationID]
+		return isCause && e.CausationID != e.ID || slices.ContainsFunc(e.Parents, func(id EventID) bool { _, ok := ids[id]; return ok })
+	})
+}
+
+// at returns the events with these numbers.
+func (x *pastIndex) at(numbers []int32) []Event {
+	if len(numbers) == 0 {
+		return nil
+	}
+	events := make([]Event, len(numbers))
+	for i, k := range numbers {
+		events[i] = x.events[k]
+	}
+	return events
+}
