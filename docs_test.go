@@ -98,3 +98,12 @@ func TestArchitectureNamesTheFilesOfStores(t *testing.T) {
 	files = slices.DeleteFunc(files, func(name string) bool { return name == "doc.go" })
 	require.ElementsMatch(t, slices.Compact(slices.Sorted(slices.Values(files))), fileNames(stores))
 }
+
+// What the README says of the length of an example holds.
+func TestFieldsExampleIsShort(t *testing.T) {
+	source, err := os.ReadFile("fields_example_test.go")
+	require.NoError(t, err)
+	_, body, ok := strings.Cut(string(source), "\nfunc Example_fields() {\n")
+	require.True(t, ok)
+	require.LessOrEqual(t, strings.Count(body, "\n"), 60)
+}

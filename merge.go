@@ -3,7 +3,6 @@ package causal
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -237,143 +236,95 @@ func lastWrite[T any](
 	return last, latest, nil
 }
 
-// StateMachine says how [MergeStateMachine] finds and ranks states. Priority must
-// not be modified during a merge.
-type StateMachine struct {
-	// Priority ranks every state that may occur; the highest wins.
-	Priority map[string]int
-	// Key is the payload member that holds the state. It defaults to "state". For
-	// "state", an event in which the member is missing or null has its state in
-	// "status".
-	Key string
+// Write is a value that an event wrote. It is a value itself; the caller of MergeMV owns it.
+type Write[T any] struct {
+	Value T
+	Event Event
 }
 
-// ConflictResolution is the result of [MergeStateMachine]. The caller owns it.
-type ConflictResolution struct {
-	// MergedEvent is the event whose state wins.
-	MergedEvent Event
-	// ResolutionNote says for people which state won, why, and over how many
-	// events. It is the same for the same set of events. Its wording may change
-	// between versions.
-	ResolutionNote string
-	// RequiresManualReview is false, because a ranking of all states decides
-	// every conflict. It is here for applications that keep resolutions of their
-	// own in this type.
-	RequiresManualReview bool
-	// ConflictingEvents are all events of the input, each once, in the order of
-	// Compare.
-	ConflictingEvents []Event
-}
-
-// MergeStateMachine resolves the conflict between events that change one
-// aggregate at one Lamport clock. The state with the highest priority wins, and
-// among events with that priority the first under [Compare], which is the one
-// with the least node ID.
+// MergeMV returns the values in the payload member "value" of the events of an aggregate that no other
+// write has in its past: those of a multi-value register (Shapiro et al. 2011, section 3.2.2), for
+// people to choose from. Events without the member are no writes, but lead from one to another. One
+// write is the value; of several, none had read the others, as far as is known ([History]). They are in
+// the order of [Compare], and decoded as [MergeLWW] does; without events there are none.
 //
-// MergeStateMachine returns a [*ValidationError] if there are no events, if they
-// differ in clock or aggregate, if a state is missing, not a string or not
-// ranked, or if an event is zero. It returns an [*IDConflictError] if two
-// different events share an ID.
-func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, error) {
-	key := cmp.Or(m.Key, "state")
-	return MergeStateMachineFunc(events, m.Priority, func(e Event) (string, error) {
-		value, ok := e.payloadMember(key)
-		if key == "state" && (!ok || value == "null") {
-			value, ok = e.payloadMember("status")
-		}
-		if !ok {
-			return "", e.payloadError("has no state", nil)
-		}
-		state, err := parseString(value)
-		if err != nil {
-			fault, _ := faultOf(err)
-			return "", e.payloadError("has a state that "+fault.Reason, nil)
-		}
-		return state, nil
+// The caller owns the result. MergeMV returns a [*ValidationError] if one of these values does not decode
+// into T, if the events are of several aggregates or projects, or if one is zero, and an
+// [*IDConflictError] if different events share an ID. It does not decode the other values.
+func MergeMV[T any](events []Event) ([]Write[T], error) {
+	h, last, texts, err := lastWrites(events, func(e Event) (string, bool, error) {
+		text, ok := e.payloadMember("value")
+		return text, ok, nil
 	})
-}
-
-// MergeStateMachineFunc is like [MergeStateMachine], but calls state to extract
-// the state of an event. The function must be pure. Its error comes back as the
-// cause of a [*ValidationError].
-func MergeStateMachineFunc(
-	events []Event, priority map[string]int, state func(Event) (string, error),
-) (ConflictResolution, error) {
-	switch {
-	case state == nil:
-		return ConflictResolution{}, invalid("state", reasonNil)
-	case len(events) == 0:
-		return ConflictResolution{}, invalid("events", reasonEmpty)
-	}
-	sorted, _, err := distinct(events)
 	if err != nil {
-		return ConflictResolution{}, err
+		return nil, err
 	}
-	var winner struct {
-		event Event
-		state string
-	}
-	ties := 0 // events with the winner's priority
-	for _, e := range sorted {
-		s, err := rankedState(e, sorted[0], priority, state)
-		if err != nil {
-			return ConflictResolution{}, err
-		}
-		switch {
-		case winner.event.p == nil || priority[s] > priority[winner.state]:
-			winner.event, winner.state, ties = e, s, 1
-		case priority[s] == priority[winner.state]:
-			ties++
+	writes := make([]Write[T], len(last))
+	for i, k := range last {
+		writes[i].Event = h.At(int(k))
+		if writes[i].Value, err = decodeValue[T](writes[i].Event, texts[i]); err != nil {
+			return nil, err
 		}
 	}
-	return ConflictResolution{
-		MergedEvent:       winner.event,
-		ResolutionNote:    resolutionNote(winner.event, winner.state, priority[winner.state], len(sorted), ties),
-		ConflictingEvents: sorted,
-	}, nil
+	return writes, nil
 }
 
-// rankedState returns the state of an event that is in conflict with first, or
-// what is wrong with the event.
-func rankedState(
-	e, first Event, priority map[string]int, state func(Event) (string, error),
-) (string, error) {
-	var fault *FieldError
-	switch {
-	case e.clock != first.clock:
-		fault = &FieldError{fieldNames[fieldLamportClock], "must be the same in all events"}
-	case e.p.AggregateID != first.p.AggregateID:
-		fault = &FieldError{fieldNames[fieldAggregateID], "must be the same in all events"}
+// MergeMVFunc is like [MergeMV], but calls value to extract the value of an event; the function returns
+// false for an event that writes none. It must be pure. Its error comes back as the cause of a
+// [*ValidationError], unless another write has the event in its past.
+func MergeMVFunc[T any](events []Event, value func(Event) (T, bool, error)) ([]Write[T], error) {
+	if value == nil {
+		return nil, invalid("value", reasonNil)
 	}
-	if fault != nil {
-		return "", &ValidationError{EventID: e.p.ID, Fields: []FieldError{*fault}}
-	}
-	s, err := state(e)
+	h, last, values, err := lastWrites(events, value)
 	if err != nil {
-		return "", extractionError(e, err)
+		return nil, err
 	}
-	if _, ok := priority[s]; !ok {
-		return "", e.payloadError("has a state that is not in the priority map", nil)
+	writes := make([]Write[T], len(last))
+	for i, k := range last {
+		writes[i] = Write[T]{values[i], h.At(int(k))}
 	}
-	return s, nil
+	return writes, nil
 }
 
-// resolutionNote explains the choice of a winner among count events, of which
-// ties have its priority.
-func resolutionNote(winner Event, state string, priority, count, ties int) string {
-	claim := fmt.Sprintf("state %q (priority %d) from node %q", state, priority, winner.p.NodeID)
-	if count == 1 {
-		return claim + " stands: no other event is in conflict with it"
+// differs is the error for an event of which a member is not what it is in the others.
+func (e Event) differs(field int) error {
+	return &ValidationError{EventID: e.ID(), Fields: []FieldError{{fieldNames[field], "must be the same in all events"}}}
+}
+
+// lastWrites returns the last events of an aggregate that write something, and what they write. An error of
+// the function counts if its event is one of them.
+func lastWrites[T any](events []Event, read func(Event) (T, bool, error)) (h *History, last []int32, values []T, err error) {
+	h, err = NewHistory(events)
+	if err != nil {
+		return nil, nil, nil, err
 	}
-	others := "1 other event"
-	if count > 2 {
-		others = fmt.Sprintf("%d other events", count-1)
+	type write struct {
+		value T
+		err   error
 	}
-	reason := "its priority is the highest"
-	if ties > 1 {
-		reason = fmt.Sprintf("of %d with the highest priority it is the first by node ID and event ID", ties)
+	written := map[int32]write{}
+	var numbers []int32
+	for k, e := range h.events {
+		switch first := h.events[0]; {
+		case e.p.AggregateID != first.p.AggregateID:
+			return nil, nil, nil, e.differs(fieldAggregateID)
+		case e.p.ProjectUUID != first.p.ProjectUUID:
+			return nil, nil, nil, e.differs(fieldProjectUUID)
+		}
+		if value, ok, err := read(e); ok || err != nil {
+			written[int32(k)] = write{value, err}
+			numbers = append(numbers, int32(k))
+		}
 	}
-	return fmt.Sprintf("%s wins over %s: %s", claim, others, reason)
+	last = h.find().maximal(numbers, nil)
+	for _, k := range last {
+		if w := written[k]; w.err != nil {
+			return nil, nil, nil, extractionError(h.events[k], w.err)
+		}
+		values = append(values, written[k].value)
+	}
+	return h, last, values, nil
 }
 
 // forEachOnce calls f once for each distinct event. If f fails more than once, it

@@ -125,3 +125,80 @@ func mergeEvent(n int, node string, clock int64, payload string) causal.Event {
 	}
 	return e
 }
+
+// Bob and carol had read alice's value, and not each other's.
+func ExampleMergeMV() {
+	values, err := causal.MergeMV[string](siblings(`{"value":"a"}`, `{"value":"b"}`, `{"value":"c"}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, w := range values {
+		fmt.Println(w.Value, "by", w.Event.NodeID())
+	}
+	// Output:
+	// b by bob
+	// c by carol
+}
+
+func ExampleWrite() {
+	values, err := causal.MergeMV[int](siblings(`{"value":1}`, `{}`, `{}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(values[0].Value, "by", values[0].Event.NodeID())
+	// Output: 1 by alice
+}
+
+func ExampleMergeMVFunc() {
+	values, err := causal.MergeMVFunc(
+		siblings(`{}`, `{}`, `{}`),
+		func(e causal.Event) (int64, bool, error) { return e.LamportClock(), e.NodeID() != "bob", nil },
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(values), values[0].Value)
+	// Output: 1 3
+}
+
+// Where clocks differ, MergeStateMachine has no answer.
+func ExampleResolveState() {
+	resolution, err := causal.ResolveState(
+		siblings(`{"state":"planned"}`, `{"state":"done"}`, `{"state":"doing"}`),
+		causal.StateMachine{Priority: map[string]int{"done": 3, "doing": 2, "planned": 1}},
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resolution.ResolutionNote, resolution.RequiresManualReview)
+	// Output: state "done" (priority 3) from node "bob" wins over 1 other event: its priority is the highest false
+}
+
+func ExampleResolveStateFunc() {
+	resolution, err := causal.ResolveStateFunc(
+		siblings(`{}`, `{}`, `{}`), map[string]int{"alice": 1, "bob": 2, "carol": 2},
+		func(e causal.Event) (string, bool, error) { return e.NodeID(), true, nil },
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(resolution.MergedEvent.NodeID(), resolution.RequiresManualReview) // two are of one priority
+	// Output: bob true
+}
+
+// siblings returns an event of alice and those of bob and carol, who had both read it.
+func siblings(alices, bobs, carols string) []causal.Event {
+	event := func(n int, node, payload string, parents ...causal.EventID) causal.Event {
+		e, err := causal.NewEvent(causal.EventParams{
+			ID: causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)), Type: "changed", AggregateID: "task-1", NodeID: node,
+			LamportClock: int64(n), Parents: append([]causal.EventID{}, parents...), Payload: json.RawMessage(payload),
+			ProjectUUID: "12345678-1234-5678-1234-567812345678",
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+		return e
+	}
+	first := event(1, "alice", alices)
+	return []causal.Event{first, event(2, "bob", bobs, first.ID()), event(3, "carol", carols, first.ID())}
+}

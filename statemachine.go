@@ -1,0 +1,187 @@
+package causal
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// StateMachine says how [MergeStateMachine] and [ResolveState] find and rank states.
+// Priority must not be modified during a merge.
+type StateMachine struct {
+	// Priority ranks every state that may occur; the highest wins.
+	Priority map[string]int
+	// Key is the payload member that holds the state. It defaults to "state". For
+	// "state", an event in which the member is missing or null has its state in
+	// "status".
+	Key string
+}
+
+// ConflictResolution is the result of [MergeStateMachine] and [ResolveState]. The caller
+// owns it.
+type ConflictResolution struct {
+	// MergedEvent is the event whose state wins.
+	MergedEvent Event
+	// ResolutionNote says for people which state won, why, and over how many
+	// events. It is the same for the same set of events. Its wording may change
+	// between versions.
+	ResolutionNote string
+	// RequiresManualReview says that the ranking alone does not decide: that the
+	// highest priority is that of several events, or that it is not known of two events
+	// whether one follows the other. MergeStateMachine never sets it: there, a tie is
+	// decided by the order of the events.
+	RequiresManualReview bool
+	// ConflictingEvents are the events that were ranked, each once, in the order of
+	// Compare: for MergeStateMachine all of the input.
+	ConflictingEvents []Event
+}
+
+// MergeStateMachine resolves the conflict between events that change one
+// aggregate at one Lamport clock. The state with the highest priority wins, and
+// among events with that priority the first under [Compare], which is the one
+// with the least node ID.
+//
+// MergeStateMachine returns a [*ValidationError] if there are no events, if they
+// differ in clock or aggregate, if a state is missing, not a string or not
+// ranked, or if an event is zero. It returns an [*IDConflictError] if two
+// different events share an ID.
+func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, error) {
+	return MergeStateMachineFunc(events, m.Priority, func(e Event) (string, error) {
+		state, ok, err := m.state(e)
+		if err == nil && !ok {
+			return "", e.payloadError("has no state", nil)
+		}
+		return state, err
+	})
+}
+
+// state returns the state in an event; ok is false if there is none.
+func (m StateMachine) state(e Event) (state string, ok bool, err error) {
+	key := cmp.Or(m.Key, "state")
+	value, ok := e.payloadMember(key)
+	if key == "state" && (!ok || value == "null") {
+		value, ok = e.payloadMember("status")
+	}
+	if !ok {
+		return "", false, nil
+	}
+	state, err = parseString(value)
+	if err != nil {
+		fault, _ := faultOf(err)
+		return "", false, e.payloadError("has a state that "+fault.Reason, nil)
+	}
+	return state, true, nil
+}
+
+// MergeStateMachineFunc is like [MergeStateMachine], but calls state to extract
+// the state of an event. The function must be pure. Its error comes back as the
+// cause of a [*ValidationError].
+func MergeStateMachineFunc(
+	events []Event, priority map[string]int, state func(Event) (string, error),
+) (ConflictResolution, error) {
+	switch {
+	case state == nil:
+		return ConflictResolution{}, invalid("state", reasonNil)
+	case len(events) == 0:
+		return ConflictResolution{}, invalid("events", reasonEmpty)
+	}
+	sorted, _, err := distinct(events)
+	if err != nil {
+		return ConflictResolution{}, err
+	}
+	states := make([]string, len(sorted))
+	for i, e := range sorted {
+		switch first := sorted[0]; {
+		case e.clock != first.clock:
+			return ConflictResolution{}, e.differs(fieldLamportClock)
+		case e.p.AggregateID != first.p.AggregateID:
+			return ConflictResolution{}, e.differs(fieldAggregateID)
+		}
+		if states[i], err = state(e); err != nil {
+			return ConflictResolution{}, extractionError(e, err)
+		}
+		if _, ok := priority[states[i]]; !ok {
+			return ConflictResolution{}, e.payloadError(reasonUnranked, nil)
+		}
+	}
+	resolution, _ := rank(sorted, states, priority, "first by node ID and event ID")
+	return resolution, nil
+}
+
+// ResolveState returns the state of an aggregate: of all of its events that carry a state, the last
+// ones, which no other one that carries a state follows ([History]). If there is one, it is the answer;
+// several are ranked: the state with the highest priority wins, and among events with that priority the
+// first under [Compare]. The other events of the aggregate lead from one state to another, so that none
+// should be left out. Unlike [MergeStateMachine], it takes events of any clocks.
+//
+// ResolveState returns a [*ValidationError] if no event carries a state, if one of the last states is not a
+// string or not ranked, if the events are of several aggregates or projects, or if one is zero. It
+// returns an [*IDConflictError] if different events share an ID.
+func ResolveState(events []Event, m StateMachine) (ConflictResolution, error) {
+	return ResolveStateFunc(events, m.Priority, m.state)
+}
+
+// ResolveStateFunc is like [ResolveState], but calls state to extract the state of an event; the function
+// returns false for an event that carries none. It must be pure. Its error comes back as the cause of a
+// [*ValidationError], unless an event that carries a state follows.
+func ResolveStateFunc(
+	events []Event, priority map[string]int, state func(Event) (string, bool, error),
+) (ConflictResolution, error) {
+	if state == nil {
+		return ConflictResolution{}, invalid("state", reasonNil)
+	}
+	h, last, states, err := lastWrites(events, state)
+	switch {
+	case err != nil:
+		return ConflictResolution{}, err
+	case len(last) == 0:
+		return ConflictResolution{}, invalid("events", "must have one with a state")
+	}
+	heads := h.find().at(last)
+	for i, e := range heads {
+		if _, ok := priority[states[i]]; !ok {
+			return ConflictResolution{}, e.payloadError(reasonUnranked, nil)
+		}
+	}
+	resolution, ties := rank(heads, states, priority, "first by clock, node ID and event ID")
+	resolution.RequiresManualReview = ties > 1 || !h.find().isCertain(last)
+	return resolution, nil
+}
+
+const reasonUnranked = "has a state that is not in the priority map"
+
+// rank returns which of the events, which have these states, wins, and how many have its priority. The
+// order of the events, which decides between these, is described.
+func rank(events []Event, states []string, priority map[string]int, order string) (r ConflictResolution, ties int) {
+	best := 0
+	for i, s := range states {
+		switch {
+		case priority[s] > priority[states[best]]:
+			best, ties = i, 1
+		case priority[s] == priority[states[best]]:
+			ties++
+		}
+	}
+	return ConflictResolution{
+		MergedEvent:       events[best],
+		ResolutionNote:    resolutionNote(events[best], states[best], priority[states[best]], len(events), ties, order),
+		ConflictingEvents: events,
+	}, ties
+}
+
+// resolutionNote explains the choice of a winner among count events, of which
+// ties have its priority, so that it wins by the order.
+func resolutionNote(winner Event, state string, priority, count, ties int, order string) string {
+	claim := fmt.Sprintf("state %q (priority %d) from node %q", state, priority, winner.p.NodeID)
+	if count == 1 {
+		return claim + " stands: no other event is in conflict with it"
+	}
+	others := "1 other event"
+	if count > 2 {
+		others = fmt.Sprintf("%d other events", count-1)
+	}
+	reason := "its priority is the highest"
+	if ties > 1 {
+		reason = fmt.Sprintf("of %d with the highest priority it is the %s", ties, order)
+	}
+	return fmt.Sprintf("%s wins over %s: %s", claim, others, reason)
+}
