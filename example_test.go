@@ -8,57 +8,53 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Two nodes change a work package without knowing of each other, exchange what
-// they did, find the conflict and resolve it alike.
+// Two nodes change a task without knowing of each other. One takes what the other did, sees the conflict and
+// resolves it, as the other would.
 func Example() {
 	ctx := context.Background()
-	emit := func(clock *causal.LamportClock, state string) causal.Event {
-		value, err := clock.Tick(ctx)
+	check := func(err error) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		event, err := causal.NewEvent(causal.EventParams{
-			Type: "WPStatusChanged", AggregateID: "WP001", NodeID: clock.NodeID(), LamportClock: value,
-			ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: map[string]string{"state": state},
-		})
-		if err != nil {
-			log.Fatal(err)
-		}
-		return event
 	}
+	var tablet, phone causal.MemStore // or causalsqlite.Open(ctx, "alice.db", nil)
+	options := causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"}
+	alice, err := causal.OpenNode(ctx, "alice", &tablet, options)
+	check(err)
+	bob, err := causal.OpenNode(ctx, "bob", &phone, options)
+	check(err)
 
-	alice, err := causal.NewLamportClock(ctx, "alice", &causal.MemClockStorage{}, nil)
-	if err != nil {
-		log.Fatal(err)
+	// Both are offline. When Emit returns, the event is stored.
+	change := func(state string) causal.EventParams {
+		return causal.EventParams{Type: "StateChanged", AggregateID: "task-1", Payload: map[string]string{"state": state}}
 	}
-	bob, err := causal.NewLamportClock(ctx, "bob", &causal.MemClockStorage{}, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	review, done := emit(alice, "for_review"), emit(bob, "done") // both offline
+	_, err = alice.Emit(ctx, change("review"))
+	check(err)
+	_, err = bob.Emit(ctx, change("done"))
+	check(err)
 
-	// Alice receives Bob's event: she moves her clock beyond it and stores it.
-	if _, err := alice.Update(ctx, done.LamportClock()); err != nil {
-		log.Fatal(err)
+	// Online, over any transport: Alice receives what Bob's log has after the cursor that she keeps.
+	var cursor causal.Cursor // at the start
+	for entry, err := range phone.ReadLog(ctx, cursor) {
+		check(err)
+		_, err = alice.Receive(ctx, []causal.Event{entry.Event}, nil)
+		check(err)
+		cursor = entry.Cursor
 	}
-	var store causal.MemEventStore
-	if err := store.SaveEvents(ctx, []causal.Event{review, done}); err != nil {
-		log.Fatal(err)
-	}
-	events, err := store.LoadEvents(ctx, "WP001")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println("conflict:", causal.IsConcurrent(events[0], events[1]))
+	fmt.Println("read:", cursor.Position())
 
-	resolution, err := causal.MergeStateMachine(events, causal.StateMachine{
-		Priority: map[string]int{"done": 4, "for_review": 3, "doing": 2, "planned": 1},
-	})
-	if err != nil {
-		log.Fatal(err)
+	events, err := tablet.LoadEvents(ctx, "task-1")
+	check(err)
+	history, err := causal.NewHistory(events)
+	check(err)
+	for _, conflict := range history.Conflicts(nil) {
+		fmt.Println("in conflict:", conflict.Key, "by", conflict.Events[0].NodeID(), "and", conflict.Events[1].NodeID())
 	}
+	resolution, err := causal.ResolveState(events, causal.StateMachine{Priority: map[string]int{"done": 3, "review": 2}})
+	check(err)
 	fmt.Println(resolution.ResolutionNote)
 	// Output:
-	// conflict: true
-	// state "done" (priority 4) from node "bob" wins over 1 other event: its priority is the highest
+	// read: 1
+	// in conflict: task-1 by alice and bob
+	// state "done" (priority 3) from node "bob" wins over 1 other event: its priority is the highest
 }

@@ -54,6 +54,13 @@ func TestGlueIsShort(t *testing.T) {
 	require.LessOrEqual(t, count, 60)
 }
 
+// The first program that people read fits on two screens.
+func TestQuickstartIsShort(t *testing.T) {
+	source, err := os.ReadFile("quickstart/main.go")
+	require.NoError(t, err)
+	require.LessOrEqual(t, strings.Count(string(source), "\n"), 100)
+}
+
 // arguments returns with what a program is called, and the status that it ends with.
 func arguments(t *testing.T, name string) (args []string, status int) {
 	t.Helper()

@@ -1,15 +1,12 @@
-// Conflicts shows three nodes that edit one work package offline: its title, its
-// labels and its votes. They exchange their events in different orders and end with
-// the same state, byte for byte. Vector clocks show which edits were in conflict;
-// Lamport clocks alone would have missed most of them.
+// Conflicts shows three nodes that edit one document offline: its title, its labels and its votes. They
+// receive each other's events in different orders and end with the same document. Which edits had not
+// seen each other is told, field by field; equal Lamport clocks would show only some of them.
 //
 //	go run ./examples/conflicts
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,119 +17,89 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
+const document = "doc-1"
+
 func main() {
 	if err := run(context.Background(), os.Stdout); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// replica is one participant: its node, its events, and its state.
-type replica struct {
-	*causal.Node
-	store causal.MemStore
-	doc   document
-}
-
-// document is what the events say about the work package.
-type document struct {
-	Title  causal.LWWRegister[string] `json:"title"`
-	Labels causal.ORSet[string]       `json:"labels"`
-	Votes  causal.PNCounter           `json:"votes"`
-}
-
-// edit is the payload of an event: each member is of one of the types.
-type edit struct {
-	Title string `json:"value,omitempty"`
-	causal.ORSetChange[string]
-	Votes int64 `json:"delta,omitempty"`
-}
-
-func newReplica(ctx context.Context, id string) (*replica, error) {
-	r := &replica{}
-	var err error
-	r.Node, err = causal.OpenNode(ctx, id, &r.store, causal.NodeOptions{
-		ProjectUUID: "12345678-1234-5678-1234-567812345678", VectorClocks: true,
-	})
-	return r, err
-}
-
-// edit emits an event of an edit and applies it.
-func (r *replica) edit(ctx context.Context, what string, change edit) error {
-	e, err := r.Emit(ctx, causal.EventParams{Type: what, AggregateID: "WP001", Payload: change})
-	if err != nil {
-		return err
-	}
-	return r.apply(e)
-}
-
-// apply applies an event to the state. One that comes again changes nothing.
-func (r *replica) apply(e causal.Event) error {
-	return errors.Join(r.doc.Title.Apply(e), r.doc.Labels.Apply(e), r.doc.Votes.Apply(e))
-}
-
-// take takes events of other nodes, one by one in the order in which they come.
-func (r *replica) take(ctx context.Context, events ...causal.Event) error {
-	for _, e := range events {
-		_, err := r.Receive(ctx, []causal.Event{e}, nil)
-		if err := errors.Join(err, r.apply(e)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func run(ctx context.Context, out io.Writer) error {
-	var nodes []*replica
-	for _, id := range []string{"alice", "bob", "carol"} {
-		n, err := newReplica(ctx, id)
+	stores := []*causal.MemStore{{}, {}, {}}
+	nodes := make([]*causal.Node, len(stores))
+	for i, id := range []string{"alice", "bob", "carol"} {
+		var err error
+		nodes[i], err = causal.OpenNode(ctx, id, stores[i], causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"})
 		if err != nil {
 			return err
 		}
-		nodes = append(nodes, n)
 	}
-	if err := editOffline(ctx, out, nodes); err != nil {
+	if err := editOffline(ctx, out, nodes, stores); err != nil {
 		return err
 	}
-	if err := exchange(ctx, out, nodes); err != nil {
+	if err := exchange(ctx, out, nodes, stores); err != nil {
 		return err
 	}
-	return report(ctx, out, &nodes[0].store)
+	return report(ctx, out, stores[0])
 }
 
-// editOffline lets all nodes begin with one event, and then each go on alone.
-func editOffline(ctx context.Context, out io.Writer, nodes []*replica) error {
+// edit emits an event that changes one field, which its type names.
+func edit(ctx context.Context, n *causal.Node, field string, payload any) error {
+	_, err := n.Emit(ctx, causal.EventParams{Type: field, AggregateID: document, Payload: payload})
+	return err
+}
+
+// editOffline lets all nodes begin with the same events, and then each go on alone.
+func editOffline(ctx context.Context, out io.Writer, nodes []*causal.Node, stores []*causal.MemStore) error {
 	alice, bob, carol := nodes[0], nodes[1], nodes[2]
-	fmt.Fprintln(out, "1. Alice creates the work package, and all receive it.")
-	err := alice.edit(ctx, "WPCreated", edit{Title: "Draft", ORSetChange: causal.ORSetChange[string]{Add: []string{"backend", "urgent"}}})
+	fmt.Fprintln(out, "1. Alice creates the document, and all receive it.")
+	err := errors.Join(
+		edit(ctx, alice, "title", map[string]string{"value": "Draft"}),
+		edit(ctx, alice, "labels", causal.ORSetChange[string]{Add: []string{"backend", "urgent"}}))
 	if err != nil {
 		return err
 	}
-	created, err := causal.LoadAll(ctx, &alice.store)
+	created, err := stores[0].LoadEvents(ctx, document)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(bob.take(ctx, created...), carol.take(ctx, created...)); err != nil {
-		return err
+	for _, n := range nodes[1:] {
+		if _, err := n.Receive(ctx, created, nil); err != nil {
+			return err
+		}
 	}
 
 	fmt.Fprintln(out, "2. They go offline. Bob removes a label that Carol adds again; Alice and Bob change the title.")
+	removal, err := removeLabels(ctx, stores[1], "urgent", "backend")
+	if err != nil {
+		return err
+	}
 	return errors.Join(
-		bob.edit(ctx, "LabelRemoved", edit{ORSetChange: bob.doc.Labels.Removal("urgent", "backend")}),
-		bob.edit(ctx, "Voted", edit{Votes: 1}),
-		bob.edit(ctx, "TitleChanged", edit{Title: "Bob's title"}),
-		carol.edit(ctx, "Voted", edit{Votes: -2}),
-		carol.edit(ctx, "LabelAdded", edit{ORSetChange: causal.ORSetChange[string]{Add: []string{"urgent"}}}),
-		alice.edit(ctx, "TitleChanged", edit{Title: "Alice's title"}),
-	)
+		edit(ctx, bob, "labels", removal),
+		edit(ctx, bob, "votes", map[string]int{"delta": 1}),
+		edit(ctx, bob, "title", map[string]string{"value": "Bob's title"}),
+		edit(ctx, carol, "votes", map[string]int{"delta": -2}),
+		edit(ctx, carol, "labels", causal.ORSetChange[string]{Add: []string{"urgent"}}),
+		edit(ctx, alice, "title", map[string]string{"value": "Alice's title"}))
 }
 
-// exchange gives every node the events of all others, each in another order, and
-// one of them twice.
-func exchange(ctx context.Context, out io.Writer, nodes []*replica) error {
+// removeLabels returns the change that removes labels, as far as the store has seen them added.
+func removeLabels(ctx context.Context, s causal.EventStore, labels ...string) (causal.ORSetChange[string], error) {
+	events, err := s.LoadEvents(ctx, document)
+	var set causal.ORSet[string]
+	for _, e := range events {
+		err = errors.Join(err, set.Apply(e))
+	}
+	return set.Removal(labels...), err
+}
+
+// exchange gives every node the events of all, each in another order, and one of them twice.
+func exchange(ctx context.Context, out io.Writer, nodes []*causal.Node, stores []*causal.MemStore) error {
 	fmt.Fprintln(out, "3. They exchange their events: Alice in order, Bob backwards, Carol twice.")
 	var all []causal.Event
-	for _, n := range nodes {
-		events, err := causal.LoadAll(ctx, &n.store)
+	for _, s := range stores {
+		events, err := s.LoadEvents(ctx, document)
 		if err != nil {
 			return err
 		}
@@ -140,64 +107,66 @@ func exchange(ctx context.Context, out io.Writer, nodes []*replica) error {
 	}
 	backwards := slices.Clone(all)
 	slices.Reverse(backwards)
-	for i, events := range [][]causal.Event{all, backwards, append(backwards, all...)} {
-		if err := nodes[i].take(ctx, events...); err != nil {
-			return err
+	for i, events := range [][]causal.Event{all, backwards, slices.Concat(backwards, all)} {
+		for _, e := range events {
+			if _, err := nodes[i].Receive(ctx, []causal.Event{e}, nil); err != nil {
+				return err
+			}
 		}
-	}
-
-	var first []byte
-	for _, n := range nodes {
-		title, _ := n.doc.Title.Value()
-		votes, err := n.doc.Votes.Value()
+		text, err := describe(ctx, stores[i])
 		if err != nil {
 			return err
 		}
-		state, err := json.Marshal(n.doc)
-		if err != nil {
-			return err
-		}
-		if first == nil {
-			first = state
-		}
-		fmt.Fprintf(out, "   %-5s %q %q, votes %d; state the same as Alice's: %t\n",
-			n.ID(), title, slices.Collect(n.doc.Labels.All()), votes, bytes.Equal(first, state))
+		fmt.Fprintf(out, "   %-5s %s\n", nodes[i].ID(), text)
 	}
 	return nil
 }
 
+// describe returns the document as the events of a store make it.
+func describe(ctx context.Context, s causal.EventStore) (string, error) {
+	events, err := s.LoadEvents(ctx, document)
+	if err != nil {
+		return "", err
+	}
+	title, _, errTitle := causal.MergeLWW[string](events)
+	labels, errLabels := causal.MergeORSet(events)
+	votes, errVotes := causal.MergeCounter(events)
+	return fmt.Sprintf("%q %q, votes %d", title, labels, votes), errors.Join(errTitle, errLabels, errVotes)
+}
+
 // report shows what was in conflict, and what of it Lamport clocks show.
 func report(ctx context.Context, out io.Writer, s causal.EventStore) error {
-	events, err := causal.LoadAll(ctx, s)
+	events, err := s.LoadEvents(ctx, document)
 	if err != nil {
 		return err
-	}
-	fmt.Fprintln(out, "4. Nobody had seen both events of these pairs. Equal Lamport clocks would show only some:")
-	for i, b := range events {
-		for _, a := range events[:i] {
-			if a.VectorClock().Compare(b.VectorClock()) != causal.OrderConcurrent {
-				continue
-			}
-			missed := "missed by Lamport clocks alone"
-			if causal.IsConcurrent(a, b) {
-				missed = "equal Lamport clocks"
-			}
-			fmt.Fprintf(out, "   %-22s %-22s %s\n", describe(a), describe(b), missed)
-		}
 	}
 	history, err := causal.NewHistory(events)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "5. What a resolver must look at, the latest of each line of edits:")
-	for _, conflict := range history.Conflicts(nil) {
-		for _, e := range conflict.Events {
-			fmt.Fprintln(out, "  ", describe(e))
+	fmt.Fprintln(out, "4. Edits of one field that had not seen each other, but for votes, which add up:")
+	field := map[string]string{"title": "title", "labels": "labels"}
+	for _, c := range history.Conflicts(func(e causal.Event) string { return field[e.Type()] }) {
+		fmt.Fprintf(out, "   %s: %s and %s\n", c.Key, c.Events[0].NodeID(), c.Events[1].NodeID())
+	}
+	titles, err := causal.MergeMV[string](events)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "   The last title wins, or people choose: %q or %q\n", titles[0].Value, titles[1].Value)
+
+	concurrent, equal := 0, 0
+	for j := range history.Len() {
+		for i := range j {
+			if history.Relation(i, j) != causal.OrderConcurrent {
+				continue
+			}
+			concurrent++
+			if causal.IsConcurrent(history.At(i), history.At(j)) {
+				equal++
+			}
 		}
 	}
+	fmt.Fprintf(out, "5. Of %d pairs that had not seen each other, %d have equal Lamport clocks.\n", concurrent, equal)
 	return nil
-}
-
-func describe(e causal.Event) string {
-	return fmt.Sprintf("%d %s %s", e.LamportClock(), e.NodeID(), e.Type())
 }

@@ -1,7 +1,6 @@
-// Offline shows a node that needs no network and survives being killed: it keeps its
-// events and its clock in a SQLite file, resumes where it was when it starts again,
-// and delivers its log to another node when it is online, from where that node has
-// come to.
+// Offline shows a node that needs no network and survives being killed: it keeps its events in a SQLite
+// file, goes on where it was when it starts again, and delivers its log to another node when it is
+// online, from where that node has come to.
 //
 //	go run ./examples/offline
 package main
@@ -39,31 +38,32 @@ func main() {
 	}
 }
 
-// emit is the process of a node: for each line that it reads it emits an event, and
-// writes the event when it is stored.
-func emit(ctx context.Context, path string, in io.Reader, out io.Writer) (err error) {
+// open opens a node on the SQLite file of this path.
+func open(ctx context.Context, id, path string) (*causal.Node, *causalsqlite.Store, error) {
 	store, err := causalsqlite.Open(ctx, path, nil)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	clock, err := causal.NewLamportClock(ctx, "alice", store, nil)
+	n, err := causal.OpenNode(ctx, id, store, causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"})
+	if err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
+	return n, store, nil
+}
+
+// emit is the process of Alice: for each line that it reads it emits an event, and writes the event when
+// it is stored.
+func emit(ctx context.Context, path string, in io.Reader, out io.Writer) (err error) {
+	alice, store, err := open(ctx, "alice", path)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, alice.Close(), store.Close()) }()
 	for lines := bufio.NewScanner(in); lines.Scan(); {
-		value, err := clock.Tick(ctx)
-		if err != nil {
-			return err
-		}
-		e, err := causal.NewEvent(causal.EventParams{
-			Type: "Noted", AggregateID: "notebook", NodeID: clock.NodeID(), LamportClock: value,
-			ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: map[string]string{"text": lines.Text()},
+		e, err := alice.Emit(ctx, causal.EventParams{
+			Type: "Noted", AggregateID: "notebook", Payload: map[string]string{"text": lines.Text()},
 		})
 		if err != nil {
-			return err
-		}
-		if err := store.SaveEvent(ctx, e); err != nil {
 			return err
 		}
 		if err := json.NewEncoder(out).Encode(e); err != nil {
@@ -73,14 +73,14 @@ func emit(ctx context.Context, path string, in io.Reader, out io.Writer) (err er
 	return nil
 }
 
-// node is a process of a node, as others see it.
-type node struct {
+// process is one of Alice, as others see it.
+type process struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *json.Decoder
 }
 
-func startNode(ctx context.Context, path string) (*node, error) {
+func start(ctx context.Context, path string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -96,17 +96,17 @@ func startNode(ctx context.Context, path string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &node{cmd, in, json.NewDecoder(out)}, cmd.Start()
+	return &process{cmd, in, json.NewDecoder(out)}, cmd.Start()
 }
 
-// emit lets the node emit events, and returns those that it says are stored.
-func (n *node) emit(texts ...string) (stored []causal.Event, err error) {
+// emit lets the process emit events, and returns those that it says are stored.
+func (p *process) emit(texts ...string) (stored []causal.Event, err error) {
 	for _, text := range texts {
 		var e causal.Event
-		if _, err := fmt.Fprintln(n.in, text); err != nil {
+		if _, err := fmt.Fprintln(p.in, text); err != nil {
 			return nil, err
 		}
-		if err := n.out.Decode(&e); err != nil {
+		if err := p.out.Decode(&e); err != nil {
 			return nil, err
 		}
 		stored = append(stored, e)
@@ -115,22 +115,22 @@ func (n *node) emit(texts ...string) (stored []causal.Event, err error) {
 }
 
 // kill ends the process while it emits one more event.
-func (n *node) kill() error {
-	if _, err := fmt.Fprintln(n.in, "cut off"); err != nil {
+func (p *process) kill() error {
+	if _, err := fmt.Fprintln(p.in, "cut off"); err != nil {
 		return err
 	}
-	if err := n.cmd.Process.Kill(); err != nil {
+	if err := p.cmd.Process.Kill(); err != nil {
 		return err
 	}
 	var killed *exec.ExitError
-	if err := n.cmd.Wait(); !errors.As(err, &killed) {
+	if err := p.cmd.Wait(); !errors.As(err, &killed) {
 		return fmt.Errorf("the process was not killed: %w", err)
 	}
 	return nil
 }
 
 // stop lets the process end by itself.
-func (n *node) stop() error { return errors.Join(n.in.Close(), n.cmd.Wait()) }
+func (p *process) stop() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }
 
 func run(ctx context.Context, out io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "offline")
@@ -141,7 +141,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	path := filepath.Join(dir, "alice.db")
 
 	fmt.Fprintln(out, "1. Alice is offline. She emits 5 events, and is killed while she emits the next.")
-	alice, err := startNode(ctx, path)
+	alice, err := start(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}
 
 	fmt.Fprintln(out, "2. She starts again, and emits 3 more.")
-	if alice, err = startNode(ctx, path); err != nil {
+	if alice, err = start(ctx, path); err != nil {
 		return err
 	}
 	more, err := alice.emit("six", "seven", "eight")
@@ -175,11 +175,11 @@ func deliver(ctx context.Context, out io.Writer, alicePath, bobPath string, stor
 		return err
 	}
 	defer func() { err = errors.Join(err, alice.Close()) }()
-	bob, err := causalsqlite.Open(ctx, bobPath, nil)
+	bob, store, err := open(ctx, "bob", bobPath)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, bob.Close()) }()
+	defer func() { err = errors.Join(err, bob.Close(), store.Close()) }()
 
 	all, err := causal.LoadAll(ctx, alice)
 	if err != nil {
@@ -194,40 +194,37 @@ func deliver(ctx context.Context, out io.Writer, alicePath, bobPath string, stor
 	fmt.Fprintf(out, "   of the 8 events that she acknowledged, %d are in her file.\n", found)
 
 	fmt.Fprintln(out, "3. She is online. Bob takes what she has; the connection breaks after 4 events.")
-	clock, err := causal.NewLamportClock(ctx, "bob", bob, nil)
-	if err != nil {
-		return err
-	}
-	cursor, err := receive(ctx, clock, bob, alice, causal.Cursor{}, 4)
+	cursor, err := receive(ctx, bob, alice, causal.Cursor{}, 4)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "4. He goes on from his cursor.")
-	if _, err := receive(ctx, clock, bob, alice, cursor, len(all)); err != nil {
+	if _, err := receive(ctx, bob, alice, cursor, len(all)); err != nil {
 		return err
 	}
-	copied, err := causal.LoadAll(ctx, bob)
+	copied, err := causal.LoadAll(ctx, store)
+	if err != nil {
+		return err
+	}
+	missing, err := bob.Missing(ctx)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "   Bob has all of Alice's events:", slices.EqualFunc(all, copied, causal.Event.Equal))
-	fmt.Fprintln(out, "   Bob's clock is beyond them:", clock.Current() > all[len(all)-1].LamportClock())
+	fmt.Fprintln(out, "   None is missing, as far as they tell:", len(missing) == 0)
 	return nil
 }
 
-// receive stores what the log has after the cursor, most events at most, and
-// returns how far it has come. An event that came before changes nothing.
+// receive has a node receive what the log has after the cursor, most events at most, and returns how far it
+// has come. An event that came before changes nothing.
 func receive(
-	ctx context.Context, clock *causal.LamportClock, to causal.EventStore, from causal.LogReader, after causal.Cursor, most int,
+	ctx context.Context, n *causal.Node, from causal.LogReader, after causal.Cursor, most int,
 ) (causal.Cursor, error) {
 	for entry, err := range from.ReadLog(ctx, after) {
 		if err != nil {
 			return after, err
 		}
-		if _, err := clock.Update(ctx, entry.Event.LamportClock()); err != nil {
-			return after, err
-		}
-		if err := to.SaveEvent(ctx, entry.Event); err != nil {
+		if _, err := n.Receive(ctx, []causal.Event{entry.Event}, nil); err != nil {
 			return after, err
 		}
 		after = entry.Cursor

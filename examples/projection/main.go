@@ -106,28 +106,20 @@ func keepAndKill(ctx context.Context, path string, batches int) error {
 
 // save saves the moves of tasks, from other processes or, as here, from this one.
 func save(ctx context.Context, store *causalsqlite.Store) error {
-	clock, err := causal.NewLamportClock(ctx, "alice", store, &causal.LamportClockOptions{Lease: 100})
+	alice, err := causal.OpenNode(ctx, "alice", store, causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"})
 	if err != nil {
 		return err
 	}
 	for n := range moves {
-		value, err := clock.Tick(ctx)
-		if err != nil {
-			return err
-		}
-		e, err := causal.NewEvent(causal.EventParams{
-			Type: "Moved", AggregateID: fmt.Sprint("task ", n*7%tasks), NodeID: clock.NodeID(), LamportClock: value,
-			ProjectUUID: "12345678-1234-5678-1234-567812345678",
-			Payload:     map[string]string{"value": []string{"to do", "doing", "done"}[n*n%3]},
+		_, err := alice.Emit(ctx, causal.EventParams{
+			Type: "Moved", AggregateID: fmt.Sprint("task ", n*7%tasks),
+			Payload: map[string]string{"value": []string{"to do", "doing", "done"}[n*n%3]},
 		})
 		if err != nil {
-			return err
-		}
-		if err := store.SaveEvent(ctx, e); err != nil {
-			return err
+			return errors.Join(err, alice.Close())
 		}
 	}
-	return nil
+	return alice.Close()
 }
 
 func run(ctx context.Context, out io.Writer) (err error) {

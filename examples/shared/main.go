@@ -1,6 +1,5 @@
-// Shared shows two processes of one service that share everything in a PostgreSQL
-// database: the node ID with its clock, and the log of events, which a third one
-// follows. It keeps its tables in the schema causal_example.
+// Shared shows two processes of one service that share everything in a PostgreSQL database: the node
+// ID, and the log of events, which a third one follows. It keeps its tables in the schema causal_example.
 //
 //	go run ./examples/shared postgres://user@localhost/database
 package main
@@ -51,23 +50,14 @@ func emit(ctx context.Context, dsn string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	clock, err := causal.NewLamportClock(ctx, "service", store, &causal.LamportClockOptions{Lease: 10})
+	n, err := causal.OpenNode(ctx, "service", store, causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"})
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, n.Close()) }()
 	for range each {
-		value, err := clock.Tick(ctx)
-		if err != nil {
-			return err
-		}
-		e, err := causal.NewEvent(causal.EventParams{
-			Type: "Counted", AggregateID: "counter", NodeID: clock.NodeID(), LamportClock: value,
-			ProjectUUID: "12345678-1234-5678-1234-567812345678", Payload: map[string]int{"delta": 1},
-		})
-		if err != nil {
-			return err
-		}
-		if err := store.SaveEvent(ctx, e); err != nil {
+		e := causal.EventParams{Type: "Counted", AggregateID: "counter", Payload: map[string]int{"delta": 1}}
+		if _, err := n.Emit(ctx, e); err != nil {
 			return err
 		}
 	}
@@ -107,11 +97,12 @@ func run(ctx context.Context, dsn string, out io.Writer) (err error) {
 	}
 
 	fmt.Fprintf(out, "2. A third one followed the log meanwhile, and got %d events.\n", len(events))
-	clocks := map[int64]bool{}
-	for _, e := range events {
-		clocks[e.LamportClock()] = true
+	history, err := causal.NewHistory(events)
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(out, "3. The processes share the clock of the node: %d values for them, none twice.\n", len(clocks))
+	fmt.Fprintf(out, "3. Each of them follows the one before, whichever process emitted it: %d forks, %d conflicts.\n",
+		len(history.Forks()), len(history.Conflicts(nil)))
 	sum, err := causal.MergeCounter(events)
 	if err != nil {
 		return err
@@ -136,19 +127,17 @@ func startProcess(ctx context.Context, dsn string, ended chan<- error) error {
 	return nil
 }
 
-// follow reads the log from the cursor on until it has all events.
+// follow follows the log from the cursor on until it has all events.
 func follow(ctx context.Context, s causal.LogReader, after causal.Cursor) (events []causal.Event, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for len(events) < processes*each {
-		for entry, err := range s.ReadLog(ctx, after) {
-			if err != nil {
-				return events, err
-			}
-			events = append(events, entry.Event)
-			after = entry.Cursor
+	for entry, err := range causal.Follow(ctx, s, after) {
+		if err != nil {
+			return events, err
 		}
-		time.Sleep(time.Millisecond)
+		if events = append(events, entry.Event); len(events) == processes*each {
+			break
+		}
 	}
 	return events, nil
 }
