@@ -490,3 +490,40 @@ func TestHistoryOfManyNodes(t *testing.T) {
 	require.Len(t, h.Parents(i), 100)
 	requireConflicts(t, h, nil)
 }
+
+// A fork goes on in the history for ever; what it would make wrong is told without one of the branches.
+func TestLeaveOutABranch(t *testing.T) {
+	add := func(n int, node string, previous, clock int64, element string, parents ...int) causal.Event {
+		return eventtest.New(t, n, eventtest.WithPayload(`{"add":["`+element+`"]}`), func(p *causal.EventParams) {
+			p.NodeID, p.PreviousClock, p.LamportClock, p.Parents = node, previous, clock, []causal.EventID{}
+			for _, parent := range parents {
+				p.Parents = append(p.Parents, eventtest.ID(parent))
+			}
+		})
+	}
+	events := []causal.Event{
+		add(1, "tablet", 0, 1, "kept"),
+		add(2, "tablet", 1, 2, "a", 1), add(3, "tablet", 2, 3, "b", 2), // as it went on
+		add(4, "tablet", 1, 2, "a", 1), add(5, "tablet", 2, 4, "c", 4), // its copy
+		add(6, "server", 0, 5, "d", 3, 5),
+	}
+	_, err := causal.MergeORSet(events)
+	require.ErrorIs(t, err, causal.ErrFork)
+
+	h := must(causal.NewHistory(events))
+	forks := h.Forks()
+	require.Len(t, forks, 1)
+	require.Equal(t, []causal.EventID{eventtest.ID(2), eventtest.ID(4)}, forks[0].IDs)
+	branch, ok := h.Index(forks[0].IDs[1])
+	require.True(t, ok)
+	isLeftOut := map[causal.EventID]bool{h.At(branch).ID(): true}
+	for i := range h.Future(branch) {
+		if e := h.At(i); e.NodeID() == forks[0].NodeID {
+			isLeftOut[e.ID()] = true
+		}
+	}
+	left := slices.DeleteFunc(events, func(e causal.Event) bool { return isLeftOut[e.ID()] })
+	set, err := causal.MergeORSet(left)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "d", "kept"}, set)
+}
