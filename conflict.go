@@ -14,8 +14,9 @@ func IsConcurrent(a, b Event) bool {
 }
 
 // Relation returns how a relates to b as far as the two alone prove it: what [History.Relation]
-// says of them in the History of the two. More events may tell more. It is OrderUnknown for the
-// zero Event.
+// says of them in the History of the two. More events may tell more, or that it is not certain, as the
+// node has forked or the later event had not read what the earlier one comes after. It is OrderUnknown for
+// the zero Event and for different events of one ID.
 func Relation(a, b Event) Order {
 	h, err := NewHistory([]Event{a, b})
 	switch {

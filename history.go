@@ -16,17 +16,21 @@ import (
 // transitive. An event comes after
 //
 //   - its parents ([Event.Parents]), and the one that it names as its cause;
-//   - what came before on its node: if the event is stamped, the one that it names by
-//     [Event.PreviousClock] and what came before that; otherwise, all at lower clocks;
+//   - what came before on its node: all at lower clocks or, if it is stamped, up to the clock
+//     that it names by [Event.PreviousClock];
 //   - what its vector clock, if it has one, says that it has seen
 //
-// and after what comes before these. Of a node that has forked ([History.Forks]), the last two say
-// nothing beyond the point up to which it is certain that there was one.
+// and after what comes before these. Within its aggregate, a stamped event answers by its parents
+// alone: what it had not read, it does not come after, even if its node had it. So it comes after the
+// events of a node, its own or one of its vector clock, only up to the first that comes after something
+// unread, and not after a cause that does.
 //
-// Within its aggregate, a stamped event answers by its parents alone: what it had not read, it does
-// not come after, even if its node had it. So it does not come after an event of another aggregate,
-// either, that itself comes after something unread. Nothing comes after an event whose Lamport
-// clock is not smaller; what events say to the contrary is in [History.Contradictions].
+// Of a node that has forked, order and vector clocks count only up to the clock where it was one line,
+// and a clock that one event has. Stamped events tell where that was, if all are there ([History.Forks]);
+// of plain ones, it is taken to be where two have one clock, or where the first stamped one stands.
+//
+// Nothing comes after an event whose Lamport clock is not smaller; what events say to the contrary is in
+// [History.Contradictions].
 type History struct {
 	events []Event
 	found  *deduper
@@ -40,8 +44,9 @@ type History struct {
 //
 // NewHistory returns an [*IDConflictError] if different events share an ID, and a
 // [*ValidationError] if an event is zero. It only sorts; what came before what is found, once,
-// by the first method that is asked for it. That takes some times as long, and time and memory grow
-// with the number of events and, for each, with how many other nodes it has new events of.
+// by the first method that is asked for it, which takes some times as long. Time and memory grow with
+// the number of events, the entries of their vector clocks, and for each event with the number of nodes
+// of which it has something new; besides, it takes 16 bytes for each 256 nodes of which it has something.
 func NewHistory(events []Event) (*History, error) {
 	sorted, found, err := distinct(events)
 	if err != nil {
@@ -113,7 +118,8 @@ func (h *History) Future(i int) iter.Seq[int] {
 // Parents returns the last events before event i, in ascending order: those that happen before no
 // other one of its past. So none of them follows from another, and whatever happens before event i
 // is one of them or happens before one. They need not be what [Event.Parents] says, which
-// names events of one aggregate only, whether they are there or not. The caller owns the result.
+// names events of one aggregate only, whether they are there or not. It takes time for each node of whose
+// events some come before event i. The caller owns the result.
 func (h *History) Parents(i int) []int {
 	parents := make([]int, 0, 2)
 	for _, k := range h.find().parents(i) {

@@ -53,7 +53,8 @@ func benchmarkHistory(b *testing.B, count, nodes, aggregates int) []causal.Event
 	return events
 }
 
-// NewHistory beside what every reader of a set of events does anyway. Limit: three times as long.
+// NewHistory beside what every reader of a set of events does anyway; and with the first question, for which
+// it finds out what came before what. Limit of the first: three times as long.
 func BenchmarkNewHistory(b *testing.B) {
 	for _, nodes := range []int{10, 300} {
 		events := benchmarkHistory(b, 100_000, nodes, 1000)
@@ -69,6 +70,12 @@ func BenchmarkNewHistory(b *testing.B) {
 			for b.Loop() {
 				_, err := causal.NewHistory(events)
 				require.NoError(b, err)
+			}
+		})
+		b.Run(fmt.Sprintf("asked/nodes=%d", nodes), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				must(causal.NewHistory(events)).Relation(0, 1)
 			}
 		})
 	}

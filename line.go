@@ -25,16 +25,22 @@ func (l *line) upTo(events []Event, time int64) int {
 	return sort.Search(len(l.events), func(i int) bool { return events[l.events[i]].clock > time })
 }
 
+// isForkedBy reports whether the node had forked by a time.
+func (l *line) isForkedBy(time int64) bool { return l != nil && l.isForked && time > l.sharedTo }
+
 // last returns the last event that had certainly happened when the line was at a time, or noIndex.
 // isClock says that time is the clock of one of its events, rather than one before a clock.
 func (l *line) last(events []Event, time int64, isClock bool) int32 {
+	if l == nil {
+		return noIndex
+	}
 	n := l.upTo(events, time)
-	if l.isForked && n > 0 && events[l.events[n-1]].clock > l.sharedTo {
-		clock := events[l.events[n-1]].clock
-		if isClock && clock == time && (n == 1 || events[l.events[n-2]].clock < clock) {
+	if n > 0 && l.isForkedBy(time) {
+		isOne := events[l.events[n-1]].clock == time && (n == 1 || events[l.events[n-2]].clock < time)
+		if isClock && isOne {
 			return l.events[n-1] // this one, on whatever branch it is
 		}
-		n = l.upTo(events, min(time, l.sharedTo))
+		n = l.upTo(events, l.sharedTo)
 	}
 	if n == 0 {
 		return noIndex
@@ -42,26 +48,26 @@ func (l *line) last(events []Event, time int64, isClock bool) int32 {
 	return l.events[n-1]
 }
 
-// findFork finds out whether the node has forked, and up to which clock it had not. Stamped events
-// tell: each covers the clocks from the one that it names to its own, and no two cover the same one
-// on a line that has not forked. Plain events tell if they share a clock, or come after stamped ones.
+// findFork finds out whether the node has forked, and up to which clock it had not. A stamped event
+// covers the clocks from the one that it names to its own, and the plain events before the first stamped
+// one cover all up to the last of them; on a line that has not forked no two cover the same clock. Plain
+// events also tell if they share a clock, or come after stamped ones; as they do not tell where the branches
+// began, it is taken to be there.
 func (l *line) findFork(events []Event) {
 	fork := func(sharedTo int64) {
 		if !l.isForked || sharedTo < l.sharedTo {
 			l.isForked, l.sharedTo = true, sharedTo
 		}
 	}
-	var latest int64 // clock of a stamped event
+	var latest int64 // clock
 	overlaps := false
 	for i, k := range l.events {
 		e := events[k]
-		if e.IsStamped() {
-			overlaps = overlaps || e.p.PreviousClock < latest
-			latest = e.clock
-		}
-		if i > 0 && events[l.events[i-1]].clock == e.clock {
+		if i > 0 && latest == e.clock {
 			fork(e.clock - 1)
 		}
+		overlaps = overlaps || e.IsStamped() && e.p.PreviousClock < latest
+		latest = e.clock
 	}
 	if overlaps {
 		fork(l.firstOverlap(events))
@@ -71,33 +77,48 @@ func (l *line) findFork(events []Event) {
 	}
 }
 
-// byPrevious returns the stamped events in the order of the clocks that they name. Then one covers
-// clocks that an earlier one covers if that one's clock is above the one that it names.
-func (l *line) byPrevious(events []Event) []Event {
-	var stamped []Event
-	for _, k := range l.events {
-		if events[k].IsStamped() {
-			stamped = append(stamped, events[k])
-		}
-	}
-	slices.SortStableFunc(stamped, func(a, b Event) int { return cmp.Compare(a.p.PreviousClock, b.p.PreviousClock) })
-	return stamped
+// cover is what an event covers: the clocks after previous, up to its own.
+type cover struct {
+	previous int64
+	Event
 }
 
-// firstOverlap returns the clock after which stamped events, of which some do, first cover the same.
+// covers returns what the last plain event before the first stamped one covers, and the stamped
+// ones, in the order of previous. Then one covers clocks that an earlier one covers if that one's clock is
+// above its previous.
+func (l *line) covers(events []Event) []cover {
+	var covers []cover
+	for _, k := range l.events {
+		switch e := events[k]; {
+		case e.IsStamped():
+			covers = append(covers, cover{e.p.PreviousClock, e})
+		case len(covers) == 0:
+			covers = append(covers, cover{-1, e})
+		case len(covers) == 1 && covers[0].previous < 0:
+			covers[0].Event = e
+		}
+	}
+	slices.SortStableFunc(covers, func(a, b cover) int { return cmp.Compare(a.previous, b.previous) })
+	return covers
+}
+
+// firstOverlap returns the clock after which events, of which some do, first cover the same.
 func (l *line) firstOverlap(events []Event) int64 {
-	stamped := l.byPrevious(events)
-	farthest := stamped[0]
-	for _, e := range stamped[1:] {
-		if e.p.PreviousClock < farthest.clock {
+	covers := l.covers(events)
+	farthest := covers[0]
+	for _, c := range covers[1:] {
+		if c.previous < farthest.clock {
+			if farthest.previous < 0 { // plain events, that are one after the other
+				return c.previous
+			}
 			break
 		}
-		farthest = e
+		farthest = c
 	}
-	return farthest.p.PreviousClock
+	return farthest.previous
 }
 
-// appendForks appends the forks of the node.
+// appendForks appends the forks of the node: as few branches as there may be.
 func (l *line) appendForks(forks []ForkError, events []Event) []ForkError {
 	known := len(forks)
 	fork := func(a, b Event) {
@@ -105,26 +126,30 @@ func (l *line) appendForks(forks []ForkError, events []Event) []ForkError {
 		slices.Sort(ids)
 		forks = append(forks, ForkError{NodeID: l.node, LamportClock: max(a.clock, b.clock), IDs: ids})
 	}
-	tips := map[int64]int{}    // how many branches have their last event at a clock
+	var tips []int64           // the clocks that branches have come to, in ascending order
 	first := map[int64]Event{} // of those that name a clock
 	var farthest Event
-	for _, e := range l.byPrevious(events) {
-		previous := e.p.PreviousClock
-		other, isSecond := first[previous]
+	for _, c := range l.covers(events) {
+		other, isSecond := first[c.previous]
+		tip, goesOn := slices.BinarySearch(tips, c.previous)
+		if !goesOn && !isSecond && tip > 0 { // after a hole
+			tip, goesOn = tip-1, true
+		}
 		switch {
-		case tips[previous] > 0:
-			tips[previous]--
+		case goesOn:
+			tips = slices.Delete(tips, tip, tip+1)
 		case isSecond:
-			fork(other, e)
-		case farthest.p != nil && farthest.clock > previous:
-			fork(farthest, e)
+			fork(other, c.Event)
+		case farthest.p != nil: // which it overlaps, as no branch ends before it
+			fork(farthest, c.Event)
 		}
-		tips[e.clock]++
+		at, _ := slices.BinarySearch(tips, c.clock)
+		tips = slices.Insert(tips, at, c.clock)
 		if !isSecond {
-			first[previous] = e
+			first[c.previous] = c.Event
 		}
-		if farthest.p == nil || e.clock > farthest.clock {
-			farthest = e
+		if farthest.p == nil || c.clock > farthest.clock {
+			farthest = c.Event
 		}
 	}
 	if a, b, ok := l.plainAfterStamped(events); ok {

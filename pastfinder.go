@@ -2,6 +2,7 @@ package causal
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"sort"
 	"strings"
@@ -10,13 +11,13 @@ import (
 // pastFinder finds what came before each event of a History, one event after the other in the
 // order of Compare, which is that of causality.
 type pastFinder struct {
-	x          *pastIndex
-	projects   map[string]*projectLines
-	latest     *projectLines
-	aggregates []aggregateLanes
-	parents    []int32      // of the events from the next one on, as their numbers or noIndex
-	counts     []laneCounts // room for those of sets
-	groups     []laneGroup
+	x        *pastIndex
+	projects map[string]*projectLines
+	latest   *projectLines
+	parents  []int32 // of the events from the next one on, as their numbers or noIndex
+	// of each aggregate, the lanes that have events of it, and where among them each lane is
+	aggregates [][]aggregateLane
+	laneOf     map[aggregateOnLane]int32
 }
 
 // projectLines is the nodes and aggregates of a project, by their IDs.
@@ -26,17 +27,13 @@ type projectLines struct {
 	aggregates map[string]int32
 }
 
-// aggregateLanes is where the events of an aggregate are, in the order of lanes.
-type aggregateLanes []aggregateLane
-
+// aggregateLane is a lane, and which of its events are of an aggregate, as they are counted there.
 type aggregateLane struct {
 	lane   int32
-	events []int32 // as they are counted on the lane
+	events []int32
 }
 
-func (l aggregateLanes) search(lane int32) (int, bool) {
-	return slices.BinarySearchFunc(l, lane, func(l aggregateLane, lane int32) int { return int(l.lane - lane) })
-}
+type aggregateOnLane struct{ aggregate, lane int32 }
 
 // hasUnread reports whether a set has an event of the lane that was not read.
 func (l *aggregateLane) hasUnread(read, set pastSet) bool {
@@ -64,20 +61,19 @@ func newPastIndex(events []Event, found *deduper) *pastIndex {
 	f := newPastFinder(x)
 	for k, e := range events {
 		k := int32(k)
-		if !e.IsStamped() {
-			f.put(k, f.evidence(k, e, nil))
-			continue
+		if e.IsStamped() {
+			f.put(k, f.stampedPast(k, e))
+		} else {
+			f.put(k, f.plainPast(k, e))
 		}
-		read := f.readPast(k, e)
-		f.put(k, f.admit(x.spots[k].aggregate, read, f.evidence(k, e, read)))
 	}
 	return x
 }
 
 func newPastFinder(x *pastIndex) *pastFinder {
 	n := len(x.events)
-	x.pasts, x.spots, x.hidden = make([]pastSet, n), make([]spot, n), make([]int64, n)
-	f := &pastFinder{x: x, projects: map[string]*projectLines{}}
+	x.pasts, x.onLine, x.spots, x.hidden = make([]pastSet, n), make([]pastSet, n), make([]spot, n), make([]int64, n)
+	f := &pastFinder{x: x, projects: map[string]*projectLines{}, laneOf: map[aggregateOnLane]int32{}}
 	for _, e := range x.events { // on its own, so that its cache misses overlap
 		for _, id := range e.p.Parents {
 			f.parents = append(f.parents, int32(x.found.index(id)))
@@ -108,7 +104,8 @@ func newPastFinder(x *pastIndex) *pastFinder {
 	return f
 }
 
-// put gives an event its place on a lane of its node, on which it comes after the one before.
+// put gives an event that comes after a set its place on a lane of its node, on which it comes after the
+// one before.
 func (f *pastFinder) put(k int32, past pastSet) {
 	x, at := f.x, &f.x.spots[k]
 	at.lane = noIndex
@@ -124,38 +121,131 @@ func (f *pastFinder) put(k int32, past pastSet) {
 	}
 	x.lanes[at.lane] = append(x.lanes[at.lane], k)
 	at.nth = int32(len(x.lanes[at.lane]))
-	x.pasts[k] = f.with(past, at.lane, at.nth)
+	x.pasts[k] = past.with(at.lane, at.nth)
+	x.onLine[k] = x.pasts[k]
+	if p := f.before(k); p != noIndex {
+		x.onLine[k] = x.pasts[k].union(x.onLine[p])
+	}
 
+	key := aggregateOnLane{at.aggregate, at.lane}
+	i, ok := f.laneOf[key]
 	lanes := &f.aggregates[at.aggregate]
-	i, ok := lanes.search(at.lane)
 	if !ok {
-		*lanes = slices.Insert(*lanes, i, aggregateLane{lane: at.lane})
+		i = int32(len(*lanes))
+		f.laneOf[key], *lanes = i, append(*lanes, aggregateLane{lane: at.lane})
 	}
 	(*lanes)[i].events = append((*lanes)[i].events, at.nth)
 }
 
-// with returns the set that has the first n events of a lane besides, which are more than s has.
-func (f *pastFinder) with(s pastSet, lane, n int32) pastSet {
-	if len(f.counts) == 0 {
-		f.counts = make([]laneCounts, 256)
+// before returns the last event of its node that certainly was before an event, or noIndex: the one that it
+// names, if it is stamped.
+func (f *pastFinder) before(k int32) int32 {
+	e, line := f.x.events[k], f.x.spots[k].line
+	if e.IsStamped() {
+		return line.last(f.x.events, e.p.PreviousClock, true)
 	}
-	if len(f.groups) <= len(s) {
-		f.groups = make([]laneGroup, 512+len(s))
+	return line.last(f.x.events, e.clock-1, false)
+}
+
+// plainPast returns what came before a plain event: the events of its node before it, its cause, and what its
+// vector clock says; and what came before these. It notes what may be hidden.
+func (f *pastFinder) plainPast(k int32, e Event) (past pastSet) {
+	x := f.x
+	var hidden int64
+	if p := f.before(k); p != noIndex {
+		past, hidden = x.onLine[p], x.hides(p)
 	}
-	t := pastSet(f.groups[: len(s) : len(s)+1])
-	f.groups = f.groups[len(s)+1:]
-	counts := &f.counts[0]
-	f.counts = f.counts[1:]
-	copy(t, s)
-	i, ok := s.search(lane)
-	if ok {
-		*counts = *s[i].count
-	} else {
-		t = slices.Insert(t, i, laneGroup{first: lane - lane%lanesInGroup})
+	if line := x.spots[k].line; line.isForked && e.clock-1 > line.sharedTo {
+		hidden = e.clock - 1
 	}
-	counts[lane%lanesInGroup] = n
-	t[i].count = counts
-	return t
+	switch p := f.cause(e); {
+	case p != noIndex:
+		past, hidden = past.union(x.pasts[p]), max(hidden, x.hides(p))
+	case e.p.CausationID != "":
+		hidden = max(hidden, e.clock-1)
+	}
+	for line, time := range f.seen(e) {
+		p := line.last(x.events, time, true)
+		switch {
+		case p == noIndex || x.events[p].clock < time:
+			hidden = max(hidden, time-1)
+		default:
+			hidden = max(hidden, x.hides(p))
+		}
+		if line.isForkedBy(time) {
+			hidden = max(hidden, time)
+		}
+		if p != noIndex && !x.hasLine(past, p) {
+			past = past.union(x.onLine[p])
+		}
+	}
+	if x.hidden[k] = hidden; e.p.VectorClock.IsZero() {
+		x.hidden[k] = e.clock - 1
+	}
+	return past
+}
+
+// seen yields the nodes, but its own, of which the vector clock of an event has seen something, and up to
+// which clock. Of one without events here the line is nil.
+func (f *pastFinder) seen(e Event) iter.Seq2[*line, int64] {
+	return func(yield func(*line, int64) bool) {
+		if e.p.VectorClock.IsZero() {
+			return
+		}
+		lines := f.project(e.p.ProjectUUID).lines
+		for node, time := range e.p.VectorClock.All() {
+			if node != e.p.NodeID && !yield(lines[node], time) {
+				return
+			}
+		}
+	}
+}
+
+// hasLine reports whether a set has an event and those of its node before it.
+func (x *pastIndex) hasLine(s pastSet, k int32) bool {
+	return s.of(x.spots[k].lane) >= x.spots[k].nth && (x.pasts[k].is(x.onLine[k]) || s.has(x.onLine[k]))
+}
+
+// stampedPast returns what came before a stamped event: what it had read; and of what plainPast takes what
+// does not come after an event of its aggregate that it had not read.
+func (f *pastFinder) stampedPast(k int32, e Event) pastSet {
+	x := f.x
+	read := f.readPast(k, e)
+	past := f.admitLine(k, read, read, x.spots[k].line, e.p.PreviousClock)
+	if p := f.cause(e); p != noIndex && x.spots[p].aggregate == x.spots[k].aggregate {
+		if read.of(x.spots[p].lane) < x.spots[p].nth && x.events[p].clock > x.hidden[k] {
+			x.contradictions = append(x.contradictions, Contradiction{e.p.ID, x.events[p].p.ID, fieldNames[fieldCausationID]})
+		}
+	} else if p != noIndex && !f.hasUnread(k, read, x.pasts[p]) {
+		past = past.union(x.pasts[p])
+	}
+	for line, time := range f.seen(e) {
+		if line != nil {
+			past = f.admitLine(k, read, past, line, time)
+		}
+	}
+	return past
+}
+
+// admitLine returns a set of what came before event k and, besides, of what the node of a line had up to a
+// time, as much from the start as has nothing of the aggregate that was not read.
+func (f *pastFinder) admitLine(k int32, read, past pastSet, l *line, time int64) pastSet {
+	x := f.x
+	p := l.last(x.events, time, true)
+	if p == noIndex || x.hasLine(past, p) {
+		return past
+	}
+	if f.hasUnread(k, read, x.onLine[p]) {
+		if l.isForked {
+			time = min(time, l.sharedTo)
+		}
+		n := sort.Search(l.upTo(x.events, time), func(i int) bool { return f.hasUnread(k, read, x.onLine[l.events[i]]) })
+		if n == 0 {
+			return past
+		}
+		p = l.events[n-1]
+	}
+	return past.union(x.onLine[p])
 }
 
 // readPast returns what a stamped event says that it had read: its parents and what came before
@@ -173,13 +263,10 @@ func (f *pastFinder) readPast(k int32, e Event) pastSet {
 		case x.events[p].clock >= e.clock || x.spots[p].aggregate != x.spots[k].aggregate:
 			x.contradictions = append(x.contradictions, Contradiction{e.p.ID, e.p.Parents[i], fieldNames[fieldParents]})
 			x.hidden[k] = e.clock - 1
+		case x.events[p].IsStamped():
+			past, x.hidden[k] = past.union(x.pasts[p]), max(x.hidden[k], x.hidden[p])
 		default:
-			past = past.union(x.pasts[p])
-			if x.events[p].IsStamped() {
-				x.hidden[k] = max(x.hidden[k], x.hidden[p])
-			} else {
-				x.hidden[k] = max(x.hidden[k], x.hides(p))
-			}
+			past, x.hidden[k] = past.union(x.pasts[p]), max(x.hidden[k], x.hides(p))
 		}
 	}
 	return past
@@ -188,111 +275,47 @@ func (f *pastFinder) readPast(k int32, e Event) pastSet {
 // hides returns up to which clock there may be events that came before event k and are not known
 // to: any earlier one, unless the event is plain and has a vector clock.
 func (x *pastIndex) hides(k int32) int64 {
-	if e := x.events[k]; e.IsStamped() || e.p.VectorClock.IsZero() {
+	if e := x.events[k]; e.IsStamped() {
 		return e.clock - 1
 	}
 	return x.hidden[k]
 }
 
-// evidence returns what came before an event by all that it says but its parents. For a plain
-// one it notes what may be hidden.
-func (f *pastFinder) evidence(k int32, e Event, read pastSet) (past pastSet) {
-	x := f.x
-	hidden := int64(0)
-	add := func(p int32, clock int64) {
-		if p != noIndex {
-			past = past.union(x.pasts[p])
-		}
-		if p != noIndex && x.events[p].clock == clock {
-			hidden = max(hidden, x.hides(p))
-		} else {
-			hidden = max(hidden, clock-1)
-		}
-	}
-	line := x.spots[k].line
-	before, isClock := e.clock-1, false
-	if e.IsStamped() {
-		before, isClock = e.p.PreviousClock, true
-	}
-	if p := line.last(x.events, before, isClock); p != noIndex {
-		add(p, x.events[p].clock)
-	}
-	if line.isForked && before > line.sharedTo {
-		hidden = before
-	}
-	if p, ok := f.cause(k, e, read); ok {
-		add(p, x.events[p].clock)
-	}
-	for node, time := range e.p.VectorClock.All() {
-		if node == e.p.NodeID {
-			continue
-		}
-		p := int32(noIndex)
-		if other := f.project(e.p.ProjectUUID).lines[node]; other != nil {
-			p = other.last(x.events, time, true)
-		}
-		add(p, time)
-	}
-	switch {
-	case e.IsStamped():
-	case e.p.VectorClock.IsZero():
-		x.hidden[k] = e.clock - 1
-	default:
-		x.hidden[k] = hidden
-	}
-	return past
-}
-
-// cause returns the event that e names as its cause, if it can be.
-func (f *pastFinder) cause(k int32, e Event, read pastSet) (cause int32, ok bool) {
+// cause returns the event that e names as its cause, or noIndex if it is not there or cannot be.
+func (f *pastFinder) cause(e Event) int32 {
 	x := f.x
 	if e.p.CausationID == "" {
-		return 0, false
+		return noIndex
 	}
 	i := x.found.index(e.p.CausationID)
 	if i == noIndex {
-		return 0, false
+		return noIndex
 	}
-	c, at := x.events[i], x.spots[i]
-	if c.clock >= e.clock || c.p.CausationID == e.p.ID ||
-		e.IsStamped() && at.aggregate == x.spots[k].aggregate && read.of(at.lane) < at.nth {
+	if c := x.events[i]; c.clock >= e.clock || c.p.CausationID == e.p.ID {
 		x.contradictions = append(x.contradictions, Contradiction{e.p.ID, c.p.ID, fieldNames[fieldCausationID]})
-		return 0, false
+		return noIndex
 	}
-	return int32(i), true
+	return int32(i)
 }
 
-// admit returns what came before a stamped event of an aggregate: what it had read, and of what
-// else was found what does not come after an event of the aggregate that it had not read.
-func (f *pastFinder) admit(aggregate int32, read, found pastSet) pastSet {
-	if read.has(found) {
-		return read
-	}
-	if !f.hasUnread(aggregate, read, found) {
-		return read.union(found)
-	}
-	x, past := f.x, read
-	read.more(found, func(lane, n int32) bool {
-		from := read.of(lane)
-		admitted := from + int32(sort.Search(int(n-from), func(i int) bool {
-			return f.hasUnread(aggregate, read, x.pasts[x.lanes[lane][from+int32(i)]])
-		}))
-		if admitted > from {
-			past = past.union(x.pasts[x.lanes[lane][admitted-1]])
-		}
-		return true
-	})
-	return past
-}
-
-// hasUnread reports whether a set has an event of an aggregate that was not read.
-func (f *pastFinder) hasUnread(aggregate int32, read, set pastSet) bool {
+// hasUnread reports whether a set has an event of the aggregate of event k that was not read. It looks at
+// the lanes of the aggregate and, if they are many, also at those of which the set has more than
+// what was read, and is done when it is done with one or the other.
+func (f *pastFinder) hasUnread(k int32, read, set pastSet) bool {
+	aggregate := f.x.spots[k].aggregate
 	lanes := f.aggregates[aggregate]
 	if len(lanes) <= 2*lanesInGroup {
 		return slices.ContainsFunc(lanes, func(l aggregateLane) bool { return l.hasUnread(read, set) })
 	}
-	return !read.more(set, func(lane, _ int32) bool {
-		i, ok := lanes.search(lane)
-		return !ok || !lanes[i].hasUnread(read, set)
+	found, next := false, 0
+	read.more(set, func(lane, _ int32) bool {
+		if next == len(lanes) {
+			return false
+		}
+		i, ok := f.laneOf[aggregateOnLane{aggregate, lane}]
+		found = lanes[next].hasUnread(read, set) || ok && lanes[i].hasUnread(read, set)
+		next++
+		return !found
 	})
+	return found
 }

@@ -7,6 +7,7 @@ type pastIndex struct {
 	events []Event
 	found  *deduper  // that knows their numbers
 	pasts  []pastSet // of each event, and the event itself
+	onLine []pastSet // the same of each event and those of its node before it
 	spots  []spot
 	lanes  [][]int32 // the events on each
 	hidden []int64   // see hides
@@ -49,15 +50,14 @@ func (x *pastIndex) relation(i, j int) Order {
 func (x *pastIndex) parents(i int) []int32 {
 	own := x.spots[i]
 	var last []int32 // of each lane
-	pastSet(nil).more(x.pasts[i], func(lane, n int32) bool {
+	for lane, n := range x.pasts[i].all {
 		if lane == own.lane {
 			n--
 		}
 		if n > 0 {
 			last = append(last, x.lanes[lane][n-1])
 		}
-		return true
-	})
+	}
 	slices.Sort(last)
 	return x.maximal(last, nil)
 }
@@ -76,7 +76,9 @@ func (x *pastIndex) maximal(events, covered []int32) (maximal []int32) {
 			if covered[at.lane] >= at.nth {
 				continue
 			}
-			x.pasts[k].cover(covered)
+			for lane, n := range x.pasts[k].all {
+				covered[lane] = max(covered[lane], n)
+			}
 		case slices.ContainsFunc(maximal, func(m int32) bool { return x.pasts[m].of(at.lane) >= at.nth }):
 			continue
 		}
@@ -84,7 +86,9 @@ func (x *pastIndex) maximal(events, covered []int32) (maximal []int32) {
 	}
 	if len(events) > 32 {
 		for _, k := range maximal {
-			x.pasts[k].uncover(covered)
+			for lane := range x.pasts[k].all {
+				covered[lane] = 0
+			}
 		}
 	}
 	slices.Reverse(maximal)

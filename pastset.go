@@ -7,17 +7,24 @@ import "slices"
 // in it. It is a value; sets share what they have in common, so that one that adds to
 // another one takes the room of what it adds. It is the idea of a vector clock with lanes in
 // place of nodes (Fidge 1988, Mattern 1989), as events of one node need not be in order.
-type pastSet []laneGroup
+type pastSet []laneBlock
 
-// laneGroup is what a set has of the lanes from first on. Groups are in ascending order.
-type laneGroup struct {
-	first int32
-	count *laneCounts // not to be modified
+// laneBlock is what a set has of the lanes from first on, in groups; nil has none. Blocks are in
+// ascending order.
+type laneBlock struct {
+	first  int32
+	groups *laneGroups // not to be modified
 }
 
-const lanesInGroup = 16
+const (
+	lanesInGroup = 16
+	lanesInBlock = lanesInGroup * lanesInGroup
+)
 
-type laneCounts [lanesInGroup]int32
+type (
+	laneGroups [lanesInGroup]*laneCounts
+	laneCounts [lanesInGroup]int32
+)
 
 // of returns how many events of a lane are in the set.
 func (s pastSet) of(lane int32) int32 {
@@ -25,27 +32,41 @@ func (s pastSet) of(lane int32) int32 {
 	if !ok {
 		return 0
 	}
-	return s[i].count[lane%lanesInGroup]
+	counts := s[i].groups[lane%lanesInBlock/lanesInGroup]
+	if counts == nil {
+		return 0
+	}
+	return counts[lane%lanesInGroup]
 }
 
 func (s pastSet) search(lane int32) (int, bool) {
-	first := lane - lane%lanesInGroup
-	for i := range s[:min(len(s), 4)] { // mostly it is here
-		if s[i].first >= first {
-			return i, s[i].first == first
-		}
+	first := lane - lane%lanesInBlock
+	if len(s) > 0 && s[0].first >= first { // mostly it is here
+		return 0, s[0].first == first
 	}
-	return slices.BinarySearchFunc(s, first, func(g laneGroup, first int32) int { return int(g.first) - int(first) })
+	return slices.BinarySearchFunc(s, first, func(b laneBlock, first int32) int { return int(b.first) - int(first) })
 }
 
 // has reports whether s has all that t has.
 func (s pastSet) has(t pastSet) bool {
 	i := 0
-	for _, g := range t {
-		for i < len(s) && s[i].first < g.first {
+	for _, b := range t {
+		for i < len(s) && s[i].first < b.first {
 			i++
 		}
-		if i == len(s) || s[i].first != g.first || !s[i].count.has(g.count) {
+		if i == len(s) || s[i].first != b.first || !s[i].groups.has(b.groups) {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *laneGroups) has(h *laneGroups) bool {
+	if g == h {
+		return true
+	}
+	for i, counts := range h {
+		if counts != nil && (g[i] == nil || !g[i].has(counts)) {
 			return false
 		}
 	}
@@ -72,7 +93,7 @@ func (s pastSet) union(t pastSet) pastSet {
 	case t.has(s):
 		return t
 	}
-	both := make(pastSet, 0, len(s)+len(t))
+	both := make(pastSet, 0, max(len(s), len(t))+1)
 	for len(s) > 0 && len(t) > 0 {
 		switch {
 		case s[0].first < t[0].first:
@@ -80,10 +101,29 @@ func (s pastSet) union(t pastSet) pastSet {
 		case s[0].first > t[0].first:
 			both, t = append(both, t[0]), t[1:]
 		default:
-			both, s, t = append(both, laneGroup{s[0].first, s[0].count.union(t[0].count)}), s[1:], t[1:]
+			both, s, t = append(both, laneBlock{s[0].first, s[0].groups.union(t[0].groups)}), s[1:], t[1:]
 		}
 	}
 	return append(append(both, s...), t...)
+}
+
+func (g *laneGroups) union(h *laneGroups) *laneGroups {
+	switch {
+	case g.has(h):
+		return g
+	case h.has(g):
+		return h
+	}
+	both := *g
+	for i, counts := range h {
+		switch {
+		case both[i] == nil:
+			both[i] = counts
+		case counts != nil:
+			both[i] = both[i].union(counts)
+		}
+	}
+	return &both
 }
 
 func (c *laneCounts) union(d *laneCounts) *laneCounts {
@@ -100,44 +140,69 @@ func (c *laneCounts) union(d *laneCounts) *laneCounts {
 	return &both
 }
 
-// more yields each lane of which t has more than s, and how many of it t has.
-func (s pastSet) more(t pastSet, yield func(lane, n int32) bool) bool {
-	i := 0
-	for _, g := range t {
-		for i < len(s) && s[i].first < g.first {
-			i++
-		}
-		var mine laneCounts
-		if i < len(s) && s[i].first == g.first {
-			if s[i].count == g.count {
+// with returns the set that has the first n events of a lane besides, which are more than s has.
+func (s pastSet) with(lane, n int32) pastSet {
+	at, ok := s.search(lane)
+	t := make(pastSet, len(s), len(s)+1)
+	copy(t, s)
+	var groups laneGroups
+	if ok {
+		groups = *s[at].groups
+	} else {
+		t = slices.Insert(t, at, laneBlock{first: lane - lane%lanesInBlock})
+	}
+	var counts laneCounts
+	group := lane % lanesInBlock / lanesInGroup
+	if groups[group] != nil {
+		counts = *groups[group]
+	}
+	counts[lane%lanesInGroup] = n
+	groups[group] = &counts
+	t[at].groups = &groups
+	return t
+}
+
+// all yields how many events of each lane the set has, if there are any.
+func (s pastSet) all(yield func(lane, n int32) bool) {
+	for _, b := range s {
+		for i, counts := range b.groups {
+			if counts == nil {
 				continue
 			}
-			mine = *s[i].count
+			for k, n := range counts {
+				if n > 0 && !yield(b.first+int32(i*lanesInGroup+k), n) {
+					return
+				}
+			}
 		}
-		for k, n := range g.count {
-			if n > mine[k] && !yield(g.first+int32(k), n) {
-				return false
+	}
+}
+
+// more yields each lane of which t has more than s, and how many of it t has, until yield returns
+// false; then it does, too.
+func (s pastSet) more(t pastSet, yield func(lane, n int32) bool) bool {
+	i := 0
+	for _, b := range t {
+		for i < len(s) && s[i].first < b.first {
+			i++
+		}
+		mine := &laneGroups{}
+		if i < len(s) && s[i].first == b.first {
+			mine = s[i].groups
+		}
+		for j, counts := range b.groups {
+			if counts == nil || counts == mine[j] {
+				continue
+			}
+			for k, n := range counts {
+				if (mine[j] == nil && n > 0 || mine[j] != nil && n > mine[j][k]) && !yield(b.first+int32(j*lanesInGroup+k), n) {
+					return false
+				}
 			}
 		}
 	}
 	return true
 }
 
-// cover makes covered, which has a place for each lane, say at least what s has of each.
-func (s pastSet) cover(covered []int32) {
-	for _, g := range s {
-		for i, n := range g.count {
-			if n > 0 {
-				lane := &covered[g.first+int32(i)]
-				*lane = max(*lane, n)
-			}
-		}
-	}
-}
-
-// uncover makes covered zero for what s has.
-func (s pastSet) uncover(covered []int32) {
-	for _, g := range s {
-		clear(covered[g.first:min(int(g.first)+lanesInGroup, len(covered))])
-	}
-}
+// is reports whether s and t are one set in memory.
+func (s pastSet) is(t pastSet) bool { return len(s) == len(t) && (len(s) == 0 || &s[0] == &t[0]) }
