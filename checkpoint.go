@@ -11,7 +11,8 @@ const MaxCheckpointState = 16 << 20
 // Checkpoint is how far somebody has come in a log, and what they keep with that. The zero
 // value is the beginning. It is a value, but State is a slice: who is given one owns it.
 type Checkpoint struct {
-	// Cursor is the entry up to which all was handled.
+	// Cursor is the entry up to which all was handled. It may be one of another log, such
+	// as that of a peer, under a name for it, if it is saved after [Node.Receive] has returned.
 	Cursor Cursor
 	// State is what belongs to the cursor, such as the content of a projection: up to
 	// [MaxCheckpointState] bytes of any form. No bytes and nil are the same.

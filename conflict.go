@@ -14,9 +14,9 @@ func IsConcurrent(a, b Event) bool {
 }
 
 // Relation returns how a relates to b as far as the two alone prove it: what [History.Relation]
-// says of them in the History of the two. More events may tell more, or that it is not certain, as the
-// node has forked or the later event had not read what the earlier one comes after. It is OrderUnknown for
-// the zero Event and for different events of one ID.
+// says of them in the History of the two. With more events the answer may become more definite, or become
+// OrderUnknown if a fork or something unread shows. It is OrderUnknown for the zero Event, and for
+// different events of one ID.
 func Relation(a, b Event) Order {
 	h, err := NewHistory([]Event{a, b})
 	switch {
@@ -43,8 +43,8 @@ func (h *History) Heads() []Event {
 	return h.find().at(heads)
 }
 
-// Conflict is a set of events of an aggregate of which none follows another one. It is a value; the
-// zero value is no conflict.
+// Conflict is a set of events of an aggregate of which none follows another one. The caller that is given
+// one owns it; the zero value is no conflict.
 type Conflict struct {
 	// Key is what they are in conflict about.
 	Key string
@@ -57,11 +57,10 @@ type Conflict struct {
 }
 
 // Conflicts returns what was changed by events that had not read each other. key says what an event
-// changes, such as a field of a document; events of one aggregate and key are in conflict if
-// none follows another. Those for which it returns "" take part in none, such as votes, which
-// may come in any order. It must be pure; a nil key stands for the aggregate ID, so that any two
-// events of an aggregate may be in conflict. Of each key, Events are the last ones, as in
-// [History.Heads].
+// changes, such as a field of a document; the last events of one aggregate and key, as in
+// [History.Heads], are in conflict if they are more than one. Events for which it returns "" take part in
+// none, such as votes, which may come in any order. It must be pure. A nil key stands for the aggregate
+// ID: then an edit of one field conflicts with one of another.
 //
 // The conflicts are in the order of their aggregates' and keys' first events. The caller owns the
 // result.

@@ -10,7 +10,7 @@ import (
 // History is what a set of events says about the past of each of them. Events are numbered from
 // 0 in the order of [Compare]. A History is immutable and safe for concurrent use; the zero
 // value has no events. Methods that take the number of an event panic if there is none, as
-// indexing a slice does.
+// indexing a slice does. A nil History is of no use.
 //
 // What comes before an event shows in the set as a whole: "a happens before b" (Lamport 1978) is
 // transitive. An event comes after
@@ -42,11 +42,13 @@ type History struct {
 // NewHistory returns the History of these events. The order of the input makes no difference;
 // repetitions are dropped. The slice is not retained.
 //
-// NewHistory returns an [*IDConflictError] if different events share an ID, and a
-// [*ValidationError] if an event is zero. It only sorts; what came before what is found, once,
-// by the first method that is asked for it, which takes some times as long. Time and memory grow with
-// the number of events, the entries of their vector clocks, and for each event with the number of nodes
-// of which it has something new; besides, it takes 16 bytes for each 256 nodes of which it has something.
+// NewHistory sorts the events. The first method that needs to know what came before what finds it out,
+// in some times that time, and others wait for it. Time and memory grow with the number of events, the
+// entries of their vector clocks and, for each event, the nodes of which it has something new; besides,
+// an event takes 16 bytes for each 256 nodes of which it has something.
+//
+// NewHistory returns an [*IDConflictError] if different events share an ID, and a [*ValidationError] if
+// an event is zero.
 func NewHistory(events []Event) (*History, error) {
 	sorted, found, err := distinct(events)
 	if err != nil {
@@ -79,12 +81,16 @@ func (h *History) Index(id EventID) (i int, ok bool) {
 	return i, true
 }
 
-// Relation returns how event i relates to event j. OrderBefore and OrderAfter are transitive, and
-// follow from what the events say. OrderConcurrent means that neither can have come before the
-// other: they have one Lamport clock; or the later one answers by its parents, and lacks neither
-// one of them nor what came before these; or it has a vector clock, and so have those whose events
-// it had seen. Everything else is OrderUnknown, as are two events of one node and clock, and two of
-// which one contradicts itself about the other.
+// Relation returns how event i relates to event j. OrderBefore and OrderAfter follow from what the events
+// say, and are transitive. OrderConcurrent means that neither can have come before the other, because
+//
+//   - they have one Lamport clock; or
+//   - they are of one aggregate, the later one names its parents, and neither a parent nor what came
+//     before it is missing; or
+//   - the later one is plain and has a vector clock, as have all events that it had seen.
+//
+// Everything else is OrderUnknown. So are two events of one node and clock of which one is plain, and two of
+// which one names the other and does not come after it ([History.Contradictions]).
 func (h *History) Relation(i, j int) Order { return h.find().relation(i, j) }
 
 // Past yields the events that happen before event i, in ascending order. It takes time for each
@@ -129,16 +135,19 @@ func (h *History) Parents(i int) []int {
 }
 
 // Contradictions returns what events say about their past that cannot be, in the order of the events
-// and of what they name. It counts for nothing. The caller owns the result.
+// and of what they name. All other methods ignore it. The caller owns the result.
 func (h *History) Contradictions() []Contradiction { return slices.Clone(h.find().contradictions) }
 
 // Forks returns what shows that a node has forked: that it ran twice, or went on from a backup. Each
 // [ForkError] has two events of the node, and the later of their clocks: they name the same previous
 // clock or cover the same clocks, so that neither can have followed the other; or a plain event
-// came after a stamped one. Nothing tells of a fork between plain events. If all stamped events of a
-// node are there, it has one fork fewer than branches, unless branches share a clock: which of the
-// two events later ones follow cannot be told. Forks are in the order of node IDs, then of clocks. The
-// caller owns the result.
+// came after a stamped one. Nothing tells of a fork between plain events. With n branches there are
+// n-1 forks, if all stamped events of the node are there. If branches share a clock, as they mostly do
+// after a file was copied, it cannot be told which of two events a later one follows, so that there
+// may be fewer. A fork whose branches begin in different aggregates shows only if the events of both are
+// there: take those of the whole project.
+//
+// Forks are in the order of node IDs, then of clocks. The caller owns the result.
 func (h *History) Forks() []ForkError {
 	var forks []ForkError
 	for _, l := range h.find().lines {
@@ -151,7 +160,9 @@ func (h *History) Forks() []ForkError {
 
 // Missing returns what the events say is there and is not among them, as [Node.Missing] does of a
 // store: holes between stamped events, in the order of node IDs and clocks, and then parents, in the
-// order of their IDs. A node has holes of its own in each project. The caller owns the result.
+// order of their IDs. A node has holes of its own in each project. Of some aggregates only, the History
+// takes for a hole what the nodes emitted in others: take the events of the whole project, or ask
+// [Node.Missing]. The caller owns the result.
 func (h *History) Missing() []Gap {
 	var gaps []Gap
 	for _, l := range h.find().lines {

@@ -14,10 +14,10 @@ import (
 // Of more than 32 events the lanes are marked that they cover, and the marks are taken back.
 func TestHistoryHeadsOfManyAggregates(t *testing.T) {
 	var events []causal.Event
-	for n := range 300 { // nodes that come early in one aggregate come late in the next one
+	for n := range 300 { // the first aggregate has later events than the other one
 		for i := range 3 {
 			events = append(events, eventtest.New(t, 300*i+n, func(p *causal.EventParams) {
-				p.NodeID, p.AggregateID = fmt.Sprint("node-", (n+97*i)%300), fmt.Sprint("aggregate-", i)
+				p.NodeID, p.AggregateID = fmt.Sprint("node-", (n+97*i)%300), fmt.Sprint("aggregate-", i%2)
 				p.LamportClock, p.PreviousClock, p.Parents = int64(1000*i+n+1), 0, []causal.EventID{}
 				if n >= 50 {
 					p.Parents = []causal.EventID{eventtest.ID(300*i + n - 50)}

@@ -316,12 +316,12 @@ func TestHistoryAgreesWithOracle(t *testing.T) {
 	}
 }
 
-// requireExact requires that nothing is unknown within aggregates, but what shares node and clock.
+// requireExact requires that nothing is unknown within aggregates.
 func (s *historySim) requireExact(h *causal.History) {
 	for a := range h.Len() {
 		for b := range a {
 			x, y := h.At(a), h.At(b)
-			if x.AggregateID() == y.AggregateID() && (x.NodeID() != y.NodeID() || x.LamportClock() != y.LamportClock()) {
+			if x.AggregateID() == y.AggregateID() {
 				require.NotEqual(s.t, causal.OrderUnknown, h.Relation(a, b), "%v\n%v", describe(x), describe(y))
 			}
 		}

@@ -111,7 +111,13 @@ func TestHistory(t *testing.T) {
 		"one clock on both branches of a fork": {
 			events: []causal.Event{by(1, "alice", 2, "A", stamped(0)), by(2, "alice", 2, "B", stamped(0)), by(3, "alice", 3, "C", stamped(2))},
 			want: map[[2]int]causal.Order{
-				{1, 2}: causal.OrderUnknown, {1, 3}: causal.OrderUnknown, {2, 3}: causal.OrderUnknown,
+				{1, 2}: causal.OrderConcurrent, {1, 3}: causal.OrderUnknown, {2, 3}: causal.OrderUnknown,
+			}, heads: []int{1, 2, 3},
+		},
+		"one clock, one of them plain": {
+			events: []causal.Event{by(1, "alice", 2, "A", stamped(0)), by(2, "alice", 2, "A"), by(3, "alice", 2, "A", stamped(0))},
+			want: map[[2]int]causal.Order{
+				{1, 2}: causal.OrderUnknown, {1, 3}: causal.OrderConcurrent, {2, 3}: causal.OrderUnknown,
 			}, heads: []int{1, 2, 3},
 		},
 		"seen, of a fork": {
@@ -127,6 +133,13 @@ func TestHistory(t *testing.T) {
 				by(1, "alice", 3, "A", stamped(0)), by(2, "alice", 5, "A", stamped(3)), by(3, "bob", 6, "B", stamped(0), seeing(map[string]int64{"alice": 5, "bob": 6})),
 			},
 			want: map[[2]int]causal.Order{{1, 2}: causal.OrderConcurrent, {1, 3}: causal.OrderBefore, {2, 3}: causal.OrderBefore}, heads: []int{1, 2, 3},
+		},
+		"what a vector clock claims beyond a cause": {
+			events: []causal.Event{
+				by(1, "alice", 3, "A", stamped(0)), by(2, "alice", 5, "A", stamped(3)), by(3, "bob", 6, "B", caused(2), seeing(map[string]int64{"alice": 5, "bob": 6})),
+				by(4, "carol", 6, "B", seeing(map[string]int64{"alice": 5, "carol": 6})),
+			},
+			want: map[[2]int]causal.Order{{1, 3}: causal.OrderBefore, {1, 4}: causal.OrderBefore}, heads: []int{1, 2, 3, 4},
 		},
 		"a chain whose events had not read each other": {
 			events: []causal.Event{
@@ -189,8 +202,23 @@ func TestHistory(t *testing.T) {
 		},
 		"upgraded from an earlier clock": {
 			events: []causal.Event{by(1, "alice", 2, "A"), by(2, "alice", 4, "B"), by(3, "alice", 5, "C", stamped(2)), by(4, "alice", 6, "D", stamped(5))},
-			want:   map[[2]int]causal.Order{{1, 3}: causal.OrderBefore, {1, 4}: causal.OrderBefore, {2, 3}: causal.OrderUnknown, {2, 4}: causal.OrderUnknown},
-			heads:  []int{1, 2, 3, 4},
+			want: map[[2]int]causal.Order{
+				{1, 2}: causal.OrderBefore, {1, 3}: causal.OrderBefore, {1, 4}: causal.OrderBefore, {2, 3}: causal.OrderUnknown, {2, 4}: causal.OrderUnknown,
+			}, heads: []int{1, 2, 3, 4},
+		},
+		"what a vector clock claims of a branch": {
+			events: []causal.Event{
+				by(1, "alice", 1, "A", stamped(0)), by(2, "alice", 2, "B", stamped(1)), by(3, "alice", 3, "C", stamped(1)), by(4, "alice", 6, "C", stamped(3)),
+				by(5, "bob", 9, "D", stamped(0), seeing(map[string]int64{"alice": 6, "bob": 9})),
+			},
+			want:  map[[2]int]causal.Order{{3, 4}: causal.OrderConcurrent, {3, 5}: causal.OrderBefore, {4, 5}: causal.OrderBefore, {2, 5}: causal.OrderUnknown},
+			heads: []int{1, 2, 3, 4, 5},
+		},
+		"seen up to a clock of which the event is missing": {
+			events: []causal.Event{
+				by(1, "alice", 3, "A", stamped(0)), by(2, "alice", 5, "B", stamped(3)), by(3, "bob", 10, "C", seeing(map[string]int64{"alice": 9, "bob": 10})),
+			},
+			want: map[[2]int]causal.Order{{1, 3}: causal.OrderBefore, {2, 3}: causal.OrderBefore}, heads: []int{1, 2, 3},
 		},
 		"the fork of a chain begins where it was last one": {
 			events: []causal.Event{

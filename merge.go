@@ -236,17 +236,23 @@ func lastWrite[T any](
 	return last, latest, nil
 }
 
-// Write is a value that an event wrote. It is a value itself; the caller of MergeMV owns it.
+// Write is a value, and the event that wrote it. The caller of [MergeMV] owns it; the zero value is never
+// returned.
 type Write[T any] struct {
+	// Value is what Event wrote.
 	Value T
+	// Event is the event.
 	Event Event
 }
 
 // MergeMV returns the values in the payload member "value" of the events of an aggregate that no other
 // write has in its past: those of a multi-value register (Shapiro et al. 2011, section 3.2.2), for
-// people to choose from. Events without the member are no writes, but lead from one to another. One
-// write is the value; of several, none had read the others, as far as is known ([History]). They are in
-// the order of [Compare], and decoded as [MergeLWW] does; without events there are none.
+// people to choose from. One write is the value; of several, none had read the others, as far as is known
+// ([History]). They are in the order of [Compare], and decoded as [MergeLWW] does. Without writes the
+// result is empty.
+//
+// Pass every event of the aggregate: those without a value connect the others. For one of several fields,
+// use [MergeMVFunc]; do not filter.
 //
 // The caller owns the result. MergeMV returns a [*ValidationError] if one of these values does not decode
 // into T, if the events are of several aggregates or projects, or if one is zero, and an

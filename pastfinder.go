@@ -153,7 +153,7 @@ func (f *pastFinder) plainPast(k int32, e Event) (past pastSet) {
 	x := f.x
 	var hidden int64
 	if p := f.before(k); p != noIndex {
-		past, hidden = x.onLine[p], x.hides(p)
+		past, hidden = x.pasts[p], x.hides(p)
 	}
 	if line := x.spots[k].line; line.isForked && e.clock-1 > line.sharedTo {
 		hidden = e.clock - 1

@@ -101,8 +101,11 @@ func (e Event) names(id EventID) bool {
 	return isParent || e.p.CausationID == id
 }
 
-// isFork reports whether a node used one clock value for two events.
-func isFork(a, b Event) bool { return a.clock == b.clock && a.p.NodeID == b.p.NodeID }
+// isFork reports whether a node used one clock value for two events of which one is plain, so that nothing
+// but their clocks says how they relate.
+func isFork(a, b Event) bool {
+	return a.clock == b.clock && a.p.NodeID == b.p.NodeID && !(a.IsStamped() && b.IsStamped())
+}
 
 // isCertain reports whether events of an aggregate of which none happens before another, in
 // ascending order, are all concurrent.

@@ -17,10 +17,11 @@ type StateMachine struct {
 }
 
 // ConflictResolution is the result of [MergeStateMachine] and [ResolveState]. The caller
-// owns it.
+// owns it. The zero value comes with errors.
 type ConflictResolution struct {
-	// MergedEvent is the event whose state wins.
+	// MergedEvent is the event whose state wins; nothing is merged into it. State is that state.
 	MergedEvent Event
+	State       string
 	// ResolutionNote says for people which state won, why, and over how many
 	// events. It is the same for the same set of events. Its wording may change
 	// between versions.
@@ -107,11 +108,14 @@ func MergeStateMachineFunc(
 	return resolution, nil
 }
 
-// ResolveState returns the state of an aggregate: of all of its events that carry a state, the last
-// ones, which no other one that carries a state follows ([History]). If there is one, it is the answer;
-// several are ranked: the state with the highest priority wins, and among events with that priority the
-// first under [Compare]. The other events of the aggregate lead from one state to another, so that none
-// should be left out. Unlike [MergeStateMachine], it takes events of any clocks.
+// ResolveState takes all events of an aggregate and returns its state. Candidates are the events that
+// carry a state and that no other one with a state follows ([History]). One candidate is the answer. Of
+// several, the highest priority wins; on a tie, the first under [Compare]. RequiresManualReview is set on
+// a tie, and if it is not known whether one candidate follows another. Unlike [MergeStateMachine],
+// ResolveState takes events of any clocks.
+//
+// Pass every event of the aggregate: those without a state connect the others. For a field of its own,
+// use [ResolveStateFunc] or [StateMachine].Key; do not filter.
 //
 // ResolveState returns a [*ValidationError] if no event carries a state, if one of the last states is not a
 // string or not ranked, if the events are of several aggregates or projects, or if one is zero. It
@@ -163,6 +167,7 @@ func rank(events []Event, states []string, priority map[string]int, order string
 	}
 	return ConflictResolution{
 		MergedEvent:       events[best],
+		State:             states[best],
 		ResolutionNote:    resolutionNote(events[best], states[best], priority[states[best]], len(events), ties, order),
 		ConflictingEvents: events,
 	}, ties

@@ -8,16 +8,21 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// page is a part of a log: events, and the cursor after them.
+// page is a part of a log and the cursor after it; or, from a tablet to the server, with the cursor of the
+// server's log that it has come to.
 type page struct {
 	Cursor causal.Cursor
 	Events []json.RawMessage
 }
 
-// read returns the next events of a log.
+// read returns the next events of a log. If that went back to a backup, it begins again: what is known
+// already changes nothing.
 func read(ctx context.Context, s causal.LogReader, after causal.Cursor) (page, error) {
 	p := page{Cursor: after}
 	for entry, err := range s.ReadLog(ctx, after) {
+		if errors.Is(err, causal.ErrInvalidCursor) || errors.Is(err, causal.ErrCursorAhead) {
+			return read(ctx, s, causal.Cursor{})
+		}
 		text, jsonErr := entry.Event.MarshalJSON()
 		if err := errors.Join(err, jsonErr); err != nil {
 			return p, err
@@ -58,10 +63,8 @@ func exchange(ctx context.Context, n *causal.Node, s causal.Store, send func(pag
 	if err != nil {
 		return err
 	}
-	if c.State, err = theirs.Cursor.MarshalText(); err != nil {
-		return err
-	}
-	if err := take(ctx, n, theirs, "server"); err != nil {
+	c.State, err = theirs.Cursor.MarshalText()
+	if err := errors.Join(err, take(ctx, n, theirs, "server")); err != nil {
 		return err
 	}
 	_, err = s.SaveCheckpoint(ctx, "exchange", c)

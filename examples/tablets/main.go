@@ -38,8 +38,10 @@ func openAt(ctx context.Context, path string, ids ...string) (p place, err error
 	if p.store, err = causalsqlite.Open(ctx, path, nil); err != nil {
 		return p, err
 	}
-	p.node, err = open(ctx, p.store, ids...)
-	return p, err
+	if p.node, err = open(ctx, p.store, ids...); err != nil {
+		return p, errors.Join(err, p.store.Close())
+	}
+	return p, nil
 }
 
 func (p place) close() error { return errors.Join(p.node.Close(), p.store.Close()) }
