@@ -17,11 +17,11 @@ func Example() {
 			log.Fatal(err)
 		}
 	}
-	var tablet, phone causal.MemStore // or causalsqlite.Open(ctx, "alice.db", nil)
+	var aliceStore, bobStore causal.MemStore // or causalsqlite.Open(ctx, "alice.db", nil)
 	options := causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"}
-	alice, err := causal.OpenNode(ctx, "alice", &tablet, options)
+	alice, err := causal.OpenNode(ctx, "alice", &aliceStore, options)
 	check(err)
-	bob, err := causal.OpenNode(ctx, "bob", &phone, options)
+	bob, err := causal.OpenNode(ctx, "bob", &bobStore, options)
 	check(err)
 
 	// Both are offline. When Emit returns, the event is stored.
@@ -34,16 +34,16 @@ func Example() {
 	check(err)
 
 	// Online, over any transport: Alice receives what Bob's log has after the cursor that she keeps.
-	var cursor causal.Cursor // at the start
-	for entry, err := range phone.ReadLog(ctx, cursor) {
+	var cursor causal.Cursor // at the start of the log
+	for entry, err := range bobStore.ReadLog(ctx, cursor) {
 		check(err)
 		_, err = alice.Receive(ctx, []causal.Event{entry.Event}, nil)
 		check(err)
 		cursor = entry.Cursor
 	}
-	fmt.Println("read:", cursor.Position())
+	fmt.Println("next time, Alice goes on after entry", cursor.Position())
 
-	events, err := tablet.LoadEvents(ctx, "task-1")
+	events, err := aliceStore.LoadEvents(ctx, "task-1")
 	check(err)
 	history, err := causal.NewHistory(events)
 	check(err)
@@ -54,7 +54,7 @@ func Example() {
 	check(err)
 	fmt.Println(resolution.ResolutionNote)
 	// Output:
-	// read: 1
+	// next time, Alice goes on after entry 1
 	// in conflict: task-1 by alice and bob
 	// state "done" (priority 3) from node "bob" wins over 1 other event: its priority is the highest
 }

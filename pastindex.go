@@ -104,7 +104,7 @@ func (e Event) names(id EventID) bool {
 // isFork reports whether a node used one clock value for two events of which one is plain, so that nothing
 // but their clocks says how they relate.
 func isFork(a, b Event) bool {
-	return a.clock == b.clock && a.p.NodeID == b.p.NodeID && !(a.IsStamped() && b.IsStamped())
+	return a.clock == b.clock && a.p.NodeID == b.p.NodeID && (!a.IsStamped() || !b.IsStamped())
 }
 
 // isCertain reports whether events of an aggregate of which none happens before another, in

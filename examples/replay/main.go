@@ -1,5 +1,6 @@
-// Replay reads event logs, one JSON event a line, and shows for each aggregate
-// its history in causal order, the events in conflict and how they resolve.
+// Replay reads event logs, one JSON event a line, and shows for each aggregate its history in causal
+// order, the events that the rule of the Python library calls in conflict, those with one clock, and how
+// they resolve. A causal.History finds more.
 //
 //	go run ./examples/replay [-json] [-key KEY] [-priority STATE=N,...] [FILE...]
 //
