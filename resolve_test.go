@@ -92,6 +92,7 @@ func TestResolveState(t *testing.T) {
 			got, err := causal.ResolveState(append(events, events[0]), taskStates)
 			require.NoError(t, err, name)
 			require.Equal(t, eventtest.ID(test.winner), got.MergedEvent.ID(), name)
+			require.Contains(t, string(got.MergedEvent.Payload()), `"`+got.State+`"`, name)
 			require.Equal(t, test.heads, eventtest.IDs(got.ConflictingEvents), name)
 			require.Equal(t, test.isReview, got.RequiresManualReview, name)
 			if test.note != "" {
