@@ -219,7 +219,8 @@ func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict
 // twice, or a counter was marked as seen too early. It matches [ErrFork]. As the error of a
 // call it says that nothing has changed. What goes by event IDs is not affected, and a caller
 // may leave out one of the events. In a [Receipt], it reports an event that was stored and does
-// not follow the chain of its node: LamportClock is its clock, and IDs has its ID alone.
+// not follow the chain of its node: LamportClock is its clock, and IDs has its ID alone. What
+// [History.Forks] reports has two events.
 // The caller that receives a ForkError owns it; the zero value is of no use.
 type ForkError struct {
 	// NodeID is the node. LamportClock is the clock of the events or, between totals of
