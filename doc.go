@@ -21,15 +21,16 @@
 // # Events, and what they say of the past
 //
 // An [Event] is an immutable value, emitted by a Node, made by [NewEvent] or decoded from
-// JSON. There are three orders:
+// JSON. It is stamped if it names its parents and the clock of its node's previous event, as
+// those of a Node do; others, such as those of the Python library, are plain. There are
+// three orders:
 //
 //   - [Compare] is total and the same on all nodes. It never contradicts causality, but
 //     also puts events in order that know nothing of each other.
 //   - Causality is what events say. A [History] of some events knows which comes before
 //     which, by parents, the chains of nodes, causes and vector clocks; which are
 //     concurrent; and what nobody can know. It has the heads, the conflicts, the gaps and
-//     the forks. Of events of an aggregate that name their parents, none of which is
-//     missing, it knows all.
+//     the forks. Of stamped events of one aggregate it knows all, unless one is missing.
 //   - Arrival is the order of one log: a late event from an offline node sorts before
 //     others under Compare, but arrives after them. [LogReader], [Follow] and [Consume]
 //     read in this order and miss nothing.

@@ -239,3 +239,18 @@ func ExampleParseEventID() {
 	// 9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d <nil>
 	// causal: validation failed: event_id must be 26 ASCII letters or digits, or a UUID with hyphens
 }
+
+// However it is spelled, an event has one digest.
+func ExampleEvent_Digest() {
+	var a, b causal.Event
+	for spelling, e := range map[string]*causal.Event{`{"n":1,"done":true}`: &a, `{ "done": true, "n": 1.0 }`: &b} {
+		err := e.UnmarshalJSON([]byte(`{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y01","event_type":"TaskChanged","aggregate_id":"task-1",` +
+			`"payload":` + spelling + `,"timestamp":"2026-01-26T10:00:00Z","node_id":"alice","lamport_clock":1,` +
+			`"project_uuid":"12345678-1234-5678-1234-567812345678","correlation_id":"01HZXW5B2Q3R4S5T6V7W8X9Y01"}`))
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	fmt.Println(a.Equal(b), a.Digest() == b.Digest())
+	// Output: true true
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unique"
 )
 
 // pastFinder finds what came before each event of a History, one event after the other in the
@@ -24,6 +25,7 @@ type pastFinder struct {
 type projectLines struct {
 	id         string
 	lines      map[string]*line
+	byHandle   map[unique.Handle[string]]*line // the same
 	aggregates map[string]int32
 }
 
@@ -48,7 +50,9 @@ func (l *aggregateLane) hasUnread(read, set pastSet) bool {
 func (f *pastFinder) project(id string) *projectLines {
 	if f.latest == nil || f.latest.id != id {
 		if f.latest = f.projects[id]; f.latest == nil {
-			f.latest = &projectLines{id: id, lines: map[string]*line{}, aggregates: map[string]int32{}}
+			f.latest = &projectLines{
+				id: id, lines: map[string]*line{}, byHandle: map[unique.Handle[string]]*line{}, aggregates: map[string]int32{},
+			}
 			f.projects[id] = f.latest
 		}
 	}
@@ -81,10 +85,10 @@ func newPastFinder(x *pastIndex) *pastFinder {
 	}
 	for k, e := range x.events {
 		project := f.project(e.p.ProjectUUID)
-		l := project.lines[e.p.NodeID]
+		l := project.byHandle[e.p.node]
 		if l == nil {
 			l = &line{nodeKey: nodeKey{e.p.ProjectUUID, e.p.NodeID}}
-			project.lines[e.p.NodeID] = l
+			project.lines[e.p.NodeID], project.byHandle[e.p.node] = l, l
 			x.lines = append(x.lines, l)
 		}
 		l.events = append(l.events, int32(k))

@@ -31,6 +31,7 @@ func FuzzValues(f *testing.F) {
 		var compact bytes.Buffer
 		require.NoError(t, json.Compact(&compact, data))
 		require.True(t, Equal(text, compact.String()), "white space makes a difference")
+		require.Equal(t, AppendCanonical(nil, text), AppendCanonical(nil, compact.String()))
 		require.Equal(t, HasLoneSurrogate(text), HasLoneSurrogate(compact.String()))
 		switch text[0] {
 		case '{':
@@ -233,4 +234,26 @@ func TestHasReplacement(t *testing.T) {
 	require.True(t, HasReplacement(`"\\\ufffd"`))
 	require.False(t, HasReplacement(`"\\ufffd"`))
 	require.False(t, HasReplacement(`"�\ufffe\n"`))
+}
+
+// FuzzCanonical holds the canonical form to Equal.
+func FuzzCanonical(f *testing.F) {
+	for i, text := range jsonTexts {
+		f.Add([]byte(text), []byte(jsonTexts[(i+1)%len(jsonTexts)]))
+	}
+	for _, pair := range [][2]string{
+		{"1", "1.0"}, {"1e1", "10"}, {"0.10", "1e-1"}, {"-0", "0"}, {`"\u0061"`, `"a"`}, {`"\ud800"`, `"\uD800"`}, {`{"a":1,"b":2}`, `{"b":2,"a":1}`},
+		{`{"a":1,"a":2}`, `{"a":2}`}, {`[1,[2]]`, `[[1],2]`}, {`{"a":"b"}`, `["a","b"]`}, {`"d"`, `{}`}, {`1e99999999999999999999`, `10e99999999999999999998`},
+	} {
+		f.Add([]byte(pair[0]), []byte(pair[1]))
+	}
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		for _, data := range [][]byte{a, b} {
+			if !Valid(data) || !utf8.Valid(data) || IsDeeper(string(data), 1000) {
+				return
+			}
+		}
+		x, y := strings.TrimSpace(string(a)), strings.TrimSpace(string(b))
+		require.Equal(t, Equal(x, y), bytes.Equal(AppendCanonical(nil, x), AppendCanonical(nil, y)))
+	})
 }
