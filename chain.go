@@ -24,9 +24,10 @@ type chains struct {
 type chain struct {
 	Seen     int64     // all up to this clock is covered
 	Stamped  int64     `json:",omitempty"` // the lowest clock of a stamped event, 0 if there is none
+	From     int64     `json:",omitempty"` // what that one names, which is the last plain event before it
 	Waiting  []stretch `json:",omitempty"` // that events cover after a hole, in ascending order
 	Branches []branch  `json:",omitempty"` // of a node that has forked
-	IsMixed  bool      `json:",omitempty"` // there are plain events after stamped ones
+	IsMixed  bool      `json:",omitempty"` // there are plain events after stamped ones, or after what those name
 }
 
 // stretch is what events without a hole between them cover: the clocks after Previous, up to Clock.
@@ -82,14 +83,18 @@ func (c *chain) addPlain(l link) (isFork bool) {
 		c.IsMixed = true
 		return isFork
 	}
+	if c.Stamped > 0 && l.Clock > c.From {
+		isFork = !c.IsMixed
+		c.IsMixed = true
+	}
 	c.Seen = max(c.Seen, l.Clock)
 	c.seeWaiting()
-	return false
+	return isFork
 }
 
 func (c *chain) addStamped(l link) (isFork bool) {
 	if c.Stamped == 0 || l.Clock < c.Stamped {
-		c.Stamped = l.Clock
+		c.Stamped, c.From = l.Clock, l.Previous
 	}
 	isFork = c.isFork(l)
 	if l.Previous <= c.Seen {

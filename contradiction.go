@@ -6,7 +6,7 @@ package causal
 //   - has no lower Lamport clock, or is the event itself;
 //   - is a parent, and of another aggregate or project;
 //   - is a cause, and names this event as its cause in turn; or
-//   - is a cause of the event's own aggregate that its parents do not lead to, though none is missing.
+//   - is a cause of the event's own aggregate that its parents do not lead to, nor any that is missing.
 //
 // It is a value; the zero value says nothing.
 type Contradiction struct {

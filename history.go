@@ -44,8 +44,10 @@ type History struct {
 //
 // NewHistory sorts the events. The first method that needs to know what came before what finds it out,
 // in some times that time, and others wait for it. Time and memory grow with the number of events, the
-// entries of their vector clocks and, for each event, the nodes of which it has something new; besides,
-// an event takes 16 bytes for each 256 nodes of which it has something.
+// entries of their vector clocks and, for each event, the lines of which it has something new; besides,
+// an event takes 16 bytes for each 256 lines of which it has something. A node is one line, and more if it
+// has forked or many write through it without reading each other; then, to tell what an event had not read
+// can take as long as its aggregate has lines.
 //
 // NewHistory returns an [*IDConflictError] if different events share an ID, and a [*ValidationError] if
 // an event is zero.
@@ -87,7 +89,8 @@ func (h *History) Index(id EventID) (i int, ok bool) {
 //   - they have one Lamport clock; or
 //   - they are of one aggregate, the later one names its parents, and neither a parent nor what came
 //     before it is missing; or
-//   - the later one is plain and has a vector clock, as have all events that it had seen.
+//   - they are of one project, the later one is plain and has a vector clock, and so have those that it
+//     had seen; its node is taken to have had one from the start.
 //
 // Everything else is OrderUnknown. So are two events of one node and clock of which one is plain, and two of
 // which one names the other and does not come after it ([History.Contradictions]).
@@ -135,7 +138,7 @@ func (h *History) Parents(i int) []int {
 }
 
 // Contradictions returns what events say about their past that cannot be, in the order of the events
-// and of what they name. All other methods ignore it. The caller owns the result.
+// and parents before causes. All other methods ignore it. The caller owns the result.
 func (h *History) Contradictions() []Contradiction { return slices.Clone(h.find().contradictions) }
 
 // Forks returns what shows that a node has forked: that it ran twice, or went on from a backup. Each
@@ -147,7 +150,7 @@ func (h *History) Contradictions() []Contradiction { return slices.Clone(h.find(
 // may be fewer. A fork whose branches begin in different aggregates shows only if the events of both are
 // there: take those of the whole project.
 //
-// Forks are in the order of node IDs, then of clocks. The caller owns the result.
+// Forks are in the order of node IDs, then of projects, then of clocks. The caller owns the result.
 func (h *History) Forks() []ForkError {
 	var forks []ForkError
 	for _, l := range h.find().lines {
@@ -159,8 +162,8 @@ func (h *History) Forks() []ForkError {
 }
 
 // Missing returns what the events say is there and is not among them, as [Node.Missing] does of a
-// store: holes between stamped events, in the order of node IDs and clocks, and then parents, in the
-// order of their IDs. A node has holes of its own in each project. Of some aggregates only, the History
+// store: holes between stamped events, in the order of node IDs, projects and clocks, and then parents, in
+// the order of their IDs. A node has holes of its own in each project. Of some aggregates only, the History
 // takes for a hole what the nodes emitted in others: take the events of the whole project, or ask
 // [Node.Missing]. The caller owns the result.
 func (h *History) Missing() []Gap {

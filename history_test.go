@@ -229,6 +229,13 @@ func TestHistory(t *testing.T) {
 				{2, 3}: causal.OrderBefore, {2, 4}: causal.OrderBefore, {2, 5}: causal.OrderBefore, {3, 4}: causal.OrderUnknown, {3, 5}: causal.OrderUnknown,
 			}, heads: []int{1, 2, 3, 4, 5},
 		},
+		"trackers of two projects": {
+			events: []causal.Event{
+				by(1, "alice", 4, "A", seeing(map[string]int64{"alice": 4}), func(p *causal.EventParams) { p.ProjectUUID = strings.Replace(p.ProjectUUID, "1", "2", 1) }),
+				by(2, "alice", 6, "A", seeing(map[string]int64{"alice": 6})),
+			},
+			want: map[[2]int]causal.Order{{1, 2}: causal.OrderUnknown}, heads: []int{1, 2},
+		},
 		"one node of two projects": {
 			events: []causal.Event{by(1, "alice", 1, "A"), by(2, "alice", 2, "A", func(p *causal.EventParams) { p.ProjectUUID = strings.Replace(p.ProjectUUID, "1", "2", 1) })},
 			want:   map[[2]int]causal.Order{{1, 2}: causal.OrderUnknown}, heads: []int{1, 2},

@@ -14,6 +14,7 @@ type line struct {
 	nodeKey
 	events []int32 // their numbers, in ascending order, and so by their clocks
 	lanes  []int32
+	next   int // which of them is looked at next for the next event
 	// sharedTo is the clock up to which it is certain that they were one line. isForked says
 	// that it counts.
 	sharedTo int64

@@ -261,7 +261,7 @@ func MergeMV[T any](events []Event) ([]Write[T], error) {
 	h, last, texts, err := lastWrites(events, func(e Event) (string, bool, error) {
 		text, ok := e.payloadMember("value")
 		return text, ok, nil
-	})
+	}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +282,7 @@ func MergeMVFunc[T any](events []Event, value func(Event) (T, bool, error)) ([]W
 	if value == nil {
 		return nil, invalid("value", reasonNil)
 	}
-	h, last, values, err := lastWrites(events, value)
+	h, last, values, err := lastWrites(events, value, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -299,8 +299,10 @@ func (e Event) differs(field int) error {
 }
 
 // lastWrites returns the last events of an aggregate that write something, and what they write. An error of
-// the function counts if its event is one of them.
-func lastWrites[T any](events []Event, read func(Event) (T, bool, error)) (h *History, last []int32, values []T, err error) {
+// read, or of check, counts if its event is one of them; that of the first one is returned.
+func lastWrites[T any](
+	events []Event, read func(Event) (T, bool, error), check func(Event, T) error,
+) (h *History, last []int32, values []T, err error) {
 	h, err = NewHistory(events)
 	if err != nil {
 		return nil, nil, nil, err
@@ -325,10 +327,14 @@ func lastWrites[T any](events []Event, read func(Event) (T, bool, error)) (h *Hi
 	}
 	last = h.find().maximal(numbers, nil)
 	for _, k := range last {
-		if w := written[k]; w.err != nil {
+		w := written[k]
+		if w.err == nil && check != nil {
+			w.err = check(h.events[k], w.value)
+		}
+		if w.err != nil {
 			return nil, nil, nil, extractionError(h.events[k], w.err)
 		}
-		values = append(values, written[k].value)
+		values = append(values, w.value)
 	}
 	return h, last, values, nil
 }

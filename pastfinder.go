@@ -19,6 +19,8 @@ type pastFinder struct {
 	// of each aggregate, the lanes that have events of it, and where among them each lane is
 	aggregates [][]aggregateLane
 	laneOf     map[aggregateOnLane]int32
+	// of each aggregate and line, the last event that did not come after all of the line
+	lastAdmitted map[aggregateOnLine]admitted
 }
 
 // projectLines is the nodes and aggregates of a project, by their IDs.
@@ -36,6 +38,17 @@ type aggregateLane struct {
 }
 
 type aggregateOnLane struct{ aggregate, lane int32 }
+
+type aggregateOnLine struct {
+	aggregate int32
+	line      *line
+}
+
+// admitted is how many of the first events of a line were found to come before an event, and what that had read.
+type admitted struct {
+	read pastSet
+	n    int
+}
 
 // hasUnread reports whether a set has an event of the lane that was not read.
 func (l *aggregateLane) hasUnread(read, set pastSet) bool {
@@ -77,7 +90,7 @@ func newPastIndex(events []Event, found *deduper) *pastIndex {
 func newPastFinder(x *pastIndex) *pastFinder {
 	n := len(x.events)
 	x.pasts, x.onLine, x.spots, x.hidden = make([]pastSet, n), make([]pastSet, n), make([]spot, n), make([]int64, n)
-	f := &pastFinder{x: x, projects: map[string]*projectLines{}, laneOf: map[aggregateOnLane]int32{}}
+	f := &pastFinder{x: x, projects: map[string]*projectLines{}, laneOf: map[aggregateOnLane]int32{}, lastAdmitted: map[aggregateOnLine]admitted{}}
 	for _, e := range x.events { // on its own, so that its cache misses overlap
 		for _, id := range e.p.Parents {
 			f.parents = append(f.parents, int32(x.found.index(id)))
@@ -112,17 +125,7 @@ func newPastFinder(x *pastIndex) *pastFinder {
 // one before.
 func (f *pastFinder) put(k int32, past pastSet) {
 	x, at := f.x, &f.x.spots[k]
-	at.lane = noIndex
-	for _, lane := range slices.Backward(at.line.lanes[max(len(at.line.lanes)-8, 0):]) { // one, but where branches are many
-		if int(past.of(lane)) == len(x.lanes[lane]) {
-			at.lane = lane
-			break
-		}
-	}
-	if at.lane == noIndex {
-		at.lane = int32(len(x.lanes))
-		x.lanes, at.line.lanes = append(x.lanes, nil), append(at.line.lanes, at.lane)
-	}
+	at.lane = f.laneAfter(k, past)
 	x.lanes[at.lane] = append(x.lanes[at.lane], k)
 	at.nth = int32(len(x.lanes[at.lane]))
 	x.pasts[k] = past.with(at.lane, at.nth)
@@ -139,6 +142,31 @@ func (f *pastFinder) put(k int32, past pastSet) {
 		f.laneOf[key], *lanes = i, append(*lanes, aggregateLane{lane: at.lane})
 	}
 	(*lanes)[i].events = append((*lanes)[i].events, at.nth)
+}
+
+// laneAfter returns a lane of the node of event k whose last event is in a set. That is mostly the one of
+// a parent or of the event before; otherwise it looks at some lanes, at others each time, and makes one.
+func (f *pastFinder) laneAfter(k int32, past pastSet) int32 {
+	x, line := f.x, f.x.spots[k].line
+	isFree := func(lane int32) bool { return int(past.of(lane)) == len(x.lanes[lane]) }
+	for _, id := range x.events[k].p.Parents[:min(len(x.events[k].p.Parents), 8)] {
+		p := x.found.index(id)
+		if p != noIndex && x.spots[p].line == line && x.spots[p].lane != noIndex && isFree(x.spots[p].lane) {
+			return x.spots[p].lane
+		}
+	}
+	if p := f.before(k); p != noIndex && isFree(x.spots[p].lane) {
+		return x.spots[p].lane
+	}
+	for range min(len(line.lanes), 2*lanesInGroup) {
+		line.next = (line.next + 1) % len(line.lanes)
+		if lane := line.lanes[line.next]; isFree(lane) {
+			return lane
+		}
+	}
+	lane := int32(len(x.lanes))
+	x.lanes, line.lanes = append(x.lanes, nil), append(line.lanes, lane)
+	return lane
 }
 
 // before returns the last event of its node that certainly was before an event, or noIndex: the one that it
@@ -243,13 +271,31 @@ func (f *pastFinder) admitLine(k int32, read, past pastSet, l *line, time int64)
 		if l.isForked {
 			time = min(time, l.sharedTo)
 		}
-		n := sort.Search(l.upTo(x.events, time), func(i int) bool { return f.hasUnread(k, read, x.onLine[l.events[i]]) })
+		n := f.admitted(k, read, l, l.upTo(x.events, time))
 		if n == 0 {
 			return past
 		}
 		p = l.events[n-1]
 	}
 	return past.union(x.onLine[p])
+}
+
+// admitted returns how many of the first events of a line an event that had read this comes after, at most
+// n. It begins where the last event of the aggregate ended that had not read more.
+func (f *pastFinder) admitted(k int32, read pastSet, l *line, n int) int {
+	isUnread := func(i int) bool { return f.hasUnread(k, read, f.x.onLine[l.events[i]]) }
+	key := aggregateOnLine{f.x.spots[k].aggregate, l}
+	from := 0
+	if m := f.lastAdmitted[key]; read.has(m.read) {
+		from = min(m.n, n)
+	}
+	to := from
+	for step := 1; to < n && !isUnread(to); step *= 2 {
+		from, to = to+1, min(to+1+step, n)
+	}
+	from += sort.Search(to-from, func(i int) bool { return isUnread(from + i) })
+	f.lastAdmitted[key] = admitted{read, from}
+	return from
 }
 
 // readPast returns what a stamped event says that it had read: its parents and what came before
@@ -310,6 +356,12 @@ func (f *pastFinder) hasUnread(k int32, read, set pastSet) bool {
 	lanes := f.aggregates[aggregate]
 	if len(lanes) <= 2*lanesInGroup {
 		return slices.ContainsFunc(lanes, func(l aggregateLane) bool { return l.hasUnread(read, set) })
+	}
+	own := f.x.spots[k].line.lanes // which mostly have what was not read
+	for _, lane := range own[:min(len(own), lanesInGroup)] {
+		if i, ok := f.laneOf[aggregateOnLane{aggregate, lane}]; ok && lanes[i].hasUnread(read, set) {
+			return true
+		}
 	}
 	found, next := false, 0
 	read.more(set, func(lane, _ int32) bool {

@@ -40,10 +40,19 @@ func (x *pastIndex) relation(i, j int) Order {
 		return OrderBefore
 	case isFork(a, b), a.names(b.p.ID), b.names(a.p.ID):
 		return OrderUnknown
-	case a.clock == b.clock, a.clock > x.hidden[j] && (!b.IsStamped() || x.spots[i].aggregate == x.spots[j].aggregate):
+	case a.clock == b.clock, a.clock > x.hidden[j] && x.isAbout(j, i):
 		return OrderConcurrent
 	}
 	return OrderUnknown
+}
+
+// isAbout reports whether event j says of event i whether it comes after it: if it is stamped, of its
+// aggregate, and of its project otherwise.
+func (x *pastIndex) isAbout(j, i int) bool {
+	if x.events[j].IsStamped() {
+		return x.spots[i].aggregate == x.spots[j].aggregate
+	}
+	return x.spots[i].line.project == x.spots[j].line.project
 }
 
 // parents returns the last events before an event, in ascending order.

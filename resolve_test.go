@@ -72,6 +72,7 @@ func TestResolveState(t *testing.T) {
 		"status, and a state that is null": {
 			events: []causal.Event{write(t, 1, 1, `{"status":"open"}`), write(t, 2, 2, `{"state":null,"status":"done"}`), write(t, 3, 3, `{"state":null}`)}, winner: 2, heads: ids(1, 2),
 		},
+		"null is no state": {events: []causal.Event{open, write(t, 2, 2, `{"status":null}`, 1), write(t, 3, 3, `{"state":null,"status":null}`, 2)}, winner: 1, heads: ids(1)},
 		"what came before does not count, whatever it is": {
 			events: []causal.Event{write(t, 1, 1, `{"state":"closed"}`), write(t, 2, 2, `{"state":7}`), write(t, 3, 3, `{"state":"doing"}`, 1, 2)}, winner: 3, heads: ids(3),
 		},
@@ -114,7 +115,6 @@ func TestResolveStateRefuses(t *testing.T) {
 		"events must have one with a state":                      {},
 		"payload has a state that is not in the priority map":    {open, write(t, 2, 2, `{"state":"S3CRET"}`, 1)},
 		"payload has a state that must be a string":              {open, write(t, 2, 2, `{"state":7}`)},
-		"payload has a state that must not be null":              {open, write(t, 2, 2, `{"status":null}`, 1)},
 		"aggregate_id must be the same in all events":            {open, other(func(p *causal.EventParams) { p.AggregateID = "other" })},
 		"project_uuid must be the same in all events":            {open, other(func(p *causal.EventParams) { p.ProjectUUID = strings.Replace(p.ProjectUUID, "1", "2", 1) })},
 		"event must not be the zero Event":                       {open, {}},
@@ -124,7 +124,9 @@ func TestResolveStateRefuses(t *testing.T) {
 		_, err := causal.ResolveState(events, taskStates)
 		requireFault(t, err, fault)
 	}
-	_, err := causal.ResolveState([]causal.Event{write(t, 1, 1, `{}`)}, taskStates)
+	_, err := causal.ResolveState([]causal.Event{write(t, 2, 2, `{"state":7}`), write(t, 1, 1, `{"state":"S3CRET"}`)}, taskStates)
+	requireFault(t, err, "payload has a state that is not in the priority map") // of the first one
+	_, err = causal.ResolveState([]causal.Event{write(t, 1, 1, `{}`)}, taskStates)
 	requireFault(t, err, "events must have one with a state")
 	_, err = causal.ResolveState([]causal.Event{open, write(t, 1, 1, `{"state":"done"}`)}, taskStates)
 	require.ErrorIs(t, err, causal.ErrIDConflict)

@@ -55,13 +55,19 @@ func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, erro
 	})
 }
 
-// state returns the state in an event; ok is false if there is none.
-func (m StateMachine) state(e Event) (state string, ok bool, err error) {
+// member returns the member that has the state of an event, as JSON text.
+func (m StateMachine) member(e Event) (value string, ok bool) {
 	key := cmp.Or(m.Key, "state")
-	value, ok := e.payloadMember(key)
+	value, ok = e.payloadMember(key)
 	if key == "state" && (!ok || value == "null") {
 		value, ok = e.payloadMember("status")
 	}
+	return value, ok
+}
+
+// state returns the state in an event; ok is false if there is none.
+func (m StateMachine) state(e Event) (state string, ok bool, err error) {
+	value, ok := m.member(e)
 	if !ok {
 		return "", false, nil
 	}
@@ -114,14 +120,20 @@ func MergeStateMachineFunc(
 // a tie, and if it is not known whether one candidate follows another. Unlike [MergeStateMachine],
 // ResolveState takes events of any clocks.
 //
-// Pass every event of the aggregate: those without a state connect the others. For a field of its own,
+// An event in which the state is missing or null carries none. Pass every event of the aggregate: those
+// without a state connect the others. For a field of its own,
 // use [ResolveStateFunc] or [StateMachine].Key; do not filter.
 //
 // ResolveState returns a [*ValidationError] if no event carries a state, if one of the last states is not a
 // string or not ranked, if the events are of several aggregates or projects, or if one is zero. It
 // returns an [*IDConflictError] if different events share an ID.
 func ResolveState(events []Event, m StateMachine) (ConflictResolution, error) {
-	return ResolveStateFunc(events, m.Priority, m.state)
+	return ResolveStateFunc(events, m.Priority, func(e Event) (string, bool, error) {
+		if value, ok := m.member(e); !ok || value == "null" {
+			return "", false, nil
+		}
+		return m.state(e)
+	})
 }
 
 // ResolveStateFunc is like [ResolveState], but calls state to extract the state of an event; the function
@@ -133,20 +145,19 @@ func ResolveStateFunc(
 	if state == nil {
 		return ConflictResolution{}, invalid("state", reasonNil)
 	}
-	h, last, states, err := lastWrites(events, state)
+	h, last, states, err := lastWrites(events, state, func(e Event, s string) error {
+		if _, ok := priority[s]; !ok {
+			return e.payloadError(reasonUnranked, nil)
+		}
+		return nil
+	})
 	switch {
 	case err != nil:
 		return ConflictResolution{}, err
 	case len(last) == 0:
 		return ConflictResolution{}, invalid("events", "must have one with a state")
 	}
-	heads := h.find().at(last)
-	for i, e := range heads {
-		if _, ok := priority[states[i]]; !ok {
-			return ConflictResolution{}, e.payloadError(reasonUnranked, nil)
-		}
-	}
-	resolution, ties := rank(heads, states, priority, "first by clock, node ID and event ID")
+	resolution, ties := rank(h.find().at(last), states, priority, "first by clock, node ID and event ID")
 	resolution.RequiresManualReview = ties > 1 || !h.find().isCertain(last)
 	return resolution, nil
 }

@@ -20,7 +20,9 @@ import (
 
 const (
 	consumePath  = "CAUSALSQLITE_CONSUME_PATH" // the child consumes this file
+	consumeHang  = "CAUSALSQLITE_CONSUME_HANG" // and hangs after the effect of entry hangAt, before its place is saved
 	consumeCount = 2000
+	hangAt       = 100
 )
 
 // TestConsumeChild is the child process of TestConsumerIsKilled, and does nothing else. Each
@@ -39,7 +41,9 @@ func TestConsumeChild(t *testing.T) {
 		}
 		for _, entry := range b.Entries {
 			fmt.Println("effect", entry.Cursor.Position())
-			count++
+			if count++; os.Getenv(consumeHang) != "" && entry.Cursor.Position() == hangAt {
+				time.Sleep(time.Hour) // until it is killed
+			}
 		}
 		b.State = binary.BigEndian.AppendUint64(nil, count)
 		if b.Entries[len(b.Entries)-1].Cursor.Position() == consumeCount {
@@ -61,10 +65,14 @@ func TestConsumerIsKilled(t *testing.T) {
 	for runs := 0; last < consumeCount; runs++ {
 		require.Less(t, runs, 100)
 		cmd := adaptertest.ChildCommand("TestConsumeChild", consumePath+"="+path)
+		left := rand.IntN(300)
+		if runs == 0 { // for certain between an effect and the save of its place
+			cmd.Env, left = append(cmd.Env, consumeHang+"=1"), hangAt
+		}
 		out, err := cmd.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, cmd.Start())
-		effects, left := bufio.NewScanner(out), rand.IntN(300)
+		effects := bufio.NewScanner(out)
 		for effects.Scan() {
 			var position uint64
 			if n, _ := fmt.Sscanf(effects.Text(), "effect %d", &position); n == 0 {
