@@ -145,18 +145,18 @@ func (f *pastFinder) put(k int32, past pastSet) {
 }
 
 // laneAfter returns a lane of the node of event k whose last event is in a set. That is mostly the one of
-// a parent or of the event before; otherwise it looks at some lanes, at others each time, and makes one.
+// the event before, or of a parent; otherwise it looks at some lanes, at others each time, and makes one.
 func (f *pastFinder) laneAfter(k int32, past pastSet) int32 {
 	x, line := f.x, f.x.spots[k].line
 	isFree := func(lane int32) bool { return int(past.of(lane)) == len(x.lanes[lane]) }
+	if p := f.before(k); p != noIndex && isFree(x.spots[p].lane) {
+		return x.spots[p].lane
+	}
 	for _, id := range x.events[k].p.Parents[:min(len(x.events[k].p.Parents), 8)] {
 		p := x.found.index(id)
 		if p != noIndex && x.spots[p].line == line && x.spots[p].lane != noIndex && isFree(x.spots[p].lane) {
 			return x.spots[p].lane
 		}
-	}
-	if p := f.before(k); p != noIndex && isFree(x.spots[p].lane) {
-		return x.spots[p].lane
 	}
 	for range min(len(line.lanes), 2*lanesInGroup) {
 		line.next = (line.next + 1) % len(line.lanes)
