@@ -144,7 +144,8 @@ func (h *History) Contradictions() []Contradiction { return slices.Clone(h.find(
 // Forks returns what shows that a node has forked: that it ran twice, or went on from a backup. Each
 // [ForkError] has two events of the node, and the later of their clocks: they name the same previous
 // clock or cover the same clocks, so that neither can have followed the other; or a plain event
-// came after a stamped one. Nothing tells of a fork between plain events. With n branches there are
+// came after a stamped one. Two plain events of one clock are none: they may be a fork or not, so that the
+// History only takes their node for one that has forked. With n branches there are
 // n-1 forks, if all stamped events of the node are there. If branches share a clock, as they mostly do
 // after a file was copied, it cannot be told which of two events a later one follows, so that there
 // may be fewer. A fork whose branches begin in different aggregates shows only if the events of both are
