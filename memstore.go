@@ -33,7 +33,8 @@ type MemEventStore struct {
 	all        sortedEvents
 	aggregates map[string]*memAggregate
 	logID      [16]byte
-	hashes     [][8]byte     // of the first entries of log, as far as somebody has read
+	hashes     [][8]byte // of the first entries of log, as far as somebody has read
+	digests    memKeys
 	saved      chan struct{} // closed by the next save, nil if nobody waits for it
 }
 

@@ -10,8 +10,8 @@
 //
 // Each case is a subtest, and logs the sentence of the contract that it checks. The
 // capabilities of a storage ([causal.BatchSaver], [causal.Appender], [causal.LogReader],
-// [causal.LogWaiter], [causal.EventFinder], [causal.AggregateLister], [causal.HeadLoader], [causal.ClockAdvancer],
-// [io.Closer]) are found by assertion. The suite logs the ones that are missing, and does not test them. With the optional hooks of [Config] the
+// [causal.LogWaiter], [causal.EventFinder], [causal.AggregateLister], [causal.HeadLoader], [causal.DigestReader],
+// [causal.ClockAdvancer], [io.Closer]) are found by assertion. The suite logs the ones that are missing, and does not test them. With the optional hooks of [Config] the
 // suite also checks what outlives a handle, another process and a crash.
 //
 // The suite itself is tested: it accepts the storages in memory of package causal, and

@@ -186,6 +186,20 @@ func eventCalls(t tester, s causal.EventStore) calls {
 			return nil
 		}
 	}
+	if d, ok := s.(causal.DigestReader); ok {
+		all["ReadDigests"] = func(ctx context.Context) error {
+			_, err := collect(d.ReadDigests(ctx, causal.Filter{}, causal.SyncKey{}, causal.SyncKey{}, causal.Cursor{}))
+			return err
+		}
+		all["ReadDigestLog"] = func(ctx context.Context) error {
+			_, err := collect(d.ReadDigestLog(ctx, causal.Filter{}, causal.Cursor{}, causal.Cursor{}))
+			return err
+		}
+		all["LoadDigests"] = func(ctx context.Context) error {
+			_, err := collect(d.LoadDigests(ctx, nil))
+			return err
+		}
+	}
 	if log, ok := s.(causal.LogReader); ok {
 		all["ReadLog"] = func(ctx context.Context) error {
 			for _, err := range log.ReadLog(ctx, causal.Cursor{}) {

@@ -24,7 +24,7 @@ var (
 // TestEventStore checks an event store, with the capabilities that it has.
 func TestEventStore(t *testing.T, c Config[causal.EventStore]) {
 	run(t, c, slices.Concat(
-		orderCases, identityCases, fidelityCases, keyCases, iterationCases, manyCases, logCases, waitCases, headCases, appendCases, findCases, contextCases, lifeCases,
+		orderCases, identityCases, fidelityCases, keyCases, iterationCases, manyCases, logCases, waitCases, headCases, appendCases, findCases, digestCases, contextCases, lifeCases,
 		[]eventCase{modelCase, eventCrashCase},
 	))
 }

@@ -239,8 +239,8 @@ var iterationCases = []eventCase{
 }
 
 // collect returns the events of a sequence up to the first error.
-func collect(events iter.Seq2[causal.Event, error]) (all []causal.Event, err error) {
-	for e, err := range events {
+func collect[T any](seq iter.Seq2[T, error]) (all []T, err error) {
+	for e, err := range seq {
 		if err != nil {
 			return all, err
 		}
