@@ -169,6 +169,7 @@ type Store interface {
 	HeadLoader
 	LogReader
 	LogWaiter
+	DigestReader
 	ClockStorage
 	ClockAdvancer
 	ErrorStorage

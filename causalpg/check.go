@@ -1,6 +1,7 @@
 package causalpg
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/jackc/pgx/v5"
@@ -11,7 +12,7 @@ import (
 )
 
 // Check looks for damage: of every entry of the log whether it can be read, has its place
-// by its content, and follows the one before. It returns nil if it finds none, and a
+// and its digest by its content, and follows the one before. It returns nil if it finds none, and a
 // [*causal.StorageError] that names the first entry at fault. Other calls go on meanwhile;
 // a large log takes minutes. What is saved after Check has begun is not checked. It does
 // not look at indexes, which pg_amcheck does. Who edits the JSON of an event on purpose,
@@ -35,13 +36,24 @@ func (s *Store) Check(ctx context.Context, progress func(checked, total uint64))
 func (s *Store) checkEntries(ctx context.Context, c *pgx.Conn, at causal.Cursor, last uint64) (causal.Cursor, error) {
 	var hash pgtype.DriverBytes // of each row, as the other columns
 	var stored adapter.Stored
+	var digest struct { // zero if there is none
+		isStored    bool
+		clock, tier int64
+		digest      []byte
+		project     string
+	}
 	check := func(position int64, e causal.Event, _ int) (err error) {
 		stored.Position, stored.Hash = position, [8]byte(hash)
 		at, err = stored.Check(at, e)
+		if key := e.SyncKey(); err == nil && digest.isStored && (digest.clock != key.Clock || !bytes.Equal(digest.digest, key.Digest[:]) ||
+			digest.project != e.ProjectUUID() || digest.tier != int64(e.DataTier())) {
+			err = adapter.Damaged(position)
+		}
 		return err
 	}
 	err := queryEvents(ctx, c, s.sql.check, []any{int64(at.Position()), int64(last)}, check,
-		&hash, &stored.ID, &stored.Aggregate, &stored.Clock, &stored.Node)
+		&hash, &stored.ID, &stored.Aggregate, &stored.Clock, &stored.Node,
+		&digest.isStored, &digest.clock, &digest.digest, &digest.project, &digest.tier)
 	if err == nil && at.Position() != last {
 		err = adapter.Missing(int64(at.Position()) + 1)
 	}

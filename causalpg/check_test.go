@@ -31,6 +31,11 @@ func TestCheckFindsDamage(t *testing.T) {
 		"another clock":     {"UPDATE {s}.events SET lamport_clock = 99 WHERE position = 3", "entry 3 of the log is damaged"},
 		"another node":      {"UPDATE {s}.events SET node_id = 'A' WHERE position = 3", "entry 3 of the log is damaged"},
 		"another event":     {"UPDATE {s}.events SET data = (SELECT data FROM {s}.events WHERE position = 4) WHERE position = 3", "entry 3 of the log is damaged"},
+		"another digest":    {"UPDATE {s}.digests SET digest = sha256('') WHERE position = 3", "entry 3 of the log is damaged"},
+		"another key":       {"UPDATE {s}.digests SET lamport_clock = 99 WHERE position = 3", "entry 3 of the log is damaged"},
+		"another project":   {"UPDATE {s}.digests SET project = gen_random_uuid() WHERE position = 3", "entry 3 of the log is damaged"},
+		"another tier":      {"UPDATE {s}.digests SET tier = 4 WHERE position = 3", "entry 3 of the log is damaged"},
+		"no digest":         {"DELETE FROM {s}.digests WHERE position = 3", "entry 3 of the log is damaged"},
 		"a hole":            {"DELETE FROM {s}.events WHERE position = 3", "entry 3 of the log is missing"},
 		"the start":         {"DELETE FROM {s}.events WHERE position = 1", "entry 1 of the log is missing"},
 	} {
@@ -38,6 +43,8 @@ func TestCheckFindsDamage(t *testing.T) {
 			schema := newSchema(t)
 			s := openIn(t, schema)
 			require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
+			adaptertest.MakeDigests(t, s)
+			require.NoError(t, s.Check(ctx, nil))
 			edit(t, schema, test.damage)
 			err := s.Check(ctx, nil)
 			eventtest.RequireStorageError(t, err)

@@ -16,7 +16,7 @@ func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err 
 		return 0, err
 	}
 	err = s.read(ctx, "load clock", func(c *pgx.Conn) error {
-		value, _, err = queryInt(ctx, c, s.sql.loadClock, keyOf(nodeID))
+		value, err = queryInt(ctx, c, s.sql.loadClock, keyOf(nodeID))
 		return err
 	})
 	return value, err

@@ -101,12 +101,11 @@ func transact(ctx context.Context, c *pgx.Conn, write func(*pgx.Batch)) error {
 	return c.SendBatch(ctx, &b).Close()
 }
 
-// queryInt returns the integer that a query has as its only result; found is
-// false if it has no row.
-func queryInt(ctx context.Context, c *pgx.Conn, sql string, args ...any) (value int64, found bool, err error) {
+// queryInt returns the integer that a query has as its only result, 0 if it has no row.
+func queryInt(ctx context.Context, c *pgx.Conn, sql string, args ...any) (value int64, err error) {
 	err = c.QueryRow(ctx, sql, args...).Scan(&value)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, false, nil
+		return 0, nil
 	}
-	return value, err == nil, err
+	return value, err
 }

@@ -193,12 +193,26 @@ func ExampleStore() {
 	}
 	found, err := store.FindEvent(ctx, latest)
 	fmt.Println("found:", found.LamportClock(), err)
+	head, err := store.Head(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// What package causalsync reads.
+	for key, err := range store.ReadDigests(ctx, causal.Filter{}, causal.SyncKey{Clock: 8}, causal.SyncKey{}, head) {
+		for event, loadErr := range store.LoadDigests(ctx, []causal.SyncKey{key}) {
+			fmt.Println("by its key:", event.LamportClock(), err, loadErr)
+		}
+	}
+	for range store.ReadDigestLog(ctx, causal.Filter{AggregateID: "task-2"}, causal.Cursor{}, head) {
+		log.Fatal("there is no such event")
+	}
 	remove()
 	// Output:
 	// arrived: 7 arrived: 8 arrived: 2
 	//  in order: 2 in order: 7 in order: 8
 	// aggregate: task-1 <nil>
 	// found: 8 <nil>
+	// by its key: 8 <nil> <nil>
 }
 
 func ExampleStore_AdvanceClock() {

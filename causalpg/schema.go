@@ -104,6 +104,17 @@ END $$;
 CREATE TRIGGER keep_heads AFTER INSERT ON {s}.events REFERENCING NEW TABLE AS added
 	FOR EACH STATEMENT EXECUTE FUNCTION {s}.keep_heads();
 
+-- The keys of causal.DigestReader, of the entries up to the last one that is here: they are made when somebody
+-- asks for them.
+CREATE TABLE {s}.digests (
+	position      bigint PRIMARY KEY,
+	lamport_clock bigint NOT NULL,
+	digest        bytea NOT NULL CHECK (octet_length(digest) = 32),
+	project       uuid NOT NULL,
+	tier          smallint NOT NULL
+);
+CREATE INDEX digests_in_order ON {s}.digests (lamport_clock, digest) INCLUDE (position, project, tier);
+
 CREATE TABLE {s}.clocks (
 	node_key bytea PRIMARY KEY, -- SHA-256 of node_id
 	node_id  bytea NOT NULL,

@@ -43,6 +43,12 @@ type statements struct {
 	errors           string
 	listen           string
 	notify           string
+	digests          string
+	digestsOf        string
+	digestLog        string
+	loadDigests      string
+	lastDigest       string
+	addDigests       string
 	arrival          [adapter.CountOfSizes]string
 	order            [adapter.CountOfSizes]string
 }
@@ -235,8 +241,11 @@ func newStatements(schema string) statements {
 			ORDER BY lamport_clock`),
 		aggregates: in(aggregatesSQL),
 		locate:     in(locateSQL),
-		check: in(`SELECT position, data, hash, event_id, aggregate_id, lamport_clock, node_id FROM {s}.events
-			WHERE position > $1 AND position <= $2 ORDER BY position`),
+		check: in(`SELECT e.position, data, hash, event_id, aggregate_id, e.lamport_clock, node_id,
+				e.position <= (SELECT coalesce(max(position), 0) FROM {s}.digests),
+				coalesce(d.lamport_clock, 0), digest, coalesce(d.project::text, ''), coalesce(tier, 0)
+			FROM {s}.events e LEFT JOIN {s}.digests d USING (position)
+			WHERE e.position > $1 AND e.position <= $2 ORDER BY e.position`),
 		loadClock: in("SELECT value FROM {s}.clocks WHERE node_key = $1"),
 		saveClock: in(`INSERT INTO {s}.clocks (node_key, node_id, value) VALUES ($1, $2, $3)
 			ON CONFLICT (node_key) DO UPDATE SET value = excluded.value`),
@@ -257,9 +266,12 @@ func newStatements(schema string) statements {
 		addError:         in("INSERT INTO {s}.errors (entry) VALUES ($1)"),
 		dropErrors: in(`DELETE FROM {s}.errors
 			WHERE id <= (SELECT id FROM {s}.errors ORDER BY id DESC OFFSET $1 LIMIT 1)`),
-		errors: in("SELECT id, entry FROM {s}.errors ORDER BY id DESC LIMIT $1"),
-		listen: in("LISTEN {channel}"),
-		notify: in("NOTIFY {channel}"),
+		errors:  in("SELECT id, entry FROM {s}.errors ORDER BY id DESC LIMIT $1"),
+		listen:  in("LISTEN {channel}"),
+		notify:  in("NOTIFY {channel}"),
+		digests: in(digestsSQL), digestsOf: in(digestsOfSQL), digestLog: in(digestLogSQL), addDigests: in(addDigestsSQL),
+		loadDigests: in(strings.Replace(loadDigestsSQL, "{bytes}", strconv.Itoa(adapter.MaxPageBytes), 1)),
+		lastDigest:  in("SELECT position FROM {s}.digests ORDER BY position DESC LIMIT 1"),
 	}
 	for _, sql := range lockSave {
 		s.lock = append(s.lock, in(sql))

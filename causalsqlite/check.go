@@ -12,7 +12,7 @@ import (
 )
 
 // Check looks for damage: SQLite's own check of the whole file, and of every entry of the
-// log whether it can be read, has its place by its content, and follows the one before.
+// log whether it can be read, has its place and its digest by its content, and follows the one before.
 // It returns nil if it finds none, and a [*causal.StorageError] that names the first
 // entry at fault, or says what SQLite has found. Other calls go on meanwhile; a large
 // file takes minutes. What is saved after Check has begun may or may not be checked. Who
@@ -60,8 +60,9 @@ func checkFile(ctx context.Context, c *sqlite.Conn) error {
 // checkEntries checks the entries after a cursor, and returns that of the last one.
 func checkEntries(c *sqlite.Conn, at causal.Cursor, last uint64) (causal.Cursor, error) {
 	var data []byte
-	err := query(c, `SELECT seq, data, hash, event_id, aggregate_id, lamport_clock, node_id FROM events
-		WHERE seq > ? AND seq <= ? ORDER BY seq`,
+	err := query(c, `SELECT e.seq, data, hash, event_id, aggregate_id, e.lamport_clock, node_id, d.lamport_clock, digest, project, tier,
+			e.seq <= (SELECT max(seq) FROM digests) FROM events e LEFT JOIN digests d ON d.seq = e.seq
+		WHERE e.seq > ? AND e.seq <= ? ORDER BY e.seq`,
 		func(s *sqlite.Stmt) {
 			s.BindInt64(1, int64(at.Position()))
 			s.BindInt64(2, int64(last))
@@ -75,6 +76,10 @@ func checkEntries(c *sqlite.Conn, at causal.Cursor, last uint64) (causal.Cursor,
 					Aggregate: columnBytes(s, 4, nil), Clock: s.ColumnInt64(5), Node: columnBytes(s, 6, nil),
 				}
 				at, err = stored.Check(at, e)
+			}
+			if err == nil && s.ColumnBool(11) && (columnKey(s, 7) != e.SyncKey() ||
+				string(columnBytes(s, 9, nil)) != string(projectKey(e.ProjectUUID())) || s.ColumnInt(10) != e.DataTier()) {
+				err = adapter.Damaged(s.ColumnInt64(0))
 			}
 			return true, err
 		})

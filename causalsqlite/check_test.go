@@ -30,14 +30,21 @@ func TestCheckFindsDamage(t *testing.T) {
 		"another event": {
 			damage: `UPDATE events SET data = (SELECT data FROM events WHERE seq = 4) WHERE seq = 3`, want: "entry 3 of the log is damaged",
 		},
-		"a hole":     {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 3`, want: "entry 3 of the log is missing"},
-		"position 0": {damage: `PRAGMA ignore_check_constraints = ON; UPDATE events SET seq = 0 WHERE seq = 5`, want: "CHECK constraint failed"},
-		"the start":  {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 1`, want: "entry 1 of the log is missing"},
+		"another digest":  {damage: `UPDATE digests SET digest = zeroblob(32) WHERE seq = 3`, want: "entry 3 of the log is damaged"},
+		"another key":     {damage: `UPDATE digests SET lamport_clock = 99 WHERE seq = 3`, want: "entry 3 of the log is damaged"},
+		"another project": {damage: `UPDATE digests SET project = zeroblob(16) WHERE seq = 3`, want: "entry 3 of the log is damaged"},
+		"another tier":    {damage: `UPDATE digests SET tier = 4 WHERE seq = 3`, want: "entry 3 of the log is damaged"},
+		"no digest":       {damage: `DELETE FROM digests WHERE seq = 3`, want: "entry 3 of the log is damaged"},
+		"a hole":          {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 3`, want: "entry 3 of the log is missing"},
+		"position 0":      {damage: `PRAGMA ignore_check_constraints = ON; UPDATE events SET seq = 0 WHERE seq = 5`, want: "CHECK constraint failed"},
+		"the start":       {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 1`, want: "entry 1 of the log is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := testPath(t)
 			s := openAt(t, path, nil)
 			require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 6)))
+			adaptertest.MakeDigests(t, s)
+			require.NoError(t, s.Check(ctx, nil))
 			require.NoError(t, s.Close())
 			sql(t, path, "DROP TRIGGER events_never_change; "+test.damage)
 			err := openAt(t, path, nil).Check(ctx, nil)

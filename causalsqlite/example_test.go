@@ -126,6 +126,15 @@ func ExampleStore() {
 	}
 	found, err := store.FindEvent(ctx, batch[1].ID())
 	fmt.Println("found:", found.LamportClock(), err)
+	// What package causalsync reads.
+	for key, err := range store.ReadDigests(ctx, causal.Filter{}, causal.SyncKey{Clock: 3}, causal.SyncKey{}, head) {
+		for event, loadErr := range store.LoadDigests(ctx, []causal.SyncKey{key}) {
+			fmt.Println("by its key:", event.LamportClock(), err, loadErr)
+		}
+	}
+	for range store.ReadDigestLog(ctx, causal.Filter{AggregateID: "WP002"}, causal.Cursor{}, head) {
+		log.Fatal("there is no such event")
+	}
 	if err := store.Close(); err != nil {
 		log.Fatal(err)
 	}
@@ -139,6 +148,7 @@ func ExampleStore() {
 	// in order: 3
 	// aggregate: WP001 <nil>
 	// found: 2 <nil>
+	// by its key: 3 <nil> <nil>
 }
 
 func ExampleStore_AdvanceClock() {

@@ -60,6 +60,17 @@ CREATE TABLE heads (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX heads_named ON heads (project, event_id) WHERE named > 0;
 
+-- The keys of causal.DigestReader, of the entries up to the last one that is here: they are made when somebody
+-- asks for them. project is the UUID's 16 bytes.
+CREATE TABLE digests (
+	seq           INTEGER PRIMARY KEY,
+	lamport_clock INTEGER NOT NULL,
+	digest        BLOB NOT NULL CHECK (length(digest) = 32),
+	project       BLOB NOT NULL CHECK (length(project) = 16),
+	tier          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX digests_in_order ON digests (lamport_clock, digest, project, tier);
+
 CREATE TABLE clocks (
 	node_id BLOB NOT NULL PRIMARY KEY,
 	value   INTEGER NOT NULL CHECK (value >= 0)
