@@ -137,6 +137,9 @@ func (n *Node) ID() string { return n.id }
 // ProjectUUID returns the UUID of the node's project, in lower case.
 func (n *Node) ProjectUUID() string { return n.options.ProjectUUID }
 
+// Storage returns the store that the node was opened on.
+func (n *Node) Storage() NodeStorage { return n.storage }
+
 // Seen returns what the node's store has of the project, as of the latest call of the node: of
 // each node, the clock up to which no event is missing between stamped ones. A plain event
 // stands for the earlier ones of its node.

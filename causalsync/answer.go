@@ -1,0 +1,261 @@
+package causalsync
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spec-kitty/causal"
+)
+
+// The protocol's sizes, which each side chooses for itself: a range of fewer than listBelow events is told
+// by their ids, and otherwise in wideFan parts while few ranges of a message differ, and then in fan.
+const (
+	listBelow = 32
+	wideFan   = 32
+	fan       = 16
+	fewRanges = 8
+)
+
+// overhead is what a message takes beside what is counted, and refusalSize what each event of a request may
+// add to its answer.
+const (
+	overhead    = 1024
+	refusalSize = 16
+)
+
+// Answer is the side of a sync that is asked: it answers one request of a peer, and keeps nothing of it, so
+// that a request may come again, or to another process on the same store. Events that the request brings
+// are stored before Answer returns.
+//
+// peer is who asks, for what is rejected and reported; allowed is what it may see and write: the zero Filter
+// allows all. Authenticate the peer first: an answer tells whether this store has an event.
+//
+// The error is a [*causal.ValidationError] for arguments, [ErrProtocol] if the request is none of this protocol,
+// or that of the store or of ctx. Everything else is answered. Answer does not retain the request.
+func (r *Replica) Answer(ctx context.Context, peer string, allowed causal.Filter, request []byte) ([]byte, error) {
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
+	if err := allowed.Validate(); err != nil {
+		return nil, err
+	}
+	a := answer{hash: hashOf(request), maxRequest: uint64(r.options.MaxMessage)}
+	if len(request) > r.options.MaxMessage {
+		a.kind, a.code = answerRefused, codeRequestTooLarge
+		return a.encode(), nil
+	}
+	q, err := decodeRequest(request)
+	if errors.Is(err, errVersion) {
+		a.kind, a.code = answerRefused, codeVersion
+		return a.encode(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	own := r.ownSalt()
+	filter, ok := r.narrow(q.filter, allowed)
+	switch {
+	case !ok:
+		a.kind, a.code = answerRefused, codeFilter
+	case filter != q.filter:
+		a.kind, a.filter = answerFilter, filter
+	case q.salt != own:
+		a.kind, a.salt = answerSalt, own
+	default:
+		if err := r.answer(ctx, peer, &q, &a); err != nil {
+			return nil, err
+		}
+	}
+	return a.encode(), nil
+}
+
+// narrow returns what is left of a filter of a peer; ok is false if that is nothing.
+func (r *Replica) narrow(f, allowed causal.Filter) (narrowed causal.Filter, ok bool) {
+	f, ok = intersect(f, allowed)
+	if ok && r.options.Node != nil {
+		f, ok = intersect(f, causal.Filter{ProjectUUID: r.options.Node.ProjectUUID()})
+	}
+	return f, ok
+}
+
+// intersect returns the filter for the events that both select; ok is false if there can be none.
+func intersect(a, b causal.Filter) (both causal.Filter, ok bool) {
+	both.ProjectUUID = strings.ToLower(a.ProjectUUID)
+	if both.ProjectUUID == "" {
+		both.ProjectUUID = strings.ToLower(b.ProjectUUID)
+	}
+	both.AggregateID = a.AggregateID
+	if both.AggregateID == "" {
+		both.AggregateID = b.AggregateID
+	}
+	both.MinTier = max(a.MinTier, b.MinTier)
+	return both, (b.ProjectUUID == "" || strings.EqualFold(both.ProjectUUID, b.ProjectUUID)) &&
+		(b.AggregateID == "" || both.AggregateID == b.AggregateID)
+}
+
+// answer stores what a request brings, and says where the two sides differ.
+func (r *Replica) answer(ctx context.Context, peer string, q *request, a *answer) error {
+	incoming := decodeEvents(q.events)
+	if _, err := r.take(ctx, peer, q.filter, incoming); err != nil {
+		return err
+	}
+	var told Report
+	for i, in := range incoming {
+		if in.err == nil {
+			continue
+		}
+		refused := Refusal{EventID: in.event.ID(), Err: in.err}
+		if refused.EventID == "" {
+			refused.EventID = idOf(in.err)
+		}
+		if q.events[i].large != "" {
+			refused.EventID, refused.ByPeer = q.events[i].large, true
+		}
+		r.refused(&told, peer, refused)
+		a.refusals = append(a.refusals, refusal{uint64(i), codeOf(in.err)})
+	}
+	a.done = end
+	if len(q.ranges) == 0 {
+		return nil
+	}
+	m, err := r.summary(ctx, summaryKey{q.filter, q.salt})
+	if err != nil {
+		return err
+	}
+	limit := int(min(q.maxAnswer, uint64(r.options.MaxMessage)))
+	b := answerer{replica: r, peer: peer, summary: m, answer: a, room: limit - overhead, largest: limit - overhead}
+	return b.compare(ctx, q.ranges)
+}
+
+// answerer makes an answer, up to its size.
+type answerer struct {
+	replica *Replica
+	peer    string
+	summary *summary
+	answer  *answer
+	room    int // bytes that are left
+	largest int // bytes that an event may take
+	differ  int // ranges so far whose fingerprint differs
+}
+
+// compare deals with the ranges of a request in their order, until there is no room.
+func (b *answerer) compare(ctx context.Context, ranges []rangeOf) error {
+	for i, of := range ranges {
+		var isDone bool
+		var err error
+		if of.mode == modeFingerprint {
+			isDone, err = b.compareSums(ctx, of, i == 0)
+		} else {
+			isDone, err = b.giveRange(ctx, of, i)
+		}
+		if err != nil || !isDone {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareSums says more of a range, if its fingerprint is another one here.
+func (b *answerer) compareSums(ctx context.Context, of rangeOf, isFirst bool) (isDone bool, err error) {
+	total, err := b.summary.sumOf(ctx, of.lo, of.hi)
+	if err != nil || total.fingerprint() == of.fingerprint {
+		return err == nil, err
+	}
+	said, err := b.summary.describe(ctx, part{of.span, total}, fanOf(b.differ))
+	if err != nil {
+		return false, err
+	}
+	size := 0
+	for i := range said {
+		size += said[i].size()
+	}
+	if size > b.room && !isFirst {
+		b.answer.done = of.lo
+		return false, nil
+	}
+	b.differ++
+	b.room -= size
+	for _, s := range said {
+		b.answer.ranges = append(b.answer.ranges, s.rangeOf)
+	}
+	return true, nil
+}
+
+// fanOf returns in how many parts a range is told, if so many ranges of a message differ already.
+func fanOf(differ int) int {
+	if differ < fewRanges {
+		return wideFan
+	}
+	return fan
+}
+
+// wantSize is how many bytes a want takes at most.
+const wantSize = 10
+
+// giveRange gives the events of a range that a list lacks, and asks for those that it has and that are not
+// here, or gives those that are wanted.
+func (b *answerer) giveRange(ctx context.Context, of rangeOf, at int) (isDone bool, err error) {
+	reserved := 0
+	if of.mode == modeList {
+		reserved = wantSize * len(of.ids)
+	}
+	if b.room < reserved && at > 0 {
+		b.answer.done = of.lo
+		return false, nil
+	}
+	b.room -= reserved
+	listed := make(map[id]uint64, len(of.ids))
+	for i, id := range of.ids {
+		listed[id] = uint64(i)
+	}
+	before := len(b.answer.events)
+	g := giver{
+		source: b.summary.source, room: &b.room, largest: b.largest, events: &b.answer.events, mustGive: at == 0,
+		withhold: func(e causal.Event) {
+			var told Report
+			b.replica.refused(&told, b.peer, Refusal{EventID: e.ID(), Err: ErrTooLarge})
+		},
+	}
+	isDone, err = b.give(ctx, of, &g, listed)
+	switch {
+	case err != nil:
+		return false, err
+	case !isDone && len(b.answer.events) == before:
+		b.answer.done = of.lo
+		return false, nil
+	case !isDone:
+		b.answer.done = keyOf(g.stopped)
+	}
+	if of.mode == modeList { // also what is beyond where it has stopped: those keys are not known here
+		for i, id := range of.ids {
+			if index, isMissing := listed[id]; isMissing && index == uint64(i) {
+				b.answer.wants = append(b.answer.wants, want{uint64(at), index})
+			}
+		}
+	}
+	return isDone, nil
+}
+
+// give gives the events of a range that are listed, if the list is of what is wanted, or else those that are
+// not. It takes what is here from the list.
+func (b *answerer) give(ctx context.Context, of rangeOf, g *giver, listed map[id]uint64) (isDone bool, err error) {
+	for found, err := range b.summary.read(ctx, of.lo, of.hi) {
+		if err != nil {
+			return false, err
+		}
+		if of.mode == modeWanted && len(listed) == 0 {
+			break
+		}
+		own := b.summary.salt.id(keyOf(found))
+		_, isListed := listed[own]
+		delete(listed, own)
+		if isListed != (of.mode == modeWanted) {
+			continue
+		}
+		if hasRoom, err := g.add(ctx, found); err != nil || !hasRoom {
+			return false, err
+		}
+	}
+	return g.flush(ctx)
+}

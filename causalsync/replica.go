@@ -1,0 +1,230 @@
+package causalsync
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+)
+
+// What a replica keeps in memory at most.
+const (
+	maxSummaryBytes = 64 << 20
+	smallSummary    = 4096 // events; summaries of fewer are made when they are needed
+	maxPeers        = 1000 // whose salt is known
+)
+
+// The sizes of a message.
+const (
+	defaultMessage = 1 << 20
+	minMessage     = 64 << 10
+	maxMessage     = 1 << 30
+)
+
+// saltLife is how long a salt is used: finding events with equal sums takes longer.
+const saltLife = 24 * time.Hour
+
+// Options are the options of [New]. nil and the zero value mean the defaults.
+type Options struct {
+	// Node takes what is received, so that it knows of it, and keeps what it rejects. The store given to New is
+	// that of the node. Its project is what is synced: with it, whole. nil means that events are stored as they
+	// come, and no clock moves.
+	Node *causal.Node
+	// Accept returns an error for an event that is not to be stored, such as one of an author that the peer does not
+	// speak for. It is called for each event that is received, also for those that are stored already, by
+	// several goroutines at a time. nil accepts all.
+	Accept func(peer string, e causal.Event) error
+	// OnRefused is called with each event that was not taken, here or by the peer, in Sync and Answer, by several
+	// goroutines at a time. nil means that only the Report of Sync has them.
+	OnRefused func(peer string, r Refusal)
+	// MaxMessage is how many bytes a message may have, in both directions, 64 KiB to 1 GiB. Zero means 1 MiB. An
+	// event that does not fit is not synced, and reported.
+	MaxMessage int
+}
+
+// Replica syncs a store. Use [New]; the zero value refuses every call. It is safe for concurrent use: several
+// Syncs and Answers may run at a time. It must not be copied. It keeps nothing in the store.
+type Replica struct {
+	store   causal.EventStore
+	options Options
+
+	mu        sync.Mutex // guards what follows, and is held for moments
+	salt      salt       // of those who ask this replica
+	salted    time.Time
+	summaries map[summaryKey]*keptSummary
+	bytes     int // of the buckets in them
+	turn      uint64
+	mirror    *mirror // of a store whose keys cannot be read
+	peers     map[string]peer
+}
+
+// peer is what is known of a peer from the Sync before.
+type peer struct {
+	salt       salt
+	maxRequest int
+}
+
+// New returns a replica of a store: one that is a [causal.DigestReader], as those of this library are. Of any
+// other the replica keeps a copy in memory, which it reads in at first and, if the store is a
+// [causal.LogReader], then only what is new; so it does if the keys of a store cannot be made, as the store
+// is read only.
+//
+// New returns a [*causal.ValidationError] if s is nil or an option is invalid.
+func New(s causal.EventStore, o *Options) (*Replica, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	r := &Replica{store: s, options: *o, summaries: map[summaryKey]*keptSummary{}, peers: map[string]peer{}}
+	switch {
+	case s == nil || reflect.ValueOf(s).Kind() == reflect.Pointer && reflect.ValueOf(s).IsNil():
+		return nil, causaladapter.Invalid("store", "must not be nil")
+	case o.Node != nil && o.Node.Storage() == nil:
+		return nil, causaladapter.Invalid("node", "must come from OpenNode")
+	case o.Node != nil && (!reflect.TypeOf(s).Comparable() || s != causal.EventStore(o.Node.Storage())):
+		return nil, causaladapter.Invalid("store", "must be that of the node")
+	case o.MaxMessage == 0:
+		r.options.MaxMessage = defaultMessage
+	case o.MaxMessage < minMessage || o.MaxMessage > maxMessage:
+		return nil, causaladapter.Invalid("max_message", "must be 64 KiB to 1 GiB")
+	}
+	return r, nil
+}
+
+// begin returns an error if nothing can be done.
+func (r *Replica) begin(ctx context.Context) error {
+	if err := causaladapter.CheckContext(ctx); err != nil {
+		return err
+	}
+	if r.store == nil {
+		return causaladapter.Invalid("replica", "must come from New")
+	}
+	return nil
+}
+
+// ownSalt returns the salt that others are to use.
+func (r *Replica) ownSalt() salt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); r.salted.IsZero() || now.Sub(r.salted) > saltLife || now.Before(r.salted) {
+		_, _ = rand.Read(r.salt[:]) // never fails
+		r.salted = now
+	}
+	return r.salt
+}
+
+// peerOf returns what is known of a peer.
+func (r *Replica) peerOf(name string) (p peer, isKnown bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p, isKnown = r.peers[name]
+	return p, isKnown
+}
+
+func (r *Replica) setPeer(name string, p peer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for other := range r.peers {
+		if len(r.peers) < maxPeers {
+			break
+		}
+		delete(r.peers, other)
+	}
+	r.peers[name] = p
+}
+
+// summaryKey is what a summary is of.
+type summaryKey struct {
+	filter causal.Filter
+	salt   salt
+}
+
+// keptSummary is a summary that is brought up to date by one call at a time.
+type keptSummary struct {
+	turn    chan struct{} // full while somebody does
+	current *summary      // nil if there is none
+
+	bytes int // guarded by the replica, as is
+	used  uint64
+}
+
+// summary returns a summary of what the store holds now.
+func (r *Replica) summary(ctx context.Context, of summaryKey) (*summary, error) {
+	src, head, err := r.source(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kept := r.kept(of)
+	select {
+	case kept.turn <- struct{}{}:
+		defer func() { <-kept.turn }()
+	case <-ctx.Done():
+		return nil, causaladapter.CheckContext(ctx)
+	}
+	m := kept.current
+	if m != nil && m.source == src {
+		m, err = m.advance(ctx, head)
+	}
+	if m == nil || m.source != src || errors.Is(err, causal.ErrInvalidCursor) || errors.Is(err, causal.ErrCursorAhead) { // another log
+		m, err = newSummary(ctx, src, of.filter, of.salt, head)
+	}
+	if err != nil {
+		return nil, err
+	}
+	kept.current = m
+	if m.count < smallSummary {
+		kept.current = nil
+	}
+	r.weigh(of, kept)
+	return m, nil
+}
+
+// kept returns the place of a summary.
+func (r *Replica) kept(of summaryKey) *keptSummary {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept := r.summaries[of]
+	if kept == nil {
+		kept = &keptSummary{turn: make(chan struct{}, 1)}
+		r.summaries[of] = kept
+	}
+	r.turn++
+	kept.used = r.turn
+	return kept
+}
+
+// weigh drops what was not used for the longest time, until the summaries have room. The caller has the turn
+// of the one that it has used.
+func (r *Replica) weigh(of summaryKey, kept *keptSummary) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bytes -= kept.bytes
+	if kept.bytes = 0; kept.current != nil {
+		kept.bytes = len(kept.current.buckets) * bucketBytes
+	}
+	r.bytes += kept.bytes
+	if r.summaries[of] != kept { // was dropped meanwhile
+		r.bytes -= kept.bytes
+		return
+	}
+	if kept.current == nil {
+		delete(r.summaries, of)
+	}
+	for r.bytes > maxSummaryBytes {
+		oldest := of
+		for other, s := range r.summaries {
+			if s.used < r.summaries[oldest].used {
+				oldest = other
+			}
+		}
+		r.bytes -= r.summaries[oldest].bytes
+		delete(r.summaries, oldest)
+		if oldest == of {
+			return
+		}
+	}
+}

@@ -1,0 +1,452 @@
+package causalsync
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+)
+
+// Exchange carries a request to a peer, whose [Replica.Answer] answers it, and returns the answer. It fails if
+// ctx ends. A request may be lost, and may arrive twice; an answer to another request is noticed.
+type Exchange func(ctx context.Context, request []byte) (answer []byte, err error)
+
+// SyncOptions are the options of [Replica.Sync]. nil and the zero value mean the defaults.
+type SyncOptions struct {
+	// Peer names the peer, for what is rejected and reported. Of each name the replica remembers what saves the
+	// first trip of the next Sync.
+	Peer string
+	// Filter is what is synced; the peer may allow less. The zero value means all. With a Node it is the
+	// project of the node, or zero.
+	Filter causal.Filter
+	// MaxEvents is how many events are received before Sync ends with [ErrLimit]. Zero means any number.
+	MaxEvents int
+}
+
+// maxRestarts is how often a peer may change its salt during a Sync.
+const maxRestarts = 3
+
+// Sync reconciles the store with that of a peer, in both directions; see the guarantees of the package. The
+// report is of what was done, also if an error is returned; what was received then is stored, and the next Sync
+// goes on.
+//
+// The error is a [*causal.ValidationError] for arguments, that of the exchange, [ErrProtocol],
+// [*RefusedError], [ErrLimit], or that of the store or of ctx.
+func (r *Replica) Sync(ctx context.Context, exchange Exchange, o *SyncOptions) (Report, error) {
+	if err := r.begin(ctx); err != nil {
+		return Report{}, err
+	}
+	if o == nil {
+		o = &SyncOptions{}
+	}
+	filter, err := r.checkSync(exchange, o)
+	if err != nil {
+		return Report{}, err
+	}
+	s := session{replica: r, exchange: exchange, peer: o.Peer, maxEvents: o.MaxEvents, report: Report{Filter: filter}}
+	s.known, s.isKnown = r.peerOf(o.Peer)
+	err = s.run(ctx)
+	return s.report, err
+}
+
+// checkSync checks the arguments of Sync, and returns the filter in its canonical form.
+func (r *Replica) checkSync(exchange Exchange, o *SyncOptions) (causal.Filter, error) {
+	if exchange == nil {
+		return o.Filter, causaladapter.Invalid("exchange", "must not be nil")
+	}
+	if o.MaxEvents < 0 {
+		return o.Filter, causaladapter.Invalid("max_events", "must not be negative")
+	}
+	if err := o.Filter.Validate(); err != nil {
+		return o.Filter, err
+	}
+	filter, ok := r.narrow(o.Filter, causal.Filter{})
+	if r.options.Node != nil && (!ok || filter.AggregateID != "" || filter.MinTier != 0) {
+		return o.Filter, causaladapter.Invalid("filter", "must be the project of the node, or zero")
+	}
+	return filter, nil
+}
+
+// session is a Sync that runs.
+type session struct {
+	replica   *Replica
+	exchange  Exchange
+	peer      string
+	maxEvents int
+	report    Report
+
+	known      peer
+	isKnown    bool
+	isNarrowed bool
+	restarts   int
+
+	summary  *summary
+	pending  []pending // ascending, disjoint
+	window   int       // how many of them a request has at most
+	toPush   []causal.SyncKey
+	pushes   []push
+	received int // events, also those that were not new
+}
+
+// pending is a range that is not known to be equal.
+type pending struct {
+	span
+	differs bool // that its fingerprint differs is known: it is told in parts
+	wanted  []id // that the peer has and this side lacks; nil if that is not known
+}
+
+// push is a range of which the peer has just the events of a list.
+type push struct {
+	span
+	has map[id]bool
+}
+
+// run exchanges messages until nothing is pending.
+func (s *session) run(ctx context.Context) error {
+	if s.isKnown {
+		if err := s.start(ctx); err != nil {
+			return err
+		}
+	}
+	for !s.isKnown || len(s.pending)+len(s.toPush)+len(s.pushes) > 0 {
+		if err := ctx.Err(); err != nil {
+			return s.replica.begin(ctx)
+		}
+		if err := s.trip(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start begins with all events, under the salt of the peer.
+func (s *session) start(ctx context.Context) error {
+	var err error
+	s.summary, err = s.replica.summary(ctx, summaryKey{s.report.Filter, s.known.salt})
+	s.pending, s.window = []pending{{span: span{key{}, end}, differs: true}}, 1<<30
+	s.toPush, s.pushes = nil, nil
+	return err
+}
+
+// trip sends a request, and deals with the answer.
+func (s *session) trip(ctx context.Context) error {
+	q := request{maxAnswer: uint64(s.replica.options.MaxMessage), salt: s.known.salt, filter: s.report.Filter}
+	var sent []said
+	var pushed []causal.EventID
+	if s.isKnown {
+		var err error
+		if sent, pushed, err = s.fill(ctx, &q); err != nil {
+			return err
+		}
+	}
+	text := q.encode()
+	s.report.BytesOut += int64(len(text))
+	hash := hashOf(text)
+	reply, err := s.exchange(ctx, text)
+	if err != nil {
+		return err
+	}
+	s.report.Trips++
+	s.report.BytesIn += int64(len(reply))
+	if len(reply) > s.replica.options.MaxMessage+refusalSize*len(pushed) {
+		return broken("an answer is larger than was asked for")
+	}
+	a, err := decodeAnswer(reply)
+	switch {
+	case err != nil:
+		return err
+	case a.hash != hash:
+		return broken("an answer is to another request")
+	}
+	s.known.maxRequest = int(min(a.maxRequest, maxMessage))
+	switch a.kind {
+	case answerRefused:
+		return &RefusedError{Code: a.code}
+	case answerFilter:
+		return s.narrowTo(ctx, a.filter)
+	case answerSalt:
+		return s.restart(ctx, a.salt)
+	}
+	if !s.isKnown {
+		return broken("an answer comes without a salt")
+	}
+	return s.read(ctx, &a, sent, pushed)
+}
+
+// narrowTo goes on with the filter that the peer allows.
+func (s *session) narrowTo(ctx context.Context, f causal.Filter) error {
+	if both, ok := intersect(f, s.report.Filter); !ok || both != f || f == s.report.Filter || s.isNarrowed {
+		return broken("a peer allows other events than it was asked for")
+	}
+	if s.replica.options.Node != nil {
+		return &RefusedError{Code: codeFilter}
+	}
+	s.report.Filter, s.isNarrowed = f, true
+	if !s.isKnown {
+		return nil
+	}
+	return s.start(ctx)
+}
+
+// restart begins again with another salt.
+func (s *session) restart(ctx context.Context, salt salt) error {
+	if s.restarts++; s.restarts > maxRestarts || s.isKnown && salt == s.known.salt {
+		return broken("a peer changes its salt again and again")
+	}
+	s.known.salt, s.isKnown = salt, true
+	s.replica.setPeer(s.peer, s.known)
+	return s.start(ctx)
+}
+
+// fill puts into a request what is to be sent: events first, and then ranges. It returns the ranges with their
+// keys, and the IDs of the events.
+func (s *session) fill(ctx context.Context, q *request) (sent []said, pushed []causal.EventID, err error) {
+	room := min(s.replica.options.MaxMessage, s.known.maxRequest) - overhead - len(q.filter.AggregateID)
+	if pushed, err = s.push(ctx, q, &room); err != nil {
+		return nil, nil, err
+	}
+	count, differ := 0, 0
+	for ; count < len(s.pending) && count < s.window; count++ {
+		p := s.pending[count]
+		said, err := s.say(ctx, p, differ)
+		if err != nil {
+			return nil, nil, err
+		}
+		size := 0
+		for i := range said {
+			size += said[i].size()
+		}
+		if size > room && (len(sent) > 0 || len(q.events) > 0) {
+			break
+		}
+		if p.differs {
+			differ++
+		}
+		room -= size
+		sent = append(sent, said...)
+	}
+	s.pending = s.pending[count:]
+	for _, said := range sent {
+		q.ranges = append(q.ranges, said.rangeOf)
+	}
+	return sent, pushed, nil
+}
+
+// say says what is in a pending range.
+func (s *session) say(ctx context.Context, p pending, differ int) ([]said, error) {
+	if p.wanted != nil {
+		return []said{{rangeOf: rangeOf{span: p.span, mode: modeWanted, ids: p.wanted}}}, nil
+	}
+	total, err := s.summary.sumOf(ctx, p.lo, p.hi)
+	if err != nil {
+		return nil, err
+	}
+	parts := 1
+	if p.differs {
+		parts = fanOf(differ)
+	}
+	return s.summary.describe(ctx, part{p.span, total}, parts)
+}
+
+// push puts events into a request that the peer lacks.
+func (s *session) push(ctx context.Context, q *request, room *int) (pushed []causal.EventID, err error) {
+	g := giver{
+		source: s.summary.source, room: room, largest: *room, events: &q.events, mustGive: true,
+		withhold: func(e causal.Event) {
+			pushed = append(pushed, e.ID())
+			s.replica.refused(&s.report, s.peer, Refusal{EventID: e.ID(), Err: ErrTooLarge})
+		},
+		sent: func(e causal.Event) { pushed = append(pushed, e.ID()) },
+	}
+	for len(s.toPush) > 0 {
+		n := min(len(s.toPush), mostGiven)
+		g.waiting = append(g.waiting[:0], s.toPush[:n]...)
+		before := len(q.events)
+		hasRoom, err := g.flush(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.toPush = s.toPush[len(q.events)-before:]
+		if !hasRoom {
+			return pushed, nil
+		}
+	}
+	for len(s.pushes) > 0 {
+		hasRoom, err := s.pushRange(ctx, &g, s.pushes[0])
+		if err != nil {
+			return nil, err
+		}
+		if !hasRoom {
+			s.pushes[0].lo = keyOf(g.stopped)
+			break
+		}
+		s.pushes = s.pushes[1:]
+	}
+	return pushed, nil
+}
+
+func (s *session) pushRange(ctx context.Context, g *giver, p push) (hasRoom bool, err error) {
+	for found, err := range s.summary.read(ctx, p.lo, p.hi) {
+		if err != nil {
+			return false, err
+		}
+		if p.has[s.summary.salt.id(keyOf(found))] {
+			continue
+		}
+		if hasRoom, err := g.add(ctx, found); err != nil || !hasRoom {
+			return false, err
+		}
+	}
+	return g.flush(ctx)
+}
+
+// read deals with an answer: it stores what came, and then takes the ranges that are done from the pending
+// ones.
+func (s *session) read(ctx context.Context, a *answer, sent []said, pushed []causal.EventID) error {
+	check := checker{session: s, answer: a, sent: sent}
+	incoming, err := check.check()
+	if err != nil {
+		return err
+	}
+	if err := s.countRefusals(a, pushed); err != nil {
+		return err
+	}
+	s.received += len(incoming)
+	added, err := s.replica.take(ctx, s.peer, s.report.Filter, incoming)
+	s.report.Received += added
+	for i, in := range incoming {
+		if in.err != nil {
+			refused := Refusal{EventID: in.event.ID(), Err: in.err}
+			if refused.EventID == "" {
+				refused.EventID = idOf(in.err)
+			}
+			if a.events[i].large != "" {
+				refused.EventID, refused.ByPeer = a.events[i].large, true
+			}
+			s.replica.refused(&s.report, s.peer, refused)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.goOn(ctx, a, sent, check.missing); err != nil {
+		return err
+	}
+	if s.maxEvents > 0 && s.received >= s.maxEvents && len(s.pending) > 0 {
+		return fmt.Errorf("%w: %d", ErrLimit, s.received)
+	}
+	return nil
+}
+
+// countRefusals reports what the peer did not take.
+func (s *session) countRefusals(a *answer, pushed []causal.EventID) error {
+	s.report.Sent += len(pushed)
+	next := uint64(0)
+	for _, refused := range a.refusals {
+		if refused.index < next || refused.index >= uint64(len(pushed)) {
+			return broken("an answer refuses what was not sent")
+		}
+		next = refused.index + 1
+		s.report.Sent--
+		if refused.code != codeTooLarge { // which is told where it is found
+			s.replica.refused(&s.report, s.peer, Refusal{EventID: pushed[refused.index], Err: errorOf(refused.code), ByPeer: true})
+		}
+	}
+	return nil
+}
+
+// goOn replaces the ranges of a request by what the answer leaves to be done.
+func (s *session) goOn(ctx context.Context, a *answer, sent []said, missing map[id]bool) error {
+	var next []pending
+	finished, answered := 0, 0
+	wants := a.wants
+	for at, of := range sent {
+		for len(wants) > 0 && wants[0].rangeAt == uint64(at) {
+			if k := of.keys[wants[0].index]; k.isBefore(a.done) {
+				s.toPush = append(s.toPush, k.syncKey())
+			}
+			wants = wants[1:]
+		}
+		switch {
+		case !a.done.isBefore(of.hi):
+			finished++
+			if of.mode != modeFingerprint {
+				continue
+			}
+			for ; answered < len(a.ranges) && !of.hi.isBefore(a.ranges[answered].hi); answered++ {
+				more, err := s.compare(ctx, a.ranges[answered])
+				if err != nil {
+					return err
+				}
+				next = append(next, more...)
+			}
+			continue
+		case of.lo.isBefore(a.done): // the answer ends within it
+			of.lo = a.done
+		}
+		rest := pending{span: of.span}
+		if of.mode == modeWanted {
+			for _, id := range of.ids {
+				if missing[id] {
+					rest.wanted = append(rest.wanted, id)
+				}
+			}
+			if len(rest.wanted) == 0 {
+				continue
+			}
+		}
+		next = append(next, rest)
+	}
+	if a.done == end {
+		s.window = min(2*s.window, 1<<30)
+	} else {
+		s.window = max(1, finished)
+	}
+	s.pending = append(next, s.pending...)
+	return nil
+}
+
+// compare returns what is to be done about a range that an answer has said something of.
+func (s *session) compare(ctx context.Context, of rangeOf) ([]pending, error) {
+	if of.mode == modeFingerprint {
+		total, err := s.summary.sumOf(ctx, of.lo, of.hi)
+		if err != nil || total.fingerprint() == of.fingerprint {
+			return nil, err
+		}
+		return []pending{{span: of.span, differs: true}}, nil
+	}
+	theirs := make(map[id]bool, len(of.ids))
+	for _, id := range of.ids {
+		theirs[id] = true
+	}
+	lacking := map[id]bool{}
+	for id := range theirs {
+		lacking[id] = true
+	}
+	hasMore := false
+	for found, err := range s.summary.read(ctx, of.lo, of.hi) {
+		if err != nil {
+			return nil, err
+		}
+		own := s.summary.salt.id(keyOf(found))
+		hasMore = hasMore || !theirs[own]
+		if delete(lacking, own); hasMore && len(lacking) == 0 {
+			break
+		}
+	}
+	if hasMore {
+		s.pushes = append(s.pushes, push{of.span, theirs})
+	}
+	if len(lacking) == 0 {
+		return nil, nil
+	}
+	p := pending{span: of.span}
+	for _, id := range of.ids {
+		if lacking[id] {
+			p.wanted = append(p.wanted, id)
+			delete(lacking, id)
+		}
+	}
+	return []pending{p}, nil
+}

@@ -1,0 +1,154 @@
+package causalsync
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/spec-kitty/causal"
+)
+
+// incoming is an event that was received.
+type incoming struct {
+	data  []byte
+	event causal.Event // zero if it cannot be read
+	err   error        // why it is not taken
+}
+
+// decodeEvents reads events. What cannot be read has its error.
+func decodeEvents(events []eventOf) []*incoming {
+	all := make([]*incoming, len(events))
+	for i, e := range events {
+		in := &incoming{data: e.data}
+		if e.large != "" {
+			in.err = ErrTooLarge
+		} else {
+			in.err = in.event.UnmarshalJSON(e.data)
+		}
+		all[i] = in
+	}
+	return all
+}
+
+// take stores what may be stored, each event alone, and gives the others their error. It returns how many
+// are new. Only what fails for all is returned as an error.
+func (r *Replica) take(ctx context.Context, peer string, f causal.Filter, all []*incoming) (count int, err error) {
+	var left []*incoming
+	var unreadable [][]byte
+	for _, in := range all {
+		switch {
+		case in.err == nil:
+			in.err = r.check(peer, f, in.event)
+		case in.data != nil && in.event.IsZero():
+			unreadable = append(unreadable, in.data)
+		}
+		if in.err == nil {
+			left = append(left, in)
+		}
+	}
+	if r.options.Node != nil && len(unreadable) > 0 { // which keeps them
+		if _, err := r.options.Node.ReceiveJSON(ctx, slices.Values(unreadable), &causal.ReceiveOptions{Source: peer}); err != nil {
+			return 0, err
+		}
+	}
+	for len(left) > 0 {
+		// Different contents of one ID, one after another.
+		var batch, others []*incoming
+		has := make(map[causal.EventID]bool, len(left))
+		for _, in := range left {
+			if has[in.event.ID()] {
+				others = append(others, in)
+			} else {
+				has[in.event.ID()] = true
+				batch = append(batch, in)
+			}
+		}
+		added, err := r.save(ctx, peer, batch)
+		count += added
+		if err != nil {
+			return count, err
+		}
+		left = others
+	}
+	return count, nil
+}
+
+// check returns the error for an event that is not to be stored.
+func (r *Replica) check(peer string, f causal.Filter, e causal.Event) error {
+	if !f.Matches(e) {
+		return ErrNotAllowed
+	}
+	if r.options.Accept != nil {
+		if err := r.options.Accept(peer, e); err != nil {
+			return notAllowedError{err}
+		}
+	}
+	return nil
+}
+
+// save stores events that have IDs of their own.
+func (r *Replica) save(ctx context.Context, peer string, batch []*incoming) (count int, err error) {
+	events := make([]causal.Event, len(batch))
+	byID := make(map[causal.EventID]*incoming, len(batch))
+	for i, in := range batch {
+		events[i] = in.event
+		byID[in.event.ID()] = in
+	}
+	if r.options.Node != nil {
+		receipt, err := r.options.Node.Receive(ctx, events, &causal.ReceiveOptions{Source: peer})
+		for _, rejected := range receipt.Rejected {
+			if in := byID[rejected.EventID]; in != nil {
+				in.err = rejected.Err
+			}
+		}
+		return receipt.Saved, err
+	}
+	count, err = appendTo(ctx, r.store, events)
+	conflict, isConflict := errors.AsType[*causal.IDConflictError](err)
+	switch {
+	case !isConflict && !errors.Is(err, causal.ErrValidation):
+		return count, err
+	case len(batch) == 1:
+		batch[0].err = err
+		return count, nil
+	}
+	// Those in conflict go one by one, as the store may have taken some of them meanwhile, and the others together.
+	var parts [][]*incoming
+	if isConflict {
+		for _, id := range conflict.IDs {
+			if in := byID[id]; in != nil {
+				parts = append(parts, []*incoming{in})
+				delete(byID, id)
+			}
+		}
+	}
+	if rest := slices.DeleteFunc(slices.Clone(batch), func(in *incoming) bool { return byID[in.event.ID()] == nil }); len(rest) < len(batch) {
+		parts = append(parts, rest)
+	} else { // the store does not say which
+		parts = [][]*incoming{batch[:len(batch)/2], batch[len(batch)/2:]}
+	}
+	for _, part := range parts {
+		if len(part) == 0 {
+			continue
+		}
+		added, err := r.save(ctx, peer, part)
+		if count += added; err != nil {
+			return count, err
+		}
+	}
+	return count, nil
+}
+
+// appendTo stores events, and returns how many were new, or all if the store does not say.
+func appendTo(ctx context.Context, s causal.EventStore, events []causal.Event) (count int, err error) {
+	a, err := causal.Append(ctx, s, events)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return len(events), causal.SaveAll(ctx, s, events)
+	}
+	for _, isNew := range a.New {
+		if isNew {
+			count++
+		}
+	}
+	return count, err
+}
