@@ -63,11 +63,11 @@ func ExampleOpenNode() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(n.ID(), n.ProjectUUID(), n.Close())
+	fmt.Println(n.ID(), n.ProjectUUID(), n.Storage() == &store, n.Close())
 	_, err = causal.OpenNode(ctx, "alice", &store, causal.NodeOptions{})
 	fmt.Println(err)
 	// Output:
-	// alice 12345678-1234-5678-1234-567812345678 <nil>
+	// alice 12345678-1234-5678-1234-567812345678 true <nil>
 	// causal: validation failed: project_uuid must be a UUID with hyphens
 }
 

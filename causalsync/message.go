@@ -86,8 +86,7 @@ func hashOf(request []byte) [8]byte {
 }
 
 func (r *request) encode() []byte {
-	b := append([]byte(magic), 0)[:len(magic)]
-	b = binary.AppendUvarint(b, r.maxAnswer)
+	b := binary.AppendUvarint([]byte(magic), r.maxAnswer)
 	b = append(b, r.salt[:]...)
 	b = appendFilter(b, r.filter)
 	b = appendRanges(b, r.ranges)
@@ -384,9 +383,10 @@ func (d *decoder) events() (events []eventOf) {
 	for range d.count(2) {
 		e := eventOf{data: d.text()}
 		if len(e.data) == 0 {
-			large, err := causal.ParseEventID(string(d.text()))
-			if e.large = large; err != nil {
-				d.fail("the ID of an event is not valid")
+			text := d.text()
+			large, err := causal.ParseEventID(string(text))
+			if e.large = large; err != nil || string(large) != string(text) {
+				d.fail("the ID of an event is not valid, or not in its canonical form")
 			}
 		} else if len(e.data) < minEvent {
 			d.fail("an event is shorter than any can be")
