@@ -22,7 +22,7 @@ const (
 // The sizes of a message.
 const (
 	defaultMessage = 1 << 20
-	minMessage     = 64 << 10
+	minMessage     = 4 << 10
 	maxMessage     = 1 << 30
 )
 
@@ -42,7 +42,7 @@ type Options struct {
 	// OnRefused is called with each event that was not taken, here or by the peer, in Sync and Answer, by several
 	// goroutines at a time. nil means that only the Report of Sync has them.
 	OnRefused func(peer string, r Refusal)
-	// MaxMessage is how many bytes a message may have, in both directions, 64 KiB to 1 GiB. Zero means 1 MiB. An
+	// MaxMessage is how many bytes a message may have, in both directions, 4 KiB to 1 GiB. Zero means 1 MiB. An
 	// event that does not fit is not synced, and reported.
 	MaxMessage int
 }
@@ -90,7 +90,7 @@ func New(s causal.EventStore, o *Options) (*Replica, error) {
 	case o.MaxMessage == 0:
 		r.options.MaxMessage = defaultMessage
 	case o.MaxMessage < minMessage || o.MaxMessage > maxMessage:
-		return nil, causaladapter.Invalid("max_message", "must be 64 KiB to 1 GiB")
+		return nil, causaladapter.Invalid("max_message", "must be 4 KiB to 1 GiB")
 	}
 	return r, nil
 }

@@ -112,7 +112,7 @@ func TestSyncArguments(t *testing.T) {
 		"store must not be nil ":                                newWith(zero, nil),
 		"store must be that of the node":                        newWith(memStore(t), &causalsync.Options{Node: node}),
 		"node must come from OpenNode":                          newWith(memStore(t), &causalsync.Options{Node: &causal.Node{}}),
-		"max_message must be 64 KiB to 1 GiB":                   newWith(memStore(t), &causalsync.Options{MaxMessage: 1000}),
+		"max_message must be 4 KiB to 1 GiB":                    newWith(memStore(t), &causalsync.Options{MaxMessage: 1000}),
 		"replica must come from New":                            syncWith(&causalsync.Replica{}, direct(r), nil),
 		"replica must come from New ":                           noNode,
 		"ctx must not be nil":                                   noContext,

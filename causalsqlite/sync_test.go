@@ -1,0 +1,52 @@
+package causalsqlite_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/causalsync"
+	"github.com/spec-kitty/causal/internal/adaptertest"
+	"github.com/spec-kitty/causal/internal/eventtest"
+)
+
+var networkEvents = flag.Int("network-events", 500, "events that the nodes of TestNetwork emit")
+
+// TestNetwork runs a network on files for each 500 events; see [adaptertest.TestSyncNetwork].
+func TestNetwork(t *testing.T) {
+	for seed := range uint64(*networkEvents / 500) {
+		dir := t.TempDir()
+		adaptertest.TestSyncNetwork(t, seed, 500, func(i int) causal.Store {
+			return openAt(t, filepath.Join(dir, fmt.Sprint(i, ".db")), &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
+		})
+	}
+}
+
+// A file that is open for reading only gives what it has, also if its keys were never stored.
+func TestSyncFromReadOnly(t *testing.T) {
+	ctx := t.Context()
+	path := testPath(t)
+	require.NoError(t, openAt(t, path, nil).SaveEvents(ctx, eventtest.NewRange(t, 0, 300)))
+	copied := openNew(t)
+	backup, err := causalsync.New(openAt(t, path, &causalsqlite.Options{ReadOnly: true}), nil)
+	require.NoError(t, err)
+	r, err := causalsync.New(copied, nil)
+	require.NoError(t, err)
+	report, err := r.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
+		return backup.Answer(ctx, "", causal.Filter{}, request)
+	}, nil)
+	require.NoError(t, err)
+	require.Equal(t, 300, report.Received)
+	require.NoError(t, copied.SaveEvent(ctx, eventtest.New(t, 300)))
+	_, err = r.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
+		return backup.Answer(ctx, "", causal.Filter{}, request)
+	}, nil)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+}
