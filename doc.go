@@ -13,10 +13,9 @@
 // What Emit returns is stored, and comes after all that the store held: its Lamport clock
 // is greater, and its parents are the heads of its aggregate. [Node.Decide] emits what
 // follows from a history, if that is still all there is. Receive takes events in any order
-// and any number of times. To exchange, range over the log of the other, receive what it
-// yields, and keep the [Cursor] of the last entry to go on from. Nothing goes wrong in
-// silence: a missing event is a [Gap], a node that runs twice or went back to a backup is a
-// [ForkError], and what cannot be taken is rejected and kept.
+// and any number of times. Package causalsync exchanges what two nodes do not have in common.
+// Nothing goes wrong in silence: a missing event is a [Gap], a node that runs twice or went
+// back to a backup is a [ForkError], and what cannot be taken is rejected and kept.
 //
 // # Events, and what they say of the past
 //

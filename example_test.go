@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsync"
 )
 
 // Two nodes change a task without knowing of each other. One takes what the other did, sees the conflict and
@@ -33,15 +34,15 @@ func Example() {
 	_, err = bob.Emit(ctx, change("done"))
 	check(err)
 
-	// Online, over any transport: Alice receives what Bob's log has after the cursor that she keeps.
-	var cursor causal.Cursor // at the start of the log
-	for entry, err := range bobStore.ReadLog(ctx, cursor) {
-		check(err)
-		_, err = alice.Receive(ctx, []causal.Event{entry.Event}, nil)
-		check(err)
-		cursor = entry.Cursor
-	}
-	fmt.Println("next time, Alice goes on after entry", cursor.Position())
+	// Online, over anything that carries a message and its answer: here a function call, elsewhere causalsync.HTTP.
+	a, err := causalsync.New(&aliceStore, &causalsync.Options{Node: alice})
+	check(err)
+	b, err := causalsync.New(&bobStore, &causalsync.Options{Node: bob})
+	check(err)
+	toBob := func(ctx context.Context, message []byte) ([]byte, error) { return b.Answer(ctx, "alice", causal.Filter{}, message) }
+	report, err := a.Sync(ctx, toBob, nil)
+	check(err)
+	fmt.Println("received:", report.Received, "sent:", report.Sent)
 
 	events, err := aliceStore.LoadEvents(ctx, "task-1")
 	check(err)
@@ -54,7 +55,7 @@ func Example() {
 	check(err)
 	fmt.Println(resolution.ResolutionNote)
 	// Output:
-	// next time, Alice goes on after entry 1
+	// received: 1 sent: 1
 	// in conflict: task-1 by alice and bob
 	// state "done" (priority 3) from node "bob" wins over 1 other event: its priority is the highest
 }

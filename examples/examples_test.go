@@ -40,20 +40,6 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// What a service for tablets needs besides its transport and its own types is short.
-func TestGlueIsShort(t *testing.T) {
-	source, err := os.ReadFile("tablets/glue.go")
-	require.NoError(t, err)
-	_, code, _ := strings.Cut(string(source), "\n)\n") // after the imports
-	count := 0
-	for line := range strings.Lines(code) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "//") {
-			count++
-		}
-	}
-	require.LessOrEqual(t, count, 60)
-}
-
 // The first program that people read fits on two screens.
 func TestQuickstartIsShort(t *testing.T) {
 	source, err := os.ReadFile("quickstart/main.go")

@@ -1,4 +1,4 @@
-// Quickstart has two nodes on SQLite files emit offline, exchange, find a conflict, settle it and keep a projection.
+// Quickstart has two nodes on SQLite files emit offline, sync, find a conflict, settle it and keep a projection.
 //
 //	go run ./examples/quickstart
 package main
@@ -14,6 +14,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/causalsync"
 )
 
 func check(err error) {
@@ -37,14 +38,12 @@ func emit(ctx context.Context, n *causal.Node, payload map[string]any) {
 	must(n.Emit(ctx, causal.EventParams{Type: "TaskChanged", AggregateID: "task-1", Payload: payload}))
 }
 
-// pull has a node receive what a log has after the cursor, and returns the cursor after that.
-func pull(ctx context.Context, n *causal.Node, from causal.LogReader, cursor causal.Cursor) causal.Cursor {
-	for entry, err := range from.ReadLog(ctx, cursor) {
-		check(err)
-		must(n.Receive(ctx, []causal.Event{entry.Event}, nil))
-		cursor = entry.Cursor
-	}
-	return cursor
+// sync has two nodes exchange what they do not have in common. Here a function call carries the messages.
+func sync(ctx context.Context, a, b *causalsync.Replica) {
+	report := must(a.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
+		return b.Answer(ctx, "a peer", causal.Filter{}, request)
+	}, nil))
+	fmt.Printf("   received %d, sent %d\n", report.Received, report.Sent)
 }
 
 // look prints what a store has of the task: who is in conflict, and which state wins.
@@ -67,15 +66,16 @@ func main() {
 	emit(ctx, alice, map[string]any{"state": "review", "delta": 2})
 	emit(ctx, bob, map[string]any{"state": "done", "delta": -1})
 
-	fmt.Println("2. They exchange what they have, and see the same.")
-	pull(ctx, alice, phone, causal.Cursor{}) // from the start of the log
-	cursor := pull(ctx, bob, tablet, causal.Cursor{})
+	fmt.Println("2. They sync, and see the same.")
+	hers := must(causalsync.New(tablet, &causalsync.Options{Node: alice}))
+	his := must(causalsync.New(phone, &causalsync.Options{Node: bob}))
+	sync(ctx, hers, his)
 	look(ctx, tablet)
 	look(ctx, phone)
 
-	fmt.Println("3. Alice settles it: what she emits comes after all that she has. Bob goes on from his cursor.")
+	fmt.Println("3. Alice settles it: what she emits comes after all that she has.")
 	emit(ctx, alice, map[string]any{"state": "review"})
-	pull(ctx, bob, tablet, cursor)
+	sync(ctx, hers, his)
 	look(ctx, phone)
 
 	consuming, stop := context.WithCancel(ctx) // a service goes on until it ends
