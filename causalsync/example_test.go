@@ -46,7 +46,6 @@ func Example() {
 		}
 		return "tablet 1", causal.Filter{}, nil
 	}))
-	defer server.Close()
 
 	emit(ctx, hubNode, "doc 1")
 	for range 3 {
@@ -62,6 +61,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println("received:", report.Received, "sent:", report.Sent, "refused:", report.RefusedCount)
+	server.Close()
 	fmt.Println("seen:", hubNode.Seen().Compare(tabletNode.Seen()) == causal.OrderSame)
 	// Output:
 	// received: 1 sent: 3 refused: 0

@@ -160,31 +160,46 @@ type span struct{ lo, hi key }
 // split returns so many parts of a range, of about one size. If they are large they end where buckets do.
 func (m *summary) split(ctx context.Context, of span, count int) ([]part, error) {
 	i, j := m.bucketOf(of.lo), m.bucketOf(of.hi)
-	var borders []key
-	if j-i >= count {
-		for p := 1; p < count; p++ {
-			borders = append(borders, m.buckets[i+(j-i)*p/count].first)
-		}
-	} else {
-		keys, err := m.keys(ctx, of)
-		if err != nil {
-			return nil, err
-		}
-		count = min(count, len(keys))
-		for p := 1; p < count; p++ {
-			at := len(keys) * p / count
-			borders = append(borders, shortest(keys[at-1], keys[at]))
-		}
+	if j-i < count {
+		return m.splitKeys(ctx, of, count)
 	}
 	parts := make([]part, 0, count)
 	lo := of.lo
-	for _, hi := range append(borders, of.hi) {
+	for p := 1; p <= count; p++ {
+		hi := of.hi
+		if p < count {
+			hi = m.buckets[i+(j-i)*p/count].first
+		}
 		total, err := m.sumOf(ctx, lo, hi)
 		if err != nil {
 			return nil, err
 		}
 		parts = append(parts, part{span{lo, hi}, total})
 		lo = hi
+	}
+	return parts, nil
+}
+
+// splitKeys is split by the keys.
+func (m *summary) splitKeys(ctx context.Context, of span, count int) ([]part, error) {
+	keys, err := m.keys(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	count = max(1, min(count, len(keys)))
+	parts := make([]part, 0, count)
+	lo := of.lo
+	for p := 1; p <= count; p++ {
+		first, last := len(keys)*(p-1)/count, len(keys)*p/count
+		next := part{span: span{lo, of.hi}}
+		if p < count {
+			next.hi = shortest(keys[last-1], keys[last])
+		}
+		for _, k := range keys[first:last] {
+			next.sum.addLift(m.salt.lift(&k.digest))
+		}
+		parts = append(parts, next)
+		lo = next.hi
 	}
 	return parts, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsync"
+	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
 // Two stores with any parts of a set of events have all of them after a Sync, with messages of any size, and each
@@ -54,33 +55,51 @@ func TestSyncIsUnion(t *testing.T) {
 	})
 }
 
-// What one event that is missing costs: trips and bytes beside the events, the trip for the salt included.
+// What a few events cost that are missing, in a million, beside the events: trips, the one for the salt included,
+// and bytes. What the two sides have in common is keys alone.
 func TestSyncCost(t *testing.T) {
-	n := 20_000
-	if testing.Short() {
-		n = 5000
-	}
-	all := newEvents(t, 0, n)
-	for _, missing := range []struct{ here, there int }{{0, 0}, {1, 0}, {0, 1}, {1, 1}} {
+	keys := adaptertest.NewKeys(1_000_000)
+	for _, missing := range []struct {
+		here, there, maxTrips int
+		maxBytes              int64
+	}{{0, 0, 2, 1 << 10}, {1, 0, 4, 3000}, {0, 1, 4, 3000}, {1, 1, 5, 3000}, {10, 0, 4, 20_000}} {
 		t.Run(fmt.Sprint(missing), func(t *testing.T) {
-			at := n / 3
-			a := memStore(t, all[:at], all[at+missing.here:])
-			b := memStore(t, all[:n/2], all[n/2+missing.there:])
+			a, b := &adaptertest.KeyStore{Keys: keys}, &adaptertest.KeyStore{Keys: keys}
+			for i := range max(missing.here, missing.there) {
+				at := func(p *causal.EventParams) { p.LamportClock = int64((2*i + 1) * len(keys) / 70) }
+				if i < missing.here {
+					require.NoError(t, b.SaveEvent(t.Context(), newEvent(t, i, at)))
+				}
+				if i < missing.there {
+					require.NoError(t, a.SaveEvent(t.Context(), newEvent(t, 1000+i, at)))
+				}
+			}
+			size := int64(len(must(newEvent(t, 0).MarshalJSON()))) + 5
 			ra, rb := newReplica(t, a, nil), newReplica(t, b, nil)
 			report := sync(t, ra, direct(rb), nil)
 			require.Equal(t, missing.here, report.Received)
 			require.Equal(t, missing.there, report.Sent)
-			require.LessOrEqual(t, report.Trips, 4)
-			require.LessOrEqual(t, report.BytesIn+report.BytesOut, int64(8<<10))
+			bytes := report.BytesIn + report.BytesOut - size*int64(report.Received+report.Sent)
+			t.Logf("%d trips, %d bytes", report.Trips, bytes)
+			require.LessOrEqual(t, report.Trips, missing.maxTrips)
+			require.LessOrEqual(t, bytes, missing.maxBytes)
+
 			report = sync(t, ra, direct(rb), nil)
 			require.Equal(t, 1, report.Trips, "equal stores")
 			require.LessOrEqual(t, report.BytesIn+report.BytesOut, int64(1<<10))
-			require.NoError(t, b.SaveEvent(t.Context(), newEvent(t, n)))
+			require.NoError(t, b.SaveEvent(t.Context(), newEvent(t, 5000)))
 			report = sync(t, ra, direct(rb), nil)
 			require.LessOrEqual(t, report.Trips, 3, "with a salt that is known")
 			require.Equal(t, 1, report.Received)
 		})
 	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 func TestSyncArguments(t *testing.T) {
