@@ -20,12 +20,12 @@ const (
 // overhead is what a message takes beside what is counted, and refusalSize what each event of a request may
 // add to its answer.
 const (
-	overhead    = 1024
+	overhead    = 256
 	refusalSize = 16
 )
 
 // Answer is the side of a sync that is asked: it answers one request of a peer, and keeps nothing of it, so
-// that a request may come again, or to another process on the same store. Events that the request brings
+// that a request may come again, or to another process on the same store, if both have one [Options.Secret]. Events that the request brings
 // are stored before Answer returns.
 //
 // peer is who asks, for what is rejected and reported; allowed is what it may see and write: the zero Filter
@@ -57,6 +57,8 @@ func (r *Replica) Answer(ctx context.Context, peer string, allowed causal.Filter
 	filter, ok := r.narrow(q.filter, allowed)
 	switch {
 	case !ok:
+		a.kind, a.code = answerRefused, codeFilter
+	case filter != q.filter && overhead+len(filter.AggregateID) > int(min(q.maxAnswer, maxMessage)):
 		a.kind, a.code = answerRefused, codeFilter
 	case filter != q.filter:
 		a.kind, a.filter = answerFilter, filter
@@ -124,7 +126,7 @@ func (r *Replica) answer(ctx context.Context, peer string, q *request, a *answer
 		return err
 	}
 	limit := int(min(q.maxAnswer, uint64(r.options.MaxMessage)))
-	b := answerer{replica: r, peer: peer, summary: m, answer: a, room: limit - overhead, largest: limit - overhead}
+	b := answerer{replica: r, peer: peer, summary: m, answer: a, room: limit - overhead, largest: limit - 4*overhead}
 	return b.compare(ctx, q.ranges)
 }
 
@@ -170,7 +172,7 @@ func (b *answerer) compareSums(ctx context.Context, of rangeOf, isFirst bool) (i
 	for i := range said {
 		size += said[i].size()
 	}
-	if size > b.room && !isFirst {
+	if (size > b.room || len(b.answer.ranges)+len(said) > maxRanges) && !isFirst {
 		b.answer.done = of.lo
 		return false, nil
 	}

@@ -1,11 +1,12 @@
 package causalsync
 
+import "time"
+
 // SetMaxMessage has messages that are smaller than New allows.
 func (r *Replica) SetMaxMessage(n int) { r.options.MaxMessage = n }
 
-// NewSalt has the replica use another salt from now on.
+// NewSalt has the replica use another salt from now on. No call may run meanwhile.
 func (r *Replica) NewSalt() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.salted = r.salted.Add(-2 * saltLife)
+	before := r.now
+	r.now = func() time.Time { return before().Add(saltLife) }
 }

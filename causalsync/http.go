@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/spec-kitty/causal"
@@ -77,10 +77,11 @@ func readRequest(w http.ResponseWriter, q *http.Request, limit int) (message []b
 	if media, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); err != nil || media != contentType {
 		return nil, http.StatusUnsupportedMediaType
 	}
-	if q.ContentLength > int64(limit) {
+	if q.ContentLength > int64(limit+limit/64+1024) {
 		return nil, http.StatusRequestEntityTooLarge
 	}
-	message, err := readBody(http.MaxBytesReader(w, q.Body, int64(limit)), q.Header.Get("Content-Encoding"), limit)
+	// In gzip, what cannot be compressed is a little larger.
+	message, err := readBody(http.MaxBytesReader(w, q.Body, int64(limit+limit/64+1024)), q.Header.Get("Content-Encoding"), limit)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
@@ -123,12 +124,26 @@ func writeAnswer(w http.ResponseWriter, q *http.Request, answer []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Vary", "Accept-Encoding")
-	if len(answer) >= compressFrom && strings.Contains(q.Header.Get("Accept-Encoding"), "gzip") {
+	if len(answer) >= compressFrom && takesGzip(q.Header) {
 		h.Set("Content-Encoding", "gzip")
 		answer = zip(answer)
 	}
 	h.Set("Content-Length", fmt.Sprint(len(answer)))
 	_, _ = w.Write(answer) // if it does not arrive, the peer asks again
+}
+
+// takesGzip reports whether the sender takes an answer in gzip (RFC 9110, section 12.5.3).
+func takesGzip(h http.Header) bool {
+	for _, value := range h.Values("Accept-Encoding") {
+		for element := range strings.SplitSeq(value, ",") {
+			coding, weight, _ := strings.Cut(element, ";")
+			_, q, _ := strings.Cut(weight, "=")
+			if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+				return strings.Trim(strings.TrimSpace(q), "0.") != "" || strings.TrimSpace(q) == ""
+			}
+		}
+	}
+	return false
 }
 
 func zip(message []byte) []byte {
@@ -152,7 +167,8 @@ type HTTPOptions struct {
 }
 
 // HTTP returns the exchange with the [Handler] at a URL. A status other than 200 is an [*HTTPError]. Bodies are
-// read up to the size that the request has asked for. No error contains the URL. It is safe for concurrent
+// read up to the size that the request has asked for. No text of an error contains a part of the URL but the
+// address. It is safe for concurrent
 // use if the client and Authorize are.
 func HTTP(url string, o *HTTPOptions) Exchange {
 	if o == nil {
@@ -216,14 +232,25 @@ func answerLimit(request []byte) int {
 	return int(min(limit, maxMessage)) + refusalSize*(len(request)/minEvent)
 }
 
-// withoutURL returns an error of package http without the URL, which may have secrets.
+// withoutURL returns an error of package http without the URL, which may have secrets: its text only says what
+// packages net and context say, which is no part of it but the address.
 func withoutURL(err error) error {
-	var withURL *url.Error
-	if errors.As(err, &withURL) {
-		return fmt.Errorf("causalsync: the request failed: %w", withURL.Err)
+	if network, ok := errors.AsType[*net.OpError](err); ok && network != nil {
+		return fmt.Errorf("causalsync: the request failed: %w", network)
 	}
-	return err
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, known) {
+			return fmt.Errorf("causalsync: the request failed: %w", known)
+		}
+	}
+	return requestError{err}
 }
+
+// requestError is a failed request.
+type requestError struct{ cause error }
+
+func (requestError) Error() string   { return "causalsync: the request failed" }
+func (e requestError) Unwrap() error { return e.cause }
 
 // HTTPError is the status of an HTTP answer that is no message. The zero value says nothing.
 type HTTPError struct {

@@ -150,6 +150,12 @@ func TestHTTPFaults(t *testing.T) {
 	require.Equal(t, "causalsync: the peer answers with HTTP status 404", status.Error())
 	syncWith(ctx, "http://127.0.0.1:1/secret", nil)
 	syncWith(ctx, "secret://\x7f", nil)
+	syncWith(ctx, "http://hub:secret/sync", nil)
+	redirect := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "http://hub:s/secret")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	}))
+	syncWith(ctx, redirect, nil)
 	mine := errors.New("no token")
 	require.ErrorIs(t, syncWith(ctx, page, &causalsync.HTTPOptions{Authorize: func(*http.Request) error { return mine }}), mine)
 	limited, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
@@ -233,4 +239,25 @@ type closedStore struct{ *causal.MemStore }
 
 func (closedStore) Head(context.Context) (causal.Cursor, error) {
 	return causal.Cursor{}, &causal.StorageError{Op: "read head", Err: causal.ErrClosed}
+}
+
+// An answer is in gzip if the sender takes that.
+func TestHandlerEncoding(t *testing.T) {
+	hub := newReplica(t, memStore(t, newEvents(t, 0, 100)), nil)
+	var request []byte
+	_, _ = newReplica(t, memStore(t), nil).Sync(t.Context(), func(ctx context.Context, q []byte) ([]byte, error) {
+		request = q // the last one, which is answered by all events
+		return hub.Answer(ctx, "", causal.Filter{}, q)
+	}, nil)
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "GZIP": "gzip", "br, gzip;q=0.5": "gzip", "gzip; q=1": "gzip", "": "", "identity": "", "gzip;q=0": "", "gzip; q=0.000": "", "x-gzip-not": "",
+	} {
+		q := httptest.NewRequestWithContext(t.Context(), "POST", "/", bytes.NewReader(request))
+		q.Header.Set("Content-Type", "application/octet-stream")
+		q.Header.Set("Accept-Encoding", accept)
+		w := httptest.NewRecorder()
+		causalsync.Handler(hub, allowAll).ServeHTTP(w, q)
+		require.Equal(t, 200, w.Code)
+		require.Equal(t, want, w.Header().Get("Content-Encoding"), accept)
+	}
 }

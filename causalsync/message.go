@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"strings"
 
 	"github.com/spec-kitty/causal"
@@ -29,8 +30,11 @@ const (
 	modeWanted
 )
 
-// minEvent is less than any valid event takes.
-const minEvent = 64
+// minEvent is less than any valid event takes, and maxRanges how many ranges a message has at most.
+const (
+	minEvent  = 64
+	maxRanges = 1 << 16
+)
 
 // request is what the initiator sends.
 type request struct {
@@ -166,10 +170,21 @@ func (r *rangeOf) append(b []byte, clock *uint64) []byte {
 	return b
 }
 
-// size is about how many bytes a range takes, and at least as many.
+// size is about how many bytes a range takes, and at least as many: as if what is before it were skipped.
 func (r *rangeOf) size() int {
-	const bounds = 2 * (binary.MaxVarintLen64 + 1 + sha256.Size + 1)
-	return bounds + len(r.fingerprint) + binary.MaxVarintLen32 + len(id{})*len(r.ids)
+	size := boundSize(r.lo) + 1 + boundSize(r.hi) + 1
+	if r.mode == modeFingerprint {
+		return size + len(r.fingerprint)
+	}
+	return size + binary.MaxVarintLen32 + len(id{})*len(r.ids)
+}
+
+// boundSize is how many bytes a bound takes at most.
+func boundSize(k key) int {
+	if k == end {
+		return 2
+	}
+	return 1 + bits.Len64(k.clock)/7 + 1 + len(bytes.TrimRight(k.digest[:], "\x00"))
 }
 
 // appendBound appends a key, as the difference of its clock to the one before.
@@ -344,7 +359,14 @@ func (d *decoder) ranges() (ranges []rangeOf) {
 	var clock uint64
 	at := key{}
 	isSkipped := false
-	for range d.count(least) {
+	count := d.count(least)
+	if count > 2*maxRanges { // as each may follow one that is skipped
+		d.fail("a message has too many ranges")
+	}
+	for range count {
+		if d.err != nil {
+			return nil
+		}
 		r := rangeOf{span: span{lo: at}}
 		r.hi = d.bound(&clock)
 		if !at.isBefore(r.hi) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -243,10 +244,9 @@ func TestGoldenSession(t *testing.T) {
 			require.NoError(t, there.SaveEvent(ctx, of.Event))
 		}
 	}
-	responder, err := New(&there, nil)
+	responder, err := New(&there, &Options{Secret: []byte("0123456789abcdef")})
 	require.NoError(t, err)
-	responder.ownSalt()
-	responder.salt = salt([]byte("0123456789abcdef"))
+	responder.now = func() time.Time { return time.Unix(1_700_000_000, 0) }
 	initiator, err := New(&here, nil)
 	require.NoError(t, err)
 	var lines []goldenLine

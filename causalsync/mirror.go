@@ -73,19 +73,7 @@ func (m *mirror) update(ctx context.Context) (source, causal.Cursor, error) {
 func (m *mirror) read(ctx context.Context) error {
 	log, ok := m.store.(causal.LogReader)
 	if !ok {
-		all, err := causal.LoadAll(ctx, m.store)
-		if err != nil {
-			return err
-		}
-		if m.copy == nil {
-			m.copy = &causal.MemEventStore{}
-		}
-		err = m.copy.SaveEvents(ctx, all)
-		if errors.Is(err, causal.ErrIDConflict) { // the store is another one
-			m.copy = &causal.MemEventStore{}
-			err = m.copy.SaveEvents(ctx, all)
-		}
-		return err
+		return m.readAll(ctx)
 	}
 	if m.copy == nil {
 		m.copy = &causal.MemEventStore{}
@@ -100,4 +88,21 @@ func (m *mirror) read(ctx context.Context) error {
 		m.at = entry.Cursor
 	}
 	return nil
+}
+
+// readAll is for a store that has no log. If it does not have all that the copy has, it is another one.
+func (m *mirror) readAll(ctx context.Context) error {
+	all, err := causal.LoadAll(ctx, m.store)
+	if err != nil {
+		return err
+	}
+	if m.copy != nil {
+		err := m.copy.SaveEvents(ctx, all)
+		head, headErr := m.copy.Head(ctx)
+		if err == nil && headErr == nil && head.Position() == uint64(len(all)) {
+			return nil
+		}
+	}
+	m.copy = &causal.MemEventStore{}
+	return m.copy.SaveEvents(ctx, all)
 }

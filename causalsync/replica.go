@@ -3,9 +3,13 @@ package causalsync
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"reflect"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spec-kitty/causal"
@@ -29,6 +33,8 @@ const (
 // saltLife is how long a salt is used: finding events with equal sums takes longer.
 const saltLife = 24 * time.Hour
 
+const minSecret = 16
+
 // Options are the options of [New]. nil and the zero value mean the defaults.
 type Options struct {
 	// Node takes what is received, so that it knows of it, and keeps what it rejects. The store given to New is
@@ -42,8 +48,12 @@ type Options struct {
 	// OnRefused is called with each event that was not taken, here or by the peer, in Sync and Answer, by several
 	// goroutines at a time. nil means that only the Report of Sync has them.
 	OnRefused func(peer string, r Refusal)
+	// Secret is one that all replicas share which answer the same peers in turn, such as the processes of a service
+	// behind one address: from it they have the same salt. It has at least 16 bytes, that nobody else knows. nil
+	// means that the replica makes one up.
+	Secret []byte
 	// MaxMessage is how many bytes a message may have, in both directions, 4 KiB to 1 GiB. Zero means 1 MiB. An
-	// event that does not fit is not synced, and reported.
+	// event that does not fit, with 1 KiB to spare, is not synced, and reported.
 	MaxMessage int
 }
 
@@ -53,9 +63,9 @@ type Replica struct {
 	store   causal.EventStore
 	options Options
 
+	now func() time.Time
+
 	mu        sync.Mutex // guards what follows, and is held for moments
-	salt      salt       // of those who ask this replica
-	salted    time.Time
 	summaries map[summaryKey]*keptSummary
 	bytes     int // of the buckets in them
 	turn      uint64
@@ -79,7 +89,7 @@ func New(s causal.EventStore, o *Options) (*Replica, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	r := &Replica{store: s, options: *o, summaries: map[summaryKey]*keptSummary{}, peers: map[string]peer{}}
+	r := &Replica{store: s, options: *o, now: time.Now, summaries: map[summaryKey]*keptSummary{}, peers: map[string]peer{}}
 	switch {
 	case s == nil || reflect.ValueOf(s).Kind() == reflect.Pointer && reflect.ValueOf(s).IsNil():
 		return nil, causaladapter.Invalid("store", "must not be nil")
@@ -87,10 +97,18 @@ func New(s causal.EventStore, o *Options) (*Replica, error) {
 		return nil, causaladapter.Invalid("node", "must come from OpenNode")
 	case o.Node != nil && (!reflect.TypeOf(s).Comparable() || s != causal.EventStore(o.Node.Storage())):
 		return nil, causaladapter.Invalid("store", "must be that of the node")
+	case o.Secret != nil && len(o.Secret) < minSecret:
+		return nil, causaladapter.Invalid("secret", "must have at least 16 bytes")
 	case o.MaxMessage == 0:
 		r.options.MaxMessage = defaultMessage
 	case o.MaxMessage < minMessage || o.MaxMessage > maxMessage:
 		return nil, causaladapter.Invalid("max_message", "must be 4 KiB to 1 GiB")
+	}
+	if o.Secret == nil {
+		r.options.Secret = make([]byte, minSecret)
+		_, _ = rand.Read(r.options.Secret) // never fails
+	} else {
+		r.options.Secret = slices.Clone(o.Secret)
 	}
 	return r, nil
 }
@@ -106,15 +124,12 @@ func (r *Replica) begin(ctx context.Context) error {
 	return nil
 }
 
-// ownSalt returns the salt that others are to use.
+// ownSalt returns the salt that others are to use today.
 func (r *Replica) ownSalt() salt {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if now := time.Now(); r.salted.IsZero() || now.Sub(r.salted) > saltLife || now.Before(r.salted) {
-		_, _ = rand.Read(r.salt[:]) // never fails
-		r.salted = now
-	}
-	return r.salt
+	text := append([]byte("causal sync salt"), r.options.Secret...)
+	day := r.now().UnixNano() / int64(saltLife)
+	hash := sha256.Sum256(binary.BigEndian.AppendUint64(text, uint64(day)))
+	return salt(hash[:len(salt{})])
 }
 
 // peerOf returns what is known of a peer.
@@ -146,7 +161,7 @@ type summaryKey struct {
 // keptSummary is a summary that is brought up to date by one call at a time.
 type keptSummary struct {
 	turn    chan struct{} // full while somebody does
-	current *summary      // nil if there is none
+	current atomic.Pointer[summary]
 
 	bytes int // guarded by the replica, as is
 	used  uint64
@@ -154,18 +169,19 @@ type keptSummary struct {
 
 // summary returns a summary of what the store holds now.
 func (r *Replica) summary(ctx context.Context, of summaryKey) (*summary, error) {
-	src, head, err := r.source(ctx)
-	if err != nil {
-		return nil, err
-	}
 	kept := r.kept(of)
+	defer r.weigh(of, kept)
 	select {
 	case kept.turn <- struct{}{}:
 		defer func() { <-kept.turn }()
 	case <-ctx.Done():
 		return nil, causaladapter.CheckContext(ctx)
 	}
-	m := kept.current
+	src, head, err := r.source(ctx) // after those before, so that it is not behind them
+	if err != nil {
+		return nil, err
+	}
+	m := kept.current.Load()
 	if m != nil && m.source == src {
 		m, err = m.advance(ctx, head)
 	}
@@ -175,11 +191,9 @@ func (r *Replica) summary(ctx context.Context, of summaryKey) (*summary, error) 
 	if err != nil {
 		return nil, err
 	}
-	kept.current = m
-	if m.count < smallSummary {
-		kept.current = nil
+	if kept.current.Store(m); m.count < smallSummary {
+		kept.current.Store(nil)
 	}
-	r.weigh(of, kept)
 	return m, nil
 }
 
@@ -197,23 +211,21 @@ func (r *Replica) kept(of summaryKey) *keptSummary {
 	return kept
 }
 
-// weigh drops what was not used for the longest time, until the summaries have room. The caller has the turn
-// of the one that it has used.
+// weigh drops what was not used for the longest time, until the summaries have room, and what is empty.
 func (r *Replica) weigh(of summaryKey, kept *keptSummary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.bytes -= kept.bytes
-	if kept.bytes = 0; kept.current != nil {
-		kept.bytes = len(kept.current.buckets) * bucketBytes
-	}
-	r.bytes += kept.bytes
 	if r.summaries[of] != kept { // was dropped meanwhile
-		r.bytes -= kept.bytes
 		return
 	}
-	if kept.current == nil {
+	r.bytes -= kept.bytes
+	kept.bytes = 0
+	if m := kept.current.Load(); m != nil {
+		kept.bytes = len(m.buckets)*bucketBytes + len(of.filter.AggregateID)
+	} else if len(kept.turn) == 0 {
 		delete(r.summaries, of)
 	}
+	r.bytes += kept.bytes
 	for r.bytes > maxSummaryBytes {
 		oldest := of
 		for other, s := range r.summaries {

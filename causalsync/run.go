@@ -47,10 +47,10 @@ func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) err
 	for {
 		head, _ := r.head(ctx) // before, so that nothing is missed; what fails here fails in Sync
 		report, err := r.Sync(ctx, exchange, &o.SyncOptions)
+		o.OnSync(report, err)
 		if ended := r.begin(ctx); ended != nil {
 			return ended
 		}
-		o.OnSync(report, err)
 		switch {
 		case errors.Is(err, ErrRefused), errors.Is(err, causal.ErrClosed), errors.Is(err, causal.ErrValidation):
 			return err
@@ -58,6 +58,10 @@ func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) err
 			err = r.wait(ctx, nil, min(pause, interval))
 			pause = min(2*pause, interval)
 		default:
+			now, _ := r.head(ctx)
+			if now.LogID() == head.LogID() && now.Position() == head.Position()+uint64(report.Received) {
+				head = now // nobody else has saved
+			}
 			err = r.wait(ctx, &head, interval)
 			pause = firstPause
 		}
@@ -79,7 +83,7 @@ func (r *Replica) head(ctx context.Context) (causal.Cursor, error) {
 func (r *Replica) wait(ctx context.Context, after *causal.Cursor, atMost time.Duration) error {
 	var chance [1]byte
 	_, _ = rand.Read(chance[:]) // never fails
-	limited, cancel := context.WithTimeout(ctx, atMost*9/10+atMost/5/256*time.Duration(chance[0]))
+	limited, cancel := context.WithTimeout(ctx, atMost/10*9+atMost/5/256*time.Duration(chance[0]))
 	defer cancel()
 	log, ok := r.store.(causal.LogReader)
 	for ok && after != nil {

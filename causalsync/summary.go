@@ -80,6 +80,9 @@ func (m *summary) advance(ctx context.Context, head causal.Cursor) (*summary, er
 	if head == m.at {
 		return m, nil
 	}
+	if head.Position() < m.at.Position() { // a replica that lags, or a log that went back
+		return nil, causal.ErrInvalidCursor
+	}
 	next := &summary{source: m.source, filter: m.filter, salt: m.salt, at: head, buckets: slices.Clone(m.buckets), count: m.count}
 	isLarge := false
 	for found, err := range m.source.ReadDigestLog(ctx, m.filter, m.at, head) {

@@ -2,7 +2,6 @@ package causalsync
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
@@ -20,7 +19,7 @@ type SyncOptions struct {
 	// Filter is what is synced; the peer may allow less. The zero value means all. With a Node it is the
 	// project of the node, or zero.
 	Filter causal.Filter
-	// MaxEvents is how many events are received before Sync ends with [ErrLimit]. Zero means any number.
+	// MaxEvents is how many new events are stored, about, before Sync ends with [ErrLimit]. Zero means any number.
 	MaxEvents int
 }
 
@@ -81,12 +80,11 @@ type session struct {
 	isNarrowed bool
 	restarts   int
 
-	summary  *summary
-	pending  []pending // ascending, disjoint
-	window   int       // how many of them a request has at most
-	toPush   []causal.SyncKey
-	pushes   []push
-	received int // events, also those that were not new
+	summary *summary
+	pending []pending // ascending, disjoint
+	window  int       // how many of them a request has at most
+	toPush  []causal.SyncKey
+	pushes  []push
 }
 
 // pending is a range that is not known to be equal.
@@ -94,6 +92,12 @@ type pending struct {
 	span
 	differs bool // that its fingerprint differs is known: it is told in parts
 	wanted  []id // that the peer has and this side lacks; nil if that is not known
+}
+
+// pushed is an event of a request.
+type pushed struct {
+	id       causal.EventID
+	withheld bool // it is too large, and only its ID was sent
 }
 
 // push is a range of which the peer has just the events of a list.
@@ -126,6 +130,7 @@ func (s *session) start(ctx context.Context) error {
 	s.summary, err = s.replica.summary(ctx, summaryKey{s.report.Filter, s.known.salt})
 	s.pending, s.window = []pending{{span: span{key{}, end}, differs: true}}, 1<<30
 	s.toPush, s.pushes = nil, nil
+	s.report.Refused, s.report.RefusedCount = nil, 0 // which are met again
 	return err
 }
 
@@ -133,10 +138,10 @@ func (s *session) start(ctx context.Context) error {
 func (s *session) trip(ctx context.Context) error {
 	q := request{maxAnswer: uint64(s.replica.options.MaxMessage), salt: s.known.salt, filter: s.report.Filter}
 	var sent []said
-	var pushed []causal.EventID
+	var events []pushed
 	if s.isKnown {
 		var err error
-		if sent, pushed, err = s.fill(ctx, &q); err != nil {
+		if sent, events, err = s.fill(ctx, &q); err != nil {
 			return err
 		}
 	}
@@ -149,7 +154,7 @@ func (s *session) trip(ctx context.Context) error {
 	}
 	s.report.Trips++
 	s.report.BytesIn += int64(len(reply))
-	if len(reply) > s.replica.options.MaxMessage+refusalSize*len(pushed) {
+	if len(reply) > s.replica.options.MaxMessage+refusalSize*len(events) {
 		return broken("an answer is larger than was asked for")
 	}
 	a, err := decodeAnswer(reply)
@@ -171,7 +176,7 @@ func (s *session) trip(ctx context.Context) error {
 	if !s.isKnown {
 		return broken("an answer comes without a salt")
 	}
-	return s.read(ctx, &a, sent, pushed)
+	return s.read(ctx, &a, sent, events)
 }
 
 // narrowTo goes on with the filter that the peer allows.
@@ -201,9 +206,9 @@ func (s *session) restart(ctx context.Context, salt salt) error {
 
 // fill puts into a request what is to be sent: events first, and then ranges. It returns the ranges with their
 // keys, and the IDs of the events.
-func (s *session) fill(ctx context.Context, q *request) (sent []said, pushed []causal.EventID, err error) {
-	room := min(s.replica.options.MaxMessage, s.known.maxRequest) - overhead - len(q.filter.AggregateID)
-	if pushed, err = s.push(ctx, q, &room); err != nil {
+func (s *session) fill(ctx context.Context, q *request) (sent []said, events []pushed, err error) {
+	room := min(s.replica.options.MaxMessage, s.known.maxRequest) - 4*overhead - len(q.filter.AggregateID)
+	if events, err = s.push(ctx, q, &room); err != nil {
 		return nil, nil, err
 	}
 	count, differ := 0, 0
@@ -217,7 +222,7 @@ func (s *session) fill(ctx context.Context, q *request) (sent []said, pushed []c
 		for i := range said {
 			size += said[i].size()
 		}
-		if size > room && (len(sent) > 0 || len(q.events) > 0) {
+		if (size > room || len(sent)+len(said) > maxRanges) && (len(sent) > 0 || len(q.events) > 0) {
 			break
 		}
 		if p.differs {
@@ -230,7 +235,7 @@ func (s *session) fill(ctx context.Context, q *request) (sent []said, pushed []c
 	for _, said := range sent {
 		q.ranges = append(q.ranges, said.rangeOf)
 	}
-	return sent, pushed, nil
+	return sent, events, nil
 }
 
 // say says what is in a pending range.
@@ -250,14 +255,14 @@ func (s *session) say(ctx context.Context, p pending, differ int) ([]said, error
 }
 
 // push puts events into a request that the peer lacks.
-func (s *session) push(ctx context.Context, q *request, room *int) (pushed []causal.EventID, err error) {
+func (s *session) push(ctx context.Context, q *request, room *int) (events []pushed, err error) {
 	g := giver{
 		source: s.summary.source, room: room, largest: *room, events: &q.events, mustGive: true,
 		withhold: func(e causal.Event) {
-			pushed = append(pushed, e.ID())
+			events = append(events, pushed{e.ID(), true})
 			s.replica.refused(&s.report, s.peer, Refusal{EventID: e.ID(), Err: ErrTooLarge})
 		},
-		sent: func(e causal.Event) { pushed = append(pushed, e.ID()) },
+		sent: func(e causal.Event) { events = append(events, pushed{e.ID(), false}) },
 	}
 	for len(s.toPush) > 0 {
 		n := min(len(s.toPush), mostGiven)
@@ -269,7 +274,7 @@ func (s *session) push(ctx context.Context, q *request, room *int) (pushed []cau
 		}
 		s.toPush = s.toPush[len(q.events)-before:]
 		if !hasRoom {
-			return pushed, nil
+			return events, nil
 		}
 	}
 	for len(s.pushes) > 0 {
@@ -283,7 +288,7 @@ func (s *session) push(ctx context.Context, q *request, room *int) (pushed []cau
 		}
 		s.pushes = s.pushes[1:]
 	}
-	return pushed, nil
+	return events, nil
 }
 
 func (s *session) pushRange(ctx context.Context, g *giver, p push) (hasRoom bool, err error) {
@@ -303,16 +308,15 @@ func (s *session) pushRange(ctx context.Context, g *giver, p push) (hasRoom bool
 
 // read deals with an answer: it stores what came, and then takes the ranges that are done from the pending
 // ones.
-func (s *session) read(ctx context.Context, a *answer, sent []said, pushed []causal.EventID) error {
+func (s *session) read(ctx context.Context, a *answer, sent []said, events []pushed) error {
 	check := checker{session: s, answer: a, sent: sent}
 	incoming, err := check.check()
 	if err != nil {
 		return err
 	}
-	if err := s.countRefusals(a, pushed); err != nil {
+	if err := s.countRefusals(a, events); err != nil {
 		return err
 	}
-	s.received += len(incoming)
 	added, err := s.replica.take(ctx, s.peer, s.report.Filter, incoming)
 	s.report.Received += added
 	for i, in := range incoming {
@@ -333,24 +337,24 @@ func (s *session) read(ctx context.Context, a *answer, sent []said, pushed []cau
 	if err := s.goOn(ctx, a, sent, check.missing); err != nil {
 		return err
 	}
-	if s.maxEvents > 0 && s.received >= s.maxEvents && len(s.pending) > 0 {
-		return fmt.Errorf("%w: %d", ErrLimit, s.received)
+	if s.maxEvents > 0 && s.report.Received >= s.maxEvents && len(s.pending) > 0 {
+		return ErrLimit
 	}
 	return nil
 }
 
 // countRefusals reports what the peer did not take.
-func (s *session) countRefusals(a *answer, pushed []causal.EventID) error {
-	s.report.Sent += len(pushed)
+func (s *session) countRefusals(a *answer, events []pushed) error {
+	s.report.Sent += len(events)
 	next := uint64(0)
 	for _, refused := range a.refusals {
-		if refused.index < next || refused.index >= uint64(len(pushed)) {
+		if refused.index < next || refused.index >= uint64(len(events)) {
 			return broken("an answer refuses what was not sent")
 		}
 		next = refused.index + 1
 		s.report.Sent--
-		if refused.code != codeTooLarge { // which is told where it is found
-			s.replica.refused(&s.report, s.peer, Refusal{EventID: pushed[refused.index], Err: errorOf(refused.code), ByPeer: true})
+		if of := events[refused.index]; !of.withheld { // which was told
+			s.replica.refused(&s.report, s.peer, Refusal{EventID: of.id, Err: errorOf(refused.code), ByPeer: true})
 		}
 	}
 	return nil
@@ -407,6 +411,9 @@ func (s *session) goOn(ctx context.Context, a *answer, sent []said, missing map[
 	return nil
 }
 
+// mostWanted is how many ids are asked for together.
+const mostWanted = 100
+
 // compare returns what is to be done about a range that an answer has said something of.
 func (s *session) compare(ctx context.Context, of rangeOf) ([]pending, error) {
 	if of.mode == modeFingerprint {
@@ -434,6 +441,9 @@ func (s *session) compare(ctx context.Context, of rangeOf) ([]pending, error) {
 		if delete(lacking, own); hasMore && len(lacking) == 0 {
 			break
 		}
+	}
+	if len(lacking) > mostWanted { // by a peer that has longer lists than this one
+		return []pending{{span: of.span, differs: true}}, nil
 	}
 	if hasMore {
 		s.pushes = append(s.pushes, push{of.span, theirs})

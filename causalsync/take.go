@@ -51,16 +51,19 @@ func (r *Replica) take(ctx context.Context, peer string, f causal.Filter, all []
 			return 0, err
 		}
 	}
-	for len(left) > 0 {
-		// Different contents of one ID, one after another.
+	// Different contents of one ID, one after another. No honest peer has two.
+	for try := 0; len(left) > 0; try++ {
 		var batch, others []*incoming
 		has := make(map[causal.EventID]bool, len(left))
 		for _, in := range left {
-			if has[in.event.ID()] {
-				others = append(others, in)
-			} else {
-				has[in.event.ID()] = true
+			switch id := in.event.ID(); {
+			case !has[id]:
+				has[id] = true
 				batch = append(batch, in)
+			case try < mostContents:
+				others = append(others, in)
+			default:
+				in.err = &causal.IDConflictError{IDs: []causal.EventID{id}}
 			}
 		}
 		added, err := r.save(ctx, peer, batch)
@@ -72,6 +75,9 @@ func (r *Replica) take(ctx context.Context, peer string, f causal.Filter, all []
 	}
 	return count, nil
 }
+
+// mostContents is how many contents of one ID are tried.
+const mostContents = 3
 
 // check returns the error for an event that is not to be stored.
 func (r *Replica) check(peer string, f causal.Filter, e causal.Event) error {
