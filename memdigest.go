@@ -59,10 +59,15 @@ func (s *MemEventStore) readDigests(ctx context.Context, f Filter, after, upTo C
 		next := pages(first, last)
 		var page []SyncKey
 		for more := err == nil; more; {
+			if err = s.makeDigests(ctx); err != nil {
+				break
+			}
 			s.mu.Lock()
-			s.digests.fill(s.log)
 			page, more = next(page[:0])
 			s.mu.Unlock()
+			if err = checkContext(ctx); err != nil {
+				break
+			}
 			for _, key := range page {
 				if err = checkContext(ctx); err != nil {
 					yield(SyncKey{}, err)
@@ -105,7 +110,7 @@ func (s *MemEventStore) LoadDigests(ctx context.Context, keys []SyncKey) iter.Se
 			err := checkContext(ctx)
 			var e Event
 			if err == nil {
-				e, err = s.findDigest(key)
+				e, err = s.findDigest(ctx, key)
 			}
 			if !yield(e, err) || err != nil {
 				return
@@ -117,10 +122,24 @@ func (s *MemEventStore) LoadDigests(ctx context.Context, keys []SyncKey) iter.Se
 	}
 }
 
-func (s *MemEventStore) findDigest(key SyncKey) (Event, error) {
+// makeDigests makes the keys of what was saved since. Saves can go on between its steps.
+func (s *MemEventStore) makeDigests(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		isDone := s.digests.fill(s.log)
+		s.mu.Unlock()
+		if err := checkContext(ctx); isDone || err != nil {
+			return err
+		}
+	}
+}
+
+func (s *MemEventStore) findDigest(ctx context.Context, key SyncKey) (Event, error) {
+	if err := s.makeDigests(ctx); err != nil {
+		return Event{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.digests.fill(s.log)
 	d := &s.digests
 	if i := d.find(key); i < len(d.order) && d.keys[d.order[i]] == key {
 		return s.log[d.order[i]], nil

@@ -11,13 +11,18 @@ type memKeys struct {
 	order []int     // indexes of keys, in the order of keys
 }
 
-// fill adds the keys of the entries that have come since. The caller holds the lock.
-func (d *memKeys) fill(log []Event) {
+// fillStep is how many keys are made under one lock.
+const fillStep = 1 << 13
+
+// fill adds the keys of entries that have come since, some at a time, and reports whether it has all. The
+// caller holds the lock.
+func (d *memKeys) fill(log []Event) (isDone bool) {
 	first := len(d.keys)
-	if first == len(log) {
-		return
+	last := min(first+fillStep, len(log))
+	if first == last {
+		return true
 	}
-	for _, e := range log[first:] {
+	for _, e := range log[first:last] {
 		d.order = append(d.order, len(d.keys))
 		d.keys = append(d.keys, e.SyncKey())
 	}
@@ -26,15 +31,16 @@ func (d *memKeys) fill(log []Event) {
 	// From the end: what is before the first new one stays where it is.
 	old := first
 	for i := len(d.order) - 1; len(added) > 0; i-- {
-		last := added[len(added)-1]
-		if old > 0 && d.keys[d.order[old-1]].Compare(d.keys[last]) > 0 {
+		next := added[len(added)-1]
+		if old > 0 && d.keys[d.order[old-1]].Compare(d.keys[next]) > 0 {
 			old--
 			d.order[i] = d.order[old]
 		} else {
 			added = added[:len(added)-1]
-			d.order[i] = last
+			d.order[i] = next
 		}
 	}
+	return last == len(log)
 }
 
 // find returns the place in order of the first key that is not before k.

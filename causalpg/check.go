@@ -22,6 +22,16 @@ import (
 // and that of all, in the goroutine of the caller.
 func (s *Store) Check(ctx context.Context, progress func(checked, total uint64)) error {
 	const op = "check"
+	err := s.read(ctx, op, func(c *pgx.Conn) error {
+		beyond, err := queryInt(ctx, c, s.sql.digestsBeyond)
+		if err == nil && beyond > 0 {
+			err = adapter.ErrDigestsBeyond
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	return adapter.CheckLog(s.source(ctx, op), progress, func(at causal.Cursor, last uint64) (causal.Cursor, error) {
 		var checked causal.Cursor
 		err := s.read(ctx, op, func(c *pgx.Conn) (err error) {

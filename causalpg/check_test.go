@@ -35,6 +35,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"another key":       {"UPDATE {s}.digests SET lamport_clock = 99 WHERE position = 3", "entry 3 of the log is damaged"},
 		"another project":   {"UPDATE {s}.digests SET project = gen_random_uuid() WHERE position = 3", "entry 3 of the log is damaged"},
 		"another tier":      {"UPDATE {s}.digests SET tier = 4 WHERE position = 3", "entry 3 of the log is damaged"},
+		"digests beyond":    {"INSERT INTO {s}.digests VALUES (7, 1, sha256(''), gen_random_uuid(), 0)", "beyond the end"},
 		"no digest":         {"DELETE FROM {s}.digests WHERE position = 3", "entry 3 of the log is damaged"},
 		"a hole":            {"DELETE FROM {s}.events WHERE position = 3", "entry 3 of the log is missing"},
 		"the start":         {"DELETE FROM {s}.events WHERE position = 1", "entry 1 of the log is missing"},

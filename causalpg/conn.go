@@ -88,6 +88,28 @@ func query(ctx context.Context, c *pgx.Conn, sql string, args []any, row func(pg
 	return rows.Err()
 }
 
+// readByIndex is for statements that read a page by an index, and have no other plan that is as fast: while a table has
+// no statistics, the planner would read and sort all that is left for each page.
+const readByIndex = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
+
+// queryByIndex is query for such a statement, in one round trip. There must be no transaction.
+func queryByIndex(ctx context.Context, c *pgx.Conn, sql string, args []any, row func(pgx.Rows) error) error {
+	var b pgx.Batch
+	b.Queue("BEGIN READ ONLY")
+	b.Queue(readByIndex)
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		for rows.Next() {
+			if err := row(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
+	})
+	b.Queue("COMMIT")
+	return c.SendBatch(ctx, &b).Close()
+}
+
 // beginWrite begins a transaction in which writers of one row wait for each other. Where
 // the default is a higher level, they would fail instead.
 const beginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED"

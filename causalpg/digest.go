@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,19 +15,24 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// The statements that read keys. $4 to $6 are a filter; {of} is for those with an aggregate.
+// The statements that read keys. $4 to $6 are a filter.
 const (
 	digestsSQL = `SELECT lamport_clock, digest FROM {s}.digests
-		WHERE (lamport_clock, digest) >= ($1, $2) AND position <= $3 AND ($4::uuid IS NULL OR project = $4) AND tier >= $5 AND $6::bytea IS NULL
+		WHERE (lamport_clock, digest) >= ($1, $2) AND (lamport_clock, digest) < ($8, $9) AND position <= $3
+			AND ($4::uuid IS NULL OR project = $4) AND tier >= $5 AND $6::bytea IS NULL
 		ORDER BY lamport_clock, digest LIMIT $7`
-	digestsOfSQL = `SELECT d.lamport_clock, d.digest FROM {s}.events e JOIN {s}.digests d USING (position)
-		WHERE substring(e.aggregate_id FROM 1 FOR 250) = substring($6::bytea FROM 1 FOR 250) AND e.aggregate_id = $6
-			AND e.lamport_clock >= $1 AND (d.lamport_clock, d.digest) >= ($1, $2) AND position <= $3
-			AND ($4::uuid IS NULL OR d.project = $4) AND d.tier >= $5
-		ORDER BY e.lamport_clock, d.digest LIMIT $7`
-	digestLogSQL = `SELECT position, lamport_clock, digest FROM {s}.digests d
-		WHERE position > $1 AND position <= $2 AND ($4::uuid IS NULL OR project = $4) AND tier >= $5 AND ($6::bytea IS NULL OR EXISTS (
-			SELECT FROM {s}.events e WHERE e.position = d.position AND e.aggregate_id = $6))
+	digestsOfSQL = `SELECT lamport_clock, digest FROM (
+			SELECT e.lamport_clock, d.digest FROM {s}.events e JOIN {s}.digests d USING (position)
+			WHERE substring(e.aggregate_id FROM 1 FOR 250) = substring($6::bytea FROM 1 FOR 250) AND e.aggregate_id = $6
+				AND e.lamport_clock BETWEEN $1 AND $8 AND (e.lamport_clock, d.digest) >= ($1, $2) AND (e.lamport_clock, d.digest) < ($8, $9)
+				AND position <= $3 AND ($4::uuid IS NULL OR d.project = $4) AND d.tier >= $5
+			ORDER BY e.lamport_clock FETCH FIRST ($7) ROWS WITH TIES
+		) AS page ORDER BY lamport_clock, digest`
+	digestLogSQL = `SELECT position, lamport_clock, digest FROM {s}.digests
+		WHERE position > $1 AND position <= $2 AND ($4::uuid IS NULL OR project = $4) AND tier >= $5 AND $6::bytea IS NULL
+		ORDER BY position LIMIT $3`
+	digestLogOfSQL = `SELECT position, d.lamport_clock, d.digest FROM {s}.digests d JOIN {s}.events e USING (position)
+		WHERE position > $1 AND position <= $2 AND ($4::uuid IS NULL OR d.project = $4) AND d.tier >= $5 AND e.aggregate_id = $6
 		ORDER BY position LIMIT $3`
 	loadDigestsSQL = `SELECT position, data, n FROM (
 			SELECT *, sum(octet_length(data)) OVER (ORDER BY n) - octet_length(data) AS before
@@ -43,18 +49,19 @@ const (
 // as on a standby, and they are not there yet, the error matches [errors.ErrUnsupported].
 func (s *Store) ReadDigests(ctx context.Context, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	const op = "read digests"
-	sql := s.sql.digests
+	sql, add := s.sql.digests, adapter.KeyPage.Add
 	if f.AggregateID != "" {
-		sql = s.sql.digestsOf
+		sql, add = s.sql.digestsOf, adapter.KeyPage.AddOfClock
 	}
 	return adapter.ReadDigests(s.digestSource(ctx, op), f, from, to, upTo, func(p adapter.KeyPage) error {
 		return s.read(ctx, op, func(c *pgx.Conn) error {
 			p.Reset()
+			clock, digest := p.Upper()
 			args := append([]any{p.From.Clock, p.From.Digest[:], p.Last}, filterArgs(f)...)
-			return query(ctx, c, sql, append(args, p.Limit()+1), func(rows pgx.Rows) error {
+			return queryByIndex(ctx, c, sql, append(args, p.Limit()+1, clock, digest), func(rows pgx.Rows) error {
 				key, err := scanKey(rows)
 				if err == nil {
-					p.Add(key)
+					add(p, key)
 				}
 				return err
 			})
@@ -66,11 +73,15 @@ func (s *Store) ReadDigests(ctx context.Context, f causal.Filter, from, to causa
 // keys is true for it, too.
 func (s *Store) ReadDigestLog(ctx context.Context, f causal.Filter, after, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	const op = "read digest log"
+	sql := s.sql.digestLog
+	if f.AggregateID != "" {
+		sql = s.sql.digestLogOf
+	}
 	return adapter.ReadDigestLog(s.digestSource(ctx, op), f, after, upTo, func(p *adapter.Page[adapter.KeyEntry], after, last int64) error {
 		return s.read(ctx, op, func(c *pgx.Conn) error {
 			p.Reset()
 			args := append([]any{after, last, p.Limit()}, filterArgs(f)...)
-			return query(ctx, c, s.sql.digestLog, args, func(rows pgx.Rows) (err error) {
+			return queryByIndex(ctx, c, sql, args, func(rows pgx.Rows) (err error) {
 				var e adapter.KeyEntry
 				e.Key, err = scanKey(rows, &e.Position)
 				p.Add(e, 0)
@@ -94,7 +105,7 @@ func (s *Store) LoadDigests(ctx context.Context, keys []causal.SyncKey) iter.Seq
 			p.Reset()
 			found := 0
 			var n int
-			err := queryEvents(ctx, c, s.sql.loadDigests, []any{clocks, digests}, func(_ int64, e causal.Event, size int) error {
+			err := queryEventPage(ctx, c, s.sql.loadDigests, []any{clocks, digests}, func(_ int64, e causal.Event, size int) error {
 				if found++; n != found {
 					return adapter.ErrNoDigest
 				}
@@ -135,6 +146,9 @@ func scanKey(rows pgx.Rows, before ...any) (key causal.SyncKey, err error) {
 	return key, nil
 }
 
+// cannotWrite are the codes for a session that can only read, a full disk, and a role without the right.
+var cannotWrite = []string{"25006", "53100", "42501"}
+
 // fillDigests stores the keys of the entries up to a position that are not stored. Several may do so at a
 // time.
 func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
@@ -156,7 +170,7 @@ func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
 		err = s.read(ctx, op, func(c *pgx.Conn) error {
 			_, err := c.Exec(ctx, s.sql.addDigests, args...)
 			var server *pgconn.PgError
-			if errors.As(err, &server) && (server.Code == "25006" || server.Code == "53100") { // read only, disk full
+			if errors.As(err, &server) && slices.Contains(cannotWrite, server.Code) {
 				err = &causal.StorageError{Op: op, Err: adapter.CannotWrite(errors.New(errorText(err)))}
 			}
 			return err
@@ -174,7 +188,7 @@ func (s *Store) makeDigests(ctx context.Context, c *pgx.Conn, after int64) ([]an
 	var projects []string
 	var tiers []int16
 	var hash pgtype.DriverBytes
-	err := queryEvents(ctx, c, s.sql.arrival[adapter.CountOfSizes-1], []any{after, int64(1) << 62}, func(position int64, e causal.Event, _ int) error {
+	err := queryEventPage(ctx, c, s.sql.arrival[adapter.CountOfSizes-1], []any{after, int64(1) << 62}, func(position int64, e causal.Event, _ int) error {
 		if after++; position != after {
 			return adapter.Missing(after)
 		}

@@ -79,7 +79,7 @@ func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 func (s *Store) fillInOrder(ctx context.Context, c *pgx.Conn, p adapter.EventPage) error {
 	p.Reset()
 	args := []any{p.After.Clock, p.After.Node, string(p.After.ID), p.Head}
-	if err := queryEvents(ctx, c, s.sql.inOrder(p.Limit()), args, p.Add); err != nil {
+	if err := queryEventPage(ctx, c, s.sql.inOrder(p.Limit()), args, p.Add); err != nil {
 		return err // and perhaps the page is read again
 	}
 	*p.After = adapter.KeyOf(p.Last())
@@ -88,10 +88,21 @@ func (s *Store) fillInOrder(ctx context.Context, c *pgx.Conn, p adapter.EventPag
 
 // queryEvents calls row for each row of a query for position, data and more columns, with
 // the position, the event and the size of its data; more holds the other columns.
-func queryEvents(
-	ctx context.Context, c *pgx.Conn, sql string, args []any, row func(position int64, e causal.Event, size int) error, more ...any,
-) error {
-	return query(ctx, c, sql, args, func(rows pgx.Rows) error {
+func queryEvents(ctx context.Context, c *pgx.Conn, sql string, args []any, row eventRow, more ...any) error {
+	return query(ctx, c, sql, args, row.scan(more))
+}
+
+// queryEventPage is queryEvents with [queryByIndex], outside of transactions.
+func queryEventPage(ctx context.Context, c *pgx.Conn, sql string, args []any, row eventRow, more ...any) error {
+	return queryByIndex(ctx, c, sql, args, row.scan(more))
+}
+
+// eventRow takes the position of an event, the event and the size of its data.
+type eventRow func(position int64, e causal.Event, size int) error
+
+// scan returns a function that calls row with what is in a row of a query.
+func (row eventRow) scan(more []any) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
 		var position int64
 		var data pgtype.DriverBytes // not copied
 		if err := rows.Scan(append([]any{&position, &data}, more...)...); err != nil {
@@ -102,5 +113,5 @@ func queryEvents(
 			return err
 		}
 		return row(position, e, len(data))
-	})
+	}
 }

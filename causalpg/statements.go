@@ -46,6 +46,8 @@ type statements struct {
 	digests          string
 	digestsOf        string
 	digestLog        string
+	digestLogOf      string
+	digestsBeyond    string
 	loadDigests      string
 	lastDigest       string
 	addDigests       string
@@ -269,9 +271,10 @@ func newStatements(schema string) statements {
 		errors:  in("SELECT id, entry FROM {s}.errors ORDER BY id DESC LIMIT $1"),
 		listen:  in("LISTEN {channel}"),
 		notify:  in("NOTIFY {channel}"),
-		digests: in(digestsSQL), digestsOf: in(digestsOfSQL), digestLog: in(digestLogSQL), addDigests: in(addDigestsSQL),
-		loadDigests: in(strings.Replace(loadDigestsSQL, "{bytes}", strconv.Itoa(adapter.MaxPageBytes), 1)),
-		lastDigest:  in("SELECT position FROM {s}.digests ORDER BY position DESC LIMIT 1"),
+		digests: in(digestsSQL), digestsOf: in(digestsOfSQL), digestLog: in(digestLogSQL), digestLogOf: in(digestLogOfSQL), addDigests: in(addDigestsSQL),
+		loadDigests:   in(strings.Replace(loadDigestsSQL, "{bytes}", strconv.Itoa(adapter.MaxPageBytes), 1)),
+		digestsBeyond: in("SELECT count(*) FROM {s}.digests WHERE position > coalesce((SELECT max(position) FROM {s}.events), 0)"),
+		lastDigest:    in("SELECT position FROM {s}.digests ORDER BY position DESC LIMIT 1"),
 	}
 	for _, sql := range lockSave {
 		s.lock = append(s.lock, in(sql))

@@ -53,6 +53,12 @@ func checkFile(ctx context.Context, c *sqlite.Conn) error {
 		return causaladapter.CheckContext(ctx)
 	case err == nil && found != "ok":
 		err = fmt.Errorf("the file is damaged: %s", found)
+	case err == nil:
+		var beyond int64
+		beyond, err = queryInt(c, "SELECT count(*) FROM digests WHERE seq > coalesce((SELECT max(seq) FROM events), 0)")
+		if err == nil && beyond > 0 {
+			err = adapter.ErrDigestsBeyond
+		}
 	}
 	return err
 }

@@ -34,6 +34,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		"another key":     {damage: `UPDATE digests SET lamport_clock = 99 WHERE seq = 3`, want: "entry 3 of the log is damaged"},
 		"another project": {damage: `UPDATE digests SET project = zeroblob(16) WHERE seq = 3`, want: "entry 3 of the log is damaged"},
 		"another tier":    {damage: `UPDATE digests SET tier = 4 WHERE seq = 3`, want: "entry 3 of the log is damaged"},
+		"digests beyond":  {damage: `INSERT INTO digests VALUES (7, 1, zeroblob(32), zeroblob(16), 0)`, want: "beyond the end"},
 		"no digest":       {damage: `DELETE FROM digests WHERE seq = 3`, want: "entry 3 of the log is damaged"},
 		"a hole":          {damage: `DROP TRIGGER events_are_kept; DELETE FROM events WHERE seq = 3`, want: "entry 3 of the log is missing"},
 		"position 0":      {damage: `PRAGMA ignore_check_constraints = ON; UPDATE events SET seq = 0 WHERE seq = 5`, want: "CHECK constraint failed"},

@@ -20,24 +20,29 @@ import (
 func (s *Store) ReadDigests(ctx context.Context, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	const op = "read digests"
 	// The index also holds seq: what is not of the read costs no look at the table.
-	sql := `SELECT lamport_clock, digest FROM digests INDEXED BY digests_in_order
-		WHERE (lamport_clock, digest) >= (?1, ?2) AND seq <= ?3 AND project BETWEEN ?4 AND ?5 AND tier >= ?6
-		ORDER BY lamport_clock, digest`
+	sql, add := `SELECT lamport_clock, digest FROM digests INDEXED BY digests_in_order
+		WHERE (lamport_clock, digest) >= (?1, ?2) AND (lamport_clock, digest) < (?8, ?9)
+			AND seq <= ?3 AND project BETWEEN ?4 AND ?5 AND tier >= ?6
+		ORDER BY lamport_clock, digest`, adapter.KeyPage.Add
 	if f.AggregateID != "" {
-		sql = `SELECT e.lamport_clock, d.digest FROM events e INDEXED BY events_of_aggregate CROSS JOIN digests d ON d.seq = e.seq
-		WHERE e.aggregate_id = ?7 AND e.lamport_clock >= ?1 AND (e.lamport_clock, d.digest) >= (?1, ?2) AND e.seq <= ?3
-			AND d.project BETWEEN ?4 AND ?5 AND d.tier >= ?6
-		ORDER BY e.lamport_clock, d.digest`
+		sql, add = `SELECT e.lamport_clock, d.digest FROM events e INDEXED BY events_of_aggregate CROSS JOIN digests d ON d.seq = e.seq
+		WHERE e.aggregate_id = ?7 AND e.lamport_clock BETWEEN ?1 AND ?8
+			AND (e.lamport_clock, d.digest) >= (?1, ?2) AND (e.lamport_clock, d.digest) < (?8, ?9)
+			AND e.seq <= ?3 AND d.project BETWEEN ?4 AND ?5 AND d.tier >= ?6
+		ORDER BY e.lamport_clock, d.digest`, adapter.KeyPage.AddOfClock
 	}
 	return adapter.ReadDigests(s.digestSource(ctx, op), f, from, to, upTo, func(p adapter.KeyPage) error {
 		return s.read(ctx, op, func(c *sqlite.Conn) error {
 			p.Reset()
 			return query(c, sql, func(s *sqlite.Stmt) {
+				clock, digest := p.Upper()
 				s.BindInt64(1, p.From.Clock)
 				s.BindBytes(2, p.From.Digest[:])
 				s.BindInt64(3, p.Last)
+				s.BindInt64(8, clock)
+				s.BindBytes(9, digest)
 				bindFilter(s, f)
-			}, func(s *sqlite.Stmt) (bool, error) { return p.Add(columnKey(s, 0)), nil })
+			}, func(s *sqlite.Stmt) (bool, error) { return add(p, columnKey(s, 0)), nil })
 		})
 	})
 }
@@ -185,7 +190,8 @@ func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
 // cannotWrite reports whether the file cannot be written, while it can be read. Errors of the writer have no
 // code any more.
 func cannotWrite(err error) bool {
-	return errors.Is(err, errReadOnly) || err != nil && strings.Contains(err.Error(), "database or disk is full")
+	return errors.Is(err, errReadOnly) || err != nil && !errors.Is(err, causal.ErrOutcomeUnknown) &&
+		(strings.Contains(err.Error(), "database or disk is full") || strings.Contains(err.Error(), "readonly database"))
 }
 
 // lastDigest returns the position of the last entry whose key is stored, 0 if there is none.

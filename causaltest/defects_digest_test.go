@@ -140,6 +140,40 @@ var digestDefects = map[string]defect{
 			head, _ := s.Head(context.Background())
 			return s.ReadDigests(ctx, f, from, to, head)
 		})},
+	"keys of later entries of an aggregate": {finds: "digests/position", events: orderingKeys(
+		func(ctx context.Context, s *causal.MemEventStore, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
+			if f.AggregateID != "" {
+				upTo, _ = s.Head(context.Background())
+			}
+			return s.ReadDigests(ctx, f, from, to, upTo)
+		})},
+	"keys of an aggregate up to the end": {finds: "digests/order", events: orderingKeys(
+		func(ctx context.Context, s *causal.MemEventStore, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
+			if f.AggregateID != "" {
+				to = causal.SyncKey{}
+			}
+			return s.ReadDigests(ctx, f, from, to, upTo)
+		})},
+	"a key beside an error": {finds: "digests/loop", events: loggingKeys(
+		func(ctx context.Context, s *causal.MemEventStore, f causal.Filter, after, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
+			return func(yield func(causal.SyncKey, error) bool) {
+				for key, err := range s.ReadDigestLog(ctx, f, after, upTo) {
+					if err != nil {
+						key.Clock = 3
+					}
+					if !yield(key, err) {
+						return
+					}
+				}
+			}
+		})},
+	"events after the context": {finds: "digests/loop", events: loadingKeys(
+		func(ctx context.Context, s *causal.MemEventStore, keys []causal.SyncKey) iter.Seq2[causal.Event, error] {
+			if ctx == nil || ctx.Err() != nil {
+				return s.LoadDigests(ctx, keys)
+			}
+			return s.LoadDigests(context.WithoutCancel(ctx), keys)
+		})},
 	"a log of keys beyond its end": {finds: "digests/position", events: loggingKeys(
 		func(ctx context.Context, s *causal.MemEventStore, f causal.Filter, after, _ causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 			head, _ := s.Head(context.Background())

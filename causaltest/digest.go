@@ -50,12 +50,14 @@ var digestCases = []eventCase{
 			all := shuffled(events(t, 0, 12))
 			saveAll(t, s, all...)
 			cursors := append([]causal.Cursor{{}}, cursorsOf(t, s)...)
-			for last, upTo := range cursors {
-				d := s.(causal.DigestReader)
-				require.Equal(t, sortedKeys(all[:last]), keysOf(t, d.ReadDigests(t.Context(), causal.Filter{}, causal.SyncKey{}, causal.SyncKey{}, upTo)))
-				for first, after := range cursors {
-					want := syncKeys(all[min(first, last):last])
-					require.Equal(t, want, keysOf(t, d.ReadDigestLog(t.Context(), causal.Filter{}, after, upTo)), "%d to %d", first, last)
+			for _, f := range filtersForAll {
+				for last, upTo := range cursors {
+					d := s.(causal.DigestReader)
+					require.Equal(t, sortedKeys(all[:last]), keysOf(t, d.ReadDigests(t.Context(), f, causal.SyncKey{}, causal.SyncKey{}, upTo)))
+					for first, after := range cursors {
+						want := syncKeys(all[min(first, last):last])
+						require.Equal(t, want, keysOf(t, d.ReadDigestLog(t.Context(), f, after, upTo)), "%d to %d", first, last)
+					}
 				}
 			}
 		},
@@ -70,9 +72,11 @@ var digestCases = []eventCase{
 			require.NoError(t, causal.SaveAll(t.Context(), s, all))
 			head, err := s.(causal.LogReader).Head(t.Context())
 			require.NoError(t, err)
-			log := s.(causal.DigestReader).ReadDigestLog(t.Context(), causal.Filter{}, causal.Cursor{}, head)
-			require.Equal(t, syncKeys(all), keysOf(t, log))
-			require.Equal(t, syncKeys(all), keysOf(t, log), "a second range")
+			for _, f := range filtersForAll {
+				log := s.(causal.DigestReader).ReadDigestLog(t.Context(), f, causal.Cursor{}, head)
+				require.Equal(t, syncKeys(all), keysOf(t, log))
+				require.Equal(t, syncKeys(all), keysOf(t, log), "a second range")
+			}
 		},
 	},
 	{
@@ -138,7 +142,11 @@ var digestCases = []eventCase{
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			d := s.(causal.DigestReader)
-			all := shuffled(manyKeys(t, c))
+			all := manyKeys(t, c)
+			for i := range 5 { // that fill pages
+				all = append(all, event(t, 100_000+i, with(`{"x":"`+strings.Repeat("x", 300_000)+`"}`)))
+			}
+			all = shuffled(all)
 			require.NoError(t, causal.SaveAll(t.Context(), s, all))
 			want := shuffled(append(all, all[0], all[1]))
 			got, err := collect(d.LoadDigests(t.Context(), syncKeys(want)))
@@ -189,21 +197,38 @@ var digestCases = []eventCase{
 			s := c.Open(t)
 			all := manyKeys(t, c)
 			require.NoError(t, causal.SaveAll(t.Context(), s, all))
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
 			n := 0
-			var last error
-			for key, err := range digestCalls(t, s, causal.Filter{}, causal.Cursor{}, ctx)[0] {
-				if last = err; err != nil {
-					require.Zero(t, key)
-					continue
-				}
+			saveOrEnd := func(cancel func()) {
 				within(t, "a save in the loop", func() error { return s.SaveEvent(t.Context(), event(t, 200_000+n)) })
-				if n++; n == 3 {
+				if n++; n%3 == 0 {
 					cancel()
 				}
 			}
-			require.Equal(t, 3, n)
+			for i := range digestCalls(t, s, causal.Filter{}, causal.Cursor{}) {
+				ctx, cancel := context.WithCancel(t.Context())
+				var last error
+				for key, err := range digestCalls(t, s, causal.Filter{}, causal.Cursor{}, ctx)[i] {
+					if last = err; err == nil {
+						saveOrEnd(cancel)
+						continue
+					}
+					require.Zero(t, key)
+				}
+				cancel()
+				require.Equal(t, 3*(i+1), n)
+				require.ErrorIs(t, last, context.Canceled)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var last error
+			for e, err := range s.(causal.DigestReader).LoadDigests(ctx, syncKeys(all)) {
+				if last = err; err == nil {
+					saveOrEnd(cancel)
+					continue
+				}
+				require.True(t, e.IsZero())
+			}
+			require.Equal(t, 12, n)
 			require.ErrorIs(t, last, context.Canceled)
 			for range s.(causal.DigestReader).LoadDigests(t.Context(), syncKeys(all)) {
 				within(t, "a save in the loop", func() error { return s.SaveEvent(t.Context(), event(t, 300_000)) })
@@ -257,21 +282,26 @@ func digestsOf(t tester, s causal.EventStore, f causal.Filter, from, to causal.S
 	return keysOf(t, s.(causal.DigestReader).ReadDigests(t.Context(), f, from, to, head))
 }
 
+// filtersForAll select all events that events and manyKeys return.
+var filtersForAll = []causal.Filter{{}, {AggregateID: "A"}, {ProjectUUID: project}}
+
 // requireDigests requires the keys of the events, of all and between some of them.
 func requireDigests(t tester, s causal.EventStore, events []causal.Event) {
 	want := sortedKeys(events)
-	require.Equal(t, want, digestsOf(t, s, causal.Filter{}, causal.SyncKey{}, causal.SyncKey{}))
-	step := max(1, len(want)/5)
-	for first := 0; first < len(want); first += step {
-		require.Equal(t, want[first:], digestsOf(t, s, causal.Filter{}, want[first], causal.SyncKey{}))
-		for last := 0; last < len(want); last += step {
-			require.Equal(t, want[min(first, last):last], digestsOf(t, s, causal.Filter{}, want[first], want[last]))
+	for _, f := range filtersForAll {
+		require.Equal(t, want, digestsOf(t, s, f, causal.SyncKey{}, causal.SyncKey{}))
+		step := max(1, len(want)/4)
+		for first := 0; first < len(want); first += step {
+			require.Equal(t, want[first:], digestsOf(t, s, f, want[first], causal.SyncKey{}))
+			for last := 0; last < len(want); last += step {
+				require.Equal(t, want[min(first, last):last], digestsOf(t, s, f, want[first], want[last]))
+			}
 		}
+		border := causal.SyncKey{Clock: want[len(want)/2].Clock} // of which there is no event
+		i, _ := slices.BinarySearchFunc(want, border, causal.SyncKey.Compare)
+		require.Equal(t, want[i:], digestsOf(t, s, f, border, causal.SyncKey{}))
+		require.Equal(t, want[:i], digestsOf(t, s, f, causal.SyncKey{Clock: -1}, border))
 	}
-	border := causal.SyncKey{Clock: want[len(want)/2].Clock} // of which there is no event
-	i, _ := slices.BinarySearchFunc(want, border, causal.SyncKey.Compare)
-	require.Equal(t, want[i:], digestsOf(t, s, causal.Filter{}, border, causal.SyncKey{}))
-	require.Equal(t, want[:i], digestsOf(t, s, causal.Filter{}, causal.SyncKey{Clock: -1}, border))
 }
 
 // digestCalls returns reads of keys: in order up to the head or up to a cursor, if that is not zero, and in

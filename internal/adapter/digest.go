@@ -1,9 +1,11 @@
 package adapter
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"github.com/spec-kitty/causal"
 )
@@ -14,9 +16,15 @@ const DigestBatch = 2000
 // ErrNoDigest reports a key that no event has.
 var ErrNoDigest = errors.New("an event is not there")
 
+// ErrDigestsBeyond reports stored keys of entries that the log does not have.
+var ErrDigestsBeyond = errors.New("there are digests of entries beyond the end of the log")
+
 // CannotWrite is the error for keys that cannot be stored. It matches [errors.ErrUnsupported].
 func CannotWrite(err error) error {
-	return fmt.Errorf("%w, and its digests cannot be stored: %w", errors.ErrUnsupported, err)
+	if failed, ok := errors.AsType[*causal.StorageError](err); ok {
+		err = failed.Err
+	}
+	return fmt.Errorf("digests cannot be stored: %w: %w", errors.ErrUnsupported, err)
 }
 
 // DigestSource is what a read of keys needs to know of its store.
@@ -55,15 +63,30 @@ type KeyPage struct {
 	isAfter bool // From was in the page before
 }
 
+// Upper returns a clock and a digest, of any length, that all keys of the read are below.
+func (p KeyPage) Upper() (clock int64, digest []byte) {
+	if p.To == (causal.SyncKey{}) {
+		return math.MaxInt64, bytes.Repeat([]byte{0xff}, len(p.To.Digest)+1)
+	}
+	return p.To.Clock, p.To.Digest[:]
+}
+
 // Add adds the key that follows, and reports whether the page takes more.
 func (p KeyPage) Add(key causal.SyncKey) bool {
-	switch {
-	case p.To != causal.SyncKey{} && key.Compare(p.To) >= 0:
-		return false
-	case !p.isAfter || key != p.From:
+	if !p.isAfter || key != p.From {
 		p.Page.Add(key, 0)
 	}
 	return !p.IsFull()
+}
+
+// AddOfClock is Add for reads whose order by digest is not that of an index, so that one clock is read at once: the
+// page takes all keys of its last clock, however many.
+func (p KeyPage) AddOfClock(key causal.SyncKey) bool {
+	if n := len(p.items); p.IsFull() && p.items[n-1].Clock != key.Clock {
+		return false
+	}
+	p.Add(key)
+	return true
 }
 
 // ReadDigests returns the keys of a range, in their order. fill is as for [YieldPages], and reads the keys of

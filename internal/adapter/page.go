@@ -66,6 +66,9 @@ func YieldPages[T any](yield func(T, error) bool, check func() error, fill func(
 		p.limit = nextLimit(p.limit)
 		p.Reset() // fill may fail before it has begun
 		err := fill(&p)
+		if err == nil && len(p.items) == 0 {
+			err = check() // reading may have taken long
+		}
 		for _, item := range p.items {
 			if err := check(); err != nil {
 				yield(zero, err)
