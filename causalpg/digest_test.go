@@ -34,3 +34,25 @@ func TestDigestsReadOnly(t *testing.T) {
 	require.NoError(t, s.SaveEvent(t.Context(), eventtest.New(t, 10)))
 	adaptertest.RequireNoDigests(t, standby)
 }
+
+// A page of a read is found by an index, also while the tables have no statistics, as after the first events were
+// stored: the planner would read all that is left for each page, and sort it.
+func TestPagesWithoutStatistics(t *testing.T) {
+	ctx := t.Context()
+	schema := newSchema(t)
+	s := openIn(t, schema)
+	c := connect(t, testDSN)
+	for _, table := range []string{"events", "digests"} {
+		execute(t, c, schema, "ALTER TABLE {s}."+table+" SET (autovacuum_enabled = off)")
+	}
+	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 0, 5000)))
+	adaptertest.MakeDigests(t, s)
+	plans, err := s.ExplainPages(ctx, c)
+	require.NoError(t, err)
+	for name, plan := range plans {
+		require.NotContains(t, plan, "Bitmap", name)
+		require.NotContains(t, plan, "Seq Scan", name)
+		require.NotContains(t, plan, "Hash Join", name)
+		require.Contains(t, plan, "Index", name)
+	}
+}

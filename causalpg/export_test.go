@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // BeginSave and InsertSQL are what a save does.
@@ -49,4 +51,35 @@ func SetConnectTimeout(timeout time.Duration) (reset func()) {
 	before := connectTimeout
 	connectTimeout = timeout
 	return func() { connectTimeout = before }
+}
+
+// ExplainPages returns the plans of the statements that read a page, by name.
+func (s *Store) ExplainPages(ctx context.Context, c *pgx.Conn) (map[string]string, error) {
+	digest := make([]byte, 32)
+	key := []any{int64(10), digest, int64(5000), nil, 0}
+	upper := []any{100, int64(4000), digest}
+	plans := map[string]string{}
+	for name, page := range map[string]struct {
+		sql  string
+		args []any
+	}{
+		"log":            {s.sql.arrival[5], []any{int64(10), int64(5000)}},
+		"order":          {s.sql.order[5], []any{int64(10), []byte("a"), "A", int64(5000)}},
+		"keys":           {s.sql.digests, slices.Concat(key, []any{nil}, upper)},
+		"of aggregate":   {s.sql.digestsOf, slices.Concat(key, []any{[]byte("A")}, upper)},
+		"key log":        {s.sql.digestLog, []any{int64(10), int64(5000), 100, nil, 0, nil}},
+		"aggregate log":  {s.sql.digestLogOf, []any{int64(10), int64(5000), 100, nil, 0, []byte("A")}},
+		"events by keys": {s.sql.loadDigests, []any{[]int64{1, 2}, [][]byte{digest, digest}}},
+	} {
+		err := queryByIndex(ctx, c, "EXPLAIN "+page.sql, page.args, func(rows pgx.Rows) error {
+			var line string
+			err := rows.Scan(&line)
+			plans[name] += line + "\n"
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return plans, nil
 }
