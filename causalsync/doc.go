@@ -21,7 +21,7 @@
 // An event that is not taken does not stop the others: one that cannot be read, that the filter does not select,
 // that is too far ahead for the clock of a node, that is refused by [Options.Accept], or whose ID has other
 // content on the other side. Both contents stay where they are: people decide. Each Sync tries again, and reports
-// again.
+// again. A node takes an event for stored if it has it in a fuller form (see [causal.Node.Receive]).
 //
 // What a message brings is stored before the next one is sent. A Sync may end at any time, by an error, a lost
 // message or a crash: the next one goes on from what is stored. Messages may be repeated, and Syncs run at the
@@ -32,7 +32,7 @@
 // otherwise (Wagner, "A Generalized Birthday Problem", 2002).
 //
 // Whatever a peer sends, the memory that it takes is bounded by [Options.MaxMessage] and the sums of the
-// replica's own events: 64 MB for all filters and peers together, of which 10 million events take 4. Each answer of
+// replica's own events: 64 MB for all filters and peers together, of which 10 million events take less than 5. Each answer of
 // a peer must get on, so that a Sync ends; [SyncOptions.MaxEvents] and the context bound one that is sent events
 // without end.
 //

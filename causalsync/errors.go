@@ -16,9 +16,9 @@ var (
 	// ErrRefused means that the peer does not sync with this replica, and will not do so if it is asked again:
 	// see [RefusedError].
 	ErrRefused = errors.New("causalsync: the peer refuses")
-	// ErrLimit means that a Sync has received as many events as it may, and was stopped. They are stored, and the
-	// next Sync goes on.
-	ErrLimit = errors.New("causalsync: as many events were received as may be")
+	// ErrLimit means that a Sync has stored [SyncOptions.MaxEvents] new events, and was stopped. The next Sync goes
+	// on.
+	ErrLimit = errors.New("causalsync: as many events were stored as may be")
 	// ErrNotAllowed means that an event was not taken because a filter does not select it, or because of
 	// [Options.Accept].
 	ErrNotAllowed = errors.New("causalsync: the event is not allowed")

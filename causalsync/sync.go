@@ -94,18 +94,6 @@ type pending struct {
 	wanted  []id // that the peer has and this side lacks; nil if that is not known
 }
 
-// pushed is an event of a request.
-type pushed struct {
-	id       causal.EventID
-	withheld bool // it is too large, and only its ID was sent
-}
-
-// push is a range of which the peer has just the events of a list.
-type push struct {
-	span
-	has map[id]bool
-}
-
 // run exchanges messages until nothing is pending.
 func (s *session) run(ctx context.Context) error {
 	if s.isKnown {
@@ -254,58 +242,6 @@ func (s *session) say(ctx context.Context, p pending, differ int) ([]said, error
 	return s.summary.describe(ctx, part{p.span, total}, parts)
 }
 
-// push puts events into a request that the peer lacks.
-func (s *session) push(ctx context.Context, q *request, room *int) (events []pushed, err error) {
-	g := giver{
-		source: s.summary.source, room: room, largest: *room, events: &q.events, mustGive: true,
-		withhold: func(e causal.Event) {
-			events = append(events, pushed{e.ID(), true})
-			s.replica.refused(&s.report, s.peer, Refusal{EventID: e.ID(), Err: ErrTooLarge})
-		},
-		sent: func(e causal.Event) { events = append(events, pushed{e.ID(), false}) },
-	}
-	for len(s.toPush) > 0 {
-		n := min(len(s.toPush), mostGiven)
-		g.waiting = append(g.waiting[:0], s.toPush[:n]...)
-		before := len(q.events)
-		hasRoom, err := g.flush(ctx)
-		if err != nil {
-			return nil, err
-		}
-		s.toPush = s.toPush[len(q.events)-before:]
-		if !hasRoom {
-			return events, nil
-		}
-	}
-	for len(s.pushes) > 0 {
-		hasRoom, err := s.pushRange(ctx, &g, s.pushes[0])
-		if err != nil {
-			return nil, err
-		}
-		if !hasRoom {
-			s.pushes[0].lo = keyOf(g.stopped)
-			break
-		}
-		s.pushes = s.pushes[1:]
-	}
-	return events, nil
-}
-
-func (s *session) pushRange(ctx context.Context, g *giver, p push) (hasRoom bool, err error) {
-	for found, err := range s.summary.read(ctx, p.lo, p.hi) {
-		if err != nil {
-			return false, err
-		}
-		if p.has[s.summary.salt.id(keyOf(found))] {
-			continue
-		}
-		if hasRoom, err := g.add(ctx, found); err != nil || !hasRoom {
-			return false, err
-		}
-	}
-	return g.flush(ctx)
-}
-
 // read deals with an answer: it stores what came, and then takes the ranges that are done from the pending
 // ones.
 func (s *session) read(ctx context.Context, a *answer, sent []said, events []pushed) error {
@@ -339,23 +275,6 @@ func (s *session) read(ctx context.Context, a *answer, sent []said, events []pus
 	}
 	if s.maxEvents > 0 && s.report.Received >= s.maxEvents && len(s.pending) > 0 {
 		return ErrLimit
-	}
-	return nil
-}
-
-// countRefusals reports what the peer did not take.
-func (s *session) countRefusals(a *answer, events []pushed) error {
-	s.report.Sent += len(events)
-	next := uint64(0)
-	for _, refused := range a.refusals {
-		if refused.index < next || refused.index >= uint64(len(events)) {
-			return broken("an answer refuses what was not sent")
-		}
-		next = refused.index + 1
-		s.report.Sent--
-		if of := events[refused.index]; !of.withheld { // which was told
-			s.replica.refused(&s.report, s.peer, Refusal{EventID: of.id, Err: errorOf(refused.code), ByPeer: true})
-		}
 	}
 	return nil
 }

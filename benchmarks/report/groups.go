@@ -18,6 +18,8 @@ type lib struct {
 	leavesOut string
 	// faster is why it is faster than ours, where it is.
 	faster string
+	// isOther means that it does something else, and is no peer.
+	isOther bool
 }
 
 // op is what is measured.
@@ -100,6 +102,27 @@ var groups = []group{
 			},
 		},
 		ops: storeOps,
+	},
+	{
+		name: "Sync", title: "Sync",
+		intro: "Two replicas in memory have 100,000 or a million events in common, and one of them some more, in random places. causalsync finds " +
+			"and fetches them, the salt and the sums of the peer being known; negentropy of go-nostr finds their IDs, and a trip to fetch " +
+			"them is added. After the time: trips, and the bytes of messages without the events. A cursor is what a reader of a log keeps: it " +
+			"finds what is new, and nothing that is missing for another reason.",
+		libs: []lib{
+			{key: "causalsync", name: "causalsync", ours: true},
+			{
+				key: "negentropy", name: "nbd-wtf/go-nostr/nip77/negentropy", leavesOut: "the events, salted sums, sums that are kept: each round " +
+					"adds up all IDs anew",
+				faster: "the time of ours includes reading, checking and refusing 1000 events",
+			},
+			{key: "cursor", name: "a cursor", leavesOut: "whatever is not new", isOther: true},
+		},
+		ops: []op{
+			{"100k-0", "100,000, none missing"}, {"100k-1", "100,000, 1 missing"}, {"100k-10", "100,000, 10 missing"},
+			{"100k-1000", "100,000, 1000 missing"}, {"1000k-0", "1,000,000, none missing"}, {"1000k-1", "1,000,000, 1 missing"},
+			{"1000k-10", "1,000,000, 10 missing"}, {"1000k-1000", "1,000,000, 1000 missing"},
+		},
 	},
 }
 

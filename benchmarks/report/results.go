@@ -26,6 +26,7 @@ type key struct{ pkg, name string }
 type samples struct {
 	perOp, perEvent []float64 // seconds
 	allocs          []float64
+	trips, bytes    []float64 // of messages
 }
 
 // figure is the median of the rounds of a benchmark.
@@ -34,6 +35,8 @@ type figure struct {
 	perEvent  bool // seconds are of one event, not of one operation
 	allocs    float64
 	hasAllocs bool
+	trips     float64 // 0 if there are no messages
+	bytes     float64
 	rounds    *benchmath.Sample
 }
 
@@ -86,6 +89,10 @@ func (r *results) add(result *benchfmt.Result) {
 			s.perEvent = append(s.perEvent, v.Value)
 		case "allocs/op":
 			s.allocs = append(s.allocs, v.Value)
+		case "trips":
+			s.trips = append(s.trips, v.Value)
+		case "msgB":
+			s.bytes = append(s.bytes, v.Value)
 		}
 	}
 }
@@ -112,6 +119,10 @@ func (s *samples) figure() figure {
 	if len(s.allocs) > 0 {
 		f.hasAllocs = true
 		f.allocs = median(benchmath.NewSample(s.allocs, &benchmath.DefaultThresholds))
+	}
+	if len(s.trips) > 0 {
+		f.trips = median(benchmath.NewSample(s.trips, &benchmath.DefaultThresholds))
+		f.bytes = median(benchmath.NewSample(s.bytes, &benchmath.DefaultThresholds))
 	}
 	return f
 }

@@ -82,7 +82,7 @@ func (r *results) versions() string {
 	for _, module := range []string{
 		"github.com/hashicorp/serf", "github.com/oklog/ulid/v2", "github.com/google/uuid", "github.com/hallgren/eventsourcing",
 		"github.com/hallgren/eventsourcing/core", "github.com/hallgren/eventsourcing/eventstore/sql", "github.com/looplab/eventhorizon",
-		"github.com/modernice/goes", "go.etcd.io/bbolt", "modernc.org/sqlite", "zombiezen.com/go/sqlite",
+		"github.com/modernice/goes", "github.com/nbd-wtf/go-nostr", "go.etcd.io/bbolt", "modernc.org/sqlite", "zombiezen.com/go/sqlite",
 	} {
 		list = append(list, strings.TrimPrefix(module, "github.com/")+" "+r.config[module])
 	}
@@ -133,7 +133,7 @@ func (r *results) reasons(g group) (string, error) {
 				return "", err
 			}
 			for _, c := range cells {
-				if c.lib.key == l.key && !l.ours && c.fasterThan(ours.figure) {
+				if c.lib.key == l.key && !l.ours && !l.isOther && c.fasterThan(ours.figure) {
 					faster = append(faster, o.label)
 				}
 			}
@@ -157,7 +157,7 @@ func fastestPeers(r *results) (string, error) {
 			}
 			var best cell
 			for _, c := range cells {
-				if !c.lib.ours && (best.rounds == nil || c.seconds < best.seconds) {
+				if !c.lib.ours && !c.lib.isOther && (best.rounds == nil || c.seconds < best.seconds) {
 					best = c
 				}
 			}
@@ -224,6 +224,9 @@ func (f figure) String() string {
 	}
 	if f.hasAllocs {
 		text += fmt.Sprintf(" (%s)", thousands(int(math.Round(f.allocs))))
+	}
+	if f.trips > 0 {
+		text += fmt.Sprintf(", %.3g trips, %s B", f.trips, thousands(int(math.Round(f.bytes))))
 	}
 	return text
 }
