@@ -1,8 +1,9 @@
 // Package causaladapter checks the arguments of a storage adapter, for authors of
 // adapters. Each method with arguments of its own has a check that says what the
-// contract says; AllEvents, Aggregates, Checkpoints, Rejected, DeleteRejected and Head have
-// [CheckContext], and so has ReadLog, whose cursor [causal.Cursor.PositionIn] checks. A
-// method begins with its check:
+// contract says; AllEvents, Aggregates, Checkpoints, Rejected, DeleteRejected, LoadDigests and
+// Head have [CheckContext], and so have ReadLog, ReadDigests and ReadDigestLog, whose cursors
+// [causal.Cursor.PositionIn] checks, and whose filters [causal.Filter.Validate]. A method begins
+// with its check:
 //
 //	func (s *Store) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 //		if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
