@@ -70,7 +70,7 @@ func TestOperateNamesTests(t *testing.T) {
 	text, err := os.ReadFile("docs/operate.md")
 	require.NoError(t, err)
 	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "causalsqlite/*_test.go", "causalpg/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "causalsync/*_test.go", "causalsqlite/*_test.go", "causalpg/*_test.go"} {
 		paths, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, path := range paths {

@@ -39,9 +39,7 @@ func Example() {
 	check(err)
 	b, err := causalsync.New(&bobStore, &causalsync.Options{Node: bob})
 	check(err)
-	toBob := func(ctx context.Context, message []byte) ([]byte, error) {
-		return b.Answer(ctx, "alice", causal.Filter{}, message)
-	}
+	toBob := func(ctx context.Context, m []byte) ([]byte, error) { return b.Answer(ctx, "", causal.Filter{}, m) }
 	report, err := a.Sync(ctx, toBob, nil)
 	check(err)
 	fmt.Println("received:", report.Received, "sent:", report.Sent)
