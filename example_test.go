@@ -34,7 +34,7 @@ func Example() {
 	_, err = bob.Emit(ctx, change("done"))
 	check(err)
 
-	// Online, over anything that carries a message and its answer: here a function call, elsewhere causalsync.HTTP.
+	// Online, over anything that carries a message and its answer, such as causalsync.HTTP. Here both may see all.
 	a, err := causalsync.New(&aliceStore, &causalsync.Options{Node: alice})
 	check(err)
 	b, err := causalsync.New(&bobStore, &causalsync.Options{Node: bob})

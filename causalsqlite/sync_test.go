@@ -45,8 +45,19 @@ func TestSyncFromReadOnly(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 300, report.Received)
 	require.NoError(t, copied.SaveEvent(ctx, eventtest.New(t, 300)))
-	_, err = r.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
+	report, err = r.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
 		return backup.Answer(ctx, "", causal.Filter{}, request)
 	}, nil)
-	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.NoError(t, err)
+	require.Len(t, report.Refused, 1)
+	require.ErrorIs(t, report.Refused[0].Err, causalsync.ErrNotAllowed)
+
+	// The other way round, it refuses what it is sent, and no event counts as received.
+	report, err = backup.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
+		return r.Answer(ctx, "", causal.Filter{}, request)
+	}, nil)
+	require.NoError(t, err)
+	require.Zero(t, report.Received)
+	require.Len(t, report.Refused, 1)
+	require.ErrorIs(t, report.Refused[0].Err, errors.ErrUnsupported)
 }

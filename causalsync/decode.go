@@ -150,12 +150,9 @@ func (d *decoder) ranges() (ranges []rangeOf) {
 	var clock uint64
 	at := key{}
 	isSkipped := false
-	count := d.count(least)
-	if count > 2*maxRanges { // as each may follow one that is skipped
-		d.fail("a message has too many ranges")
-	}
-	for range count {
-		if d.err != nil {
+	for range d.count(least) {
+		if len(ranges) > maxRanges {
+			d.fail("a message has too many ranges")
 			return nil
 		}
 		r := rangeOf{span: span{lo: at}}

@@ -27,13 +27,13 @@
 // message or a crash: the next one goes on from what is stored. Messages may be repeated, and Syncs run at the
 // same time in any direction: events are stored once.
 //
-// Fingerprints of different sets are equal with a probability of 2^-128 a range, unless one knows the salt, which
-// whoever answers makes anew for each process and each day: whoever can write events can make sets of one sum
-// otherwise (Wagner, "A Generalized Birthday Problem", 2002).
+// Fingerprints of different sets are equal with a probability of 2^-128 a range. They depend on a salt, which the
+// side that answers changes each day and tells its peers: without one, whoever can write events could make two
+// sets of one sum (Wagner, "A Generalized Birthday Problem", 2002).
 //
 // Whatever a peer sends, the memory that it takes is bounded by [Options.MaxMessage] and the sums of the
 // replica's own events: 64 MB for all filters and peers together, of which 10 million events take less than 5. Each answer of
-// a peer must get on, so that a Sync ends; [SyncOptions.MaxEvents] and the context bound one that is sent events
+// a peer must make progress, so that a Sync ends; [SyncOptions.MaxEvents] and the context bound one that is sent events
 // without end.
 //
 // It does not prove that a peer shows all that it has, nor who has made an event: Options.Accept may check that.

@@ -19,8 +19,8 @@ var (
 	// ErrLimit means that a Sync has stored [SyncOptions.MaxEvents] new events, and was stopped. The next Sync goes
 	// on.
 	ErrLimit = errors.New("causalsync: as many events were stored as may be")
-	// ErrNotAllowed means that an event was not taken because a filter does not select it, or because of
-	// [Options.Accept].
+	// ErrNotAllowed means that an event was not taken because a filter does not select it, because of
+	// [Options.Accept], or because the store cannot be written.
 	ErrNotAllowed = errors.New("causalsync: the event is not allowed")
 	// ErrTooLarge means that an event does not fit in a message of one of the two sides: see
 	// [Options.MaxMessage].

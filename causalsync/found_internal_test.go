@@ -3,7 +3,6 @@ package causalsync
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -225,7 +224,7 @@ func (s *appendCounter) Append(ctx context.Context, events []causal.Event) (caus
 func TestTooManyRanges(t *testing.T) {
 	q := request{}
 	lo := key{}
-	for i := range 2*maxRanges + 1 {
+	for i := range maxRanges + 2 {
 		hi := key{clock: uint64(i + 1)}
 		q.ranges = append(q.ranges, rangeOf{span: span{lo, hi}, mode: modeList})
 		lo = hi
@@ -349,7 +348,7 @@ func TestWaitIsLong(t *testing.T) {
 	require.NoError(t, err)
 	for _, d := range []time.Duration{50 * 365 * 24 * time.Hour, 1<<63 - 1} {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-		require.True(t, errors.Is(r.wait(ctx, &head, d), context.DeadlineExceeded))
+		require.ErrorIs(t, r.wait(ctx, &head, d), context.DeadlineExceeded)
 		cancel()
 	}
 }

@@ -12,8 +12,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
 )
 
 // contentType is that of messages.
@@ -154,10 +156,13 @@ func zip(message []byte) []byte {
 	return b.Bytes()
 }
 
+// answerTimeout is how long an answer may take: the first one of a large store makes its keys.
+const answerTimeout = 2 * time.Minute
+
 // HTTPOptions are the options of [HTTP]. nil and the zero value mean the defaults.
 type HTTPOptions struct {
-	// Client sends the requests. nil means [http.DefaultClient], which waits for an answer as long as the context of
-	// the Sync lasts.
+	// Client sends the requests. Give it a Timeout, for peers that do not answer. nil means one that waits for an
+	// answer for two minutes.
 	Client *http.Client
 	// Authorize prepares each request, such as by a header that tells who sends it. Its error ends the Sync. nil
 	// adds nothing.
@@ -166,9 +171,9 @@ type HTTPOptions struct {
 	NoCompression bool
 }
 
-// HTTP returns the exchange with the [Handler] at a URL. A status other than 200 is an [*HTTPError]. Bodies are
-// read up to the size that the request has asked for. No text of an error contains a part of the URL but the
-// address. It is safe for concurrent
+// HTTP returns the exchange with the [Handler] at a URL. A status other than 200 is an [*HTTPError], and a URL
+// that cannot be used a [*causal.ValidationError], when it is. Bodies are read up to the size that the request
+// has asked for. Texts of errors contain the address, and no other part of the URL. It is safe for concurrent
 // use if the client and Authorize are.
 func HTTP(url string, o *HTTPOptions) Exchange {
 	if o == nil {
@@ -176,7 +181,7 @@ func HTTP(url string, o *HTTPOptions) Exchange {
 	}
 	options := *o
 	if options.Client == nil {
-		options.Client = http.DefaultClient
+		options.Client = &http.Client{Timeout: answerTimeout}
 	}
 	return func(ctx context.Context, request []byte) ([]byte, error) {
 		q, err := newHTTPRequest(ctx, url, request, &options)
@@ -206,8 +211,8 @@ func newHTTPRequest(ctx context.Context, url string, request []byte, o *HTTPOpti
 		body, encoding = zip(request), "gzip"
 	}
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, withoutURL(err)
+	if err != nil || q.URL.Scheme != "http" && q.URL.Scheme != "https" || q.URL.Host == "" {
+		return nil, causaladapter.Invalid("url", "must begin with http:// or https:// and a host")
 	}
 	q.Header.Set("Content-Type", contentType)
 	if encoding != "" {

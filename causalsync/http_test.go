@@ -149,8 +149,9 @@ func TestHTTPFaults(t *testing.T) {
 	require.ErrorAs(t, syncWith(ctx, serve(t, http.NotFoundHandler()), nil), &status)
 	require.Equal(t, "causalsync: the peer answers with HTTP status 404", status.Error())
 	syncWith(ctx, "http://127.0.0.1:1/secret", nil)
-	syncWith(ctx, "secret://\x7f", nil)
-	syncWith(ctx, "http://hub:secret/sync", nil)
+	for _, url := range []string{"secret://\x7f", "http://hub:secret/sync", "", "secret", "ftp://secret/x", "http:///secret", "127.0.0.1:80/secret"} {
+		require.ErrorIs(t, syncWith(ctx, url, nil), causal.ErrValidation, url)
+	}
 	redirect := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", "http://hub:s/secret")
 		w.WriteHeader(http.StatusTemporaryRedirect)
@@ -233,6 +234,38 @@ func TestRunEnds(t *testing.T) {
 	require.ErrorIs(t, r.Run(ctx, refusing, &causalsync.RunOptions{OnSync: quiet, SyncOptions: other}), causalsync.ErrRefused)
 	closed := newReplica(t, closedStore{memStore(t)}, nil)
 	require.ErrorIs(t, closed.Run(ctx, direct(r), &causalsync.RunOptions{OnSync: quiet}), causal.ErrClosed)
+	require.ErrorIs(t, r.Run(ctx, direct(r), &causalsync.RunOptions{OnSync: quiet, SyncOptions: causalsync.SyncOptions{MaxEvents: -1}}), causal.ErrValidation)
+}
+
+// Run ends when the node is closed, also while it waits, and while the peer cannot be reached; an error of the
+// caller that looks like that does not end it.
+func TestRunEndsWithItsNode(t *testing.T) {
+	for _, isUp := range []bool{true, false} {
+		store := memStore(t)
+		node, err := causal.OpenNode(t.Context(), "alice", store, causal.NodeOptions{ProjectUUID: project})
+		require.NoError(t, err)
+		r := newReplica(t, store, &causalsync.Options{Node: node})
+		synced := make(chan struct{}, 100)
+		ended := make(chan error, 1)
+		exchange := direct(newReplica(t, memStore(t), nil))
+		if !isUp {
+			exchange = func(context.Context, []byte) ([]byte, error) { return nil, causal.ErrClosed }
+		}
+		go func() {
+			ended <- r.Run(t.Context(), exchange, &causalsync.RunOptions{OnSync: func(causalsync.Report, error) { synced <- struct{}{} }})
+		}()
+		<-synced
+		if !isUp {
+			<-synced // it has gone on after ErrClosed of the exchange
+		}
+		require.NoError(t, node.Close())
+		select {
+		case err := <-ended:
+			require.ErrorIs(t, err, causal.ErrClosed)
+		case <-time.After(20 * time.Second):
+			require.FailNow(t, "Run does not end")
+		}
+	}
 }
 
 type closedStore struct{ *causal.MemStore }

@@ -153,7 +153,7 @@ func TestMalformedMessages(t *testing.T) {
 }
 
 func FuzzDecodeRequest(f *testing.F) {
-	for _, line := range golden(f) {
+	for _, line := range golden(f, goldenNames...) {
 		f.Add(unhex(f, line.Request))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -166,7 +166,7 @@ func FuzzDecodeRequest(f *testing.F) {
 }
 
 func FuzzDecodeAnswer(f *testing.F) {
-	for _, line := range golden(f) {
+	for _, line := range golden(f, goldenNames...) {
 		f.Add(unhex(f, line.Answer))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -180,7 +180,7 @@ func FuzzDecodeAnswer(f *testing.F) {
 
 // Whatever comes is answered by a message that can be read, or refused.
 func FuzzAnswer(f *testing.F) {
-	for _, line := range golden(f) {
+	for _, line := range golden(f, goldenNames...) {
 		f.Add(unhex(f, line.Request))
 	}
 	_, r := testStore(f, 100)
@@ -201,22 +201,25 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// goldenLine is one trip of testdata/session.jsonl.
+// goldenLine is one trip of a session in testdata.
 type goldenLine struct{ Request, Answer string }
 
-func golden(t testing.TB) (lines []goldenLine) {
-	file, err := os.Open(filepath.Join("testdata", "session.jsonl"))
-	require.NoError(t, err)
-	defer func() { _ = file.Close() }()
-	for s := bufio.NewScanner(file); s.Scan(); {
-		var line goldenLine
-		require.NoError(t, json.Unmarshal(s.Bytes(), &line))
-		if line.Request != "" {
+// golden returns the trips of sessions.
+func golden(t testing.TB, names ...string) (lines []goldenLine) {
+	for _, name := range names {
+		file, err := os.Open(filepath.Join("testdata", name))
+		require.NoError(t, err)
+		defer func() { _ = file.Close() }()
+		for s := bufio.NewScanner(file); s.Scan(); {
+			var line goldenLine
+			require.NoError(t, json.Unmarshal(s.Bytes(), &line))
 			lines = append(lines, line)
 		}
 	}
 	return lines
 }
+
+var goldenNames = []string{"session.jsonl", "lists.jsonl"}
 
 func unhex(t testing.TB, text string) []byte {
 	b, err := hex.DecodeString(text)
@@ -224,49 +227,72 @@ func unhex(t testing.TB, text string) []byte {
 	return b
 }
 
-// The messages of one Sync, byte by byte, for implementations in other languages: testdata/events.jsonl has the
-// events, and which side has them.
-func TestGoldenSession(t *testing.T) {
-	ctx := t.Context()
-	var here, there causal.MemStore
+// The messages of Syncs, byte by byte, for implementations in other languages: testdata/events.jsonl has the
+// events, and which stores have them. In lists.jsonl the initiator has few events, and messages are small: there
+// are lists, wants, and ends within a list.
+func TestGoldenSessions(t *testing.T) {
+	for _, test := range []struct {
+		name           string
+		isIn           func(of goldenEvent) bool
+		size           int
+		received, sent int
+		refused        int
+	}{
+		{"session.jsonl", func(of goldenEvent) bool { return of.Here }, 0, 3, 2, 2},
+		{"lists.jsonl", func(of goldenEvent) bool { return of.Few }, minMessage, 67, 2, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ctx := t.Context()
+			var here, there causal.MemStore
+			for _, of := range goldenEvents(t) {
+				if test.isIn(of) {
+					require.NoError(t, here.SaveEvent(ctx, of.Event))
+				}
+				if of.There {
+					require.NoError(t, there.SaveEvent(ctx, of.Event))
+				}
+			}
+			responder := must(New(&there, &Options{Secret: []byte("0123456789abcdef"), MaxMessage: test.size}))
+			responder.now = func() time.Time { return time.Unix(1_700_000_000, 0) }
+			initiator := must(New(&here, &Options{MaxMessage: test.size}))
+			var lines []goldenLine
+			isWithin, hasWants := false, false
+			report, err := initiator.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
+				answer, err := responder.Answer(ctx, "", causal.Filter{}, request)
+				lines = append(lines, goldenLine{hex.EncodeToString(request), hex.EncodeToString(answer)})
+				a := must(decodeAnswer(answer))
+				isWithin, hasWants = isWithin || a.kind == answerDone && a.done != end, hasWants || len(a.wants) > 0
+				return answer, err
+			}, &SyncOptions{Filter: causal.Filter{ProjectUUID: "12345678-1234-5678-1234-567812345678"}})
+			require.NoError(t, err)
+			require.Equal(t, []int{test.received, test.sent, test.refused}, []int{report.Received, report.Sent, report.RefusedCount})
+			require.Equal(t, test.size > 0, isWithin)
+			require.Equal(t, test.size > 0, hasWants)
+			if *update {
+				var b strings.Builder
+				for _, line := range lines {
+					b.Write(append(must(json.Marshal(line)), '\n'))
+				}
+				require.NoError(t, os.WriteFile(filepath.Join("testdata", test.name), []byte(b.String()), 0o600))
+			}
+			require.Equal(t, golden(t, test.name), lines)
+		})
+	}
+}
+
+// goldenEvent is an event of testdata/events.jsonl, and which stores have it.
+type goldenEvent struct {
+	Here, There, Few bool
+	Event            causal.Event
+}
+
+func goldenEvents(t *testing.T) (events []goldenEvent) {
 	text, err := os.ReadFile(filepath.Join("testdata", "events.jsonl"))
 	require.NoError(t, err)
 	for line := range strings.Lines(string(text)) {
-		var of struct {
-			Here, There bool
-			Event       causal.Event
-		}
+		var of goldenEvent
 		require.NoError(t, json.Unmarshal([]byte(line), &of))
-		if of.Here {
-			require.NoError(t, here.SaveEvent(ctx, of.Event))
-		}
-		if of.There {
-			require.NoError(t, there.SaveEvent(ctx, of.Event))
-		}
+		events = append(events, of)
 	}
-	responder, err := New(&there, &Options{Secret: []byte("0123456789abcdef")})
-	require.NoError(t, err)
-	responder.now = func() time.Time { return time.Unix(1_700_000_000, 0) }
-	initiator, err := New(&here, nil)
-	require.NoError(t, err)
-	var lines []goldenLine
-	report, err := initiator.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
-		answer, err := responder.Answer(ctx, "", causal.Filter{}, request)
-		lines = append(lines, goldenLine{hex.EncodeToString(request), hex.EncodeToString(answer)})
-		return answer, err
-	}, &SyncOptions{Filter: causal.Filter{ProjectUUID: "12345678-1234-5678-1234-567812345678"}})
-	require.NoError(t, err)
-	require.Equal(t, 3, report.Received)
-	require.Equal(t, 2, report.Sent)
-	require.Equal(t, 2, report.RefusedCount)
-	if *update {
-		var b strings.Builder
-		for _, line := range lines {
-			text, err := json.Marshal(line)
-			require.NoError(t, err)
-			b.Write(append(text, '\n'))
-		}
-		require.NoError(t, os.WriteFile(filepath.Join("testdata", "session.jsonl"), []byte(b.String()), 0o600))
-	}
-	require.Equal(t, golden(t), lines)
+	return events
 }

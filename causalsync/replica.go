@@ -37,20 +37,20 @@ const minSecret = 16
 
 // Options are the options of [New]. nil and the zero value mean the defaults.
 type Options struct {
-	// Node takes what is received, so that it knows of it, and keeps what it rejects. The store given to New is
-	// that of the node. Its project is what is synced: with it, whole. nil means that events are stored as they
-	// come, and no clock moves.
+	// Node takes what is received, so that it knows of it, and keeps what it rejects. Only its project is synced, and
+	// always all of it: a Filter that selects less is refused. The store given to New is that of the node. nil means
+	// that events are stored as they come, and no clock moves.
 	Node *causal.Node
 	// Accept returns an error for an event that is not to be stored, such as one of an author that the peer does not
 	// speak for. It is called for each event that is received, also for those that are stored already, by
-	// several goroutines at a time. nil accepts all.
+	// several goroutines at a time. What it refuses is reported, and not kept; to those who get later events of
+	// the same node it is a gap for ever, so refuse nodes rather than single events. nil accepts all.
 	Accept func(peer string, e causal.Event) error
 	// OnRefused is called with each event that was not taken, here or by the peer, in Sync and Answer, by several
 	// goroutines at a time. nil means that only the Report of Sync has them.
 	OnRefused func(peer string, r Refusal)
-	// Secret is one that all replicas share which answer the same peers in turn, such as the processes of a service
-	// behind one address: from it they have the same salt. It has at least 16 bytes, that nobody else knows. nil
-	// means that the replica makes one up.
+	// Secret gives the same salt to replicas that share it. Replicas that answer the same peers in turn, such as the
+	// processes of a service, must share one. It has at least 16 random bytes. nil means that the replica makes one up.
 	Secret []byte
 	// MaxMessage is how many bytes a message may have, in both directions, 4 KiB to 1 GiB. Zero means 1 MiB. An
 	// event that does not fit, with 1 KiB to spare, is not synced, and reported.
@@ -81,8 +81,8 @@ type peer struct {
 
 // New returns a replica of a store: one that is a [causal.DigestReader], as those of this library are. Of any
 // other the replica keeps a copy in memory, which it reads in at first and, if the store is a
-// [causal.LogReader], then only what is new; so it does if the keys of a store cannot be made, as the store
-// is read only.
+// [causal.LogReader], then only what is new. It does the same if the store is one, but is open for reading only
+// and has not all of its keys. A store that cannot be written gives events, and refuses those that it is sent.
 //
 // New returns a [*causal.ValidationError] if s is nil or an option is invalid.
 func New(s causal.EventStore, o *Options) (*Replica, error) {

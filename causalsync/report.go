@@ -47,7 +47,7 @@ func (r *Replica) refused(report *Report, peer string, refusal Refusal) {
 	}
 }
 
-// notAllowedError is an error of Options.Accept.
+// notAllowedError is an error of Options.Accept, or of a store that cannot be written.
 type notAllowedError struct{ cause error }
 
 func (e notAllowedError) Error() string        { return ErrNotAllowed.Error() } // the cause may have values

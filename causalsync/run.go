@@ -15,9 +15,11 @@ import (
 type RunOptions struct {
 	// SyncOptions are those of each Sync.
 	SyncOptions
-	// Interval is how long Run waits before it looks for what is new with the peer. Zero means a minute.
+	// Interval is how long Run waits before it looks for what is new with the peer, which does not call by
+	// itself. Zero means a minute.
 	Interval time.Duration
-	// OnSync is called after each Sync with its result. Required.
+	// OnSync is called after each Sync with its result, before the next one begins. It may cancel the context of
+	// Run. Required.
 	OnSync func(Report, error)
 }
 
@@ -27,11 +29,13 @@ const (
 )
 
 // Run calls Sync again and again: at once, soon after something was saved in the store, by whomever, and after
-// each Interval; after an error it waits for a second, and then twice as long each time, up to the Interval. Waits
-// vary at random, so that not all peers come at once.
+// each Interval. After an error it waits for a second, and then twice as long each time, up to the Interval,
+// whatever is saved meanwhile. Waits vary at random, so that not all peers come at once. One Run for each
+// peer is enough.
 //
-// It returns when ctx ends, with its error, and for what does not get better: a [*RefusedError],
-// [causal.ErrClosed] if the store was closed, and a [*causal.ValidationError] for arguments.
+// It returns when ctx ends, with its error; with [causal.ErrClosed] when the store or the node was closed; with a
+// [*RefusedError]; and, before anything else, with a [*causal.ValidationError] for arguments. It goes on after all
+// other errors, also an [*HTTPError]: OnSync decides whether to cancel.
 func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) error {
 	if err := r.begin(ctx); err != nil {
 		return err
@@ -42,17 +46,20 @@ func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) err
 	case o.Interval < 0:
 		return causaladapter.Invalid("interval", "must not be negative")
 	}
+	if _, err := r.checkSync(exchange, &o.SyncOptions); err != nil {
+		return err
+	}
 	interval := cmp.Or(o.Interval, defaultInterval)
 	pause := firstPause
 	for {
 		head, _ := r.head(ctx) // before, so that nothing is missed; what fails here fails in Sync
 		report, err := r.Sync(ctx, exchange, &o.SyncOptions)
 		o.OnSync(report, err)
-		if ended := r.begin(ctx); ended != nil {
+		if ended := r.ended(ctx); ended != nil {
 			return ended
 		}
 		switch {
-		case errors.Is(err, ErrRefused), errors.Is(err, causal.ErrClosed), errors.Is(err, causal.ErrValidation):
+		case errors.Is(err, ErrRefused):
 			return err
 		case err != nil:
 			err = r.wait(ctx, nil, min(pause, interval))
@@ -71,6 +78,22 @@ func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) err
 	}
 }
 
+// ended returns why there will be no Sync any more: the context, or what was closed.
+func (r *Replica) ended(ctx context.Context) error {
+	err := r.begin(ctx)
+	if err == nil {
+		if _, headErr := r.head(ctx); errors.Is(headErr, causal.ErrClosed) {
+			err = headErr
+		}
+	}
+	if err == nil && r.options.Node != nil {
+		if _, nodeErr := r.options.Node.Receive(ctx, nil, nil); errors.Is(nodeErr, causal.ErrClosed) {
+			err = nodeErr
+		}
+	}
+	return err
+}
+
 // head returns the cursor of the latest entry, if the store has a log.
 func (r *Replica) head(ctx context.Context) (causal.Cursor, error) {
 	if log, ok := r.store.(causal.LogReader); ok {
@@ -85,19 +108,31 @@ func (r *Replica) wait(ctx context.Context, after *causal.Cursor, atMost time.Du
 	_, _ = rand.Read(chance[:]) // never fails
 	limited, cancel := context.WithTimeout(ctx, atMost/10*9+atMost/5/256*time.Duration(chance[0]))
 	defer cancel()
-	log, ok := r.store.(causal.LogReader)
-	for ok && after != nil {
-		if err := causal.WaitLog(limited, log, *after); err != nil {
-			break // the next Sync tells it, after the time
-		}
-		head, err := log.Head(limited)
-		if err != nil {
-			break
-		}
-		if head != *after {
-			return r.begin(ctx)
+	if log, ok := r.store.(causal.LogReader); ok && after != nil {
+		for {
+			err := causal.WaitLog(limited, log, *after)
+			head := *after
+			if err == nil {
+				head, err = log.Head(limited)
+			}
+			if ended := r.ended(ctx); ended != nil || err == nil && head != *after {
+				return ended
+			}
+			if err != nil {
+				break // the next Sync tells it
+			}
 		}
 	}
-	<-limited.Done()
-	return r.begin(ctx)
+	for limited.Err() == nil { // what is closed ends the wait
+		if err := r.ended(ctx); err != nil {
+			return err
+		}
+		second := time.NewTimer(time.Second)
+		select {
+		case <-second.C:
+		case <-limited.Done():
+		}
+		second.Stop()
+	}
+	return r.ended(ctx)
 }

@@ -13,8 +13,8 @@ type Exchange func(ctx context.Context, request []byte) (answer []byte, err erro
 
 // SyncOptions are the options of [Replica.Sync]. nil and the zero value mean the defaults.
 type SyncOptions struct {
-	// Peer names the peer, for what is rejected and reported. Of each name the replica remembers what saves the
-	// first trip of the next Sync.
+	// Peer names the peer, for what is rejected and reported. The replica remembers the salt of each name, also of
+	// "", which saves the next Sync a trip; peers of one name cost each other that trip.
 	Peer string
 	// Filter is what is synced; the peer may allow less. The zero value means all. With a Node it is the
 	// project of the node, or zero.
@@ -75,10 +75,9 @@ type session struct {
 	maxEvents int
 	report    Report
 
-	known      peer
-	isKnown    bool
-	isNarrowed bool
-	restarts   int
+	known    peer
+	isKnown  bool
+	restarts int
 
 	summary *summary
 	pending []pending // ascending, disjoint
@@ -169,13 +168,13 @@ func (s *session) trip(ctx context.Context) error {
 
 // narrowTo goes on with the filter that the peer allows.
 func (s *session) narrowTo(ctx context.Context, f causal.Filter) error {
-	if both, ok := intersect(f, s.report.Filter); !ok || both != f || f == s.report.Filter || s.isNarrowed {
+	if both, ok := intersect(f, s.report.Filter); !ok || both != f || f == s.report.Filter {
 		return broken("a peer allows other events than it was asked for")
 	}
 	if s.replica.options.Node != nil {
 		return &RefusedError{Code: codeFilter}
 	}
-	s.report.Filter, s.isNarrowed = f, true
+	s.report.Filter = f // which can happen a few times, as it selects less each time
 	if !s.isKnown {
 		return nil
 	}

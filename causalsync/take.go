@@ -112,6 +112,11 @@ func (r *Replica) save(ctx context.Context, peer string, batch []*incoming) (cou
 	count, err = appendTo(ctx, r.store, events)
 	conflict, isConflict := errors.AsType[*causal.IDConflictError](err)
 	switch {
+	case errors.Is(err, errors.ErrUnsupported): // it is open for reading only
+		for _, in := range batch {
+			in.err = notAllowedError{err}
+		}
+		return 0, nil
 	case !isConflict && !errors.Is(err, causal.ErrValidation):
 		return count, err
 	case len(batch) == 1:
@@ -147,10 +152,13 @@ func (r *Replica) save(ctx context.Context, peer string, batch []*incoming) (cou
 
 // appendTo stores events, and returns how many were new, or all if the store does not say.
 func appendTo(ctx context.Context, s causal.EventStore, events []causal.Event) (count int, err error) {
-	a, err := causal.Append(ctx, s, events)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return len(events), causal.SaveAll(ctx, s, events)
+	if _, ok := s.(causal.Appender); !ok {
+		if err := causal.SaveAll(ctx, s, events); err != nil {
+			return 0, err
+		}
+		return len(events), nil
 	}
+	a, err := causal.Append(ctx, s, events)
 	for _, isNew := range a.New {
 		if isNew {
 			count++
