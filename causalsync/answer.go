@@ -102,20 +102,11 @@ func (r *Replica) answer(ctx context.Context, peer string, q *request, a *answer
 	if _, err := r.take(ctx, peer, q.filter, incoming); err != nil {
 		return err
 	}
-	var told Report
 	for i, in := range incoming {
-		if in.err == nil {
-			continue
+		if in.err != nil {
+			r.refused(nil, peer, in.refusal())
+			a.refusals = append(a.refusals, refusal{uint64(i), codeOf(in.err)})
 		}
-		refused := Refusal{EventID: in.event.ID(), Err: in.err}
-		if refused.EventID == "" {
-			refused.EventID = idOf(in.err)
-		}
-		if q.events[i].large != "" {
-			refused.EventID, refused.ByPeer = q.events[i].large, true
-		}
-		r.refused(&told, peer, refused)
-		a.refusals = append(a.refusals, refusal{uint64(i), codeOf(in.err)})
 	}
 	a.done = end
 	if len(q.ranges) == 0 {
@@ -215,8 +206,7 @@ func (b *answerer) giveRange(ctx context.Context, of rangeOf, at int) (isDone bo
 	g := giver{
 		source: b.summary.source, room: &b.room, largest: b.largest, events: &b.answer.events, mustGive: at == 0,
 		withhold: func(e causal.Event) {
-			var told Report
-			b.replica.refused(&told, b.peer, Refusal{EventID: e.ID(), Err: ErrTooLarge})
+			b.replica.refused(nil, b.peer, Refusal{EventID: e.ID(), Err: ErrTooLarge})
 		},
 	}
 	isDone, err = b.give(ctx, of, &g, listed)

@@ -2,6 +2,7 @@ package causalsync
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,7 @@ func TestHostileAnswersToLists(t *testing.T) {
 	for i := range here {
 		here[i] = testEvent(t, i+1000)
 	}
+	unreadable := eventOf{data: []byte(strings.Repeat("x", minEvent))}
 	known := eventOf{data: must(here[3].MarshalJSON())}
 	for name, test := range map[string]struct {
 		count  int // events that are here
@@ -40,14 +42,29 @@ func TestHostileAnswersToLists(t *testing.T) {
 				a.done = key{clock: q.ranges[1].lo.clock + 1}
 			}
 		}},
-		"an event that is on the list": {count: 10, answer: func(_ *request, a *answer) { a.events = []eventOf{known} }},
-		"wants in no order":            {count: 10, answer: func(_ *request, a *answer) { a.wants = []want{{0, 3}, {0, 2}} }},
-		"a want twice":                 {count: 10, answer: func(_ *request, a *answer) { a.wants = []want{{0, 3}, {0, 3}} }},
-		"wants of fingerprints":        {count: 500, answer: func(_ *request, a *answer) { a.wants = []want{{0, 0}} }},
-		"a want beyond the list":       {count: 10, answer: func(_ *request, a *answer) { a.wants = []want{{0, 10}} }},
-		"a refusal of no event":        {count: 10, answer: func(_ *request, a *answer) { a.refusals = []refusal{{0, 1}} }},
-		"a range within a list":        {count: 10, answer: func(_ *request, a *answer) { a.ranges = []rangeOf{{span: span{key{}, end}, mode: modeFingerprint}} }},
-		"an event for a fingerprint":   {count: 500, answer: func(_ *request, a *answer) { a.events = []eventOf{first} }},
+		"an event that is on the list":     {count: 10, answer: func(_ *request, a *answer) { a.events = []eventOf{known} }},
+		"an end that creeps within a list": {count: 10, answer: func(q *request, a *answer) { a.done = key{clock: q.ranges[0].lo.clock + 1} }},
+		"an end within a fingerprint, and what cannot be read": {count: 500, answer: func(q *request, a *answer) {
+			a.done, a.events = key{clock: q.ranges[1].lo.clock, digest: [32]byte{0xff}}, []eventOf{unreadable}
+		}},
+		"what cannot be read, without ranges": {count: 10, answer: func(q *request, a *answer) {
+			if len(q.ranges) > 0 {
+				a.wants = []want{{0, 0}}
+			} else {
+				a.events = []eventOf{unreadable}
+			}
+		}},
+		"wants in no order": {count: 10, answer: func(_ *request, a *answer) { a.wants = []want{{0, 3}, {0, 2}} }},
+		"a want twice": {count: 10, answer: func(q *request, a *answer) {
+			if len(q.ranges) > 0 { // so that it is the only fault
+				a.wants = []want{{0, 3}, {0, 3}}
+			}
+		}},
+		"wants of fingerprints":      {count: 500, answer: func(_ *request, a *answer) { a.wants = []want{{0, 0}} }},
+		"a want beyond the list":     {count: 10, answer: func(_ *request, a *answer) { a.wants = []want{{0, 10}} }},
+		"a refusal of no event":      {count: 10, answer: func(_ *request, a *answer) { a.refusals = []refusal{{0, 1}} }},
+		"a range within a list":      {count: 10, answer: func(_ *request, a *answer) { a.ranges = []rangeOf{{span: span{key{}, end}, mode: modeFingerprint}} }},
+		"an event for a fingerprint": {count: 500, answer: func(_ *request, a *answer) { a.events = []eventOf{first} }},
 		"another event than was wanted": {count: 500, answer: func(q *request, a *answer) {
 			if q.ranges[0].mode == modeWanted {
 				a.events = []eventOf{second}
@@ -97,4 +114,50 @@ func TestHostileAnswersToLists(t *testing.T) {
 			require.Len(t, all, test.count)
 		})
 	}
+}
+
+// What an answer says of ranges lies within what was sent, also where there is a gap.
+func TestRangesWithinWhatWasSent(t *testing.T) {
+	at := func(clock uint64) key { return key{clock: clock} }
+	sums := func(lo, hi uint64) said {
+		return said{rangeOf: rangeOf{span: span{at(lo), at(hi)}, mode: modeFingerprint}}
+	}
+	sent := []said{sums(10, 20), sums(30, 40)}
+	for of, isOK := range map[span]bool{
+		{at(10), at(20)}: true, {at(12), at(18)}: true, {at(30), at(31)}: true,
+		{at(5), at(8)}: false, {at(5), at(15)}: false, {at(15), at(25)}: false, {at(22), at(28)}: false, {at(25), at(35)}: false,
+		{at(10), at(40)}: false, {at(35), at(45)}: false, {at(40), end}: false,
+	} {
+		c := checker{sent: sent, answer: &answer{done: end, ranges: []rangeOf{{span: of, mode: modeList}}}}
+		if isOK {
+			require.NoError(t, c.ranges(), of)
+		} else {
+			require.ErrorIs(t, c.ranges(), ErrProtocol, of)
+		}
+	}
+}
+
+// The ids of a list that lie beyond where an answer stops are not asked for, or rather not sent.
+func TestNothingIsSentTwice(t *testing.T) {
+	ctx := t.Context()
+	here, there := &causal.MemStore{}, &causal.MemStore{}
+	for i := range 2000 {
+		e := testEvent(t, i)
+		require.NoError(t, there.SaveEvent(ctx, e))
+		if i >= 1980 {
+			require.NoError(t, here.SaveEvent(ctx, e))
+		}
+	}
+	r, hub := must(New(here, &Options{MaxMessage: minMessage})), must(New(there, nil))
+	given := 0
+	report, err := r.Sync(ctx, func(ctx context.Context, q []byte) ([]byte, error) {
+		reply, err := hub.Answer(ctx, "", causal.Filter{}, q)
+		a := must(decodeAnswer(reply))
+		given += len(a.events)
+		return reply, err
+	}, nil)
+	require.NoError(t, err)
+	require.Zero(t, report.Sent)
+	require.Equal(t, 1980, report.Received)
+	require.Equal(t, 1980, given)
 }

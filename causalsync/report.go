@@ -1,10 +1,6 @@
 package causalsync
 
-import (
-	"errors"
-
-	"github.com/spec-kitty/causal"
-)
+import "github.com/spec-kitty/causal"
 
 // Report says what a Sync has done. The zero value says nothing. The caller owns it.
 type Report struct {
@@ -36,11 +32,13 @@ type Refusal struct {
 	ByPeer bool
 }
 
-// refused adds a refusal, and tells it.
+// refused tells a refusal, and adds it to a report if there is one.
 func (r *Replica) refused(report *Report, peer string, refusal Refusal) {
-	report.RefusedCount++
-	if len(report.Refused) < maxRefused {
-		report.Refused = append(report.Refused, refusal)
+	if report != nil {
+		report.RefusedCount++
+		if len(report.Refused) < maxRefused {
+			report.Refused = append(report.Refused, refusal)
+		}
 	}
 	if r.options.OnRefused != nil {
 		r.options.OnRefused(peer, refusal)
@@ -53,11 +51,3 @@ type notAllowedError struct{ cause error }
 func (e notAllowedError) Error() string        { return ErrNotAllowed.Error() } // the cause may have values
 func (e notAllowedError) Is(target error) bool { return target == ErrNotAllowed }
 func (e notAllowedError) Unwrap() error        { return e.cause }
-
-// idOf returns the ID of an event that cannot be read, if the error knows it.
-func idOf(err error) causal.EventID {
-	if invalid, ok := errors.AsType[*causal.ValidationError](err); ok && invalid != nil {
-		return invalid.EventID
-	}
-	return ""
-}

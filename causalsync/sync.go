@@ -254,16 +254,9 @@ func (s *session) read(ctx context.Context, a *answer, sent []said, events []pus
 	}
 	added, err := s.replica.take(ctx, s.peer, s.report.Filter, incoming)
 	s.report.Received += added
-	for i, in := range incoming {
+	for _, in := range incoming {
 		if in.err != nil {
-			refused := Refusal{EventID: in.event.ID(), Err: in.err}
-			if refused.EventID == "" {
-				refused.EventID = idOf(in.err)
-			}
-			if a.events[i].large != "" {
-				refused.EventID, refused.ByPeer = a.events[i].large, true
-			}
-			s.replica.refused(&s.report, s.peer, refused)
+			s.replica.refused(&s.report, s.peer, in.refusal())
 		}
 	}
 	if err != nil {

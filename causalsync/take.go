@@ -11,15 +11,27 @@ import (
 // incoming is an event that was received.
 type incoming struct {
 	data  []byte
-	event causal.Event // zero if it cannot be read
-	err   error        // why it is not taken
+	event causal.Event   // zero if it cannot be read
+	large causal.EventID // of one that was not sent, as it is too large
+	err   error          // why it is not taken
+}
+
+// refusal is what is told of an event that was not taken.
+func (in *incoming) refusal() Refusal {
+	switch invalid, ok := errors.AsType[*causal.ValidationError](in.err); {
+	case in.large != "":
+		return Refusal{EventID: in.large, Err: in.err, ByPeer: true}
+	case in.event.IsZero() && ok && invalid != nil:
+		return Refusal{EventID: invalid.EventID, Err: in.err}
+	}
+	return Refusal{EventID: in.event.ID(), Err: in.err}
 }
 
 // decodeEvents reads events. What cannot be read has its error.
 func decodeEvents(events []eventOf) []*incoming {
 	all := make([]*incoming, len(events))
 	for i, e := range events {
-		in := &incoming{data: e.data}
+		in := &incoming{data: e.data, large: e.large}
 		if e.large != "" {
 			in.err = ErrTooLarge
 		} else {
