@@ -93,8 +93,12 @@ func query(ctx context.Context, c *pgx.Conn, sql string, args []any, row func(pg
 const readByIndex = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
 
-// queryByIndex is query for such a statement, in one round trip. There must be no transaction.
-func queryByIndex(ctx context.Context, c *pgx.Conn, sql string, args []any, row func(pgx.Rows) error) error {
+// queryPage is query for such a statement, of so many rows at most, in one round trip. There must be no transaction. A
+// small page is mostly the only one, and is read at once.
+func queryPage(ctx context.Context, c *pgx.Conn, limit int, sql string, args []any, row func(pgx.Rows) error) error {
+	if limit <= adapter.FirstPage {
+		return query(ctx, c, sql, args, row)
+	}
 	var b pgx.Batch
 	b.Queue("BEGIN READ ONLY")
 	b.Queue(readByIndex)

@@ -58,7 +58,7 @@ func (s *Store) ReadDigests(ctx context.Context, f causal.Filter, from, to causa
 			p.Reset()
 			clock, digest := p.Upper()
 			args := append([]any{p.From.Clock, p.From.Digest[:], p.Last}, filterArgs(f)...)
-			return queryByIndex(ctx, c, sql, append(args, p.Limit()+1, clock, digest), func(rows pgx.Rows) error {
+			return queryPage(ctx, c, p.Limit(), sql, append(args, p.Limit()+1, clock, digest), func(rows pgx.Rows) error {
 				key, err := scanKey(rows)
 				if err == nil {
 					add(p, key)
@@ -81,7 +81,7 @@ func (s *Store) ReadDigestLog(ctx context.Context, f causal.Filter, after, upTo 
 		return s.read(ctx, op, func(c *pgx.Conn) error {
 			p.Reset()
 			args := append([]any{after, last, p.Limit()}, filterArgs(f)...)
-			return queryByIndex(ctx, c, sql, args, func(rows pgx.Rows) (err error) {
+			return queryPage(ctx, c, p.Limit(), sql, args, func(rows pgx.Rows) (err error) {
 				var e adapter.KeyEntry
 				e.Key, err = scanKey(rows, &e.Position)
 				p.Add(e, 0)
@@ -105,7 +105,7 @@ func (s *Store) LoadDigests(ctx context.Context, keys []causal.SyncKey) iter.Seq
 			p.Reset()
 			found := 0
 			var n int
-			err := queryEventPage(ctx, c, s.sql.loadDigests, []any{clocks, digests}, func(_ int64, e causal.Event, size int) error {
+			err := queryEventPage(ctx, c, len(keys), s.sql.loadDigests, []any{clocks, digests}, func(_ int64, e causal.Event, size int) error {
 				if found++; n != found {
 					return adapter.ErrNoDigest
 				}
@@ -160,7 +160,7 @@ func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
 		var args []any
 		err := s.read(ctx, op, func(c *pgx.Conn) (err error) {
 			if last, err = queryInt(ctx, c, s.sql.lastDigest); err == nil && last < upTo {
-				args, err = s.makeDigests(ctx, c, last)
+				args, err = s.makeDigests(ctx, c, last, upTo)
 			}
 			return err
 		})
@@ -181,14 +181,14 @@ func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
 	}
 }
 
-// makeDigests makes the keys of the entries after a position, a page at most.
-func (s *Store) makeDigests(ctx context.Context, c *pgx.Conn, after int64) ([]any, error) {
+// makeDigests makes the keys of the entries after a position, a page at most. They are needed up to another one.
+func (s *Store) makeDigests(ctx context.Context, c *pgx.Conn, after, upTo int64) ([]any, error) {
 	var positions, clocks []int64
 	var digests [][]byte
 	var projects []string
 	var tiers []int16
 	var hash pgtype.DriverBytes
-	err := queryEventPage(ctx, c, s.sql.arrival[adapter.CountOfSizes-1], []any{after, int64(1) << 62}, func(position int64, e causal.Event, _ int) error {
+	err := queryEventPage(ctx, c, int(upTo-after), s.sql.arrival[adapter.CountOfSizes-1], []any{after, int64(1) << 62}, func(position int64, e causal.Event, _ int) error {
 		if after++; position != after {
 			return adapter.Missing(after)
 		}

@@ -79,7 +79,7 @@ func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 func (s *Store) fillInOrder(ctx context.Context, c *pgx.Conn, p adapter.EventPage) error {
 	p.Reset()
 	args := []any{p.After.Clock, p.After.Node, string(p.After.ID), p.Head}
-	if err := queryEventPage(ctx, c, s.sql.inOrder(p.Limit()), args, p.Add); err != nil {
+	if err := queryEventPage(ctx, c, p.Limit(), s.sql.inOrder(p.Limit()), args, p.Add); err != nil {
 		return err // and perhaps the page is read again
 	}
 	*p.After = adapter.KeyOf(p.Last())
@@ -92,9 +92,9 @@ func queryEvents(ctx context.Context, c *pgx.Conn, sql string, args []any, row e
 	return query(ctx, c, sql, args, row.scan(more))
 }
 
-// queryEventPage is queryEvents with [queryByIndex], outside of transactions.
-func queryEventPage(ctx context.Context, c *pgx.Conn, sql string, args []any, row eventRow, more ...any) error {
-	return queryByIndex(ctx, c, sql, args, row.scan(more))
+// queryEventPage is queryEvents with [queryPage].
+func queryEventPage(ctx context.Context, c *pgx.Conn, limit int, sql string, args []any, row eventRow, more ...any) error {
+	return queryPage(ctx, c, limit, sql, args, row.scan(more))
 }
 
 // eventRow takes the position of an event, the event and the size of its data.

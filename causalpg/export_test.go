@@ -71,7 +71,7 @@ func (s *Store) ExplainPages(ctx context.Context, c *pgx.Conn) (map[string]strin
 		"aggregate log":  {s.sql.digestLogOf, []any{int64(10), int64(5000), 100, nil, 0, []byte("A")}},
 		"events by keys": {s.sql.loadDigests, []any{[]int64{1, 2}, [][]byte{digest, digest}}},
 	} {
-		err := queryByIndex(ctx, c, "EXPLAIN "+page.sql, page.args, func(rows pgx.Rows) error {
+		err := queryPage(ctx, c, 1000, "EXPLAIN "+page.sql, page.args, func(rows pgx.Rows) error {
 			var line string
 			err := rows.Scan(&line)
 			plans[name] += line + "\n"

@@ -28,7 +28,7 @@ func (s *Store) fillByArrival(ctx context.Context, c *pgx.Conn, p adapter.EntryP
 	p.Reset()
 	var hash pgtype.DriverBytes // of each row, whose length the schema checks
 	add := func(position int64, e causal.Event, size int) error { return p.Add(position, [8]byte(hash), e, size) }
-	if err := queryEventPage(ctx, c, s.sql.byArrival(p.Limit()), []any{p.After(), p.Head}, add, &hash); err != nil {
+	if err := queryEventPage(ctx, c, p.Limit(), s.sql.byArrival(p.Limit()), []any{p.After(), p.Head}, add, &hash); err != nil {
 		return err
 	}
 	return p.End()
