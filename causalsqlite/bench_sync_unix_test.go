@@ -5,6 +5,7 @@ package causalsqlite_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,11 +21,13 @@ import (
 	"github.com/spec-kitty/causal/causalsync"
 )
 
-// BenchmarkFirstSync is the first sync of a file of 200,000 events over HTTP, without compression, beside reading it
+var syncSize = flag.Int("sync-size", 20_000, "events in the file that BenchmarkFirstSync syncs")
+
+// BenchmarkFirstSync is the first sync of a file over HTTP, without compression, beside reading it
 // and saving what was read in batches of 1000. It reports the CPU time of both sides, which is what the limits
 // are for: 3 times that of the copy, and 2 times if the keys of the source are there already.
 func BenchmarkFirstSync(b *testing.B) {
-	const count = 200_000
+	count := *syncSize / 1000 * 1000
 	source := openAt(b, filepath.Join(b.TempDir(), "source.db"), nil)
 	batch := make([]causal.Event, 0, 1000)
 	for i := range count {
@@ -54,7 +57,7 @@ func BenchmarkFirstSync(b *testing.B) {
 				require.NoError(b, err)
 				require.Equal(b, uint64(count), head.Position())
 			}
-			b.ReportMetric(float64(total.Microseconds())/float64(b.N)/count, "cpu-µs/event")
+			b.ReportMetric(float64(total.Microseconds())/float64(b.N*count), "cpu-µs/event")
 		})
 	}
 	run("copy", func(b *testing.B, to *causalsqlite.Store) {

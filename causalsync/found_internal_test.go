@@ -160,7 +160,7 @@ func TestDroppedSummaryIsWeighedOnce(t *testing.T) {
 func TestLimitCountsWhatIsNew(t *testing.T) {
 	ctx := t.Context()
 	here, there := &causal.MemStore{}, &causal.MemStore{}
-	for i := range 3000 {
+	for i := range 1200 {
 		e := testEvent(t, i)
 		require.NoError(t, there.SaveEvent(ctx, e))
 		if i < 200 {
@@ -186,7 +186,7 @@ func TestLimitCountsWhatIsNew(t *testing.T) {
 	}
 	all, err := causal.LoadAll(ctx, here)
 	require.NoError(t, err)
-	require.Len(t, all, 3000)
+	require.Len(t, all, 1200)
 }
 
 // Of thousands of contents of one ID a few are tried.

@@ -273,18 +273,18 @@ func (s *countingStore) ReadDigests(ctx context.Context, f causal.Filter, from, 
 func TestSummariesAreBounded(t *testing.T) {
 	ctx := t.Context()
 	_, r := testStore(t, 6000)
-	for i := range 3000 {
+	for i := range 300 {
 		_, err := r.summary(ctx, summaryKey{filter: causal.Filter{AggregateID: fmt.Sprint(i)}, salt: salt{byte(i), byte(i >> 8)}})
 		require.NoError(t, err)
 	}
 	require.Empty(t, r.summaries, "small ones are not kept")
-	for i := range 300 {
+	for i := range 150 {
 		_, err := r.summary(ctx, summaryKey{salt: salt{byte(i), byte(i >> 8)}})
 		require.NoError(t, err)
 	}
-	require.Len(t, r.summaries, 300)
+	require.Len(t, r.summaries, 150)
 	bytes := r.bytes
-	require.Equal(t, 300*r.summaries[summaryKey{salt: salt{9}}].bytes, bytes)
+	require.Equal(t, 150*r.summaries[summaryKey{salt: salt{9}}].bytes, bytes)
 	for _, kept := range r.summaries {
 		kept.bytes += maxSummaryBytes / 100
 		r.bytes += maxSummaryBytes / 100

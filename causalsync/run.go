@@ -106,6 +106,7 @@ func (r *Replica) head(ctx context.Context) (causal.Cursor, error) {
 func (r *Replica) wait(ctx context.Context, after *causal.Cursor, atMost time.Duration) error {
 	var chance [1]byte
 	_, _ = rand.Read(chance[:]) // never fails
+	atMost = min(atMost, 1<<62) // so that nothing overflows
 	limited, cancel := context.WithTimeout(ctx, atMost/10*9+atMost/5/256*time.Duration(chance[0]))
 	defer cancel()
 	if log, ok := r.store.(causal.LogReader); ok && after != nil {
