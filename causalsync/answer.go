@@ -25,8 +25,8 @@ const (
 )
 
 // Answer is the side of a sync that is asked: it answers one request of a peer, and keeps nothing of it, so
-// that a request may come again, or to another process on the same store, if both have one [Options.Secret]. Events that the request brings
-// are stored before Answer returns.
+// that a request may come again, or to another process on the same store, if both have one [Options.Secret].
+// Events that the request brings are stored before Answer returns. The caller owns the answer.
 //
 // peer is who asks, for what is rejected and reported; allowed is what it may see and write: the zero Filter
 // allows all. Authenticate the peer first: an answer tells whether this store has an event.
