@@ -35,7 +35,7 @@ func TestNodeChild(t *testing.T) {
 
 // Two processes with one node ID on one file are slow, and do not fork.
 func TestNodeInTwoProcesses(t *testing.T) {
-	count := 5000
+	count := 1000
 	if testing.Short() {
 		count = 200
 	}
