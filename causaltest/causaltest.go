@@ -111,8 +111,11 @@ func needsPages[S any](c Config[S], _ S) string {
 }
 
 // pageEnds returns after how many events the pages end: each of another size, and
-// one more of the last size.
+// one more of the last size. There are none if the storage does not read in pages.
 func (c Config[S]) pageEnds() (ends []int) {
+	if len(c.PageSizes) == 0 {
+		return nil
+	}
 	end := 0
 	for i := range len(c.PageSizes) + 1 {
 		end += c.PageSizes[min(i, len(c.PageSizes)-1)]

@@ -15,7 +15,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Engine says how the tests get at a store. All functions are required.
+// Engine says how the tests get at a store. The tests of a function that is nil are left out.
 type Engine struct {
 	// Open returns a new store.
 	Open func(t *testing.T) adapter.Store
@@ -34,10 +34,19 @@ type Engine struct {
 
 // Test runs all tests as subtests.
 func Test(t *testing.T, e Engine) {
-	for name, test := range map[string]func(*testing.T, Engine){
+	tests := map[string]func(*testing.T, Engine){
 		"arguments": testArguments, "contexts": testContexts, "zero": testZero, "snapshot": testSnapshot,
-		"waiting": testWaiting, "close": testClose, "error limit": testErrorLimit, "shorter log": testShorterLog,
-	} {
+	}
+	if e.Block != nil {
+		tests["waiting"], tests["close"] = testWaiting, testClose
+	}
+	if e.Again != nil {
+		tests["error limit"] = testErrorLimit
+	}
+	if e.Delete != nil {
+		tests["shorter log"] = testShorterLog
+	}
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, e) })
 	}
 }

@@ -1,0 +1,61 @@
+package causalnats
+
+import (
+	"context"
+	"sync"
+
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// batches lets calls share messages: those that come while one is sent wait in a queue, and share the next
+// one. It is sent on the store's life, so that a caller who leaves does not fail the others.
+type batches[R interface {
+	comparable
+	Size() int // in bytes, about
+}] struct {
+	run        func([]R)           // gives each its result
+	fits       func() func(R) bool // as [adapter.Queue.Take] takes it; nil: all fit
+	background *sync.WaitGroup
+
+	mu      sync.Mutex
+	queue   adapter.Queue[R]
+	running bool
+}
+
+// do runs a request, and returns when its channel has the result. If ctx ends before, the request is withdrawn,
+// or it has been taken and isUnknown is set.
+func (b *batches[R]) do(ctx context.Context, r R, result <-chan error) (isUnknown bool, err error) {
+	b.mu.Lock()
+	b.queue.Push(r)
+	if !b.running {
+		b.running = true
+		b.background.Go(b.runAll)
+	}
+	b.mu.Unlock()
+	select {
+	case err := <-result:
+		return false, err
+	case <-ctx.Done():
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return !b.queue.Withdraw(r), causaladapter.CheckContext(ctx)
+	}
+}
+
+func (b *batches[R]) runAll() {
+	for {
+		b.mu.Lock()
+		var fits func(R) bool
+		if b.fits != nil {
+			fits = b.fits()
+		}
+		batch := b.queue.Take(fits)
+		b.running = len(batch) > 0
+		b.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		b.run(batch)
+	}
+}

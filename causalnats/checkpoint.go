@@ -1,0 +1,147 @@
+package causalnats
+
+import (
+	"bytes"
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// storedCheckpoint is what is stored of a checkpoint beside its state.
+type storedCheckpoint struct {
+	Name   string        `json:"name"`
+	Cursor causal.Cursor `json:"cursor"`
+}
+
+func (s *Store) checkpointSubject(name string) string {
+	return s.client.names.checkpoints + hashed(name)
+}
+
+// checkpointOf returns a checkpoint, zero if there is none.
+func checkpointOf(v value) (c causal.Checkpoint, name string, err error) {
+	if len(v.content) == 0 {
+		return causal.Checkpoint{}, "", nil
+	}
+	var stored storedCheckpoint
+	state, err := decodeContent(v, &stored)
+	if err != nil {
+		return causal.Checkpoint{}, "", err
+	}
+	return causal.Checkpoint{Cursor: stored.Cursor, State: bytes.Clone(state), Revision: v.sequence}, stored.Name, nil
+}
+
+// LoadCheckpoint returns the checkpoint of this name, as the leader of the stream has it; see
+// [causal.CheckpointStorage].
+func (s *Store) LoadCheckpoint(ctx context.Context, name string) (c causal.Checkpoint, err error) {
+	if err := causaladapter.CheckLoadCheckpoint(ctx, name); err != nil {
+		return causal.Checkpoint{}, err
+	}
+	err = s.call("load checkpoint", func() error {
+		return s.client.retry(ctx, 0, func(ctx context.Context) error {
+			v, err := s.client.getValue(ctx, s.client.names.state, s.checkpointSubject(name))
+			if err == nil {
+				c, _, err = checkpointOf(v)
+			}
+			return err
+		})
+	})
+	return c, err
+}
+
+// SaveCheckpoint replaces the checkpoint of this name; see [causal.CheckpointStorage]. It has to fit into one
+// message of the servers: what is larger is a [*causal.StorageError].
+func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (revision uint64, err error) {
+	if err := causaladapter.CheckSaveCheckpoint(ctx, name, c); err != nil {
+		return 0, err
+	}
+	err = s.call("save checkpoint", func() error {
+		content, err := encodeContent(storedCheckpoint{name, c.Cursor}, c.State)
+		if err == nil {
+			err = s.checkSize("checkpoint", len(content))
+		}
+		if err != nil {
+			return err
+		}
+		var isUnknown bool
+		revision, isUnknown, err = s.client.change(ctx, s.checkpointSubject(name), func(old value) ([]byte, error) {
+			stored, _, err := checkpointOf(old)
+			if err == nil && stored.Revision != c.Revision {
+				err = causal.ErrConcurrentSave
+			}
+			return content, err
+		})
+		if err != nil && isUnknown {
+			err = &causal.StorageError{Op: "save checkpoint", Err: adapter.OutcomeUnknown(errChanged)}
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return revision, nil
+}
+
+// DeleteCheckpoint deletes the checkpoint of this name; see [causal.CheckpointStorage]. Some bytes of it stay.
+func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
+	if err := causaladapter.CheckLoadCheckpoint(ctx, name); err != nil {
+		return err
+	}
+	return s.call("delete checkpoint", func() error {
+		_, _, err := s.client.change(ctx, s.checkpointSubject(name), func(old value) ([]byte, error) {
+			if len(old.content) == 0 {
+				return nil, nil
+			}
+			return []byte{}, nil
+		})
+		return err
+	})
+}
+
+// Checkpoints yields the names of all checkpoints; see [causal.CheckpointStorage]. A range reads all of
+// them when it begins.
+func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
+	const op = "read checkpoints"
+	return func(yield func(string, error) bool) {
+		var names []string
+		err := causaladapter.CheckContext(ctx)
+		if err == nil {
+			err = s.call(op, func() (err error) {
+				names, err = s.checkpointNames(ctx)
+				return err
+			})
+		}
+		for i := 0; err == nil && i < len(names); i++ {
+			if err = s.check(ctx, op); err == nil && !yield(names[i], nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield("", err)
+		}
+	}
+}
+
+func (s *Store) checkpointNames(ctx context.Context) (names []string, err error) {
+	c, subjects := s.client, s.client.names.checkpoints+"*"
+	var last message
+	err = c.retry(ctx, 0, func(ctx context.Context) (err error) {
+		last, err = c.getMessage(ctx, c.names.state, lastBySubject(subjects))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = c.readValues(ctx, c.names.state, subjects, 0, last.Sequence, func(v value, _ string) error {
+		_, name, err := checkpointOf(v)
+		if err == nil && name != "" {
+			names = append(names, name)
+		}
+		return err
+	})
+	slices.Sort(names)
+	return slices.Compact(names), err // one may have been saved meanwhile
+}

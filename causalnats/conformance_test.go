@@ -1,0 +1,133 @@
+package causalnats_test
+
+import (
+	"cmp"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalnats"
+	"github.com/spec-kitty/causal/causalsqlite"
+	"github.com/spec-kitty/causal/causaltest"
+	"github.com/spec-kitty/causal/internal/adapter"
+	"github.com/spec-kitty/causal/internal/adaptertest"
+)
+
+var names atomic.Int64 // of stores
+
+const envWrite = "CAUSALNATS_WRITE" // the child writes to this: a URL and a name
+
+// config is the configuration of the suite for a Store as one of the storages.
+func config[S any](t *testing.T, c *cluster, o causalnats.Options) causaltest.Config[S] {
+	t.Helper()
+	nc := connect(t, c.urls())
+	options := map[*causalnats.Store]causalnats.Options{}
+	openOne := func(t testing.TB, o causalnats.Options) S {
+		s := open(t, connect(t, c.urls()), o)
+		options[s] = o
+		return any(s).(S)
+	}
+	of := func(s S) causalnats.Options { return options[any(s).(*causalnats.Store)] }
+	return causaltest.Config[S]{
+		Open: func(t testing.TB) S { return openOne(t, provision(t, nc, o)) },
+		Reopen: func(t testing.TB, s S) S {
+			require.NoError(t, any(s).(*causalnats.Store).Close())
+			return openOne(t, of(s))
+		},
+		Peer: func(t testing.TB, s S) S { return openOne(t, of(s)) },
+		Crash: func(t testing.TB) causaltest.Crash[S] {
+			o := provision(t, nc, o)
+			return causaltest.Crash[S]{
+				Command: func() *exec.Cmd {
+					return adaptertest.ChildCommand("TestConformanceWriter", envWrite+"="+c.urls()+" "+o.Name)
+				},
+				Open: func(t testing.TB) S { return openOne(t, o) },
+			}
+		},
+	}
+}
+
+func runSuite(t *testing.T, c *cluster, o causalnats.Options) {
+	t.Run("events", func(t *testing.T) { causaltest.TestEventStore(t, config[causal.EventStore](t, c, o)) })
+	t.Run("clocks", func(t *testing.T) { causaltest.TestClockStorage(t, config[causal.ClockStorage](t, c, o)) })
+	t.Run("checkpoints", func(t *testing.T) { causaltest.TestCheckpointStorage(t, config[causal.CheckpointStorage](t, c, o)) })
+	t.Run("rejected", func(t *testing.T) { causaltest.TestRejectedStorage(t, config[causal.RejectedStorage](t, c, o)) })
+	t.Run("errors", func(t *testing.T) { causaltest.TestErrorStorage(t, config[causal.ErrorStorage](t, c, o)) })
+}
+
+func TestConformance(t *testing.T) {
+	c := startCluster(t, 1, func(o *server.Options) { o.MaxPayload = 32 << 20 })
+	runSuite(t, c, causalnats.Options{Replicas: 1})
+	t.Run("few errors", func(t *testing.T) {
+		c := config[causal.ErrorStorage](t, c, causalnats.Options{Replicas: 1, ErrorLimit: 7})
+		c.Limits.Entries = 7
+		causaltest.TestErrorStorage(t, c)
+	})
+}
+
+// The same on three servers, shorter, as each write costs three flushes and two trips.
+func TestConformanceOfThree(t *testing.T) {
+	short := flag.Lookup("test.short").Value
+	was := short.String()
+	require.NoError(t, short.Set("true"))
+	defer func() { require.NoError(t, short.Set(was)) }()
+	runSuite(t, startCluster(t, 3, func(o *server.Options) { o.MaxPayload = 32 << 20 }), causalnats.Options{})
+}
+
+// The same with a replica in a file.
+func TestConformanceOfFile(t *testing.T) {
+	c := startCluster(t, 1, func(o *server.Options) { o.MaxPayload = 32 << 20 })
+	o := causalnats.Options{Replicas: 1}
+	t.Run("events", func(t *testing.T) {
+		events := config[causal.EventStore](t, c, o)
+		files := map[causal.EventStore]string{}
+		openFile := func(t testing.TB, o causalnats.Options, path string) causal.EventStore {
+			s := openWithFile(t, connect(t, c.urls()), o, path)
+			files[s] = path + " " + o.Name
+			return s
+		}
+		nc := connect(t, c.urls())
+		again := func(t testing.TB, s causal.EventStore, newPath string) causal.EventStore {
+			path, name, _ := strings.Cut(files[s], " ")
+			return openFile(t, causalnats.Options{Name: name, Replicas: 1}, cmp.Or(newPath, path))
+		}
+		events.Open = func(t testing.TB) causal.EventStore { return openFile(t, provision(t, nc, o), newPath(t)) }
+		events.Reopen = func(t testing.TB, s causal.EventStore) causal.EventStore {
+			require.NoError(t, s.(*causalnats.Store).Close())
+			return again(t, s, "")
+		}
+		events.Peer = func(t testing.TB, s causal.EventStore) causal.EventStore { return again(t, s, newPath(t)) }
+		events.PageSizes = adapter.PageSizes()
+		causaltest.TestEventStore(t, events)
+	})
+}
+
+func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "replica.db") }
+
+// openWithFile opens a store with a replica in a file.
+func openWithFile(t testing.TB, nc *nats.Conn, o causalnats.Options, path string) *causalnats.Store {
+	file, err := causalsqlite.Open(t.Context(), path, &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, file.Close()) })
+	o.Replica = file
+	return open(t, nc, o)
+}
+
+// TestConformanceWriter is what a process runs that the suite kills.
+func TestConformanceWriter(t *testing.T) {
+	urls, name, ok := strings.Cut(os.Getenv(envWrite), " ")
+	if !ok {
+		return
+	}
+	s := open(t, connect(t, urls), causalnats.Options{Name: name, Replicas: 1})
+	require.NoError(t, causaltest.Write(t.Context(), s, os.Stdout))
+}

@@ -1,0 +1,254 @@
+package causalnats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// What one request reads of a stream at most; one message may be larger.
+const (
+	windowCount = 1000
+	windowBytes = 8 << 20
+)
+
+// fetch reads messages of a stream from a sequence on, from any server that has it. filter is a subject, or "".
+func (c *client) fetch(ctx context.Context, stream string, from uint64, count int, filter string) ([]*nats.Msg, error) {
+	inbox := c.conn.NewInbox()
+	answers := make(chan *nats.Msg, count+1)
+	sub, err := c.conn.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	next := ""
+	if filter != "" {
+		next = `,"next_by_subj":` + strconv.Quote(filter)
+	}
+	request := fmt.Sprintf(`{"seq":%d,"batch":%d,"max_bytes":%d%s}`, from, count, windowBytes, next)
+	if err := c.conn.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, []byte(request)); err != nil {
+		return nil, err
+	}
+	var messages []*nats.Msg
+	for {
+		select {
+		case <-ctx.Done():
+			if len(messages) > 0 {
+				return messages, nil // they are in order, so what is there can be used
+			}
+			return nil, ctx.Err()
+		case m := <-answers:
+			switch status := m.Header.Get("Status"); status {
+			case "":
+				messages = append(messages, m)
+				continue
+			case "204", "404": // the end
+				if len(messages) == 0 {
+					return nil, errLag
+				}
+				return messages, nil
+			case "503":
+				return nil, nats.ErrNoResponders
+			default:
+				return nil, fmt.Errorf("the server refuses to read: %s %s", status, m.Header.Get("Description"))
+			}
+		}
+	}
+}
+
+// sequenceOf returns the sequence of a message that was fetched.
+func sequenceOf(m *nats.Msg) (uint64, error) {
+	n, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return 0, errAnswer
+	}
+	return n, nil
+}
+
+// A record that is too large for a message is sent as several, each with this header: its number from 1,
+// how many there are, and the nonce of the record in hexadecimal.
+const partHeader = "Causal-Part"
+
+type part struct {
+	number, of int
+	nonce      nonce
+}
+
+func (p part) String() string { return fmt.Sprintf("%d/%d/%x", p.number, p.of, p.nonce) }
+
+func parsePart(text string) (p part, err error) {
+	var id []byte
+	if n, err := fmt.Sscanf(text, "%d/%d/%x", &p.number, &p.of, &id); n != 3 || err != nil || len(id) != len(p.nonce) ||
+		p.number < 1 || p.number > p.of {
+		return part{}, errDamaged
+	}
+	p.nonce = nonce(id)
+	return p, nil
+}
+
+// markOf returns the place and the nonce of a message, which is a record or the last part of one.
+func markOf(sequence uint64, header, data []byte) (mark, error) {
+	for line := range strings.Lines(string(header)) {
+		if value, ok := strings.CutPrefix(line, partHeader+":"); ok {
+			p, err := parsePart(strings.TrimSpace(value))
+			return mark{sequence, p.nonce}, err
+		}
+	}
+	if len(data) < recordHead {
+		return mark{}, errDamaged
+	}
+	return mark{sequence, nonce(data[1:17])}, nil
+}
+
+// reader reads records of the log, one window after another.
+type reader struct {
+	*client
+	last mark   // of the last record that was read; the first window begins with it, and it must still be there
+	to   uint64 // sequence up to which to read; the record there is read to its end
+
+	hasLast bool   // whether last was seen again
+	data    []byte // of the parts of a record that were read
+	parts   uint64
+	nonce   nonce // of them
+}
+
+// isDone reports whether all was read.
+func (r *reader) isDone() bool { return r.last.sequence >= r.to && r.parts == 0 }
+
+// next returns the records of the next window; there may be none if it is a part of one.
+func (r *reader) next(ctx context.Context) ([]record, error) {
+	from := r.last.sequence + r.parts
+	if r.hasLast || from == 0 {
+		from++
+	}
+	messages, err := r.window(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	if !r.hasLast && r.last.sequence > 0 {
+		if err := r.seeLast(messages[0]); err != nil {
+			return nil, err
+		}
+		messages, from = messages[1:], from+1
+	}
+	r.hasLast = true
+	var raw [][]byte
+	var records []record
+	for i, m := range messages {
+		data, whole, err := r.add(m)
+		if err != nil {
+			return nil, fmt.Errorf("message %d of the log %w", from+uint64(i), err)
+		}
+		if whole.sequence > 0 {
+			raw, records = append(raw, data), append(records, whole)
+		}
+	}
+	return records, decodeAll(records, raw)
+}
+
+// window reads messages, which follow each other without a hole.
+func (r *reader) window(ctx context.Context, from uint64) (messages []*nats.Msg, err error) {
+	count := windowCount
+	if r.to >= from {
+		count = int(min(r.to-from+1, windowCount))
+	}
+	err = r.retry(ctx, 0, func(ctx context.Context) (err error) {
+		messages, err = r.fetch(ctx, r.names.log, from, count, "")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range messages {
+		sequence, err := sequenceOf(m)
+		if err != nil {
+			return nil, err
+		}
+		if want := from + uint64(i); sequence != want {
+			return nil, fmt.Errorf("%w: there is no message %d", ErrLogLost, want)
+		}
+	}
+	return messages, nil
+}
+
+// seeLast requires that a message is the last of the record that was read last.
+func (r *reader) seeLast(m *nats.Msg) error {
+	header := partHeader + ":" + m.Header.Get(partHeader)
+	if m.Header.Get(partHeader) == "" {
+		header = ""
+	}
+	got, err := markOf(r.last.sequence, []byte(header), m.Data)
+	if err != nil || got != r.last {
+		return errOther(r.last.sequence)
+	}
+	return nil
+}
+
+func errOther(sequence uint64) error {
+	return fmt.Errorf("%w: the message %d is another one than it was", ErrLogLost, sequence)
+}
+
+// add adds a message, and returns the record that it completes, if it does.
+func (r *reader) add(m *nats.Msg) (data []byte, whole record, err error) {
+	text := m.Header.Get(partHeader)
+	if text == "" {
+		if r.parts > 0 {
+			return nil, whole, errDamaged
+		}
+		whole.sequence, whole.messages = r.last.sequence+1, 1
+		if len(m.Data) >= recordHead {
+			whole.nonce = nonce(m.Data[1:17])
+		}
+		r.last = whole.mark
+		return m.Data, whole, nil
+	}
+	p, err := parsePart(text)
+	if err != nil || p.number != int(r.parts)+1 || p.number > 1 && p.nonce != r.nonce {
+		return nil, whole, errDamaged
+	}
+	r.data, r.parts, r.nonce = append(r.data, m.Data...), r.parts+1, p.nonce
+	if p.number < p.of {
+		return nil, whole, nil
+	}
+	whole.mark, whole.messages = mark{r.last.sequence + r.parts, p.nonce}, r.parts
+	data, r.data, r.parts, r.last = r.data, nil, 0, whole.mark
+	return data, whole, nil
+}
+
+// decodeAll fills in records from what was read of them, on all processors.
+func decodeAll(records []record, raw [][]byte) error {
+	errs := make([]error, len(records))
+	decode := func(i int) {
+		got, err := decodeRecord(raw[i])
+		if err == nil && got.nonce != records[i].nonce {
+			err = errDamaged
+		}
+		if err != nil {
+			errs[i] = fmt.Errorf("message %d of the log %w", records[i].sequence, err)
+		}
+		records[i].witness, records[i].saves = got.witness, got.saves
+	}
+	workers := min(runtime.GOMAXPROCS(0), len(records)/16)
+	if workers < 2 {
+		for i := range records {
+			decode(i)
+		}
+		return errors.Join(errs...)
+	}
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			for i := w; i < len(records); i += workers {
+				decode(i)
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}

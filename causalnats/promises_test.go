@@ -1,0 +1,176 @@
+package causalnats_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalnats"
+	"github.com/spec-kitty/causal/internal/adapter"
+	"github.com/spec-kitty/causal/internal/adaptertest"
+	"github.com/spec-kitty/causal/internal/eventtest"
+)
+
+func TestPromises(t *testing.T) {
+	c := startCluster(t, 1)
+	nc := connect(t, c.urls())
+	adaptertest.Test(t, adaptertest.Engine{
+		Zero: &causalnats.Store{},
+		Open: func(t *testing.T) adapter.Store { return open(t, nc, provision(t, nc, causalnats.Options{Replicas: 1})) },
+	})
+}
+
+// What is wrong with an option or a connection is said of it, before a server is asked.
+func TestOptionsAreChecked(t *testing.T) {
+	ctx := t.Context()
+	nc := connect(t, "nats://127.0.0.1:1")
+	for field, o := range map[string]causalnats.Options{
+		"name": {Name: "a.b"}, "replicas": {Replicas: 2}, "max_bytes": {MaxBytes: -1}, "error_limit": {ErrorLimit: -1}, "retry": {Retry: -1},
+	} {
+		reasons := map[string]string{
+			"name": "must have 1 to 32 ASCII letters, digits or hyphens", "replicas": "must be 0, 1, 3 or 5",
+			"max_bytes": "must not be negative", "error_limit": "must not be negative", "retry": "must not be negative",
+		}
+		adaptertest.RequireField(t, causalnats.Provision(ctx, nc, &o), field, reasons[field])
+		_, err := causalnats.New(ctx, nc, &o)
+		adaptertest.RequireField(t, err, field, reasons[field])
+		_, err = causalnats.Open(ctx, "nats://127.0.0.1:1", &o)
+		adaptertest.RequireField(t, err, field, reasons[field])
+	}
+	adaptertest.RequireField(t, causalnats.Provision(ctx, nil, nil), "connection", "must not be nil")
+	_, err := causalnats.New(ctx, nil, nil)
+	adaptertest.RequireField(t, err, "connection", "must not be nil")
+	_, err = causalnats.Open(ctx, "", nil)
+	adaptertest.RequireField(t, err, "url", "must not be empty")
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	require.ErrorIs(t, causalnats.Provision(ended, nc, nil), context.Canceled)
+	_, err = causalnats.Open(ended, "nats://127.0.0.1:1", nil)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = causalnats.Open(ctx, "nats://\x00", nil)
+	eventtest.RequireStorageError(t, err)
+}
+
+// Texts of any kind and length may be IDs, and never show in subjects.
+func TestHostileTexts(t *testing.T) {
+	ctx := t.Context()
+	c := startCluster(t, 1)
+	nc := connect(t, c.urls())
+	o := provision(t, nc, causalnats.Options{Replicas: 1})
+	s := open(t, nc, o)
+	texts := []string{">", "*", "a.b", " ", "a b", "\t\r\n", "\x00", strings.Repeat("x", 5000), strings.Repeat("ä", 2500), "T1.log", "$JS.API.>"}
+	for i, text := range texts {
+		e := eventtest.New(t, i, func(p *causal.EventParams) { p.NodeID, p.AggregateID = text, text })
+		require.NoError(t, s.SaveEvent(ctx, e))
+		value, err := s.AdvanceClock(ctx, text, int64(i), 1)
+		require.NoError(t, err)
+		require.EqualValues(t, i+1, value)
+		_, err = s.SaveCheckpoint(ctx, text, causal.Checkpoint{State: []byte(text)})
+		require.NoError(t, err)
+	}
+	other := open(t, connect(t, c.urls()), o)
+	for i, text := range texts {
+		events, err := other.LoadEvents(ctx, text)
+		require.NoError(t, err)
+		require.Len(t, events, 1)
+		value, err := other.LoadClock(ctx, text)
+		require.NoError(t, err)
+		require.EqualValues(t, i+1, value)
+		checkpoint, err := other.LoadCheckpoint(ctx, text)
+		require.NoError(t, err)
+		require.Equal(t, text, string(checkpoint.State))
+	}
+	require.True(t, nc.IsConnected())
+}
+
+// What is larger than a message of the servers is sent as several, or refused at once with the limit.
+func TestLargeRecords(t *testing.T) {
+	ctx := t.Context()
+	c := startCluster(t, 1, func(o *server.Options) { o.MaxPayload = 64 << 10 })
+	nc := connect(t, c.urls())
+	o := provision(t, nc, causalnats.Options{Replicas: 1})
+	s := open(t, nc, o)
+	large := eventtest.New(t, 1, func(p *causal.EventParams) { p.Payload = map[string]string{"x": strings.Repeat("x", 1<<20)} })
+	require.NoError(t, s.SaveEvent(ctx, large))
+	head, err := s.Head(ctx)
+	require.NoError(t, err)
+	many := eventtest.NewRange(t, 10, 1010)
+	a, err := s.SaveEventsIf(ctx, head, causal.Condition{}, many)
+	require.NoError(t, err)
+	require.EqualValues(t, 1001, a.After.Position())
+	other := open(t, connect(t, c.urls()), o)
+	require.Equal(t, append([]causal.Event{large}, many...), eventtest.LoadAll(t, other))
+
+	_, err = s.SaveCheckpoint(ctx, "p", causal.Checkpoint{State: make([]byte, 64<<10)})
+	eventtest.RequireStorageError(t, err)
+	require.ErrorContains(t, err, "max_payload")
+	stored, err := s.AppendRejected(ctx, causal.Rejected{Data: make([]byte, 64<<10), Reason: "r", Time: large.Timestamp()})
+	require.NoError(t, err)
+	require.False(t, stored)
+	tooLarge := eventtest.New(t, 2, func(p *causal.EventParams) { p.Payload = map[string]string{"x": strings.Repeat("x", 62_000_000)} })
+	err = s.SaveEvent(ctx, tooLarge)
+	eventtest.RequireStorageError(t, err)
+	require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
+	require.Len(t, eventtest.LoadAll(t, s), 1001)
+}
+
+// A full stream refuses saves at once, and drops nothing.
+func TestFullStream(t *testing.T) {
+	ctx := t.Context()
+	c := startCluster(t, 1)
+	nc := connect(t, c.urls())
+	s := open(t, nc, provision(t, nc, causalnats.Options{Replicas: 1, MaxBytes: 100_000}))
+	saved := 0
+	var err error
+	for ; err == nil; saved++ {
+		err = s.SaveEvent(ctx, eventtest.New(t, saved, func(p *causal.EventParams) { p.Payload = map[string]string{"x": strings.Repeat("x", 1000)} }))
+	}
+	eventtest.RequireStorageError(t, err)
+	require.ErrorContains(t, err, "maximum bytes")
+	require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
+	require.Len(t, eventtest.LoadAll(t, s), saved-1)
+}
+
+// Two Nodes in two processes have one history.
+func TestNodes(t *testing.T) {
+	ctx := t.Context()
+	c := startCluster(t, 1)
+	nc := connect(t, c.urls())
+	o := provision(t, nc, causalnats.Options{Replicas: 1})
+	var nodes []*causal.Node
+	for i := range 3 {
+		s := open(t, connect(t, c.urls()), o)
+		n, err := causal.OpenNode(ctx, fmt.Sprint("node", i), s, causal.NodeOptions{ProjectUUID: eventtest.ProjectUUID})
+		require.NoError(t, err)
+		nodes = append(nodes, n)
+	}
+	var acked []causal.EventID
+	done := make(chan []causal.EventID)
+	for _, n := range nodes {
+		go func() {
+			var ids []causal.EventID
+			defer func() { done <- ids }()
+			for range 100 {
+				e, err := n.Emit(ctx, causal.EventParams{Type: "T", AggregateID: "A"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ids = append(ids, e.ID())
+			}
+		}()
+	}
+	for range nodes {
+		acked = append(acked, <-done...)
+	}
+	s := open(t, nc, o)
+	require.Equal(t, 300, adaptertest.RequireOneChain(t, s, acked))
+	for _, n := range nodes {
+		require.NoError(t, n.Close())
+	}
+}

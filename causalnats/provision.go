@@ -1,0 +1,118 @@
+package causalnats
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+)
+
+// What the metadata of each stream say.
+const (
+	metaLog     = "causal_log"     // ID of the log, in hexadecimal
+	metaVersion = "causal_version" // of what is in the streams
+	version     = "1"
+)
+
+// Provision creates the streams of a store, when a program is installed or updated. Those that are there
+// already are checked, and not changed. The connection stays the caller's.
+//
+// It returns a [*causal.ValidationError] if the connection is nil or an option is not valid, and a
+// [*causal.StorageError] if a stream is there that is not as it must be, or the servers refuse one; every
+// other failure is one, too, except that of ctx. Run again, it completes what another run has begun.
+func Provision(ctx context.Context, nc *nats.Conn, o *Options) error {
+	const op = "provision streams"
+	o = o.orDefaults()
+	if err := checkOpening(ctx, nc, o); err != nil {
+		return err
+	}
+	c := newClient(nc, o)
+	return c.failure(op, c.retry(ctx, 0, func(ctx context.Context) error { return c.provision(ctx, o) }))
+}
+
+func checkOpening(ctx context.Context, nc *nats.Conn, o *Options) error {
+	if err := causaladapter.CheckContext(ctx); err != nil {
+		return err
+	}
+	if nc == nil {
+		return causaladapter.Invalid("connection", "must not be nil")
+	}
+	return o.check()
+}
+
+// provision creates the stream of the log first: its ID is that of the others.
+func (c *client) provision(ctx context.Context, o *Options) error {
+	js, err := jetstream.New(c.conn)
+	if err != nil {
+		return err
+	}
+	var log [16]byte
+	if _, err := rand.Read(log[:]); err != nil {
+		return err
+	}
+	for _, stream := range []string{c.names.log, c.names.state, c.names.rejects, c.names.errors} {
+		info, err := c.info(ctx, stream)
+		if isAPI(err, jetstream.JSErrCodeStreamNotFound) {
+			if _, err = js.CreateStream(ctx, c.streamConfig(o, stream, log)); err == nil {
+				info, err = c.info(ctx, stream)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		id, err := info.check(stream, o.replicas())
+		if err != nil {
+			return err
+		}
+		if stream == c.names.log {
+			log = id
+		}
+		if log != id {
+			return errConfig(stream, "is of another log")
+		}
+	}
+	return nil
+}
+
+func (c *client) streamConfig(o *Options, stream string, log [16]byte) jetstream.StreamConfig {
+	config := jetstream.StreamConfig{
+		Name: stream, Storage: jetstream.FileStorage, Replicas: o.replicas(), Retention: jetstream.LimitsPolicy,
+		Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true, AllowDirect: true,
+		Metadata: map[string]string{metaLog: hex.EncodeToString(log[:]), metaVersion: version},
+	}
+	switch stream {
+	case c.names.log:
+		config.Subjects, config.MaxBytes, config.AllowAtomicPublish = []string{c.names.logSubject}, o.MaxBytes, true
+		config.RePublish = &jetstream.RePublish{Source: c.names.logSubject, Destination: c.names.hintSubject, HeadersOnly: true}
+	case c.names.state:
+		config.Subjects = []string{c.names.clocks + "*", c.names.checkpoints + "*"}
+		config.MaxMsgsPerSubject = 1
+	case c.names.rejects:
+		config.Subjects, config.MaxMsgsPerSubject = []string{c.names.rejected + "*"}, 1
+	default:
+		config.Subjects, config.MaxMsgs = []string{c.names.errorSubject}, int64(cmp.Or(o.ErrorLimit, causal.DefaultErrorLimit))
+		config.Discard, config.DenyDelete, config.DenyPurge = jetstream.DiscardOld, false, false
+	}
+	return config
+}
+
+// isAPI reports whether an error is this one of the servers.
+func isAPI(err error, codes ...jetstream.ErrorCode) bool {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	for _, code := range codes {
+		if api.ErrorCode == code {
+			return true
+		}
+	}
+	return false
+}

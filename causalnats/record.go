@@ -1,0 +1,184 @@
+package causalnats
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/spec-kitty/causal"
+)
+
+// A record is what the stream of the log holds: one message or, if it is too large for that, several. It
+// has the saves of one or more callers, each of which is stored whole or not at all, by a rule that all
+// replicas apply alike:
+//
+//	version  1 byte, 1
+//	nonce    16 random bytes: two records that have the same are one that was sent twice
+//	witness  the sequence (8 bytes, big endian) and the nonce of the last record that the writer had
+//	         applied, zero if it had none
+//	saves    up to the end
+//
+// A save is a byte, 0 without a condition and 1 with one, the condition, the number of its events, and for
+// each its length and its JSON. A condition is a position of the log, 8 bytes of hash, the project, the
+// node, the number of aggregates and each of them. Texts have their length before them, and numbers and
+// lengths are uvarints.
+//
+// Which events are stored follows from the records alone, and so from how events are read from JSON and
+// when two are [causal.Event.Equal]. A change of those is another version of the record.
+const recordVersion = 1
+
+type nonce [16]byte
+
+// mark is a record's place in the stream, and its nonce.
+type mark struct {
+	sequence uint64 // of its last message
+	nonce    nonce
+}
+
+const recordHead = 1 + len(nonce{}) + 8 + len(nonce{})
+
+// save is what one caller wants to be stored.
+type save struct {
+	condition *condition // nil if there is none
+	events    []causal.Event
+}
+
+type condition struct {
+	position uint64 // in the log
+	hash     [8]byte
+	causal.Condition
+}
+
+// record is one that was read.
+type record struct {
+	mark
+	messages uint64 // of which it consists
+	witness  mark
+	saves    []save
+}
+
+func appendText(b []byte, text string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
+}
+
+// encodeHead begins a record.
+func encodeHead(b []byte, id nonce, witness mark) []byte {
+	b = append(append(b, recordVersion), id[:]...)
+	b = binary.BigEndian.AppendUint64(b, witness.sequence)
+	return append(b, witness.nonce[:]...)
+}
+
+// encodeSave appends a save, whose events have this JSON.
+func encodeSave(b []byte, c *condition, data [][]byte) []byte {
+	if c == nil {
+		b = append(b, 0)
+	} else {
+		b = append(b, 1)
+		b = append(binary.AppendUvarint(b, c.position), c.hash[:]...)
+		b = appendText(appendText(b, c.ProjectUUID), c.NodeID)
+		b = binary.AppendUvarint(b, uint64(len(c.Aggregates)))
+		for _, id := range c.Aggregates {
+			b = appendText(b, id)
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(data)))
+	for _, d := range data {
+		b = append(binary.AppendUvarint(b, uint64(len(d))), d...)
+	}
+	return b
+}
+
+// Why a record cannot be applied. It is never left out: replicas would differ for ever.
+var (
+	errDamaged = errors.New("is damaged")
+	errVersion = errors.New("is of a later version of this package")
+)
+
+// decodeRecord reads a record.
+func decodeRecord(b []byte) (record, error) {
+	if len(b) > 0 && b[0] > recordVersion {
+		return record{}, errVersion
+	}
+	if len(b) < recordHead || b[0] != recordVersion {
+		return record{}, errDamaged
+	}
+	var r record
+	r.nonce = nonce(b[1:17])
+	r.witness = mark{binary.BigEndian.Uint64(b[17:25]), nonce(b[25:recordHead])}
+	d := decoder{left: b[recordHead:]}
+	for len(d.left) > 0 && !d.failed {
+		r.saves = append(r.saves, d.save())
+	}
+	if d.failed || len(r.saves) == 0 {
+		return record{}, errDamaged
+	}
+	return r, nil
+}
+
+// decoder reads values from the beginning of what is left, until one fails.
+type decoder struct {
+	left   []byte
+	failed bool
+}
+
+func (d *decoder) bytes(n uint64) []byte {
+	if n > uint64(len(d.left)) {
+		d.failed, d.left = true, nil
+		return nil
+	}
+	b := d.left[:n]
+	d.left = d.left[n:]
+	return b
+}
+
+func (d *decoder) number() uint64 {
+	v, n := binary.Uvarint(d.left)
+	if n <= 0 {
+		d.failed, d.left = true, nil
+		return 0
+	}
+	d.left = d.left[n:]
+	return v
+}
+
+// count reads how many things follow, each of which has at least one byte.
+func (d *decoder) count() uint64 {
+	n := d.number()
+	if n > uint64(len(d.left)) {
+		d.failed, d.left = true, nil
+		return 0
+	}
+	return n
+}
+
+func (d *decoder) text() string { return string(d.bytes(d.number())) }
+
+func (d *decoder) save() (s save) {
+	switch kind := d.number(); kind {
+	case 0:
+	case 1:
+		s.condition = d.condition()
+	default:
+		d.failed = true
+	}
+	s.events = make([]causal.Event, d.count())
+	for i := range s.events {
+		data := d.bytes(d.number())
+		if d.failed || s.events[i].UnmarshalJSON(data) != nil {
+			d.failed = true
+			break
+		}
+	}
+	d.failed = d.failed || len(s.events) == 0
+	return s
+}
+
+func (d *decoder) condition() *condition {
+	c := &condition{position: d.number()}
+	copy(c.hash[:], d.bytes(8))
+	c.ProjectUUID, c.NodeID = d.text(), d.text()
+	for range d.count() {
+		c.Aggregates = append(c.Aggregates, d.text())
+	}
+	d.failed = d.failed || c.Validate() != nil
+	return c
+}

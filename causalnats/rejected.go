@@ -1,0 +1,261 @@
+package causalnats
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// rejectedIndex is what is known of what was rejected, up to a message of the state. A write says which
+// message was the last one, so what is known may be old.
+type rejectedIndex struct {
+	mu    sync.Mutex // held by a call
+	last  uint64     // sequence
+	byKey map[causal.RejectedKey]rejectedEntry
+	bytes int64
+}
+
+type rejectedEntry struct {
+	sequence uint64
+	number   uint64 // in the order in which they came first
+	count    uint64
+	size     int64
+}
+
+// storedRejected is what is stored of a [causal.Rejected] beside its data.
+type storedRejected struct {
+	Number  uint64         `json:"number"`
+	Count   uint64         `json:"count"`
+	Source  string         `json:"source"`
+	EventID causal.EventID `json:"event_id"`
+	Reason  string         `json:"reason"`
+	Time    time.Time      `json:"time"`
+}
+
+// rejectedOf returns what is stored in a value, zero if it was deleted.
+func rejectedOf(v value) (r causal.Rejected, number uint64, err error) {
+	if len(v.content) == 0 {
+		return causal.Rejected{}, 0, nil
+	}
+	var stored storedRejected
+	data, err := decodeContent(v, &stored)
+	if err != nil {
+		return causal.Rejected{}, 0, err
+	}
+	return causal.Rejected{
+		Data: data, Source: stored.Source, EventID: stored.EventID, Reason: stored.Reason, Time: stored.Time, Count: stored.Count,
+	}, stored.Number, nil
+}
+
+func (s *Store) rejectedSubject(key causal.RejectedKey) string {
+	return s.client.names.rejected + hex.EncodeToString(key[:])
+}
+
+// refresh reads what was written since. The caller holds the lock.
+func (s *Store) refresh(ctx context.Context) error {
+	x, c := &s.rejected, s.client
+	var info *streamInfo
+	err := c.retry(ctx, 0, func(ctx context.Context) (err error) {
+		info, err = c.info(ctx, c.names.rejects)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.readValues(ctx, c.names.rejects, c.names.rejected+"*", x.last, info.State.LastSeq, func(v value, subject string) error {
+		key, err := hex.DecodeString(strings.TrimPrefix(subject, c.names.rejected))
+		if err != nil || len(key) != len(causal.RejectedKey{}) {
+			return errStateDamaged(v.sequence)
+		}
+		r, number, err := rejectedOf(v)
+		if err == nil {
+			x.set(causal.RejectedKey(key), rejectedEntry{v.sequence, number, r.Count, int64(r.Size())})
+		}
+		return err
+	})
+}
+
+// set notes the message with a key that follows the last one.
+func (x *rejectedIndex) set(key causal.RejectedKey, e rejectedEntry) {
+	x.bytes -= x.byKey[key].size
+	delete(x.byKey, key)
+	if x.byKey == nil {
+		x.byKey = map[causal.RejectedKey]rejectedEntry{}
+	}
+	if x.last = e.sequence; e.count > 0 {
+		x.byKey[key] = e
+		x.bytes += e.size
+	}
+}
+
+// room is what is stored, with what is stored under a key.
+func (x *rejectedIndex) room(key causal.RejectedKey) adapter.Room {
+	room := adapter.Room{Count: int64(len(x.byKey)), Bytes: x.bytes}
+	if old, ok := x.byKey[key]; ok {
+		room.Old = &old.size
+	}
+	return room
+}
+
+// changeRejected writes what next makes of what is stored under a key, until nobody else has written in
+// between. If it returns no entry, nothing is written.
+func (s *Store) changeRejected(ctx context.Context, key causal.RejectedKey, next func(old rejectedEntry) (*rejectedEntry, []byte, error)) error {
+	x := &s.rejected
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	id, subject := newNonce(), s.rejectedSubject(key)
+	isWritten := func(ctx context.Context) (is bool, err error) {
+		err = s.client.retry(ctx, 0, func(ctx context.Context) error {
+			v, err := s.client.getValue(ctx, s.client.names.rejects, subject)
+			is = v.nonce == id
+			return err
+		})
+		return is, err
+	}
+	pause := adapter.Backoff{First: time.Millisecond, Max: 100 * time.Millisecond}
+	isFresh := false
+	for deadline := time.Now().Add(s.client.budget); ; {
+		entry, content, err := next(x.byKey[key])
+		if err == nil && entry == nil && !isFresh { // what is known may be old
+			if isFresh, err = true, s.refresh(ctx); err == nil {
+				continue
+			}
+		}
+		if err != nil || entry == nil {
+			return err
+		}
+		isChanged := false
+		err = s.client.retry(ctx, len(content), func(ctx context.Context) (err error) {
+			entry.sequence, err = s.client.setValue(ctx, subject, id, content, lastOfStream, x.last)
+			if isChanged = errors.Is(err, errChanged); isChanged {
+				return nil
+			}
+			return err
+		})
+		if err == nil && !isChanged {
+			x.set(key, *entry)
+		}
+		if err != nil || !isChanged {
+			return err
+		}
+		if is, err := isWritten(ctx); is || err != nil { // by an attempt whose answer was lost
+			return err
+		}
+		if err := s.refresh(ctx); err != nil {
+			return err
+		}
+		if isFresh = true; time.Now().After(deadline) {
+			return errChanged
+		}
+		if err := adapter.Sleep(ctx, jitter(pause.Next())); err != nil {
+			return err
+		}
+	}
+}
+
+// AppendRejected stores r; see [causal.RejectedStorage]. What does not fit into one message of the servers is not
+// stored.
+func (s *Store) AppendRejected(ctx context.Context, r causal.Rejected) (stored bool, err error) {
+	r, err = causaladapter.CheckAppendRejected(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	key := r.Key()
+	err = s.call("append rejected", func() error {
+		return s.changeRejected(ctx, key, func(old rejectedEntry) (*rejectedEntry, []byte, error) {
+			stored = false
+			entry := rejectedEntry{number: old.number, count: old.count + 1, size: int64(r.Size())}
+			if old.count == 0 {
+				entry.number = s.rejected.last + 1
+			}
+			content, err := encodeContent(storedRejected{entry.number, entry.count, r.Source, r.EventID, r.Reason, r.Time}, r.Data)
+			if err != nil || !s.rejected.room(key).Has(r) || s.checkSize("", len(content)) != nil {
+				return nil, nil, err
+			}
+			stored = true
+			return &entry, content, nil
+		})
+	})
+	return stored && err == nil, err
+}
+
+// DeleteRejected deletes what has this key; see [causal.RejectedStorage]. Some bytes of it stay.
+func (s *Store) DeleteRejected(ctx context.Context, key causal.RejectedKey) error {
+	if err := causaladapter.CheckContext(ctx); err != nil {
+		return err
+	}
+	return s.call("delete rejected", func() error {
+		return s.changeRejected(ctx, key, func(old rejectedEntry) (*rejectedEntry, []byte, error) {
+			if old.count == 0 {
+				return nil, nil, nil
+			}
+			return &rejectedEntry{}, nil, nil
+		})
+	})
+}
+
+// Rejected yields what is stored; see [causal.RejectedStorage].
+func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] {
+	const op = "read rejected"
+	return func(yield func(causal.Rejected, error) bool) {
+		var keys []causal.RejectedKey
+		err := causaladapter.CheckContext(ctx)
+		if err == nil {
+			err = s.call(op, func() (err error) {
+				keys, err = s.rejectedKeys(ctx)
+				return err
+			})
+		}
+		for i := 0; err == nil && i < len(keys); i++ {
+			var r causal.Rejected
+			if r, err = s.loadRejected(ctx, op, keys[i]); err == nil && r.Count > 0 && !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(causal.Rejected{}, err)
+		}
+	}
+}
+
+// rejectedKeys returns the keys in the order in which they came first.
+func (s *Store) rejectedKeys(ctx context.Context) ([]causal.RejectedKey, error) {
+	x := &s.rejected
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	err := s.refresh(ctx)
+	return slices.SortedFunc(maps.Keys(x.byKey), func(a, b causal.RejectedKey) int {
+		return cmp.Compare(x.byKey[a].number, x.byKey[b].number)
+	}), err
+}
+
+// loadRejected returns what is stored under a key, zero if it is not there any more.
+func (s *Store) loadRejected(ctx context.Context, op string, key causal.RejectedKey) (r causal.Rejected, err error) {
+	if err := causaladapter.CheckContext(ctx); err != nil {
+		return causal.Rejected{}, err
+	}
+	err = s.call(op, func() error {
+		return s.client.retry(ctx, 0, func(ctx context.Context) error {
+			v, err := s.client.getValue(ctx, s.client.names.rejects, s.rejectedSubject(key))
+			if err == nil {
+				r, _, err = rejectedOf(v)
+			}
+			if err == nil && r.Count > 0 && r.Key() != key {
+				err = errStateDamaged(v.sequence)
+			}
+			return err
+		})
+	})
+	return r, err
+}

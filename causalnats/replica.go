@@ -1,0 +1,340 @@
+package causalnats
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// ErrLogLost means that the stream of the events has lost entries that it had acknowledged, is another one
+// than before, or may lose entries; or that the replica has events that are not from it. A Store that has
+// noticed it returns nothing else any more, since what it would answer is not what others see. What to do
+// then is in docs/nats.md, "When the log was lost".
+var ErrLogLost = errors.New("causalnats: the log has lost entries or is another one")
+
+// replica applies records, in the order of the stream, to a store that nobody else writes.
+type replica struct {
+	store causal.Store
+	log   [16]byte // ID of the log of the stream, which its cursors have
+
+	mu       sync.Mutex               // held while records are applied
+	at       causal.Cursor            // in the store: after what it has
+	isUnsure bool                     // the store may have more, as a call has failed
+	expected []causal.EventID         // events that the store has and that the next records must bring
+	marks    []mark                   // of the last records that were applied
+	latest   atomic.Pointer[mark]     // the last of them
+	callers  map[nonce]func([]result) // who waits for the results of records
+	saved    uint64                   // the sequence that is stored beside the events
+	revision uint64                   // of that
+}
+
+// result is what has become of a save.
+type result struct {
+	appended causal.Appended // its cursors are those of the log
+	err      error
+}
+
+// A replica keeps so many marks, and stores its place after as many records.
+const maxMarks = 1024
+
+// positionName is the name of the checkpoint, in the replica's store, that has the place in the stream.
+const positionName = "causalnats"
+
+// openReplica continues where the store was, or begins.
+func openReplica(ctx context.Context, store causal.Store, log [16]byte) (*replica, error) {
+	r := &replica{store: store, log: log, callers: map[nonce]func([]result){}}
+	r.latest.Store(&mark{})
+	c, err := store.LoadCheckpoint(ctx, positionName)
+	if err != nil {
+		return nil, err
+	}
+	if c.Revision == 0 {
+		head, err := store.Head(ctx)
+		if err == nil && head.Position() > 0 {
+			err = fmt.Errorf("%w: the replica has events of its own", ErrLogLost)
+		}
+		if err == nil {
+			r.at = head
+			err = r.savePosition(ctx)
+		}
+		return r, err
+	}
+	if err := r.decodePosition(c.State); err != nil {
+		return nil, err
+	}
+	r.at, r.revision, r.isUnsure = c.Cursor, c.Revision, true
+	return r, r.resync(ctx)
+}
+
+// applied returns the sequence up to which the stream is applied.
+func (r *replica) applied() uint64 { return r.latest.Load().sequence }
+
+// resync finds what the store has beyond what is known: records bring it again. The caller holds the lock.
+func (r *replica) resync(ctx context.Context) error {
+	if !r.isUnsure {
+		return nil
+	}
+	for entry, err := range r.store.ReadLog(ctx, r.at) {
+		if errors.Is(err, causal.ErrInvalidCursor) || errors.Is(err, causal.ErrCursorAhead) {
+			return fmt.Errorf("%w: the replica has lost events", ErrLogLost)
+		}
+		if err != nil {
+			return err
+		}
+		r.expected, r.at = append(r.expected, entry.Event.ID()), entry.Cursor
+	}
+	c, err := r.store.LoadCheckpoint(ctx, positionName)
+	if err != nil {
+		return err
+	}
+	r.revision, r.isUnsure = c.Revision, false
+	return nil
+}
+
+// apply applies records, which follow what is applied. The caller holds the lock.
+func (r *replica) apply(ctx context.Context, records []record) error {
+	if err := r.resync(ctx); err != nil {
+		return err
+	}
+	results := make([][]result, len(records))
+	var run []save // without conditions: they may be stored together
+	var runOf []int
+	flush := func() error {
+		got, err := r.saveAll(ctx, run)
+		for i, g := range got {
+			results[runOf[i]] = append(results[runOf[i]], g)
+		}
+		run, runOf = run[:0], runOf[:0]
+		return err
+	}
+	for i, record := range records {
+		if err := r.checkWitness(record); err != nil {
+			return err
+		}
+		for _, s := range record.saves {
+			if s.condition == nil {
+				run, runOf = append(run, s), append(runOf, i)
+				continue
+			}
+			if err := flush(); err != nil {
+				return err
+			}
+			got, err := r.saveIf(ctx, s)
+			if err != nil {
+				return err
+			}
+			results[i] = append(results[i], got)
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	for i, record := range records {
+		r.move(record.mark)
+		if deliver := r.callers[record.nonce]; deliver != nil {
+			delete(r.callers, record.nonce)
+			deliver(results[i])
+		}
+	}
+	if r.applied()-r.saved >= maxMarks {
+		return r.savePosition(ctx)
+	}
+	return nil
+}
+
+// checkWitness compares what a record's writer had applied with what is applied here.
+func (r *replica) checkWitness(record record) error {
+	i, isHere := slices.BinarySearchFunc(r.marks, record.witness.sequence, compareSequence)
+	if isHere && r.marks[i].nonce != record.witness.nonce {
+		return fmt.Errorf("%w: the writer of the message %d has seen another message %d", ErrLogLost, record.sequence, record.witness.sequence)
+	}
+	return nil
+}
+
+func compareSequence(m mark, sequence uint64) int {
+	switch {
+	case m.sequence < sequence:
+		return -1
+	case m.sequence > sequence:
+		return 1
+	}
+	return 0
+}
+
+// move notes that a record is applied.
+func (r *replica) move(m mark) {
+	if len(r.marks) >= 2*maxMarks {
+		r.marks = slices.Delete(r.marks, 0, maxMarks)
+	}
+	r.marks = append(r.marks, m)
+	r.latest.Store(&m)
+}
+
+// saveAll applies saves without conditions in their order.
+func (r *replica) saveAll(ctx context.Context, saves []save) ([]result, error) {
+	if len(saves) == 0 {
+		return nil, nil
+	}
+	var events []causal.Event
+	for _, s := range saves {
+		events = append(events, s.events...)
+	}
+	a, err := r.store.Append(ctx, events)
+	switch {
+	case err == nil:
+		return r.split(a, saves)
+	case !errors.Is(err, causal.ErrIDConflict):
+		return nil, r.failed(err)
+	case len(saves) == 1:
+		return []result{{err: err}}, nil
+	}
+	var results []result // one of them is to blame; alone, each gets what it deserves
+	for i := range saves {
+		got, err := r.saveAll(ctx, saves[i:i+1])
+		if err != nil {
+			return results, err
+		}
+		results = append(results, got...)
+	}
+	return results, nil
+}
+
+// split returns what each of the saves has stored of what they have together.
+func (r *replica) split(a causal.Appended, saves []save) ([]result, error) {
+	if err := r.checkAppended(a, saves...); err != nil {
+		return nil, err
+	}
+	results := make([]result, len(saves))
+	at, isNew := r.cursor(a.Before), a.New
+	for i, s := range saves {
+		before := at
+		for j, e := range s.events {
+			if isNew[j] {
+				at = at.Next(e.ID())
+			}
+		}
+		results[i].appended = causal.Appended{Before: before, After: at, New: slices.Clone(isNew[:len(s.events)])}
+		isNew = isNew[len(s.events):]
+	}
+	return results, nil
+}
+
+// saveIf applies a save with a condition. What it refuses, it refuses for ever, so that records can be
+// applied again.
+func (r *replica) saveIf(ctx context.Context, s save) (result, error) {
+	after := causal.NewCursor(r.at.LogID(), s.condition.position, s.condition.hash)
+	if s.condition.position == 0 {
+		after = causal.Cursor{}
+	}
+	a, err := r.store.SaveEventsIf(ctx, after, s.condition.Condition, s.events)
+	for _, refusal := range []error{causal.ErrIDConflict, causal.ErrConcurrentSave, causal.ErrInvalidCursor, causal.ErrCursorAhead} {
+		if errors.Is(err, refusal) {
+			return result{err: err}, nil
+		}
+	}
+	if err != nil {
+		return result{}, r.failed(err)
+	}
+	if err := r.checkAppended(a, s); err != nil {
+		return result{}, err
+	}
+	a.Before, a.After = r.cursor(a.Before), r.cursor(a.After)
+	return result{appended: a}, nil
+}
+
+// failed notes that a call of the store has failed, and may have done its work.
+func (r *replica) failed(err error) error {
+	r.isUnsure = true
+	return err
+}
+
+// checkAppended requires that nobody else writes the store, and that what it had beyond the records comes
+// with them.
+func (r *replica) checkAppended(a causal.Appended, saves ...save) error {
+	if a.Before != r.at {
+		return fmt.Errorf("%w: somebody else writes the replica", ErrLogLost)
+	}
+	r.at = a.After
+	isNew := a.New
+	for _, s := range saves {
+		for _, e := range s.events {
+			switch {
+			case len(r.expected) == 0:
+				return nil
+			case e.ID() == r.expected[0]:
+				r.expected = r.expected[1:]
+			case isNew[0]:
+				return fmt.Errorf("%w: the replica has events that the stream does not have", ErrLogLost)
+			}
+			isNew = isNew[1:]
+		}
+	}
+	return nil
+}
+
+// checkEnd requires that the store has no more than the records, which are all applied.
+func (r *replica) checkEnd() error {
+	if len(r.expected) > 0 {
+		return fmt.Errorf("%w: the replica has events that the stream does not have", ErrLogLost)
+	}
+	return nil
+}
+
+// cursor turns one of the store into the same of the log.
+func (r *replica) cursor(c causal.Cursor) causal.Cursor {
+	return causal.NewCursor(r.log, c.Position(), c.Hash())
+}
+
+// local turns a cursor of the log into the same of the store. That of another log gets an ID that the
+// store refuses.
+func (r *replica) local(c causal.Cursor, head causal.Cursor) causal.Cursor {
+	switch c.LogID() {
+	case [16]byte{}:
+		return c
+	case r.log:
+		return causal.NewCursor(head.LogID(), c.Position(), c.Hash())
+	}
+	other := head.LogID()
+	other[0] ^= 1
+	return causal.NewCursor(other, c.Position(), c.Hash())
+}
+
+// The place in the stream is stored as the ID of the log and the marks, each as 8 bytes of sequence, big
+// endian, and a nonce.
+func (r *replica) savePosition(ctx context.Context) error {
+	state := slices.Clone(r.log[:])
+	for _, m := range r.marks[max(0, len(r.marks)-maxMarks):] {
+		state = append(binary.BigEndian.AppendUint64(state, m.sequence), m.nonce[:]...)
+	}
+	revision, err := r.store.SaveCheckpoint(ctx, positionName, causal.Checkpoint{Cursor: r.at, State: state, Revision: r.revision})
+	if err != nil {
+		if errors.Is(err, causal.ErrConcurrentSave) {
+			err = fmt.Errorf("%w: somebody else writes the replica", ErrLogLost)
+		}
+		return r.failed(err)
+	}
+	r.revision, r.saved = revision, r.applied()
+	return nil
+}
+
+func (r *replica) decodePosition(state []byte) error {
+	const size = 8 + len(nonce{})
+	if len(state) < 16 || (len(state)-16)%size != 0 {
+		return fmt.Errorf("the replica's place in the stream %w", adapter.ErrDamaged)
+	}
+	if [16]byte(state) != r.log {
+		return fmt.Errorf("%w: the replica is of another log", ErrLogLost)
+	}
+	for b := state[16:]; len(b) > 0; b = b[size:] {
+		r.move(mark{binary.BigEndian.Uint64(b), nonce(b[8:size])})
+	}
+	r.saved = r.applied()
+	return nil
+}

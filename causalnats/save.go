@@ -1,0 +1,226 @@
+package causalnats
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+// SaveEvent stores e; see [causal.EventStore].
+func (s *Store) SaveEvent(ctx context.Context, e causal.Event) error {
+	return s.saveEvents(ctx, "save event", []causal.Event{e})
+}
+
+// SaveEvents stores all events or none; see [causal.BatchSaver].
+func (s *Store) SaveEvents(ctx context.Context, events []causal.Event) error {
+	return s.saveEvents(ctx, "save events", events)
+}
+
+func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event) error {
+	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
+		return err
+	}
+	return s.call(op, func() error {
+		if isStored, err := s.areStored(ctx, events); isStored || err != nil {
+			return err
+		}
+		_, err := s.send(ctx, &request{events: events})
+		return err
+	})
+}
+
+// Append stores all events or none, and says where; see [causal.Appender].
+func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appended, error) {
+	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
+		return causal.Appended{}, err
+	}
+	return s.append(ctx, "append events", &request{events: events})
+}
+
+// SaveEventsIf stores all events or none, if nothing was saved that the condition speaks of; see
+// [causal.Appender].
+func (s *Store) SaveEventsIf(
+	ctx context.Context, after causal.Cursor, c causal.Condition, events []causal.Event,
+) (causal.Appended, error) {
+	if err := causaladapter.CheckSaveEventsIf(ctx, c, events); err != nil {
+		return causal.Appended{}, err
+	}
+	c.Aggregates = slices.Clone(c.Aggregates)
+	return s.append(ctx, "save events if", &request{events: events, after: after, condition: &condition{after.Position(), after.Hash(), c}})
+}
+
+func (s *Store) append(ctx context.Context, op string, r *request) (a causal.Appended, err error) {
+	err = s.call(op, func() error {
+		isStored, err := s.areStored(ctx, r.events)
+		if isStored && err == nil {
+			a, err = s.nothing(ctx, len(r.events))
+			return err
+		}
+		if err == nil && r.condition != nil {
+			err = s.checkCondition(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
+		a, err = s.send(ctx, r)
+		return err
+	})
+	if err != nil {
+		return causal.Appended{}, err
+	}
+	return a, nil
+}
+
+// nothing is what a call has stored whose events were all stored before.
+func (s *Store) nothing(ctx context.Context, count int) (causal.Appended, error) {
+	if err := s.fence(ctx); err != nil {
+		return causal.Appended{}, err
+	}
+	head, err := s.replica.store.Head(ctx)
+	if err != nil {
+		return causal.Appended{}, err
+	}
+	head = s.replica.cursor(head)
+	return causal.Appended{Before: head, After: head, New: make([]bool, count)}, nil
+}
+
+// areStored reports whether the replica has all of the events, or returns the error for those that are in
+// conflict with what it has or each other. What it has, is stored.
+func (s *Store) areStored(ctx context.Context, events []causal.Event) (bool, error) {
+	isStored, conflicts, err := s.compare(ctx, events)
+	if err != nil || len(conflicts) == 0 {
+		return isStored, err
+	}
+	if err := s.fence(ctx); err != nil { // others may be in conflict with what it does not have yet
+		return false, err
+	}
+	_, conflicts, err = s.compare(ctx, events)
+	if err != nil {
+		return false, err
+	}
+	return false, causaladapter.IDConflict(conflicts)
+}
+
+func (s *Store) compare(ctx context.Context, events []causal.Event) (isStored bool, conflicts []causal.EventID, err error) {
+	isStored = true
+	first := make(map[causal.EventID]causal.Event, len(events))
+	for _, e := range events {
+		known, isKnown := first[e.ID()]
+		if !isKnown {
+			if known, err = s.replica.store.FindEvent(ctx, e.ID()); err != nil {
+				return false, nil, err
+			}
+			if known.IsZero() {
+				isStored, known = false, e
+			}
+			first[e.ID()] = known
+		}
+		if !known.Equal(e) {
+			conflicts = append(conflicts, e.ID())
+		}
+	}
+	return isStored, conflicts, nil
+}
+
+// maxLookBehind is how many entries after a cursor are looked at before a save with a condition is sent.
+const maxLookBehind = 1000
+
+// checkCondition requires that the cursor is of the log, so that all replicas find it there, and that
+// nothing that the replica has refuses the save.
+func (s *Store) checkCondition(ctx context.Context, r *request) error {
+	head, position, err := s.locate(ctx, r.after)
+	if errors.Is(err, causal.ErrCursorAhead) {
+		if err := s.fence(ctx); err != nil {
+			return err
+		}
+		head, position, err = s.locate(ctx, r.after)
+	}
+	if err != nil || position == head.Position() || head.Position()-position > maxLookBehind {
+		return err
+	}
+	for entry, err := range s.replica.store.ReadLog(ctx, s.replica.local(r.after, head)) {
+		if err != nil {
+			return err
+		}
+		if r.condition.Matches(entry.Event) {
+			return s.refuse(ctx, r)
+		}
+	}
+	return nil
+}
+
+// refuse returns the error for a save that an entry refuses, unless others have stored its events meanwhile.
+func (s *Store) refuse(ctx context.Context, r *request) error {
+	if _, conflicts, err := s.compare(ctx, r.events); err != nil || len(conflicts) > 0 {
+		return errors.Join(err, causaladapter.IDConflict(conflicts))
+	}
+	return causal.ErrConcurrentSave
+}
+
+// locate returns the head of the replica, and the position of a cursor of the log.
+func (s *Store) locate(ctx context.Context, after causal.Cursor) (head causal.Cursor, position uint64, err error) {
+	if head, err = s.replica.store.Head(ctx); err != nil {
+		return head, 0, err
+	}
+	local := s.replica.local(after, head)
+	position, err = local.PositionIn(head, func(uint64) (hash [8]byte, err error) {
+		for _, err := range s.replica.store.ReadLog(ctx, local) { // refuses a wrong one
+			return local.Hash(), err
+		}
+		return local.Hash(), nil
+	})
+	return head, position, err
+}
+
+// request is one call's save.
+type request struct {
+	events    []causal.Event
+	after     causal.Cursor
+	condition *condition // nil if there is none
+	data      [][]byte   // JSON of the events
+	size      int
+	appended  causal.Appended
+	result    chan error // has room for the result
+}
+
+// Size returns about how many bytes are sent.
+func (r *request) Size() int { return r.size }
+
+func (r *request) finish(got result) {
+	r.appended = got.appended
+	r.result <- got.err
+}
+
+// maxParts is how many messages a record may have: what servers take as one batch.
+const maxParts = 1000
+
+// send stores the events of a request, and returns where.
+func (s *Store) send(ctx context.Context, r *request) (causal.Appended, error) {
+	limit := (s.maxSize - recordHead) * maxParts
+	r.result = make(chan error, 1)
+	r.data = make([][]byte, len(r.events))
+	r.events = slices.Clone(r.events)
+	for i, e := range r.events {
+		data, err := adapter.Encode("event", e, limit-r.size)
+		if err != nil {
+			return causal.Appended{}, err
+		}
+		r.data[i] = data
+		r.size += len(data) + 5
+	}
+	if r.condition != nil {
+		r.size += len(encodeSave(nil, r.condition, nil))
+	}
+	isUnknown, err := s.writer.do(ctx, r, r.result)
+	if isUnknown {
+		err = adapter.OutcomeUnknown(err)
+	}
+	if err != nil {
+		return causal.Appended{}, err
+	}
+	return r.appended, nil
+}

@@ -1,0 +1,246 @@
+package causalnats
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+	"github.com/spec-kitty/causal/internal/adapter"
+)
+
+var _ adapter.Store = (*Store)(nil)
+
+// Store keeps events in a stream of JetStream that [Provision] has made, and reads them from a copy of its
+// own; clocks, checkpoints, what was rejected and an error log are in streams beside it. It has every
+// capability. It is safe for concurrent use, and any number of Stores, in any number of processes, may use
+// the same streams. Use [Open] or [New]; the zero value is a closed store. A Store must not be copied.
+//
+// What a call returns has all that calls of any Store had saved before it began. Once a Store has noticed
+// that the log has lost something, all of its calls return a [*causal.StorageError] that matches [ErrLogLost].
+type Store struct {
+	client   *client // nil in the zero value
+	replica  *replica
+	replicas int // that streams must have
+	maxSize  int // of a message
+	writer   batches[*request]
+	fences   fences
+	verified verified
+	isNew    atomic.Bool // nothing was read yet since the replica was opened
+	lost     atomic.Pointer[error]
+	clocks   clocks
+	rejected rejectedIndex
+	waiters  adapter.Waiters
+	watching sync.Once
+
+	life       context.Context // ends with the store, after its calls
+	closing    chan struct{}   // closed when Close begins
+	end        context.CancelFunc
+	background sync.WaitGroup
+	close      func() error // runs once
+
+	mu     sync.Mutex
+	closed bool
+	calls  sync.WaitGroup
+}
+
+const opOpen = "open store"
+
+// Open opens a store whose streams [Provision] has made, over a connection of its own, which is made anew
+// whenever it is lost. url is a list of servers with commas between them, as package nats takes it. ctx bounds
+// the opening, not the store's life. It reads the log up to its end, which takes its time if the replica is new.
+//
+// Errors are those of [New]; every failure of the connection is a [*causal.StorageError], too.
+func Open(ctx context.Context, url string, o *Options) (*Store, error) {
+	o = o.orDefaults()
+	if err := causaladapter.CheckContext(ctx); err != nil {
+		return nil, err
+	}
+	if url == "" {
+		return nil, causaladapter.Invalid("url", "must not be empty")
+	}
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	nc, err := nats.Connect(url, nats.Timeout(2*time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
+		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond), nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(),
+		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // LastError has it
+	if err != nil {
+		return nil, &causal.StorageError{Op: opOpen, Err: err}
+	}
+	s, err := New(ctx, nc, o)
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	s.close = sync.OnceValue(func() error { defer nc.Close(); return s.shutDown() })
+	return s, nil
+}
+
+// New returns a store that uses the caller's connection, which the caller closes, after the store. It should
+// be one that reconnects without end: when it is closed for good, calls return errors. ctx and the time it
+// takes are as for [Open].
+//
+// New returns a [*causal.ValidationError] if the connection is nil or an option is not valid, and a
+// [*causal.StorageError] if a stream is missing, is not as Provision makes it, or is that of another version of
+// this package. If the stream has lost entries, or the replica is of another one, it matches
+// [ErrLogLost]. Every other failure is a StorageError, too, except that of ctx.
+func New(ctx context.Context, nc *nats.Conn, o *Options) (*Store, error) {
+	o = o.orDefaults()
+	if err := checkOpening(ctx, nc, o); err != nil {
+		return nil, err
+	}
+	c := newClient(nc, o)
+	s, err := newStore(ctx, c, o)
+	if err != nil {
+		return nil, c.failure(opOpen, err)
+	}
+	if err := s.fence(ctx); err != nil {
+		_ = s.shutDown()
+		return nil, c.failure(opOpen, err)
+	}
+	return s, nil
+}
+
+func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
+	log, err := c.checkStreams(ctx, o.replicas())
+	if err != nil {
+		return nil, err
+	}
+	store := o.Replica
+	if store == nil {
+		store = &causal.MemStore{}
+	}
+	r, err := openReplica(ctx, store, log)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{client: c, replica: r, replicas: o.replicas(), maxSize: int(c.conn.MaxPayload()) - headerRoom}
+	s.isNew.Store(true)
+	s.life, s.end = context.WithCancel(context.Background())
+	s.closing = make(chan struct{})
+	s.writer = batches[*request]{run: s.write, fits: s.fits, background: &s.background}
+	s.close = sync.OnceValue(s.shutDown)
+	return s, nil
+}
+
+// headerRoom is what is left of the largest message for headers.
+const headerRoom = 4 << 10
+
+// checkStreams returns the ID of the log.
+func (c *client) checkStreams(ctx context.Context, replicas int) (log [16]byte, err error) {
+	err = c.retry(ctx, 0, func(ctx context.Context) error {
+		for _, stream := range []string{c.names.log, c.names.state, c.names.rejects, c.names.errors} {
+			info, err := c.info(ctx, stream)
+			if isAPI(err, jetstream.JSErrCodeStreamNotFound) {
+				err = errConfig(stream, "is not there; call Provision")
+			}
+			if err != nil {
+				return err
+			}
+			id, err := info.check(stream, replicas)
+			if err != nil {
+				return err
+			}
+			if log != [16]byte{} && log != id {
+				return errConfig(stream, "is of another log")
+			}
+			log = id
+		}
+		return nil
+	})
+	return log, err
+}
+
+// Close waits for running calls, notes in the replica up to where it has the log, and closes the connection
+// if Open has made it. Every later call, and every range that continues, returns an error that matches
+// [causal.ErrClosed]. Closing again does nothing and returns the same result.
+func (s *Store) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
+}
+
+func (s *Store) shutDown() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	close(s.closing)
+	s.calls.Wait()
+	s.watching.Do(func() {}) // from now on nobody begins to
+	s.end()
+	s.background.Wait()
+	r := s.replica
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.applied() == r.saved || r.isUnsure || s.lost.Load() != nil {
+		return nil
+	}
+	return s.client.failure("close store", r.savePosition(context.Background()))
+}
+
+// begin registers a call, which Close waits for, if it returns nil.
+func (s *Store) begin(op string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.checkLocked(op); err != nil {
+		return err
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+func (s *Store) checkLocked(op string) error {
+	if s.client == nil || s.closed {
+		return adapter.Closed(op)
+	}
+	if lost := s.lost.Load(); lost != nil {
+		return &causal.StorageError{Op: op, Err: *lost}
+	}
+	return nil
+}
+
+// check returns an error if ctx is done, the store is closed, or the log was lost.
+func (s *Store) check(ctx context.Context, op string) error {
+	if err := causaladapter.CheckContext(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.checkLocked(op)
+}
+
+// call runs f as a call that Close waits for, and returns its error in the terms of package causal.
+func (s *Store) call(op string, f func() error) error {
+	if err := s.begin(op); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	return s.client.failure(op, f())
+}
+
+// read is call for what reads the replica, after a fence.
+func (s *Store) read(ctx context.Context, op string, f func() error) error {
+	return s.call(op, func() error {
+		if err := s.fence(ctx); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
+// note remembers that the log was lost.
+func (s *Store) note(err error) error {
+	if errors.Is(err, ErrLogLost) {
+		s.lost.CompareAndSwap(nil, &err)
+		s.waiters.Wake()
+	}
+	return err
+}

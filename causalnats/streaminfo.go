@@ -1,0 +1,139 @@
+package causalnats
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// streamInfo is what a leader says of its stream, as far as it matters here.
+type streamInfo struct {
+	Config struct {
+		MaxMsgs           int64             `json:"max_msgs"`
+		MaxAge            time.Duration     `json:"max_age"`
+		MaxMsgsPerSubject int64             `json:"max_msgs_per_subject"`
+		Retention         string            `json:"retention"`
+		Discard           string            `json:"discard"`
+		Storage           string            `json:"storage"`
+		Replicas          int               `json:"num_replicas"`
+		PersistMode       string            `json:"persist_mode"`
+		DenyDelete        bool              `json:"deny_delete"`
+		DenyPurge         bool              `json:"deny_purge"`
+		Metadata          map[string]string `json:"metadata"`
+	} `json:"config"`
+	Created time.Time `json:"created"`
+	State   struct {
+		Messages uint64 `json:"messages"`
+		FirstSeq uint64 `json:"first_seq"`
+		LastSeq  uint64 `json:"last_seq"`
+	} `json:"state"`
+	Cluster *struct {
+		Name        string    `json:"name"`
+		Leader      string    `json:"leader"`
+		LeaderSince time.Time `json:"leader_since"`
+		Replicas    []struct {
+			Active  time.Duration `json:"active"` // since the leader heard of it
+			Offline bool          `json:"offline"`
+		} `json:"replicas"`
+	} `json:"cluster"`
+	Error *jetstream.APIError `json:"error"`
+}
+
+// info asks the leader of a stream.
+func (c *client) info(ctx context.Context, stream string) (*streamInfo, error) {
+	m, err := c.request(ctx, "$JS.API.STREAM.INFO."+stream, nil)
+	if err != nil {
+		return nil, err
+	}
+	var info streamInfo
+	if err := json.Unmarshal(m.Data, &info); err != nil {
+		return nil, errAnswer
+	}
+	if info.Error != nil {
+		return nil, info.Error
+	}
+	return &info, nil
+}
+
+// check returns the ID of the log, or what is wrong with a stream of it that is to have so many replicas.
+func (i *streamInfo) check(stream string, replicas int) (log [16]byte, err error) {
+	id, err := hex.DecodeString(i.Config.Metadata[metaLog])
+	if err != nil || len(id) != len(log) {
+		return log, errConfig(stream, "is not one of this package")
+	}
+	isErrors := i.Config.Discard == "old" // the error log has no promise to keep
+	reason := ""
+	switch {
+	case i.Config.Metadata[metaVersion] != version:
+		reason = "is of another version of this package"
+	case i.Config.Storage != "file":
+		reason = "is kept in memory"
+	case i.Config.Replicas < replicas:
+		reason = "has fewer replicas than asked for"
+	case i.Config.PersistMode == "async":
+		reason = "has the persist mode async, which loses what is acknowledged"
+	case i.Config.MaxAge != 0 || i.Config.Retention != "limits":
+		reason = "deletes messages by age or retention"
+	case !isErrors && (i.Config.MaxMsgs > 0 || !i.Config.DenyDelete || !i.Config.DenyPurge || i.Config.Discard != "new"):
+		reason = "may lose messages to a limit, a deletion or a purge"
+	}
+	if reason != "" {
+		return log, errConfig(stream, reason)
+	}
+	return [16]byte(id), nil
+}
+
+// checkLog is check for the stream of the log, in which nothing may be missing.
+func (i *streamInfo) checkLog(stream string, replicas int) (log [16]byte, err error) {
+	if log, err = i.check(stream, replicas); err != nil {
+		return log, err
+	}
+	switch {
+	case i.Config.MaxMsgsPerSubject > 0 || i.Config.Discard != "new":
+		return log, errConfig(stream, "may lose messages to a limit")
+	case i.State.FirstSeq > 1 || i.State.Messages != i.State.LastSeq:
+		return log, errConfig(stream, "has lost messages")
+	}
+	return log, nil
+}
+
+// maxContact is how long ago a leader may have heard of a follower for that to count as one that
+// follows. In between heartbeats, which come each second, it is up to about 1.9 seconds, and another leader is
+// elected after 4 seconds without one at the earliest.
+const maxContact = 2500 * time.Millisecond
+
+// hasMajority reports whether the stream has a leader that most of its servers follow. One that is
+// cut off from them goes on answering.
+func (i *streamInfo) hasMajority() bool {
+	if i.Cluster == nil || i.Config.Replicas == 1 {
+		return true
+	}
+	following := 1
+	for _, r := range i.Cluster.Replicas {
+		if !r.Offline && r.Active < maxContact {
+			following++
+		}
+	}
+	return i.Cluster.Leader != "" && 2*following > i.Config.Replicas
+}
+
+// term identifies how long a stream has had its leader: while it is the same one, nothing of the stream
+// is lost. It is zero if the servers do not say.
+type term struct {
+	created, since time.Time
+	leader, server string
+}
+
+// termOf returns the term in which a stream was asked, over a connection to this server.
+func (i *streamInfo) termOf(server string) term {
+	switch {
+	case i.Cluster != nil && !i.Cluster.LeaderSince.IsZero():
+		return term{i.Created, i.Cluster.LeaderSince, i.Cluster.Leader, ""}
+	case i.Cluster == nil || i.Cluster.Name == "": // a single server, whose ID is another one when it has started again
+		return term{i.Created, time.Time{}, "", server}
+	}
+	return term{}
+}
