@@ -104,7 +104,6 @@ func (c *cluster) ready(t testing.TB) {
 	}, 60*time.Second, 10*time.Millisecond)
 }
 
-
 // urls are those of the servers, the given ones if there are some.
 func (c *cluster) urls(only ...int) string {
 	var urls []string

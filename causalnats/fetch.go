@@ -18,7 +18,8 @@ const (
 	windowBytes = 8 << 20
 )
 
-// fetch reads messages of a stream from a sequence on, from any server that has it. filter is a subject, or "".
+// fetch reads messages of a stream from a sequence on, which is at least 1, from any server that has it. They come
+// in order; some may be missing. filter is a subject, or "".
 func (c *client) fetch(ctx context.Context, stream string, from uint64, count int, filter string) ([]*nats.Msg, error) {
 	inbox := c.conn.NewInbox()
 	answers := make(chan *nats.Msg, count+1)
@@ -36,6 +37,7 @@ func (c *client) fetch(ctx context.Context, stream string, from uint64, count in
 		return nil, err
 	}
 	var messages []*nats.Msg
+	last := from - 1
 	for {
 		select {
 		case <-ctx.Done():
@@ -46,8 +48,13 @@ func (c *client) fetch(ctx context.Context, stream string, from uint64, count in
 		case m := <-answers:
 			switch status := m.Header.Get("Status"); status {
 			case "":
-				messages = append(messages, m)
-				continue
+				sequence, err := sequenceOf(m)
+				if err != nil {
+					return nil, err
+				}
+				if sequence > last { // else it came twice
+					messages, last = append(messages, m), sequence
+				}
 			case "204", "404": // the end
 				if len(messages) == 0 {
 					return nil, errLag
@@ -160,21 +167,30 @@ func (r *reader) window(ctx context.Context, from uint64) (messages []*nats.Msg,
 	}
 	err = r.retry(ctx, 0, func(ctx context.Context) (err error) {
 		messages, err = r.fetch(ctx, r.names.log, from, count, "")
+		for i, m := range messages {
+			if sequence, _ := sequenceOf(m); sequence != from+uint64(i) {
+				messages = messages[:i] // it may have been lost on the way
+				break
+			}
+		}
+		if err == nil && len(messages) == 0 {
+			err = r.requireMessage(ctx, from)
+		}
 		return err
 	})
-	if err != nil {
-		return nil, err
+	return messages, err
+}
+
+// requireMessage returns an error for a message that did not come: whether the leader has it.
+func (r *reader) requireMessage(ctx context.Context, sequence uint64) error {
+	m, err := r.getMessage(ctx, r.names.log, bySequence(sequence))
+	switch {
+	case err != nil:
+		return err
+	case m.Sequence == 0:
+		return fmt.Errorf("%w: there is no message %d", ErrLogLost, sequence)
 	}
-	for i, m := range messages {
-		sequence, err := sequenceOf(m)
-		if err != nil {
-			return nil, err
-		}
-		if want := from + uint64(i); sequence != want {
-			return nil, fmt.Errorf("%w: there is no message %d", ErrLogLost, want)
-		}
-	}
-	return messages, nil
+	return errLag
 }
 
 // seeLast requires that a message is the last of the record that was read last.

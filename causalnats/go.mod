@@ -12,6 +12,8 @@ require (
 	github.com/spec-kitty/causal/causalsqlite v0.0.0
 	// Tests only: assertions.
 	github.com/stretchr/testify v1.12.1
+	// Tests only: laws.
+	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -42,7 +44,6 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 	modernc.org/sqlite v1.62.0 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
 	zombiezen.com/go/sqlite v1.4.2 // indirect
 )
 

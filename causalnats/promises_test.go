@@ -21,7 +21,9 @@ func TestPromises(t *testing.T) {
 	nc := connect(t, c.urls())
 	adaptertest.Test(t, adaptertest.Engine{
 		Zero: &causalnats.Store{},
-		Open: func(t *testing.T) adapter.Store { return open(t, nc, provision(t, nc, causalnats.Options{Replicas: 1})) },
+		Open: func(t *testing.T) adapter.Store {
+			return open(t, nc, provision(t, nc, causalnats.Options{Replicas: 1}))
+		},
 	})
 }
 

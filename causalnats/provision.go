@@ -67,7 +67,7 @@ func (c *client) provision(ctx context.Context, o *Options) error {
 		if err != nil {
 			return err
 		}
-		id, err := info.check(stream, o.replicas())
+		id, err := c.checkStream(stream, info, o.replicas())
 		if err != nil {
 			return err
 		}

@@ -69,7 +69,9 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 		return nil, err
 	}
 	nc, err := nats.Connect(url, nats.Timeout(2*time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
-		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond), nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(),
+		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond),
+		nats.PingInterval(2*time.Second), nats.MaxPingsOutstanding(2), // a connection that is half open is noticed while calls try again
+		nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // LastError has it
 	if err != nil {
 		return nil, &causal.StorageError{Op: opOpen, Err: err}
@@ -144,7 +146,7 @@ func (c *client) checkStreams(ctx context.Context, replicas int) (log [16]byte, 
 			if err != nil {
 				return err
 			}
-			id, err := info.check(stream, replicas)
+			id, err := c.checkStream(stream, info, replicas)
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -58,13 +59,13 @@ func (c *client) info(ctx context.Context, stream string) (*streamInfo, error) {
 	return &info, nil
 }
 
-// check returns the ID of the log, or what is wrong with a stream of it that is to have so many replicas.
-func (i *streamInfo) check(stream string, replicas int) (log [16]byte, err error) {
+// checkStream returns the ID of the log, or what is wrong with a stream of it that is to have so many replicas.
+func (c *client) checkStream(stream string, i *streamInfo, replicas int) (log [16]byte, err error) {
 	id, err := hex.DecodeString(i.Config.Metadata[metaLog])
 	if err != nil || len(id) != len(log) {
 		return log, errConfig(stream, "is not one of this package")
 	}
-	isErrors := i.Config.Discard == "old" // the error log has no promise to keep
+	isErrors := stream == c.names.errors // which drops its oldest entries
 	reason := ""
 	switch {
 	case i.Config.Metadata[metaVersion] != version:
@@ -79,25 +80,15 @@ func (i *streamInfo) check(stream string, replicas int) (log [16]byte, err error
 		reason = "deletes messages by age or retention"
 	case !isErrors && (i.Config.MaxMsgs > 0 || !i.Config.DenyDelete || !i.Config.DenyPurge || i.Config.Discard != "new"):
 		reason = "may lose messages to a limit, a deletion or a purge"
+	case stream == c.names.log && i.Config.MaxMsgsPerSubject > 0:
+		reason = "may lose messages to a limit"
+	case stream == c.names.log && (i.State.FirstSeq > 1 || i.State.Messages != i.State.LastSeq):
+		return log, fmt.Errorf("%w: %w", ErrLogLost, errConfig(stream, "has lost messages"))
 	}
 	if reason != "" {
 		return log, errConfig(stream, reason)
 	}
 	return [16]byte(id), nil
-}
-
-// checkLog is check for the stream of the log, in which nothing may be missing.
-func (i *streamInfo) checkLog(stream string, replicas int) (log [16]byte, err error) {
-	if log, err = i.check(stream, replicas); err != nil {
-		return log, err
-	}
-	switch {
-	case i.Config.MaxMsgsPerSubject > 0 || i.Config.Discard != "new":
-		return log, errConfig(stream, "may lose messages to a limit")
-	case i.State.FirstSeq > 1 || i.State.Messages != i.State.LastSeq:
-		return log, errConfig(stream, "has lost messages")
-	}
-	return log, nil
 }
 
 // maxContact is how long ago a leader may have heard of a follower for that to count as one that
