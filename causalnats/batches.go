@@ -39,7 +39,13 @@ func (b *batches[R]) do(ctx context.Context, r R, result <-chan error) (isUnknow
 	case <-ctx.Done():
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		return !b.queue.Withdraw(r), causaladapter.CheckContext(ctx)
+		isUnknown := !b.queue.Withdraw(r)
+		select {
+		case err := <-result: // at the same time
+			return false, err
+		default:
+			return isUnknown, causaladapter.CheckContext(ctx)
+		}
 	}
 }
 

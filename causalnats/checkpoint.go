@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causaladapter"
-	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // storedCheckpoint is what is stored of a checkpoint beside its state.
@@ -42,7 +42,7 @@ func (s *Store) LoadCheckpoint(ctx context.Context, name string) (c causal.Check
 	}
 	err = s.call("load checkpoint", func() error {
 		return s.client.retry(ctx, 0, func(ctx context.Context) error {
-			v, err := s.client.getValue(ctx, s.client.names.state, s.checkpointSubject(name))
+			v, err := s.client.loadValue(ctx, s.client.names.state, s.checkpointSubject(name))
 			if err == nil {
 				c, _, err = checkpointOf(v)
 			}
@@ -66,17 +66,13 @@ func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkp
 		if err != nil {
 			return err
 		}
-		var isUnknown bool
-		revision, isUnknown, err = s.client.change(ctx, s.checkpointSubject(name), func(old value) ([]byte, error) {
+		revision, err = s.client.change(ctx, s.checkpointSubject(name), func(old value) ([]byte, error) {
 			stored, _, err := checkpointOf(old)
 			if err == nil && stored.Revision != c.Revision {
 				err = causal.ErrConcurrentSave
 			}
 			return content, err
 		})
-		if err != nil && isUnknown {
-			err = &causal.StorageError{Op: "save checkpoint", Err: adapter.OutcomeUnknown(errChanged)}
-		}
 		return err
 	})
 	if err != nil {
@@ -91,7 +87,7 @@ func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 		return err
 	}
 	return s.call("delete checkpoint", func() error {
-		_, _, err := s.client.change(ctx, s.checkpointSubject(name), func(old value) ([]byte, error) {
+		_, err := s.client.change(ctx, s.checkpointSubject(name), func(old value) ([]byte, error) {
 			if len(old.content) == 0 {
 				return nil, nil
 			}
@@ -125,23 +121,25 @@ func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-func (s *Store) checkpointNames(ctx context.Context) (names []string, err error) {
+func (s *Store) checkpointNames(ctx context.Context) ([]string, error) {
 	c, subjects := s.client, s.client.names.checkpoints+"*"
 	var last message
-	err = c.retry(ctx, 0, func(ctx context.Context) (err error) {
-		last, err = c.getMessage(ctx, c.names.state, lastBySubject(subjects))
+	err := c.retry(ctx, 0, func(ctx context.Context) (err error) {
+		if last, err = c.getMessage(ctx, c.names.state, lastBySubject(subjects)); err == nil {
+			_, err = c.currentInfo(ctx, c.names.state)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = c.readValues(ctx, c.names.state, subjects, 0, last.Sequence, func(v value, _ string) error {
+	bySubject := map[string]string{}
+	err = c.readValues(ctx, c.names.state, subjects, 0, last.Sequence, func(v value, subject string) error {
 		_, name, err := checkpointOf(v)
-		if err == nil && name != "" {
-			names = append(names, name)
+		if bySubject[subject] = name; name == "" {
+			delete(bySubject, subject)
 		}
 		return err
 	})
-	slices.Sort(names)
-	return slices.Compact(names), err // one may have been saved meanwhile
+	return slices.Sorted(maps.Values(bySubject)), err
 }

@@ -61,11 +61,18 @@ func (c *client) retry(ctx context.Context, size int, f func(ctx context.Context
 		if errors.Is(err, errTime) {
 			limit = max(limit, min(2*limit, maxAttemptTime))
 		}
-		if err := adapter.Sleep(ctx, jitter(pause.Next())); err != nil {
+		wait := pause.Next()
+		if errors.Is(err, errChanged) { // who waits longer than others write, never comes to write
+			wait = min(wait, maxTurn)
+		}
+		if err := adapter.Sleep(ctx, jitter(wait)); err != nil {
 			return err
 		}
 	}
 }
+
+// maxTurn is how long a call waits, at most, before it tries again to write what others write, too.
+const maxTurn = 8 * time.Millisecond
 
 // attempt calls f once. What is sent while there is no connection would be kept, and be sent when nobody
 // expects it any more.
@@ -98,12 +105,15 @@ func (c *client) request(ctx context.Context, subject string, data []byte) (*nat
 }
 
 func (c *client) requestMsg(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
+	before := c.conn.LastError()
 	answer, err := c.conn.RequestMsgWithContext(ctx, m)
 	if err == nil {
 		return answer, nil
 	}
 	// A refusal comes beside, not as an answer.
-	if refused := c.conn.LastError(); errors.Is(refused, nats.ErrPermissionViolation) && strings.Contains(refused.Error(), m.Subject) {
+	refused := c.conn.LastError()
+	//nolint:errorlint // whether it is another one than before
+	if refused != before && errors.Is(refused, nats.ErrPermissionViolation) && strings.Contains(refused.Error(), strconv.Quote(m.Subject)) {
 		return nil, fmt.Errorf("the server does not permit to use %s", m.Subject)
 	}
 	return nil, err

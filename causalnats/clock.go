@@ -60,7 +60,7 @@ func (s *Store) LoadClock(ctx context.Context, nodeID string) (v int64, err erro
 	}
 	err = s.call("load clock", func() error {
 		return s.client.retry(ctx, 0, func(ctx context.Context) error {
-			got, err := s.client.getValue(ctx, s.client.names.state, s.clockSubject(nodeID))
+			got, err := s.client.loadValue(ctx, s.client.names.state, s.clockSubject(nodeID))
 			if err == nil {
 				v, err = clockValue(got)
 			}
@@ -76,7 +76,7 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, v int64) error {
 		return err
 	}
 	return s.call("save clock", func() error {
-		_, _, err := s.client.change(ctx, s.clockSubject(nodeID), func(value) ([]byte, error) { return clockContent(v), nil })
+		_, err := s.client.change(ctx, s.clockSubject(nodeID), func(value) ([]byte, error) { return clockContent(v), nil })
 		return err
 	})
 }

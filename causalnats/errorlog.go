@@ -42,7 +42,7 @@ func (s *Store) RecentErrors(ctx context.Context, limit int) (entries []causal.E
 	err = s.call("read errors", func() error {
 		var info *streamInfo
 		err := s.client.retry(ctx, 0, func(ctx context.Context) (err error) {
-			info, err = s.client.info(ctx, s.client.names.errors)
+			info, err = s.client.currentInfo(ctx, s.client.names.errors)
 			return err
 		})
 		if err != nil {

@@ -133,7 +133,7 @@ func startWriters(t *testing.T, writers []*writer) (stop chan struct{}, goOn fun
 	return stop, func(what string) {
 		start := time.Now()
 		for _, w := range writers {
-			until := w.calls.Load() + 40
+			until := w.calls.Load() + 20
 			require.Eventually(t, func() bool { return w.calls.Load() > until || t.Failed() }, 2*time.Minute, 10*time.Millisecond)
 		}
 		t.Logf("%s: went on after %v", what, time.Since(start).Round(10*time.Millisecond))

@@ -18,11 +18,11 @@ const (
 	windowBytes = 8 << 20
 )
 
-// fetch reads messages of a stream from a sequence on, which is at least 1, from any server that has it. They come
-// in order; some may be missing. filter is a subject, or "".
+// fetch reads messages of a stream from a sequence on, which is at least 1, from any server that has it. They come in
+// order and without a hole but those of the stream; those at the end may be missing. filter is a subject, or "".
 func (c *client) fetch(ctx context.Context, stream string, from uint64, count int, filter string) ([]*nats.Msg, error) {
 	inbox := c.conn.NewInbox()
-	answers := make(chan *nats.Msg, count+1)
+	answers := make(chan *nats.Msg, 2*(count+1)) // some may come twice
 	sub, err := c.conn.ChanSubscribe(inbox, answers)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (c *client) fetch(ctx context.Context, stream string, from uint64, count in
 		return nil, err
 	}
 	var messages []*nats.Msg
-	last := from - 1
+	last, previous := from-1, uint64(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -52,8 +52,17 @@ func (c *client) fetch(ctx context.Context, stream string, from uint64, count in
 				if err != nil {
 					return nil, err
 				}
-				if sequence > last { // else it came twice
-					messages, last = append(messages, m), sequence
+				if sequence <= last { // it came twice
+					continue
+				}
+				if before := m.Header.Get("Nats-Last-Sequence"); before != strconv.FormatUint(previous, 10) {
+					if len(messages) == 0 {
+						return nil, errLag
+					}
+					return messages, nil // one was lost on the way, such as when a connection was lost
+				}
+				if messages, last, previous = append(messages, m), sequence, sequence; len(messages) == count {
+					return messages, nil
 				}
 			case "204", "404": // the end
 				if len(messages) == 0 {
@@ -67,6 +76,32 @@ func (c *client) fetch(ctx context.Context, stream string, from uint64, count in
 			}
 		}
 	}
+}
+
+// fetchOrGet is fetch, but if who answers does not have the first message yet, the leader is asked for it. There may
+// be none.
+func (c *client) fetchOrGet(ctx context.Context, stream string, from uint64, count int, filter string) ([]*nats.Msg, error) {
+	messages, err := c.fetch(ctx, stream, from, count, filter)
+	if !errors.Is(err, errLag) {
+		return messages, err
+	}
+	request := bySequence(from)
+	if filter != "" {
+		request = fmt.Sprintf(`{"seq":%d,"next_by_subj":%q}`, from, filter)
+	}
+	m, err := c.getMessage(ctx, stream, request)
+	if err != nil || m.Sequence == 0 {
+		return nil, err
+	}
+	header := nats.Header{}
+	if len(m.Header) > 0 {
+		if header, err = nats.DecodeHeadersMsg(m.Header); err != nil {
+			return nil, errAnswer
+		}
+	}
+	header.Set("Nats-Sequence", strconv.FormatUint(m.Sequence, 10))
+	header.Set("Nats-Subject", m.Subject)
+	return []*nats.Msg{{Header: header, Data: m.Data}}, nil
 }
 
 // sequenceOf returns the sequence of a message that was fetched.
@@ -92,7 +127,7 @@ func (p part) String() string { return fmt.Sprintf("%d/%d/%x", p.number, p.of, p
 func parsePart(text string) (p part, err error) {
 	var id []byte
 	if n, err := fmt.Sscanf(text, "%d/%d/%x", &p.number, &p.of, &id); n != 3 || err != nil || len(id) != len(p.nonce) ||
-		p.number < 1 || p.number > p.of {
+		p.number < 1 || p.number > p.of || p.of > maxParts {
 		return part{}, errDamaged
 	}
 	p.nonce = nonce(id)
@@ -123,6 +158,8 @@ type reader struct {
 	data    []byte // of the parts of a record that were read
 	parts   uint64
 	nonce   nonce // of them
+
+	isSerial bool // records are decoded one after another, for comparison
 }
 
 // isDone reports whether all was read.
@@ -156,7 +193,11 @@ func (r *reader) next(ctx context.Context) ([]record, error) {
 			raw, records = append(raw, data), append(records, whole)
 		}
 	}
-	return records, decodeAll(records, raw)
+	workers := runtime.GOMAXPROCS(0)
+	if r.isSerial {
+		workers = 1
+	}
+	return records, decodeAll(records, raw, workers)
 }
 
 // window reads messages, which follow each other without a hole.
@@ -166,31 +207,19 @@ func (r *reader) window(ctx context.Context, from uint64) (messages []*nats.Msg,
 		count = int(min(r.to-from+1, windowCount))
 	}
 	err = r.retry(ctx, 0, func(ctx context.Context) (err error) {
-		messages, err = r.fetch(ctx, r.names.log, from, count, "")
+		messages, err = r.fetchOrGet(ctx, r.names.log, from, count, "")
 		for i, m := range messages {
 			if sequence, _ := sequenceOf(m); sequence != from+uint64(i) {
-				messages = messages[:i] // it may have been lost on the way
+				messages = messages[:i]
 				break
 			}
 		}
 		if err == nil && len(messages) == 0 {
-			err = r.requireMessage(ctx, from)
+			err = fmt.Errorf("%w: there is no message %d", ErrLogLost, from)
 		}
 		return err
 	})
 	return messages, err
-}
-
-// requireMessage returns an error for a message that did not come: whether the leader has it.
-func (r *reader) requireMessage(ctx context.Context, sequence uint64) error {
-	m, err := r.getMessage(ctx, r.names.log, bySequence(sequence))
-	switch {
-	case err != nil:
-		return err
-	case m.Sequence == 0:
-		return fmt.Errorf("%w: there is no message %d", ErrLogLost, sequence)
-	}
-	return errLag
 }
 
 // seeLast requires that a message is the last of the record that was read last.
@@ -238,7 +267,7 @@ func (r *reader) add(m *nats.Msg) (data []byte, whole record, err error) {
 }
 
 // decodeAll fills in records from what was read of them, on all processors.
-func decodeAll(records []record, raw [][]byte) error {
+func decodeAll(records []record, raw [][]byte, workers int) error {
 	errs := make([]error, len(records))
 	decode := func(i int) {
 		got, err := decodeRecord(raw[i])
@@ -250,8 +279,7 @@ func decodeAll(records []record, raw [][]byte) error {
 		}
 		records[i].witness, records[i].saves = got.witness, got.saves
 	}
-	workers := min(runtime.GOMAXPROCS(0), len(records)/16)
-	if workers < 2 {
+	if workers = min(workers, len(records)/16); workers < 2 {
 		for i := range records {
 			decode(i)
 		}

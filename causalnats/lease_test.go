@@ -48,6 +48,9 @@ func TestLeaderWithoutFollowers(t *testing.T) {
 	require.NoError(t, json.Unmarshal(m.Data, &info))
 	require.Equal(t, fmt.Sprint("n", l), info.Cluster.Leader, "it takes itself for the leader")
 	require.Error(t, s.SaveEvent(ctx, eventtest.New(t, 99)))
+	for _, err := range []error{second(s.LoadClock(ctx, "n")), second(s.LoadCheckpoint(ctx, "p")), second(s.RecentErrors(ctx, 1))} {
+		eventtest.RequireStorageError(t, err)
+	}
 
 	signal(1, syscall.SIGCONT)
 	signal(2, syscall.SIGCONT)

@@ -99,14 +99,25 @@ func TestLargeRecords(t *testing.T) {
 	s := open(t, nc, o)
 	large := eventtest.New(t, 1, func(p *causal.EventParams) { p.Payload = map[string]string{"x": strings.Repeat("x", 1<<20)} })
 	require.NoError(t, s.SaveEvent(ctx, large))
+	saved := make(chan error)
+	for i := range 4 { // together
+		e := eventtest.New(t, 2+i, func(p *causal.EventParams) { p.Payload = map[string]string{"x": strings.Repeat("x", 100_000)} })
+		go func() { saved <- s.SaveEvent(ctx, e) }()
+	}
+	for range 4 {
+		require.NoError(t, <-saved)
+	}
 	head, err := s.Head(ctx)
 	require.NoError(t, err)
 	many := eventtest.NewRange(t, 10, 1010)
 	a, err := s.SaveEventsIf(ctx, head, causal.Condition{}, many)
 	require.NoError(t, err)
-	require.EqualValues(t, 1001, a.After.Position())
+	require.EqualValues(t, 1005, a.After.Position())
 	other := open(t, connect(t, c.urls()), o)
-	require.Equal(t, append([]causal.Event{large}, many...), eventtest.LoadAll(t, other))
+	all := eventtest.LoadAll(t, other)
+	require.Len(t, all, 1005)
+	require.True(t, all[0].Equal(large))
+	require.Equal(t, many, all[5:])
 
 	_, err = s.SaveCheckpoint(ctx, "p", causal.Checkpoint{State: make([]byte, 64<<10)})
 	eventtest.RequireStorageError(t, err)
@@ -114,11 +125,11 @@ func TestLargeRecords(t *testing.T) {
 	stored, err := s.AppendRejected(ctx, causal.Rejected{Data: make([]byte, 64<<10), Reason: "r", Time: large.Timestamp()})
 	require.NoError(t, err)
 	require.False(t, stored)
-	tooLarge := eventtest.New(t, 2, func(p *causal.EventParams) { p.Payload = map[string]string{"x": strings.Repeat("x", 62_000_000)} })
+	tooLarge := eventtest.New(t, 7, func(p *causal.EventParams) { p.Payload = map[string]string{"x": strings.Repeat("x", 62_000_000)} })
 	err = s.SaveEvent(ctx, tooLarge)
 	eventtest.RequireStorageError(t, err)
 	require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
-	require.Len(t, eventtest.LoadAll(t, s), 1001)
+	require.Len(t, eventtest.LoadAll(t, s), 1005)
 }
 
 // A full stream refuses saves at once, and drops nothing.
@@ -136,6 +147,21 @@ func TestFullStream(t *testing.T) {
 	require.ErrorContains(t, err, "maximum bytes")
 	require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
 	require.Len(t, eventtest.LoadAll(t, s), saved-1)
+}
+
+// Processes that are installed at once make one store.
+func TestProvisionTogether(t *testing.T) {
+	c := startCluster(t, 1)
+	nc := connect(t, c.urls())
+	o := causalnats.Options{Replicas: 1, Name: "together"}
+	done := make(chan error)
+	for range 4 {
+		go func() { done <- causalnats.Provision(t.Context(), nc, &o) }()
+	}
+	for range 4 {
+		require.NoError(t, <-done)
+	}
+	open(t, nc, o)
 }
 
 // Two Nodes in two processes have one history.

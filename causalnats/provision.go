@@ -60,7 +60,8 @@ func (c *client) provision(ctx context.Context, o *Options) error {
 	for _, stream := range []string{c.names.log, c.names.state, c.names.rejects, c.names.errors} {
 		info, err := c.info(ctx, stream)
 		if isAPI(err, jetstream.JSErrCodeStreamNotFound) {
-			if _, err = js.CreateStream(ctx, c.streamConfig(o, stream, log)); err == nil {
+			_, err = js.CreateStream(ctx, c.streamConfig(o, stream, log))
+			if err == nil || isAPI(err, jetstream.JSErrCodeStreamNameInUse) { // by another one at the same time
 				info, err = c.info(ctx, stream)
 			}
 		}

@@ -26,6 +26,7 @@ const (
 	swallowing // answers do not come, while messages arrive: half open
 	deaf       // nothing comes through, and nobody is told
 	repeating  // each answer comes twice
+	losing     // each seventh answer is lost
 )
 
 // proxy stands between clients and one server.
@@ -96,7 +97,7 @@ func (p *proxy) forward(from, to net.Conn) {
 func (p *proxy) answer(from, to net.Conn) {
 	defer to.Close()
 	r, isSpoilt := bufio.NewReader(from), false
-	for {
+	for n := 1; ; n++ {
 		frame, isMessage, err := readFrame(r)
 		if err != nil {
 			return
@@ -108,6 +109,8 @@ func (p *proxy) answer(from, to net.Conn) {
 			continue
 		case mode == delaying:
 			time.Sleep(20 * time.Millisecond)
+		case mode == losing && isMessage && n%7 == 0:
+			continue
 		case mode == repeating && isMessage:
 			frame = bytes.Repeat(frame, 2)
 		}
@@ -152,7 +155,7 @@ func TestNetworkFaults(t *testing.T) {
 	}
 	stop, goOn, wait := startWriters(t, writers)
 	goOn("at first")
-	for name, mode := range map[string]int64{"delayed": delaying, "repeated": repeating} {
+	for name, mode := range map[string]int64{"delayed": delaying, "repeated": repeating, "lost": losing} {
 		p.mode.Store(mode)
 		goOn(name)
 	}
@@ -168,5 +171,41 @@ func TestNetworkFaults(t *testing.T) {
 	close(stop)
 	wait()
 	requireWritten(t, writers, open(t, nc, o))
-	require.NotEmpty(t, eventtest.LoadAll(t, writers[0].store))
+}
+
+// Answers that are lost are asked for again, and are no holes.
+func TestAnswersAreLost(t *testing.T) {
+	ctx := t.Context()
+	c := startCluster(t, 1)
+	o := provision(t, connect(t, c.urls()), causalnats.Options{Replicas: 1})
+	s := open(t, connect(t, c.urls()), o)
+	const count = 300
+	for i, e := range eventtest.NewRange(t, 0, count) {
+		require.NoError(t, s.SaveEvent(ctx, e))
+		if i%10 == 0 {
+			_, err := s.SaveCheckpoint(ctx, fmt.Sprintf("%03d", i), causal.Checkpoint{})
+			require.NoError(t, err)
+			_, err = s.AppendRejected(ctx, causal.Rejected{Source: fmt.Sprint(i), Reason: "r", Time: e.Timestamp()})
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, s.DeleteCheckpoint(ctx, "000"))
+	p := startProxy(t, strings.TrimPrefix(c.urls(), "nats://"))
+	nc := connect(t, p.url())
+	require.NoError(t, nc.Flush())
+	p.mode.Store(losing)
+	other := open(t, nc, o)
+	require.Len(t, eventtest.LoadAll(t, other), count)
+	names := 0
+	for _, err := range other.Checkpoints(ctx) {
+		require.NoError(t, err)
+		names++
+	}
+	require.Equal(t, count/10-1, names)
+	rejected := 0
+	for _, err := range other.Rejected(ctx) {
+		require.NoError(t, err)
+		rejected++
+	}
+	require.Equal(t, count/10, rejected)
 }

@@ -176,7 +176,7 @@ func (d *decoder) condition() *condition {
 	c := &condition{position: d.number()}
 	copy(c.hash[:], d.bytes(8))
 	c.ProjectUUID, c.NodeID = d.text(), d.text()
-	for range d.count() {
+	for n := d.count(); n > 0 && !d.failed; n-- {
 		c.Aggregates = append(c.Aggregates, d.text())
 	}
 	d.failed = d.failed || c.Validate() != nil

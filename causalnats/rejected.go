@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spec-kitty/causal"
@@ -20,8 +19,8 @@ import (
 // rejectedIndex is what is known of what was rejected, up to a message of the state. A write says which
 // message was the last one, so what is known may be old.
 type rejectedIndex struct {
-	mu    sync.Mutex // held by a call
-	last  uint64     // sequence
+	turn  chan struct{} // has a place for the call that has the rest
+	last  uint64        // sequence
 	byKey map[causal.RejectedKey]rejectedEntry
 	bytes int64
 }
@@ -62,12 +61,12 @@ func (s *Store) rejectedSubject(key causal.RejectedKey) string {
 	return s.client.names.rejected + hex.EncodeToString(key[:])
 }
 
-// refresh reads what was written since. The caller holds the lock.
+// refresh reads what was written since, in the turn of the caller.
 func (s *Store) refresh(ctx context.Context) error {
 	x, c := &s.rejected, s.client
 	var info *streamInfo
 	err := c.retry(ctx, 0, func(ctx context.Context) (err error) {
-		info, err = c.info(ctx, c.names.rejects)
+		info, err = c.currentInfo(ctx, c.names.rejects)
 		return err
 	})
 	if err != nil {
@@ -112,21 +111,15 @@ func (x *rejectedIndex) room(key causal.RejectedKey) adapter.Room {
 // between. If it returns no entry, nothing is written.
 func (s *Store) changeRejected(ctx context.Context, key causal.RejectedKey, next func(old rejectedEntry) (*rejectedEntry, []byte, error)) error {
 	x := &s.rejected
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	id, subject := newNonce(), s.rejectedSubject(key)
-	isWritten := func(ctx context.Context) (is bool, err error) {
-		err = s.client.retry(ctx, 0, func(ctx context.Context) error {
-			v, err := s.client.getValue(ctx, s.client.names.rejects, subject)
-			is = v.nonce == id
-			return err
-		})
-		return is, err
+	if err := x.begin(ctx); err != nil {
+		return err
 	}
-	pause := adapter.Backoff{First: time.Millisecond, Max: 100 * time.Millisecond}
-	isFresh := false
+	defer x.end()
+	id, subject, isUnknown, isFresh := newNonce(), s.rejectedSubject(key), false, false
+	pause := adapter.Backoff{First: time.Millisecond, Max: maxTurn}
 	for deadline := time.Now().Add(s.client.budget); ; {
-		entry, content, err := next(x.byKey[key])
+		old := x.byKey[key]
+		entry, content, err := next(old)
 		if err == nil && entry == nil && !isFresh { // what is known may be old
 			if isFresh, err = true, s.refresh(ctx); err == nil {
 				continue
@@ -141,28 +134,54 @@ func (s *Store) changeRejected(ctx context.Context, key causal.RejectedKey, next
 			if isChanged = errors.Is(err, errChanged); isChanged {
 				return nil
 			}
+			isUnknown = isUnknown || err != nil && !isNotStored(err)
 			return err
 		})
 		if err == nil && !isChanged {
 			x.set(key, *entry)
+			return nil
 		}
-		if err != nil || !isChanged {
+		if err == nil {
+			err = s.refresh(ctx)
+		}
+		if err == nil && isUnknown && x.byKey[key].sequence != old.sequence {
+			var v value
+			err = s.client.retry(ctx, 0, func(ctx context.Context) (err error) {
+				v, err = s.client.getValue(ctx, s.client.names.rejects, subject)
+				return err
+			})
+			if err == nil && v.nonce == id { // an attempt whose answer was lost
+				return nil
+			}
+			err = errors.Join(err, errReplaced)
+		}
+		if err == nil && time.Now().After(deadline) {
+			err = errChanged
+		}
+		if err == nil {
+			err = adapter.Sleep(ctx, jitter(pause.Next()))
+		}
+		if err != nil && isUnknown {
+			err = adapter.OutcomeUnknown(err)
+		}
+		if err != nil {
 			return err
 		}
-		if is, err := isWritten(ctx); is || err != nil { // by an attempt whose answer was lost
-			return err
-		}
-		if err := s.refresh(ctx); err != nil {
-			return err
-		}
-		if isFresh = true; time.Now().After(deadline) {
-			return errChanged
-		}
-		if err := adapter.Sleep(ctx, jitter(pause.Next())); err != nil {
-			return err
-		}
+		isFresh = true
 	}
 }
+
+// begin waits until no other call has the index.
+func (x *rejectedIndex) begin(ctx context.Context) error {
+	select {
+	case x.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return causaladapter.CheckContext(ctx)
+	}
+}
+
+func (x *rejectedIndex) end() { <-x.turn }
 
 // AppendRejected stores r; see [causal.RejectedStorage]. What does not fit into one message of the servers is not
 // stored.
@@ -232,8 +251,10 @@ func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] 
 // rejectedKeys returns the keys in the order in which they came first.
 func (s *Store) rejectedKeys(ctx context.Context) ([]causal.RejectedKey, error) {
 	x := &s.rejected
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	if err := x.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer x.end()
 	err := s.refresh(ctx)
 	return slices.SortedFunc(maps.Keys(x.byKey), func(a, b causal.RejectedKey) int {
 		return cmp.Compare(x.byKey[a].number, x.byKey[b].number)

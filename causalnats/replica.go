@@ -308,7 +308,12 @@ func (r *replica) local(c causal.Cursor, head causal.Cursor) causal.Cursor {
 
 // The place in the stream is stored as the ID of the log and the marks, each as 8 bytes of sequence, big
 // endian, and a nonce.
+//
+// As long as the store has events that the records have not brought yet, its place stays before them.
 func (r *replica) savePosition(ctx context.Context) error {
+	if len(r.expected) > 0 {
+		return nil
+	}
 	state := slices.Clone(r.log[:])
 	for _, m := range r.marks[max(0, len(r.marks)-maxMarks):] {
 		state = append(binary.BigEndian.AppendUint64(state, m.sequence), m.nonce[:]...)

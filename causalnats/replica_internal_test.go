@@ -182,6 +182,25 @@ func requireResult(t *rapid.T, want, got []result, isAgain bool) {
 	}
 }
 
+// What a replica has beyond the stream is not forgotten when its place is stored in between.
+func TestPlaceIsNotStoredTooEarly(t *testing.T) {
+	store := &causal.MemStore{}
+	var records []record
+	for i := range 4 {
+		e := eventtest.New(t, i)
+		records = append(records, record{mark: mark{uint64(i + 1), nonce{byte(i)}}, messages: 1, saves: []save{{nil, []causal.Event{e}}}})
+	}
+	r := newReplica(t, store)
+	require.NoError(t, r.apply(t.Context(), records)) // and the process is killed, and the stream goes back to two records
+	r = newReplica(t, store)
+	require.NoError(t, r.apply(t.Context(), records[:1]))
+	require.NoError(t, r.savePosition(t.Context())) // as when an opening is broken off
+	r = newReplica(t, store)
+	require.Zero(t, r.applied())
+	require.NoError(t, r.apply(t.Context(), records[:2]))
+	require.ErrorIs(t, r.checkEnd(), ErrLogLost)
+}
+
 // The bytes of a record are what all versions of this package read.
 func TestRecordBytes(t *testing.T) {
 	e := eventtest.New(t, 1)
@@ -205,6 +224,8 @@ func TestRecordBytes(t *testing.T) {
 	require.Nil(t, r.saves[0].condition)
 	require.Equal(t, c, r.saves[1].condition)
 	require.True(t, r.saves[1].events[1].Equal(e))
+	_, err = parsePart(part{1, maxParts + 1, nonce{}}.String())
+	require.ErrorIs(t, err, errDamaged)
 	for n := range b {
 		if n != recordHead+1+1+2+len(data) { // a whole save
 			_, err := decodeRecord(b[:n])

@@ -25,10 +25,12 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 		return err
 	}
 	return s.call(op, func() error {
-		if isStored, err := s.areStored(ctx, events); isStored || err != nil {
+		r := &request{events: events}
+		isStored, err := s.areStored(ctx, r)
+		if isStored || err != nil {
 			return err
 		}
-		_, err := s.send(ctx, &request{events: events})
+		_, err = s.send(ctx, r)
 		return err
 	})
 }
@@ -55,18 +57,14 @@ func (s *Store) SaveEventsIf(
 
 func (s *Store) append(ctx context.Context, op string, r *request) (a causal.Appended, err error) {
 	err = s.call(op, func() error {
-		isStored, err := s.areStored(ctx, r.events)
-		if isStored && err == nil {
+		isStored, err := s.areStored(ctx, r)
+		switch {
+		case err != nil:
+		case isStored:
 			a, err = s.nothing(ctx, len(r.events))
-			return err
+		default:
+			a, err = s.send(ctx, r)
 		}
-		if err == nil && r.condition != nil {
-			err = s.checkCondition(ctx, r)
-		}
-		if err != nil {
-			return err
-		}
-		a, err = s.send(ctx, r)
 		return err
 	})
 	if err != nil {
@@ -88,21 +86,27 @@ func (s *Store) nothing(ctx context.Context, count int) (causal.Appended, error)
 	return causal.Appended{Before: head, After: head, New: make([]bool, count)}, nil
 }
 
-// areStored reports whether the replica has all of the events, or returns the error for those that are in
-// conflict with what it has or each other. What it has, is stored.
-func (s *Store) areStored(ctx context.Context, events []causal.Event) (bool, error) {
-	isStored, conflicts, err := s.compare(ctx, events)
-	if err != nil || len(conflicts) == 0 {
-		return isStored, err
+// areStored reports whether the replica has all events of a request, or returns the error for those that are in
+// conflict with what it has or each other, or the one by which it refuses the condition. What it has, is stored.
+func (s *Store) areStored(ctx context.Context, r *request) (isStored bool, err error) {
+	for isFresh := false; ; isFresh = true {
+		isStored, conflicts, err := s.compare(ctx, r.events)
+		if err != nil || isStored && len(conflicts) == 0 {
+			return isStored, err
+		}
+		refused := causaladapter.IDConflict(conflicts)
+		if refused == nil && r.condition != nil {
+			if refused, err = s.checkCondition(ctx, r); err != nil {
+				return false, err
+			}
+		}
+		if refused == nil || isFresh {
+			return false, refused
+		}
+		if err := s.fence(ctx); err != nil { // what it does not have yet may say something else
+			return false, err
+		}
 	}
-	if err := s.fence(ctx); err != nil { // others may be in conflict with what it does not have yet
-		return false, err
-	}
-	_, conflicts, err = s.compare(ctx, events)
-	if err != nil {
-		return false, err
-	}
-	return false, causaladapter.IDConflict(conflicts)
 }
 
 func (s *Store) compare(ctx context.Context, events []causal.Event) (isStored bool, conflicts []causal.EventID, err error) {
@@ -129,36 +133,25 @@ func (s *Store) compare(ctx context.Context, events []causal.Event) (isStored bo
 // maxLookBehind is how many entries after a cursor are looked at before a save with a condition is sent.
 const maxLookBehind = 1000
 
-// checkCondition requires that the cursor is of the log, so that all replicas find it there, and that
-// nothing that the replica has refuses the save.
-func (s *Store) checkCondition(ctx context.Context, r *request) error {
+// checkCondition returns the error by which the replica refuses the condition of a request, before it is sent. A
+// cursor must be of the log, so that all replicas find it there.
+func (s *Store) checkCondition(ctx context.Context, r *request) (refused, err error) {
 	head, position, err := s.locate(ctx, r.after)
-	if errors.Is(err, causal.ErrCursorAhead) {
-		if err := s.fence(ctx); err != nil {
-			return err
-		}
-		head, position, err = s.locate(ctx, r.after)
+	if errors.Is(err, causal.ErrCursorAhead) || errors.Is(err, causal.ErrInvalidCursor) {
+		return err, nil
 	}
 	if err != nil || position == head.Position() || head.Position()-position > maxLookBehind {
-		return err
+		return nil, err
 	}
 	for entry, err := range s.replica.store.ReadLog(ctx, s.replica.local(r.after, head)) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if r.condition.Matches(entry.Event) {
-			return s.refuse(ctx, r)
+			return causal.ErrConcurrentSave, nil
 		}
 	}
-	return nil
-}
-
-// refuse returns the error for a save that an entry refuses, unless others have stored its events meanwhile.
-func (s *Store) refuse(ctx context.Context, r *request) error {
-	if _, conflicts, err := s.compare(ctx, r.events); err != nil || len(conflicts) > 0 {
-		return errors.Join(err, causaladapter.IDConflict(conflicts))
-	}
-	return causal.ErrConcurrentSave
+	return nil, nil
 }
 
 // locate returns the head of the replica, and the position of a cursor of the log.

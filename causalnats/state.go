@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/spec-kitty/causal/internal/adapter"
 )
 
 // A value is the last message of a subject in the stream of the state: a nonce of its writer, and content.
@@ -36,6 +38,25 @@ func valueOf(sequence uint64, data []byte) (value, error) {
 
 func errStateDamaged(sequence uint64) error {
 	return errors.New("message " + strconv.FormatUint(sequence, 10) + " of the state is damaged")
+}
+
+// loadValue is getValue from a leader that has not lost its followers, so that nothing newer is there.
+func (c *client) loadValue(ctx context.Context, stream, subject string) (value, error) {
+	v, err := c.getValue(ctx, stream, subject)
+	if err != nil {
+		return value{}, err
+	}
+	_, err = c.currentInfo(ctx, stream)
+	return v, err
+}
+
+// currentInfo is info from a leader that has not lost its followers.
+func (c *client) currentInfo(ctx context.Context, stream string) (*streamInfo, error) {
+	info, err := c.info(ctx, stream)
+	if err == nil && !info.hasMajority() {
+		err = errNoMajority
+	}
+	return info, err
 }
 
 // getValue returns the value of a subject, as the leader has it.
@@ -66,11 +87,11 @@ func (c *client) setValue(ctx context.Context, subject string, id nonce, content
 	return sequence, err
 }
 
-// change replaces the value of a subject by what next makes of it, until nobody else has done so in between,
-// and returns its sequence. If next returns a nil slice, nothing is written. isUnknown says whether what next has
-// returned before may have been written, and replaced.
-func (c *client) change(ctx context.Context, subject string, next func(old value) ([]byte, error)) (sequence uint64, isUnknown bool, err error) {
-	id := newNonce()
+// change replaces the value of a subject by what next makes of it, and returns its sequence. If others write
+// in between, it begins again, unless what next has returned before may have been written: then the error matches
+// [causal.ErrOutcomeUnknown]. If next returns a nil slice, nothing is written.
+func (c *client) change(ctx context.Context, subject string, next func(old value) ([]byte, error)) (sequence uint64, err error) {
+	id, tried, isUnknown := newNonce(), uint64(0), false
 	err = c.retry(ctx, 0, func(ctx context.Context) error {
 		old, err := c.getValue(ctx, c.names.state, subject)
 		if err != nil {
@@ -79,16 +100,26 @@ func (c *client) change(ctx context.Context, subject string, next func(old value
 		if sequence = old.sequence; old.nonce == id { // an attempt whose answer was lost
 			return nil
 		}
+		if isUnknown && sequence != tried {
+			return errReplaced
+		}
 		content, err := next(old)
 		if err != nil || content == nil {
+			isUnknown = false
 			return err
 		}
-		sequence, err = c.setValue(ctx, subject, id, content, lastOfSubject, old.sequence)
+		tried = sequence
+		sequence, err = c.setValue(ctx, subject, id, content, lastOfSubject, tried)
 		isUnknown = isUnknown || err != nil && !isNotStored(err) && !errors.Is(err, errChanged)
 		return err
 	})
-	return sequence, isUnknown, err
+	if err != nil && isUnknown {
+		err = adapter.OutcomeUnknown(err)
+	}
+	return sequence, err
 }
+
+var errReplaced = errors.New("another process has written, perhaps after this one")
 
 // checkSize requires that content fits into a message.
 func (s *Store) checkSize(what string, size int) error {
@@ -104,7 +135,10 @@ func (c *client) readValues(ctx context.Context, stream, subjects string, after,
 	for after < last {
 		var messages []*nats.Msg
 		err := c.retry(ctx, 0, func(ctx context.Context) (err error) {
-			messages, err = c.fetch(ctx, stream, after+1, windowCount, subjects)
+			messages, err = c.fetchOrGet(ctx, stream, after+1, windowCount, subjects)
+			if err == nil && len(messages) == 0 {
+				err = errLag
+			}
 			return err
 		})
 		if err != nil {

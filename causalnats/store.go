@@ -126,7 +126,7 @@ func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
 	s := &Store{client: c, replica: r, replicas: o.replicas(), maxSize: int(c.conn.MaxPayload()) - headerRoom}
 	s.isNew.Store(true)
 	s.life, s.end = context.WithCancel(context.Background())
-	s.closing = make(chan struct{})
+	s.closing, s.rejected.turn = make(chan struct{}), make(chan struct{}, 1)
 	s.writer = batches[*request]{run: s.write, fits: s.fits, background: &s.background}
 	s.close = sync.OnceValue(s.shutDown)
 	return s, nil

@@ -14,10 +14,11 @@ import (
 
 // fits returns a function that accepts requests for as long as they fit into one message.
 func (s *Store) fits() func(*request) bool {
-	size := recordHead
+	count, size := 0, recordHead
 	return func(r *request) bool {
+		count++
 		size += r.size + 16
-		return size <= s.maxSize
+		return count == 1 || size <= s.maxSize // a large one goes alone
 	}
 }
 
@@ -82,7 +83,7 @@ func (s *Store) writeAndApply(id nonce, data []byte, own record) error {
 	}
 	if err != nil {
 		_ = s.note(err)
-		if isUnknown {
+		if isUnknown || sequence > 0 { // it may be in the stream
 			err = adapter.OutcomeUnknown(err)
 		}
 		return err
@@ -151,7 +152,7 @@ func (s *Store) publish(parts []*nats.Msg) (sequence uint64, isUnknown bool, err
 
 // isNotStored reports whether an error says that what was sent is not stored.
 func isNotStored(err error) bool {
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, errNotThere) || isRefusal(err)
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, errNotThere) || isRefusal(err)
 }
 
 // publishBatch sends messages as one batch, which the last one commits.
