@@ -67,10 +67,16 @@ func TestFromPythonHasEveryName(t *testing.T) {
 
 // Each step of docs/operate.md is what a test does.
 func TestOperateNamesTests(t *testing.T) {
-	text, err := os.ReadFile("docs/operate.md")
+	requireTests(t, "docs/operate.md", "*_test.go", "causalsync/*_test.go", "causalsqlite/*_test.go", "causalpg/*_test.go")
+}
+
+// requireTests requires the tests and examples that a page names in these files.
+func requireTests(t *testing.T, page string, patterns ...string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	require.NoError(t, err)
 	var tests strings.Builder
-	for _, pattern := range []string{"*_test.go", "causalsync/*_test.go", "causalsqlite/*_test.go", "causalpg/*_test.go"} {
+	for _, pattern := range patterns {
 		paths, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, path := range paths {
@@ -86,13 +92,16 @@ func TestOperateNamesTests(t *testing.T) {
 	}
 }
 
+// What docs/nats.md says of failures, tests do.
+func TestNATSPageNamesTests(t *testing.T) { requireTests(t, "docs/nats.md", "causalnats/*_test.go") }
+
 // docs/architecture.md says of every file of the stores what it holds, and names no
 // other. Of the root, TestFilesFormLayers checks it.
 func TestArchitectureNamesTheFilesOfStores(t *testing.T) {
 	_, stores, _ := strings.Cut(architecture(t), "## The stores")
 	stores, _, _ = strings.Cut(stores, "## What may be touched")
 	var files []string
-	for _, store := range []string{"causalsqlite", "causalpg"} {
+	for _, store := range []string{"causalnats", "causalsqlite", "causalpg"} {
 		files = append(files, libraryFiles(t, store)...)
 	}
 	files = slices.DeleteFunc(files, func(name string) bool { return name == "doc.go" })

@@ -86,7 +86,7 @@ func (c *client) attempt(ctx context.Context, limit time.Duration, f func(ctx co
 	attempt, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := f(attempt)
-	if err != nil && attempt.Err() != nil && ctx.Err() == nil {
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = errTime
 	}
 	return err

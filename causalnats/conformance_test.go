@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
@@ -27,12 +26,12 @@ var names atomic.Int64 // of stores
 const envWrite = "CAUSALNATS_WRITE" // the child writes to this: a URL and a name
 
 // config is the configuration of the suite for a Store as one of the storages.
-func config[S any](t *testing.T, c *cluster, o causalnats.Options) causaltest.Config[S] {
+func config[S any](t *testing.T, urls string, o causalnats.Options) causaltest.Config[S] {
 	t.Helper()
-	nc := connect(t, c.urls())
+	nc := connect(t, urls)
 	options := map[*causalnats.Store]causalnats.Options{}
 	openOne := func(t testing.TB, o causalnats.Options) S {
-		s := open(t, connect(t, c.urls()), o)
+		s := open(t, connect(t, urls), o)
 		options[s] = o
 		return any(s).(S)
 	}
@@ -48,7 +47,7 @@ func config[S any](t *testing.T, c *cluster, o causalnats.Options) causaltest.Co
 			o := provision(t, nc, o)
 			return causaltest.Crash[S]{
 				Command: func() *exec.Cmd {
-					return adaptertest.ChildCommand("TestConformanceWriter", envWrite+"="+c.urls()+" "+o.Name)
+					return adaptertest.ChildCommand("TestConformanceWriter", envWrite+"="+urls+" "+o.Name)
 				},
 				Open: func(t testing.TB) S { return openOne(t, o) },
 			}
@@ -56,46 +55,36 @@ func config[S any](t *testing.T, c *cluster, o causalnats.Options) causaltest.Co
 	}
 }
 
-func runSuite(t *testing.T, c *cluster, o causalnats.Options) {
-	t.Run("events", func(t *testing.T) { causaltest.TestEventStore(t, config[causal.EventStore](t, c, o)) })
-	t.Run("clocks", func(t *testing.T) { causaltest.TestClockStorage(t, config[causal.ClockStorage](t, c, o)) })
-	t.Run("checkpoints", func(t *testing.T) { causaltest.TestCheckpointStorage(t, config[causal.CheckpointStorage](t, c, o)) })
-	t.Run("rejected", func(t *testing.T) { causaltest.TestRejectedStorage(t, config[causal.RejectedStorage](t, c, o)) })
-	t.Run("errors", func(t *testing.T) { causaltest.TestErrorStorage(t, config[causal.ErrorStorage](t, c, o)) })
+func runSuite(t *testing.T, urls string, o causalnats.Options) {
+	t.Run("events", func(t *testing.T) { causaltest.TestEventStore(t, config[causal.EventStore](t, urls, o)) })
+	t.Run("clocks", func(t *testing.T) { causaltest.TestClockStorage(t, config[causal.ClockStorage](t, urls, o)) })
+	t.Run("checkpoints", func(t *testing.T) { causaltest.TestCheckpointStorage(t, config[causal.CheckpointStorage](t, urls, o)) })
+	t.Run("rejected", func(t *testing.T) { causaltest.TestRejectedStorage(t, config[causal.RejectedStorage](t, urls, o)) })
+	t.Run("errors", func(t *testing.T) { causaltest.TestErrorStorage(t, config[causal.ErrorStorage](t, urls, o)) })
 }
 
-func TestConformance(t *testing.T) {
-	c := startCluster(t, 1, func(o *server.Options) { o.MaxPayload = 32 << 20 })
-	runSuite(t, c, causalnats.Options{Replicas: 1})
-	t.Run("few errors", func(t *testing.T) {
-		c := config[causal.ErrorStorage](t, c, causalnats.Options{Replicas: 1, ErrorLimit: 7})
-		c.Limits.Entries = 7
-		causaltest.TestErrorStorage(t, c)
-	})
-}
-
-// The same on three servers, shorter, as each write costs three flushes and two trips.
+// The same on three servers, shorter, as each write costs two trips more.
 func TestConformanceOfThree(t *testing.T) {
 	short := flag.Lookup("test.short").Value
 	was := short.String()
 	require.NoError(t, short.Set("true"))
-	defer func() { require.NoError(t, short.Set(was)) }()
-	runSuite(t, startCluster(t, 3, func(o *server.Options) { o.MaxPayload = 32 << 20 }), causalnats.Options{})
+	t.Cleanup(func() { require.NoError(t, short.Set(was)) })
+	runSuite(t, startProcesses(t, 3, true).urls(), causalnats.Options{})
 }
 
 // The same with a replica in a file.
 func TestConformanceOfFile(t *testing.T) {
-	c := startCluster(t, 1, func(o *server.Options) { o.MaxPayload = 32 << 20 })
+	urls := startProcesses(t, 1, true).urls()
 	o := causalnats.Options{Replicas: 1}
 	t.Run("events", func(t *testing.T) {
-		events := config[causal.EventStore](t, c, o)
+		events := config[causal.EventStore](t, urls, o)
 		files := map[causal.EventStore]string{}
 		openFile := func(t testing.TB, o causalnats.Options, path string) causal.EventStore {
-			s := openWithFile(t, connect(t, c.urls()), o, path)
+			s := openWithFile(t, connect(t, urls), o, path)
 			files[s] = path + " " + o.Name
 			return s
 		}
-		nc := connect(t, c.urls())
+		nc := connect(t, urls)
 		again := func(t testing.TB, s causal.EventStore, newPath string) causal.EventStore {
 			path, name, _ := strings.Cut(files[s], " ")
 			return openFile(t, causalnats.Options{Name: name, Replicas: 1}, cmp.Or(newPath, path))

@@ -143,7 +143,7 @@ func startWriters(t *testing.T, writers []*writer) (stop chan struct{}, goOn fun
 // Servers are killed while four processes' worth of writers save: nothing that was acknowledged is lost, wrong or
 // there twice, and all replicas have one log.
 func TestServersAreKilled(t *testing.T) {
-	p := startProcesses(t)
+	p := startProcesses(t, 3, false)
 	nc := connect(t, p.urls())
 	o := provision(t, nc, causalnats.Options{Retry: 2 * time.Minute})
 	shared := &sharedEvents{}

@@ -20,7 +20,7 @@ import (
 // is not believed for as long as that: meanwhile another one may have been elected.
 func TestLeaderWithoutFollowers(t *testing.T) {
 	ctx := t.Context()
-	p := startProcesses(t)
+	p := startProcesses(t, 3, false)
 	nc := connect(t, p.urls())
 	o := provision(t, nc, causalnats.Options{})
 	l := leader(t, nc, o.Name+"_LOG")

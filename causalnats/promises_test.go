@@ -132,6 +132,14 @@ func TestLargeRecords(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, s), 1005)
 }
 
+func TestSmallMessages(t *testing.T) {
+	c := startCluster(t, 1, func(o *server.Options) { o.MaxPayload = 8 << 10 })
+	nc := connect(t, c.urls())
+	o := provision(t, nc, causalnats.Options{Replicas: 1})
+	_, err := causalnats.New(t.Context(), nc, &o)
+	require.ErrorContains(t, err, "max_payload")
+}
+
 // A full stream refuses saves at once, and drops nothing.
 func TestFullStream(t *testing.T) {
 	ctx := t.Context()

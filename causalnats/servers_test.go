@@ -6,8 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,54 +18,79 @@ import (
 	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
-const envServer = "CAUSALNATS_SERVER" // the child is this server: a directory, a number and ports, with spaces between them
+const envServer = "CAUSALNATS_SERVER" // the child is this server: JSON of a serverDescription
+
+type serverDescription struct {
+	Dir      string
+	Number   int
+	Ports    []int
+	ForSuite bool
+}
 
 // TestServer is the process of a server, and does nothing else.
 func TestServer(t *testing.T) {
-	words := strings.Fields(os.Getenv(envServer))
-	if len(words) == 0 {
+	text := os.Getenv(envServer)
+	if text == "" {
 		return
 	}
-	var numbers []int
-	for _, word := range words[1:] {
-		n, err := strconv.Atoi(word)
-		require.NoError(t, err)
-		numbers = append(numbers, n)
+	var d serverDescription
+	require.NoError(t, json.Unmarshal([]byte(text), &d))
+	o := serverOptions(d.Dir, d.Number, d.Ports)
+	if d.ForSuite { // which does not cut the power
+		o.MaxPayload, o.SyncAlways = 32<<20, false
 	}
-	s, err := server.NewServer(serverOptions(words[0], numbers[0], numbers[1:]))
+	s, err := server.NewServer(o)
 	require.NoError(t, err)
 	s.Start()
 	_, _ = os.Stdin.Read(make([]byte, 1)) // so that it does not outlive the test
 	os.Exit(0)
 }
 
-// processes are three servers, each a process that can be killed.
+// processes are servers, each a process that can be killed.
 type processes struct {
-	dir   string
-	ports []int
-	cmds  []*exec.Cmd
+	dir      string
+	ports    []int
+	cmds     []*exec.Cmd
+	forSuite bool
 }
 
-func startProcesses(t testing.TB) *processes {
-	p := &processes{dir: t.TempDir(), ports: freePorts(t, 6), cmds: make([]*exec.Cmd, 3)}
-	for i := range 3 {
+func startProcesses(t testing.TB, count int, forSuite bool) *processes {
+	p := &processes{dir: t.TempDir(), ports: freePorts(t, 2*count), cmds: make([]*exec.Cmd, count), forSuite: forSuite}
+	for i := range count {
 		p.start(t, i)
 	}
 	t.Cleanup(func() {
-		for i := range 3 {
+		for i := range count {
 			p.kill(i)
 		}
 	})
 	return p
 }
 
-func (p *processes) start(t testing.TB, i int) {
-	description := fmt.Sprint(filepath.Join(p.dir, fmt.Sprint("n", i)), " ", i)
-	for _, port := range p.ports {
-		description += fmt.Sprint(" ", port)
+// serverProgram is this program without the race detector, with which servers take ten times as long.
+var serverProgram = sync.OnceValues(func() (path string, err error) {
+	if !hasRace {
+		return os.Executable()
 	}
-	cmd := adaptertest.ChildCommand("TestServer", envServer+"="+description)
-	_, err := cmd.StdinPipe()
+	dir, err := os.MkdirTemp("", "causalnats")
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, "servers.test")
+	output, err := exec.Command("go", "test", "-c", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, output)
+	}
+	return path, nil
+})
+
+func (p *processes) start(t testing.TB, i int) {
+	text, err := json.Marshal(serverDescription{filepath.Join(p.dir, fmt.Sprint("n", i)), i, p.ports, p.forSuite})
+	require.NoError(t, err)
+	cmd := adaptertest.ChildCommand("TestServer", envServer+"="+string(text))
+	cmd.Path, err = serverProgram()
+	require.NoError(t, err)
+	_, err = cmd.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	p.cmds[i] = cmd
@@ -82,7 +107,7 @@ func (p *processes) kill(i int) {
 
 func (p *processes) urls() string {
 	var urls []string
-	for _, port := range p.ports[:3] {
+	for _, port := range p.ports[:len(p.cmds)] {
 		urls = append(urls, fmt.Sprint("nats://127.0.0.1:", port))
 	}
 	return strings.Join(urls, ",")

@@ -3,6 +3,7 @@ package causalnats
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,6 +116,10 @@ func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	size := int(c.conn.MaxPayload())
+	if size < minPayload {
+		return nil, fmt.Errorf("max_payload of the servers is %d bytes, and must be %d at least", size, minPayload)
+	}
 	store := o.Replica
 	if store == nil {
 		store = &causal.MemStore{}
@@ -123,7 +128,7 @@ func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, replica: r, replicas: o.replicas(), maxSize: int(c.conn.MaxPayload()) - headerRoom}
+	s := &Store{client: c, replica: r, replicas: o.replicas(), maxSize: size - headerRoom}
 	s.isNew.Store(true)
 	s.life, s.end = context.WithCancel(context.Background())
 	s.closing, s.rejected.turn = make(chan struct{}), make(chan struct{}, 1)
@@ -132,8 +137,11 @@ func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// headerRoom is what is left of the largest message for headers.
-const headerRoom = 4 << 10
+// headerRoom is what is left of the largest message for headers, and minPayload how large that must be.
+const (
+	headerRoom = 4 << 10
+	minPayload = 16 << 10
+)
 
 // checkStreams returns the ID of the log.
 func (c *client) checkStreams(ctx context.Context, replicas int) (log [16]byte, err error) {

@@ -88,6 +88,7 @@ func TestServerIsGone(t *testing.T) {
 	s := open(t, nc, o)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	c.stop(0)
+	require.Eventually(t, func() bool { return !nc.IsConnected() }, time.Minute, time.Millisecond)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)), "what is in the replica is stored")
 	err := s.SaveEvent(ctx, eventtest.New(t, 2))
 	eventtest.RequireStorageError(t, err)

@@ -3,7 +3,12 @@ module github.com/spec-kitty/causal/examples
 go 1.26.0
 
 require (
+	// Servers inside the example cluster.
+	github.com/nats-io/nats-server/v2 v2.15.3
+	// Its connection.
+	github.com/nats-io/nats.go v1.55.0
 	github.com/spec-kitty/causal v0.0.0
+	github.com/spec-kitty/causal/causalnats v0.0.0
 	github.com/spec-kitty/causal/causalpg v0.0.0
 	github.com/spec-kitty/causal/causalsqlite v0.0.0
 	// Tests only: assertions.
@@ -11,26 +16,34 @@ require (
 )
 
 require (
+	github.com/antithesishq/antithesis-sdk-go v0.9.0-default-no-op // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.16 // indirect
 	github.com/go-playground/locales v0.14.2 // indirect
 	github.com/go-playground/universal-translator v0.18.2 // indirect
 	github.com/go-playground/validator/v10 v10.30.6 // indirect
+	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/pgx/v5 v5.12.0 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/klauspost/compress v1.20.4 // indirect
 	github.com/leodido/go-urn v1.5.0 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/minio/highwayhash v1.0.4 // indirect
+	github.com/nats-io/jwt/v2 v2.8.3 // indirect
+	github.com/nats-io/nkeys v0.4.17 // indirect
+	github.com/nats-io/nuid v1.0.1 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/oklog/ulid/v2 v2.1.2 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
@@ -41,6 +54,7 @@ require (
 // For building inside the repository; importers ignore it.
 replace (
 	github.com/spec-kitty/causal => ../
+	github.com/spec-kitty/causal/causalnats => ../causalnats
 	github.com/spec-kitty/causal/causalpg => ../causalpg
 	github.com/spec-kitty/causal/causalsqlite => ../causalsqlite
 )

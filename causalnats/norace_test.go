@@ -1,0 +1,5 @@
+//go:build !race
+
+package causalnats_test
+
+const hasRace = false
