@@ -2,7 +2,6 @@ package causalnats_test
 
 import (
 	"cmp"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,15 +60,6 @@ func runSuite(t *testing.T, urls string, o causalnats.Options) {
 	t.Run("checkpoints", func(t *testing.T) { causaltest.TestCheckpointStorage(t, config[causal.CheckpointStorage](t, urls, o)) })
 	t.Run("rejected", func(t *testing.T) { causaltest.TestRejectedStorage(t, config[causal.RejectedStorage](t, urls, o)) })
 	t.Run("errors", func(t *testing.T) { causaltest.TestErrorStorage(t, config[causal.ErrorStorage](t, urls, o)) })
-}
-
-// The same on three servers, shorter, as each write costs two trips more.
-func TestConformanceOfThree(t *testing.T) {
-	short := flag.Lookup("test.short").Value
-	was := short.String()
-	require.NoError(t, short.Set("true"))
-	t.Cleanup(func() { require.NoError(t, short.Set(was)) })
-	runSuite(t, startProcesses(t, 3, true).urls(), causalnats.Options{})
 }
 
 // The same with a replica in a file.

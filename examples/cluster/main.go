@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,9 +33,7 @@ const (
 )
 
 func main() {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	if err := run(ctx); err != nil {
+	if err := run(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -44,7 +43,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	servers, urls, err := startServers(dir)
 	if err != nil {
 		return err
@@ -64,21 +63,22 @@ func run(ctx context.Context) error {
 		return err
 	}
 
-	nodes := make([]*causal.Node, 3)
+	nodes, stores := make([]*causal.Node, 3), make([]*causalnats.Store, 3)
 	for i := range nodes {
 		store, err := causalnats.Open(ctx, urls, nil) // in a service: once in each process
 		if err != nil {
 			return err
 		}
-		defer store.Close()
+		defer func() { _ = store.Close() }()
+		stores[i] = store
 		nodes[i], err = causal.OpenNode(ctx, fmt.Sprint("node-", i+1), store, causal.NodeOptions{ProjectUUID: project})
 		if err != nil {
 			return err
 		}
-		defer nodes[i].Close()
+		defer func() { _ = nodes[i].Close() }()
 	}
 	emitted := emitAll(ctx, nodes, func() { shutDownLeader(servers) })
-	return report(ctx, nodes, emitted)
+	return report(ctx, nodes, stores, emitted)
 }
 
 // startServers starts a cluster in which each message is flushed to the disk before it is acknowledged.
@@ -113,13 +113,23 @@ func startServers(dir string) (servers []*server.Server, urls string, err error)
 }
 
 func freePorts(count int) (ports []int, err error) {
+	var listeners []net.Listener // all at a time, so that no port comes twice
 	for range count {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() // at the end, so that no port comes twice
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		listeners = append(listeners, l)
+	}
+	for _, l := range listeners {
+		address, err := netip.ParseAddrPort(l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		ports = append(ports, int(address.Port()))
+		if err := l.Close(); err != nil {
+			return nil, err
+		}
 	}
 	return ports, nil
 }
@@ -163,11 +173,11 @@ func shutDownLeader(servers []*server.Server) {
 }
 
 // report compares what the stores have with what was emitted.
-func report(ctx context.Context, nodes []*causal.Node, emitted map[causal.EventID]bool) error {
+func report(ctx context.Context, nodes []*causal.Node, stores []*causalnats.Store, emitted map[causal.EventID]bool) error {
 	fmt.Println("emitted:", len(emitted))
-	for _, node := range nodes {
+	for i, node := range nodes {
 		stored := 0
-		for event, err := range node.Storage().(causal.EventStore).AllEvents(ctx) {
+		for event, err := range stores[i].AllEvents(ctx) {
 			if err != nil {
 				return err
 			}
