@@ -3,6 +3,7 @@ package causalnats
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"sync"
 
@@ -23,6 +24,7 @@ type clock struct {
 
 	sequence uint64 // 0 if nothing is known
 	value    int64
+	highest  uint64 // sequence that was ever known
 }
 
 // advance is one call of AdvanceClock.
@@ -110,6 +112,9 @@ func (s *Store) advance(c *clock, subject string, group []*advance) {
 			wasKnown := c.sequence > 0
 			if !wasKnown {
 				old, err := s.client.getValue(ctx, s.client.names.state, subject)
+				if err == nil && old.sequence < c.highest {
+					err = s.note(errStateLost(old.sequence, c.highest))
+				}
 				if err != nil {
 					return err
 				}
@@ -131,7 +136,7 @@ func (s *Store) advance(c *clock, subject string, group []*advance) {
 			}
 			sequence, err := s.client.setValue(ctx, subject, id, clockContent(value), lastOfSubject, c.sequence)
 			if c.sequence = sequence; err == nil {
-				c.value = value
+				c.value, c.highest = value, sequence
 			}
 			return err
 		}
@@ -142,6 +147,11 @@ func (s *Store) advance(c *clock, subject string, group []*advance) {
 		}
 		a.result <- errs[i]
 	}
+}
+
+// errStateLost says that a stream has lost what would be given out again.
+func errStateLost(last, known uint64) error {
+	return fmt.Errorf("%w: its last message beside the events is %d, and was %d", ErrLogLost, last, known)
 }
 
 // reserve gives each call its values after one, and returns the last value.

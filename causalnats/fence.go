@@ -88,8 +88,9 @@ type verified struct {
 	at      time.Time
 }
 
-// trustTime is for how long a stream stays the one that it was verified to be: an election takes longer.
-const trustTime = 2 * time.Second
+// trustTime is for how long a stream stays the one that it was verified to be: that most servers start again, without
+// what they had, and elect a leader, takes longer.
+const trustTime = 250 * time.Millisecond
 
 // isTrusted reports whether the stream cannot have gone back since it was verified.
 func (s *Store) isTrusted() bool {
@@ -132,8 +133,11 @@ func (s *Store) verify(ctx context.Context) (last uint64, err error) {
 func (s *Store) checkLast(ctx context.Context, last mark, info *streamInfo, now term) error {
 	stream := s.client.names.log
 	log, err := s.client.checkStream(stream, info, s.replicas)
+	if err != nil && !errors.Is(err, ErrLogLost) {
+		err = fmt.Errorf("%w: %w", ErrLogLost, err)
+	}
 	if err != nil {
-		return errors.Join(ErrLogLost, err)
+		return err
 	}
 	v := &s.verified
 	v.mu.Lock()

@@ -86,6 +86,26 @@ func TestStreamGoesBack(t *testing.T) {
 	}
 }
 
+// Clock values that were given out are not given out again.
+func TestStateGoesBack(t *testing.T) {
+	ctx := t.Context()
+	for name, call := range map[string]func(s *causalnats.Store) error{
+		"clock": func(s *causalnats.Store) error { return second(s.AdvanceClock(ctx, "alice", 0, 1)) },
+		"rejected": func(s *causalnats.Store) error {
+			return second(s.AppendRejected(ctx, causal.Rejected{Source: string(causal.NewEventID()), Reason: "r", Time: time.Now()}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := startCluster(t, 1)
+			s := open(t, connect(t, c.urls()), provision(t, connect(t, c.urls()), causalnats.Options{Replicas: 1}))
+			require.NoError(t, call(s))
+			goBack(t, c, func() { require.NoError(t, call(s)) })
+			require.ErrorIs(t, call(s), causalnats.ErrLogLost)
+			requireLost(t, s)
+		})
+	}
+}
+
 // Who has not seen what is gone goes on, until somebody who has writes again.
 func TestWitness(t *testing.T) {
 	c := startCluster(t, 1)

@@ -2,7 +2,6 @@ package causalnats_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -170,43 +169,4 @@ func TestProvisionTogether(t *testing.T) {
 		require.NoError(t, <-done)
 	}
 	open(t, nc, o)
-}
-
-// Two Nodes in two processes have one history.
-func TestNodes(t *testing.T) {
-	ctx := t.Context()
-	c := startCluster(t, 1)
-	nc := connect(t, c.urls())
-	o := provision(t, nc, causalnats.Options{Replicas: 1})
-	var nodes []*causal.Node
-	for i := range 3 {
-		s := open(t, connect(t, c.urls()), o)
-		n, err := causal.OpenNode(ctx, fmt.Sprint("node", i), s, causal.NodeOptions{ProjectUUID: eventtest.ProjectUUID})
-		require.NoError(t, err)
-		nodes = append(nodes, n)
-	}
-	var acked []causal.EventID
-	done := make(chan []causal.EventID)
-	for _, n := range nodes {
-		go func() {
-			var ids []causal.EventID
-			defer func() { done <- ids }()
-			for range 100 {
-				e, err := n.Emit(ctx, causal.EventParams{Type: "T", AggregateID: "A"})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				ids = append(ids, e.ID())
-			}
-		}()
-	}
-	for range nodes {
-		acked = append(acked, <-done...)
-	}
-	s := open(t, nc, o)
-	require.Equal(t, 300, adaptertest.RequireOneChain(t, s, acked))
-	for _, n := range nodes {
-		require.NoError(t, n.Close())
-	}
 }

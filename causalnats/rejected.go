@@ -69,6 +69,9 @@ func (s *Store) refresh(ctx context.Context) error {
 		info, err = c.currentInfo(ctx, c.names.rejects)
 		return err
 	})
+	if err == nil && info.State.LastSeq < x.last {
+		err = s.note(errStateLost(info.State.LastSeq, x.last))
+	}
 	if err != nil {
 		return err
 	}

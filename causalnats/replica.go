@@ -17,7 +17,7 @@ import (
 // than before, or may lose entries; or that the replica has events that are not from it. A Store that has
 // noticed it returns nothing else any more, since what it would answer is not what others see. What to do
 // then is in docs/nats.md, "When the log was lost".
-var ErrLogLost = errors.New("causalnats: the log has lost entries or is another one")
+var ErrLogLost = errors.New("causalnats: the log has lost entries, may lose them, or is another one (docs/nats.md says what to do)")
 
 // replica applies records, in the order of the stream, to a store that nobody else writes.
 type replica struct {
