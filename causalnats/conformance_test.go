@@ -1,7 +1,6 @@
 package causalnats_test
 
 import (
-	"cmp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 	"github.com/spec-kitty/causal/causalnats"
 	"github.com/spec-kitty/causal/causalsqlite"
 	"github.com/spec-kitty/causal/causaltest"
-	"github.com/spec-kitty/causal/internal/adapter"
 	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
@@ -60,34 +58,6 @@ func runSuite(t *testing.T, urls string, o causalnats.Options) {
 	t.Run("checkpoints", func(t *testing.T) { causaltest.TestCheckpointStorage(t, config[causal.CheckpointStorage](t, urls, o)) })
 	t.Run("rejected", func(t *testing.T) { causaltest.TestRejectedStorage(t, config[causal.RejectedStorage](t, urls, o)) })
 	t.Run("errors", func(t *testing.T) { causaltest.TestErrorStorage(t, config[causal.ErrorStorage](t, urls, o)) })
-}
-
-// The same with a replica in a file.
-func TestConformanceOfFile(t *testing.T) {
-	urls := startProcesses(t, 1, true).urls()
-	o := causalnats.Options{Replicas: 1}
-	t.Run("events", func(t *testing.T) {
-		events := config[causal.EventStore](t, urls, o)
-		files := map[causal.EventStore]string{}
-		openFile := func(t testing.TB, o causalnats.Options, path string) causal.EventStore {
-			s := openWithFile(t, connect(t, urls), o, path)
-			files[s] = path + " " + o.Name
-			return s
-		}
-		nc := connect(t, urls)
-		again := func(t testing.TB, s causal.EventStore, newPath string) causal.EventStore {
-			path, name, _ := strings.Cut(files[s], " ")
-			return openFile(t, causalnats.Options{Name: name, Replicas: 1}, cmp.Or(newPath, path))
-		}
-		events.Open = func(t testing.TB) causal.EventStore { return openFile(t, provision(t, nc, o), newPath(t)) }
-		events.Reopen = func(t testing.TB, s causal.EventStore) causal.EventStore {
-			require.NoError(t, s.(*causalnats.Store).Close())
-			return again(t, s, "")
-		}
-		events.Peer = func(t testing.TB, s causal.EventStore) causal.EventStore { return again(t, s, newPath(t)) }
-		events.PageSizes = adapter.PageSizes()
-		causaltest.TestEventStore(t, events)
-	})
 }
 
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "replica.db") }

@@ -146,8 +146,6 @@ func (s *Store) checkLast(ctx context.Context, last mark, info *streamInfo, now 
 	switch {
 	case log != s.replica.log || !created.IsZero() && !created.Equal(info.Created):
 		return fmt.Errorf("%w: the stream is another one than it was", ErrLogLost)
-	case info.State.LastSeq < last.sequence:
-		return fmt.Errorf("%w: its last message is %d, and was %d", ErrLogLost, info.State.LastSeq, last.sequence)
 	case last.sequence == 0 || before == now && now != term{}:
 		return nil
 	}
