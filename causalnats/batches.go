@@ -8,7 +8,7 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// batches lets calls share messages: those that come while one is sent wait in a queue, and share the next
+// batches lets calls share messages: those that come while some are sent wait in a queue, and share the next
 // one. It is sent on the store's life, so that a caller who leaves does not fail the others.
 type batches[R interface {
 	comparable
@@ -17,10 +17,11 @@ type batches[R interface {
 	run        func([]R)           // gives each its result
 	fits       func() func(R) bool // as [adapter.Queue.Take] takes it; nil: all fit
 	background *sync.WaitGroup
+	atOnce     int // how many are sent at a time
 
 	mu      sync.Mutex
 	queue   adapter.Queue[R]
-	running bool
+	running int
 }
 
 // do runs a request, and returns when its channel has the result. If ctx ends before, the request is withdrawn,
@@ -28,8 +29,8 @@ type batches[R interface {
 func (b *batches[R]) do(ctx context.Context, r R, result <-chan error) (isUnknown bool, err error) {
 	b.mu.Lock()
 	b.queue.Push(r)
-	if !b.running {
-		b.running = true
+	if b.running < b.atOnce {
+		b.running++
 		b.background.Go(b.runAll)
 	}
 	b.mu.Unlock()
@@ -57,7 +58,9 @@ func (b *batches[R]) runAll() {
 			fits = b.fits()
 		}
 		batch := b.queue.Take(fits)
-		b.running = len(batch) > 0
+		if len(batch) == 0 {
+			b.running--
+		}
 		b.mu.Unlock()
 		if len(batch) == 0 {
 			return

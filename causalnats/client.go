@@ -31,7 +31,7 @@ func newClient(nc *nats.Conn, o *Options) *client { return &client{nc, o.names()
 // much to send, and more when the attempts before were not answered.
 const (
 	attemptTime    = time.Second
-	maxAttemptTime = 8 * time.Second
+	maxAttemptTime = 4 * time.Second
 	slowest        = 1 << 20 // bytes a second
 )
 
@@ -81,7 +81,7 @@ func (c *client) attempt(ctx context.Context, limit time.Duration, f func(ctx co
 		return nats.ErrConnectionClosed
 	}
 	if !c.conn.IsConnected() {
-		return errNotThere
+		return c.notThere()
 	}
 	attempt, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -90,6 +90,14 @@ func (c *client) attempt(ctx context.Context, limit time.Duration, f func(ctx co
 		err = errTime
 	}
 	return err
+}
+
+// notThere returns the error for a connection that is lost, with the reason if it is known.
+func (c *client) notThere() error {
+	if reason := c.conn.LastError(); reason != nil {
+		return fmt.Errorf("%w: %w", errNotThere, reason)
+	}
+	return errNotThere
 }
 
 // jitter returns between half of d and all of it.
@@ -115,6 +123,9 @@ func (c *client) requestMsg(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
 	//nolint:errorlint // whether it is another one than before
 	if refused != before && errors.Is(refused, nats.ErrPermissionViolation) && strings.Contains(refused.Error(), strconv.Quote(m.Subject)) {
 		return nil, fmt.Errorf("the server does not permit to use %s", m.Subject)
+	}
+	if errors.Is(err, nats.ErrNoResponders) {
+		err = fmt.Errorf("%w on %s: the stream is not there, or has no leader", err, m.Subject)
 	}
 	return nil, err
 }
@@ -197,6 +208,7 @@ const (
 	codeStoreFailed      jetstream.ErrorCode = 10077
 	codeWrongLast        jetstream.ErrorCode = 10071
 	codeWrongLastOther   jetstream.ErrorCode = 10164
+	codeNoBatches        jetstream.ErrorCode = 10174
 	codeBatchIncomplete  jetstream.ErrorCode = 10176
 	codeBatchTooLarge    jetstream.ErrorCode = 10199
 	codeTooManyBatches   jetstream.ErrorCode = 10210
@@ -209,7 +221,7 @@ func isRefusal(err error) bool {
 	if errors.As(err, &api) && api.ErrorCode == codeStoreFailed {
 		return strings.Contains(api.Description, "maximum") // of bytes; else the store has failed
 	}
-	return isAPI(err, codeAccountExceeded, codeNoResources, codeStorageExceeded, codeMessageTooLarge, codeBatchTooLarge, jetstream.JSErrCodeStreamNotFound)
+	return isAPI(err, codeAccountExceeded, codeNoResources, codeStorageExceeded, codeMessageTooLarge, codeBatchTooLarge, codeNoBatches, jetstream.JSErrCodeStreamNotFound)
 }
 
 // isTransient reports whether the same may succeed in a moment.

@@ -26,8 +26,9 @@
 //
 // # Caveats
 //
-// A replica in memory is filled anew whenever a Store is opened, at some 100,000 events a second, and
-// takes about a kilobyte for each. For more than a million events use one in a file, of package causalsqlite.
+// A replica in memory is filled anew whenever a Store is opened, and takes about a kilobyte for each event. For
+// more than a million events use one in a file, of package causalsqlite; a new process starts sooner with a copy
+// of that of another one.
 //
 // A record of more than a message, such as a batch of many megabytes, is sent as up to 1,000 messages, all
 // or none. A checkpoint, an error entry or what was rejected must fit into one message; max_payload of the

@@ -132,7 +132,7 @@ func (s *Store) verify(ctx context.Context) (last uint64, err error) {
 // that it still has what was applied last before it was asked.
 func (s *Store) checkLast(ctx context.Context, last mark, info *streamInfo, now term) error {
 	stream := s.client.names.log
-	log, err := s.client.checkStream(stream, info, s.replicas)
+	log, err := s.client.checkStream(stream, info, 1)
 	if err != nil && !errors.Is(err, ErrLogLost) {
 		err = fmt.Errorf("%w: %w", ErrLogLost, err)
 	}

@@ -218,6 +218,10 @@ func TestStreamIsChanged(t *testing.T) {
 		"discard":              update(func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardOld }),
 		"max_age":              update(func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }),
 		"max_msgs_per_subject": update(func(c *jetstream.StreamConfig) { c.MaxMsgsPerSubject = 1000 }),
+		"allow_atomic":         update(func(c *jetstream.StreamConfig) { c.AllowAtomicPublish = false }),
+		"allow_direct":         update(func(c *jetstream.StreamConfig) { c.AllowDirect = false }),
+		"subjects":             update(func(c *jetstream.StreamConfig) { c.Subjects = append(c.Subjects, c.Name+".more") }),
+		"max_msg_size":         update(func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1000 }),
 		"metadata":             update(func(c *jetstream.StreamConfig) { c.Metadata["causal_log"] = "00112233445566778899aabbccddeeff" }),
 		"no metadata":          update(func(c *jetstream.StreamConfig) { c.Metadata = nil }),
 		"made again": func(t *testing.T, s streams) {

@@ -26,10 +26,12 @@ type Options struct {
 	// ErrorLimit is how many entries of the error log are kept, for Provision. Zero means
 	// [causal.DefaultErrorLimit].
 	ErrorLimit int
-	// Replica is the copy of the log that this Store reads: a store that nobody else writes,
-	// such as one of package causalsqlite in a file. It is empty, or what an earlier Store with the
-	// same Name had. It stays the caller's, who closes it after the Store. nil means one in
-	// memory, which is filled anew each time: good for up to a million events.
+	// Replica is the copy of the log that this Store reads: a store that nobody else writes, and
+	// no other Store has, such as one of package causalsqlite in a file, best with SyncNormal, since
+	// the log repairs it. It is empty, or what an earlier Store with the same Name had, or a
+	// backup of that. Others may read it. It stays the caller's, who closes it after the
+	// Store. nil means one in memory, which is filled anew each time: good for up to a
+	// million events.
 	Replica causal.Store
 	// Retry is how long a call goes on trying while servers do not answer, unless its context
 	// ends before. Zero means 30 seconds, which is longer than servers take to elect a leader.

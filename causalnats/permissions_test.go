@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -50,17 +51,20 @@ func TestPermissions(t *testing.T) {
 	})
 	as := func(name string) *nats.Conn { return connect(t, c.urls(), nats.UserInfo(name, name)) }
 	o := causalnats.Options{Replicas: 1}
+	require.ErrorContains(t, causalnats.Provision(ctx, as("app"), &o), "does not permit to use $JS.API.STREAM.CREATE.causal_LOG")
 	require.NoError(t, causalnats.Provision(ctx, as("provisioner"), &o))
 	s := open(t, as("app"), o)
 	s.SetWaitLimit(0)
 	for name, call := range adaptertest.Calls {
 		require.NoError(t, call(ctx, s, eventtest.New(t, len(name))), name)
 	}
-	require.ErrorContains(t, causalnats.Provision(ctx, as("app"), &causalnats.Options{Name: "other", Replicas: 1}), "does not permit")
+	o.Retry = time.Second
+	_, err := causalnats.Open(ctx, strings.Replace(c.urls(), "://", "://app:wrong@", 1), &o)
+	require.ErrorContains(t, err, "Authorization Violation")
 
 	reader := open(t, as("reader"), o)
 	require.NotEmpty(t, eventtest.LoadAll(t, reader))
-	err := reader.SaveEvent(ctx, eventtest.New(t, 500))
+	err = reader.SaveEvent(ctx, eventtest.New(t, 500))
 	eventtest.RequireStorageError(t, err)
 	require.ErrorContains(t, err, "the server does not permit to use causal.log")
 }

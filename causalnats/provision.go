@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 
 	"github.com/nats-io/nats.go"
@@ -49,10 +50,6 @@ func checkOpening(ctx context.Context, nc *nats.Conn, o *Options) error {
 
 // provision creates the stream of the log first: its ID is that of the others.
 func (c *client) provision(ctx context.Context, o *Options) error {
-	js, err := jetstream.New(c.conn)
-	if err != nil {
-		return err
-	}
 	var log [16]byte
 	if _, err := rand.Read(log[:]); err != nil {
 		return err
@@ -60,7 +57,7 @@ func (c *client) provision(ctx context.Context, o *Options) error {
 	for _, stream := range []string{c.names.log, c.names.state, c.names.rejects, c.names.errors} {
 		info, err := c.info(ctx, stream)
 		if isAPI(err, jetstream.JSErrCodeStreamNotFound) {
-			_, err = js.CreateStream(ctx, c.streamConfig(o, stream, log))
+			err = c.createStream(ctx, c.streamConfig(o, stream, log))
 			if err == nil || isAPI(err, jetstream.JSErrCodeStreamNameInUse) { // by another one at the same time
 				info, err = c.info(ctx, stream)
 			}
@@ -82,23 +79,51 @@ func (c *client) provision(ctx context.Context, o *Options) error {
 	return nil
 }
 
+func (c *client) createStream(ctx context.Context, config jetstream.StreamConfig) error {
+	data, err := json.Marshal(config)
+	if err != nil {
+		return err
+	}
+	m, err := c.request(ctx, "$JS.API.STREAM.CREATE."+config.Name, data)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return errAnswer
+	}
+	return apiError(answer.Error)
+}
+
+// subjects returns those of a stream.
+func (c *client) subjects(stream string) []string {
+	switch stream {
+	case c.names.log:
+		return []string{c.names.logSubject}
+	case c.names.state:
+		return []string{c.names.clocks + "*", c.names.checkpoints + "*"}
+	case c.names.rejects:
+		return []string{c.names.rejected + "*"}
+	}
+	return []string{c.names.errorSubject}
+}
+
 func (c *client) streamConfig(o *Options, stream string, log [16]byte) jetstream.StreamConfig {
 	config := jetstream.StreamConfig{
-		Name: stream, Storage: jetstream.FileStorage, Replicas: o.replicas(), Retention: jetstream.LimitsPolicy,
+		Name: stream, Subjects: c.subjects(stream), Storage: jetstream.FileStorage, Replicas: o.replicas(), Retention: jetstream.LimitsPolicy,
 		Discard: jetstream.DiscardNew, DenyDelete: true, DenyPurge: true, AllowDirect: true,
 		Metadata: map[string]string{metaLog: hex.EncodeToString(log[:]), metaVersion: version},
 	}
 	switch stream {
 	case c.names.log:
-		config.Subjects, config.MaxBytes, config.AllowAtomicPublish = []string{c.names.logSubject}, o.MaxBytes, true
+		config.MaxBytes, config.AllowAtomicPublish = o.MaxBytes, true
 		config.RePublish = &jetstream.RePublish{Source: c.names.logSubject, Destination: c.names.hintSubject, HeadersOnly: true}
-	case c.names.state:
-		config.Subjects = []string{c.names.clocks + "*", c.names.checkpoints + "*"}
+	case c.names.state, c.names.rejects:
 		config.MaxMsgsPerSubject = 1
-	case c.names.rejects:
-		config.Subjects, config.MaxMsgsPerSubject = []string{c.names.rejected + "*"}, 1
 	default:
-		config.Subjects, config.MaxMsgs = []string{c.names.errorSubject}, int64(cmp.Or(o.ErrorLimit, causal.DefaultErrorLimit))
+		config.MaxMsgs = int64(cmp.Or(o.ErrorLimit, causal.DefaultErrorLimit))
 		config.Discard, config.DenyDelete, config.DenyPurge = jetstream.DiscardOld, false, false
 	}
 	return config

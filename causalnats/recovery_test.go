@@ -1,12 +1,14 @@
 package causalnats_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalnats"
+	"github.com/spec-kitty/causal/causalsync"
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
@@ -34,8 +36,17 @@ func TestRecovery(t *testing.T) {
 	o = provision(t, nc, causalnats.Options{Replicas: 1})
 	restored := openWithFile(t, nc, o, newPath(t))
 	// 3. What each of the old replicas has.
-	for _, path := range []string{first, second} {
-		require.NoError(t, causal.SaveAll(ctx, restored, eventtest.LoadAll(t, openFile(t, path))))
+	into, err := causalsync.New(restored, nil)
+	require.NoError(t, err)
+	for i, path := range []string{first, second} {
+		old, err := causalsync.New(openFile(t, path), nil)
+		require.NoError(t, err)
+		report, err := into.Sync(ctx, func(ctx context.Context, m []byte) ([]byte, error) {
+			return old.Answer(ctx, "", causal.Filter{}, m)
+		}, nil)
+		require.NoError(t, err)
+		require.Equal(t, []int{10, 6}[i], report.Received)
+		require.Empty(t, report.Refused)
 	}
 	want := append(eventtest.NewRange(t, 0, 10), eventtest.NewRange(t, 20, 26)...)
 	require.Equal(t, want, eventtest.LoadAll(t, restored))

@@ -31,6 +31,7 @@ type replica struct {
 	marks    []mark                   // of the last records that were applied
 	latest   atomic.Pointer[mark]     // the last of them
 	callers  map[nonce]func([]result) // who waits for the results of records
+	recent   []recentEntry            // the last ones of the log
 	saved    uint64                   // the sequence that is stored beside the events
 	revision uint64                   // of that
 }
@@ -88,7 +89,8 @@ func (r *replica) resync(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.expected, r.at = append(r.expected, entry.Event.ID()), entry.Cursor
+		r.expected = append(r.expected, entry.Event.ID())
+		r.remember(entry.Event)
 	}
 	c, err := r.store.LoadCheckpoint(ctx, positionName)
 	if err != nil {
@@ -103,50 +105,55 @@ func (r *replica) apply(ctx context.Context, records []record) error {
 	if err := r.resync(ctx); err != nil {
 		return err
 	}
-	results := make([][]result, len(records))
-	var run []save // without conditions: they may be stored together
-	var runOf []int
-	flush := func() error {
-		got, err := r.saveAll(ctx, run)
-		for i, g := range got {
-			results[runOf[i]] = append(results[runOf[i]], g)
-		}
-		run, runOf = run[:0], runOf[:0]
-		return err
-	}
-	for i, record := range records {
+	var saves []save
+	for _, record := range records {
 		if err := r.checkWitness(record); err != nil {
 			return err
 		}
-		for _, s := range record.saves {
-			if s.condition == nil {
-				run, runOf = append(run, s), append(runOf, i)
-				continue
-			}
-			if err := flush(); err != nil {
-				return err
-			}
-			got, err := r.saveIf(ctx, s)
-			if err != nil {
-				return err
-			}
-			results[i] = append(results[i], got)
-		}
+		saves = append(saves, record.saves...)
 	}
-	if err := flush(); err != nil {
+	results, err := r.applySaves(ctx, saves)
+	if err != nil {
 		return err
 	}
-	for i, record := range records {
+	for _, record := range records {
 		r.move(record.mark)
 		if deliver := r.callers[record.nonce]; deliver != nil {
 			delete(r.callers, record.nonce)
-			deliver(results[i])
+			deliver(results[:len(record.saves)])
 		}
+		results = results[len(record.saves):]
 	}
 	if r.applied()-r.saved >= maxMarks {
 		return r.savePosition(ctx)
 	}
 	return nil
+}
+
+// applySaves applies saves in their order, with as few writes of the store as it can.
+func (r *replica) applySaves(ctx context.Context, saves []save) ([]result, error) {
+	if !slices.ContainsFunc(saves, func(s save) bool { return s.condition != nil }) {
+		return r.saveAll(ctx, saves)
+	}
+	results := make([]result, len(saves))
+	p := r.newPlan()
+	for i, s := range saves {
+		isDecided := false
+		var err error
+		if len(saves) > 1 {
+			isDecided, err = p.decide(ctx, s, &results[i])
+		}
+		if err == nil && !isDecided {
+			if err = p.store(ctx); err == nil {
+				results[i], err = r.saveIf(ctx, s)
+			}
+			p = r.newPlan()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return results, p.store(ctx)
 }
 
 // checkWitness compares what a record's writer had applied with what is applied here.
@@ -255,25 +262,36 @@ func (r *replica) failed(err error) error {
 	return err
 }
 
-// checkAppended requires that nobody else writes the store, and that what it had beyond the records comes
-// with them.
+// checkAppended requires that nobody else writes the store, and notes what saves have stored.
 func (r *replica) checkAppended(a causal.Appended, saves ...save) error {
 	if a.Before != r.at {
 		return fmt.Errorf("%w: somebody else writes the replica", ErrLogLost)
 	}
-	r.at = a.After
 	isNew := a.New
 	for _, s := range saves {
-		for _, e := range s.events {
-			switch {
-			case len(r.expected) == 0:
-				return nil
-			case e.ID() == r.expected[0]:
-				r.expected = r.expected[1:]
-			case isNew[0]:
-				return fmt.Errorf("%w: the replica has events that the stream does not have", ErrLogLost)
+		if err := r.bring(s.events, isNew); err != nil {
+			return err
+		}
+		for i, e := range s.events {
+			if isNew[i] {
+				r.remember(e)
 			}
-			isNew = isNew[1:]
+		}
+		isNew = isNew[len(s.events):]
+	}
+	return nil
+}
+
+// bring requires that what the store had beyond the records comes with them, before anything new does.
+func (r *replica) bring(events []causal.Event, isNew []bool) error {
+	for i, e := range events {
+		switch {
+		case len(r.expected) == 0:
+			return nil
+		case e.ID() == r.expected[0]:
+			r.expected = r.expected[1:]
+		case isNew[i]:
+			return fmt.Errorf("%w: the replica has events that the stream does not have", ErrLogLost)
 		}
 	}
 	return nil

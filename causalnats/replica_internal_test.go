@@ -182,6 +182,23 @@ func requireResult(t *rapid.T, want, got []result, isAgain bool) {
 	}
 }
 
+// The records of nodes, each with a condition, are stored together.
+func TestConditionsAreStoredTogether(t *testing.T) {
+	calls := 0
+	r := newReplica(t, failing{&causal.MemStore{}, func() int { calls++; return 0 }})
+	at := causal.NewCursor(r.log, 0, [8]byte{})
+	var records []record
+	for i := range 100 {
+		e := eventtest.New(t, i)
+		c := &condition{at.Position(), at.Hash(), causal.Condition{ProjectUUID: e.ProjectUUID(), NodeID: e.NodeID()}}
+		records = append(records, record{mark: mark{uint64(i + 1), nonce{byte(i)}}, messages: 1, saves: []save{{c, []causal.Event{e}}}})
+		at = at.Next(e.ID())
+	}
+	require.NoError(t, r.apply(t.Context(), records))
+	require.Equal(t, 2, calls, "the first one, before which nothing is remembered, and the others")
+	require.Len(t, eventtest.LoadAll(t, r.store), 100)
+}
+
 // What a replica has beyond the stream is not forgotten when its place is stored in between.
 func TestPlaceIsNotStoredTooEarly(t *testing.T) {
 	store := &causal.MemStore{}

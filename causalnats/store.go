@@ -28,7 +28,6 @@ var _ adapter.Store = (*Store)(nil)
 type Store struct {
 	client   *client // nil in the zero value
 	replica  *replica
-	replicas int // that streams must have
 	maxSize  int // of a message
 	writer   batches[*request]
 	fences   fences
@@ -56,6 +55,7 @@ const opOpen = "open store"
 // Open opens a store whose streams [Provision] has made, over a connection of its own, which is made anew
 // whenever it is lost. url is a list of servers with commas between them, as package nats takes it. ctx bounds
 // the opening, not the store's life. It reads the log up to its end, which takes its time if the replica is new.
+// For credentials, certificates and other options of the connection use New.
 //
 // Errors are those of [New]; every failure of the connection is a [*causal.StorageError], too.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
@@ -86,9 +86,10 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// New returns a store that uses the caller's connection, which the caller closes, after the store. It should
-// be one that reconnects without end: when it is closed for good, calls return errors. ctx and the time it
-// takes are as for [Open].
+// New returns a store that uses the caller's connection, which the caller closes, after the store. When it is
+// closed for good, calls return errors, so it should reconnect without end (MaxReconnects(-1)), and notice
+// soon that it hangs: Open sets ReconnectWait(50ms), PingInterval(2s) and MaxPingsOutstanding(2). ctx and the
+// time it takes are as for [Open].
 //
 // New returns a [*causal.ValidationError] if the connection is nil or an option is not valid, and a
 // [*causal.StorageError] if a stream is missing, is not as Provision makes it, or is that of another version of
@@ -128,14 +129,18 @@ func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{client: c, replica: r, replicas: o.replicas(), maxSize: size - headerRoom}
+	s := &Store{client: c, replica: r, maxSize: size - headerRoom}
 	s.isNew.Store(true)
 	s.life, s.end = context.WithCancel(context.Background())
 	s.closing, s.rejected.turn = make(chan struct{}), make(chan struct{}, 1)
-	s.writer = batches[*request]{run: s.write, fits: s.fits, background: &s.background}
+	s.writer = batches[*request]{run: s.write, fits: s.fits, background: &s.background, atOnce: recordsAtOnce}
 	s.close = sync.OnceValue(s.shutDown)
 	return s, nil
 }
+
+// recordsAtOnce is how many records are sent at a time. While one is, the callers of the one before it come again: with
+// one alone, each record would have the saves of half of them.
+const recordsAtOnce = 2
 
 // headerRoom is what is left of the largest message for headers, and minPayload how large that must be.
 const (

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,6 +14,10 @@ import (
 // streamInfo is what a leader says of its stream, as far as it matters here.
 type streamInfo struct {
 	Config struct {
+		Subjects          []string          `json:"subjects"`
+		MaxMsgSize        int64             `json:"max_msg_size"`
+		AllowDirect       bool              `json:"allow_direct"`
+		AllowAtomic       bool              `json:"allow_atomic"`
 		MaxMsgs           int64             `json:"max_msgs"`
 		MaxAge            time.Duration     `json:"max_age"`
 		MaxMsgsPerSubject int64             `json:"max_msgs_per_subject"`
@@ -80,6 +85,10 @@ func (c *client) checkStream(stream string, i *streamInfo, replicas int) (log [1
 		reason = "deletes messages by age or retention"
 	case !isErrors && (i.Config.MaxMsgs > 0 || !i.Config.DenyDelete || !i.Config.DenyPurge || i.Config.Discard != "new"):
 		reason = "may lose messages to a limit, a deletion or a purge"
+	case !slices.Equal(i.Config.Subjects, c.subjects(stream)):
+		reason = "has other subjects"
+	case i.Config.MaxMsgSize > 0 || !isErrors && !i.Config.AllowDirect || stream == c.names.log && !i.Config.AllowAtomic:
+		reason = "does not allow direct gets or atomic batches, or bounds messages"
 	case stream == c.names.log && i.Config.MaxMsgsPerSubject > 0:
 		reason = "may lose messages to a limit"
 	case stream == c.names.log && (i.State.FirstSeq > 1 || i.State.Messages != i.State.LastSeq):

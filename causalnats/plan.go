@@ -1,0 +1,130 @@
+package causalnats
+
+import (
+	"context"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causaladapter"
+)
+
+// recentEntry is an entry of the log that a condition may speak of.
+type recentEntry struct {
+	event causal.Event
+	at    causal.Cursor // in the store
+}
+
+// A replica remembers so many entries, so that conditions can be looked at without the store.
+const maxRecent = 4096
+
+// remember adds an entry that follows those of the store.
+func (r *replica) remember(e causal.Event) {
+	if len(r.recent) >= 2*maxRecent {
+		r.recent = append([]recentEntry(nil), r.recent[maxRecent:]...)
+	}
+	r.at = r.at.Next(e.ID())
+	r.recent = append(r.recent, recentEntry{e, r.at})
+}
+
+// plan applies the rule to saves before anything is stored, so that they can be stored together. It does what the store
+// would do with one after another.
+type plan struct {
+	*replica
+	head   causal.Cursor // in the store, after what is to be stored
+	events []causal.Event
+	recent []recentEntry // with those that are to be stored
+	byID   map[causal.EventID]causal.Event
+}
+
+func (r *replica) newPlan() *plan {
+	return &plan{replica: r, head: r.at, recent: r.recent[:len(r.recent):len(r.recent)], byID: map[causal.EventID]causal.Event{}}
+}
+
+// decide sets the result of a save. It does not if the condition speaks of entries that are not remembered.
+func (p *plan) decide(ctx context.Context, s save, r *result) (isDecided bool, err error) {
+	isNew := make([]bool, len(s.events))
+	first := map[causal.EventID]causal.Event{}
+	var conflicts []causal.EventID
+	added := 0
+	for i, e := range s.events {
+		known, isStored := first[e.ID()], true
+		if known.IsZero() {
+			if known, err = p.find(ctx, e.ID()); err != nil {
+				return false, err
+			}
+			if isStored = !known.IsZero(); !isStored {
+				known, isNew[i] = e, true
+				added++
+			}
+			first[e.ID()] = known
+		}
+		if !known.Equal(e) {
+			conflicts = append(conflicts, e.ID())
+		}
+	}
+	if r.err = causaladapter.IDConflict(conflicts); r.err != nil {
+		return true, nil
+	}
+	if s.condition != nil && added > 0 {
+		holds, isKnown := p.holds(s.condition)
+		if !isKnown {
+			return false, nil
+		}
+		if holds != nil || added < len(first) {
+			if r.err = holds; holds == nil {
+				r.err = causal.ErrConcurrentSave
+			}
+			return true, nil
+		}
+	}
+	if err := p.bring(s.events, isNew); err != nil {
+		return false, err
+	}
+	r.appended = causal.Appended{Before: p.cursor(p.head), New: isNew}
+	for i, e := range s.events {
+		if isNew[i] {
+			p.head = p.head.Next(e.ID())
+			p.events, p.byID[e.ID()] = append(p.events, e), e
+			p.recent = append(p.recent, recentEntry{e, p.head})
+		}
+	}
+	r.appended.After = p.cursor(p.head)
+	return true, nil
+}
+
+// find returns the event with an ID, zero if there is none.
+func (p *plan) find(ctx context.Context, id causal.EventID) (causal.Event, error) {
+	if e, ok := p.byID[id]; ok {
+		return e, nil
+	}
+	return p.replica.store.FindEvent(ctx, id)
+}
+
+// holds returns the error by which a condition is refused, or that this is not known.
+func (p *plan) holds(c *condition) (refused error, isKnown bool) {
+	first := p.head.Position() - uint64(len(p.recent)) // the position before what is remembered
+	if c.position <= first || c.position > p.head.Position() {
+		return nil, false
+	}
+	after := p.recent[c.position-first-1:]
+	if after[0].at.Hash() != c.hash {
+		return causal.ErrInvalidCursor, true
+	}
+	for _, entry := range after[1:] {
+		if c.Matches(entry.event) {
+			return causal.ErrConcurrentSave, true
+		}
+	}
+	return nil, true
+}
+
+// store stores what is to be stored.
+func (p *plan) store(ctx context.Context) error {
+	if len(p.events) == 0 {
+		return nil
+	}
+	a, err := p.replica.store.Append(ctx, p.events)
+	if err != nil {
+		return p.failed(err)
+	}
+	return p.checkAppended(a, save{events: p.events})
+}
