@@ -2,6 +2,7 @@ package causalnats
 
 import (
 	"context"
+	"runtime"
 	"sync"
 
 	"github.com/spec-kitty/causal/causaladapter"
@@ -17,11 +18,10 @@ type batches[R interface {
 	run        func([]R)           // gives each its result
 	fits       func() func(R) bool // as [adapter.Queue.Take] takes it; nil: all fit
 	background *sync.WaitGroup
-	atOnce     int // how many are sent at a time
 
 	mu      sync.Mutex
 	queue   adapter.Queue[R]
-	running int
+	running bool
 }
 
 // do runs a request, and returns when its channel has the result. If ctx ends before, the request is withdrawn,
@@ -29,8 +29,8 @@ type batches[R interface {
 func (b *batches[R]) do(ctx context.Context, r R, result <-chan error) (isUnknown bool, err error) {
 	b.mu.Lock()
 	b.queue.Push(r)
-	if b.running < b.atOnce {
-		b.running++
+	if !b.running {
+		b.running = true
 		b.background.Go(b.runAll)
 	}
 	b.mu.Unlock()
@@ -52,19 +52,37 @@ func (b *batches[R]) do(ctx context.Context, r R, result <-chan error) (isUnknow
 
 func (b *batches[R]) runAll() {
 	for {
-		b.mu.Lock()
-		var fits func(R) bool
-		if b.fits != nil {
-			fits = b.fits()
-		}
-		batch := b.queue.Take(fits)
-		if len(batch) == 0 {
-			b.running--
-		}
-		b.mu.Unlock()
+		batch := b.take()
 		if len(batch) == 0 {
 			return
 		}
 		b.run(batch)
+		b.yield()
 	}
+}
+
+func (b *batches[R]) take() []R {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var fits func(R) bool
+	if b.fits != nil {
+		fits = b.fits()
+	}
+	batch := b.queue.Take(fits)
+	b.running = len(batch) > 0
+	return batch
+}
+
+// yield lets callers that have just got their results come again, for as long as more come: otherwise each batch
+// would have half of those that call in a loop, and the other half would wait.
+func (b *batches[R]) yield() {
+	for before, now := -1, b.waiting(); now > before; before, now = now, b.waiting() {
+		runtime.Gosched()
+	}
+}
+
+func (b *batches[R]) waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.queue.Len()
 }

@@ -43,7 +43,7 @@ func (s *Store) clock(nodeID string) *clock {
 	c := s.clocks.byNode[nodeID]
 	if c == nil {
 		c = &clock{}
-		c.advances.background, c.advances.atOnce = &s.background, 1
+		c.advances.background = &s.background
 		c.advances.run = func(group []*advance) { s.advance(c, s.clockSubject(nodeID), group) }
 		if s.clocks.byNode == nil {
 			s.clocks.byNode = map[string]*clock{}

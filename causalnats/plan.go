@@ -46,12 +46,12 @@ func (p *plan) decide(ctx context.Context, s save, r *result) (isDecided bool, e
 	var conflicts []causal.EventID
 	added := 0
 	for i, e := range s.events {
-		known, isStored := first[e.ID()], true
+		known := first[e.ID()]
 		if known.IsZero() {
 			if known, err = p.find(ctx, e.ID()); err != nil {
 				return false, err
 			}
-			if isStored = !known.IsZero(); !isStored {
+			if known.IsZero() {
 				known, isNew[i] = e, true
 				added++
 			}
@@ -61,7 +61,8 @@ func (p *plan) decide(ctx context.Context, s save, r *result) (isDecided bool, e
 			conflicts = append(conflicts, e.ID())
 		}
 	}
-	if r.err = causaladapter.IDConflict(conflicts); r.err != nil {
+	if len(conflicts) > 0 {
+		r.err = causaladapter.IDConflict(conflicts)
 		return true, nil
 	}
 	if s.condition != nil && added > 0 {

@@ -133,14 +133,10 @@ func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
 	s.isNew.Store(true)
 	s.life, s.end = context.WithCancel(context.Background())
 	s.closing, s.rejected.turn = make(chan struct{}), make(chan struct{}, 1)
-	s.writer = batches[*request]{run: s.write, fits: s.fits, background: &s.background, atOnce: recordsAtOnce}
+	s.writer = batches[*request]{run: s.write, fits: s.fits, background: &s.background}
 	s.close = sync.OnceValue(s.shutDown)
 	return s, nil
 }
-
-// recordsAtOnce is how many records are sent at a time. While one is, the callers of the one before it come again: with
-// one alone, each record would have the saves of half of them.
-const recordsAtOnce = 2
 
 // headerRoom is what is left of the largest message for headers, and minPayload how large that must be.
 const (
