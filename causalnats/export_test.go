@@ -64,3 +64,6 @@ func (s *Store) Distrust() {
 	defer s.verified.mu.Unlock()
 	s.verified.at = time.Time{}
 }
+
+// SetRetry sets how long calls try again. No call may run.
+func (s *Store) SetRetry(d time.Duration) { s.client.budget = d }

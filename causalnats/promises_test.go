@@ -32,10 +32,11 @@ func TestOptionsAreChecked(t *testing.T) {
 	nc := connect(t, "nats://127.0.0.1:1")
 	for field, o := range map[string]causalnats.Options{
 		"name": {Name: "a.b"}, "replicas": {Replicas: 2}, "max_bytes": {MaxBytes: -1}, "error_limit": {ErrorLimit: -1}, "retry": {Retry: -1},
+		"replica": {Replica: (*causal.MemStore)(nil)},
 	} {
 		reasons := map[string]string{
 			"name": "must have 1 to 32 ASCII letters, digits or hyphens", "replicas": "must be 0, 1, 3 or 5",
-			"max_bytes": "must not be negative", "error_limit": "must not be negative", "retry": "must not be negative",
+			"max_bytes": "must not be negative", "error_limit": "must not be negative", "retry": "must not be negative", "replica": "must not be a nil pointer",
 		}
 		adaptertest.RequireField(t, causalnats.Provision(ctx, nc, &o), field, reasons[field])
 		_, err := causalnats.New(ctx, nc, &o)
