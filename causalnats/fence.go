@@ -82,10 +82,9 @@ func (s *Store) catchUp() error {
 
 // verified is what is known of the stream.
 type verified struct {
-	mu      sync.Mutex
-	created time.Time // when the stream was
-	term    term
-	at      time.Time
+	mu   sync.Mutex
+	term term
+	at   time.Time
 }
 
 // trustTime is for how long a stream stays the one that it was verified to be: that most servers start again, without
@@ -123,7 +122,7 @@ func (s *Store) verify(ctx context.Context) (last uint64, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.at.Before(asked) {
-		v.created, v.term, v.at = info.Created, now, asked
+		v.term, v.at = now, asked
 	}
 	return info.State.LastSeq, nil
 }
@@ -141,10 +140,10 @@ func (s *Store) checkLast(ctx context.Context, last mark, info *streamInfo, now 
 	}
 	v := &s.verified
 	v.mu.Lock()
-	created, before := v.created, v.term
+	before := v.term
 	v.mu.Unlock()
 	switch {
-	case log != s.replica.log || !created.IsZero() && !created.Equal(info.Created):
+	case log != s.replica.log:
 		return fmt.Errorf("%w: the stream is another one than it was", ErrLogLost)
 	case last.sequence == 0 || before == now && now != term{}:
 		return nil

@@ -183,6 +183,14 @@ func TestReplicaIsChecked(t *testing.T) {
 	require.ErrorIs(t, err, causalnats.ErrLogLost)
 	require.ErrorContains(t, err, "events of its own")
 
+	more := &causal.MemStore{}
+	o.Replica = more
+	require.NoError(t, open(t, nc, o).Close())
+	require.NoError(t, more.SaveEvent(ctx, eventtest.New(t, 1)))
+	_, err = causalnats.New(ctx, nc, &o)
+	require.ErrorIs(t, err, causalnats.ErrLogLost)
+	require.ErrorContains(t, err, "the replica has events that the stream does not have")
+
 	replica := &causal.MemStore{}
 	o.Replica = replica
 	s := open(t, nc, o)
