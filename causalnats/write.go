@@ -67,6 +67,9 @@ func (s *Store) writeRecord(requests []*request) error {
 		}
 		return nil
 	default:
+		if err == nil { // what was applied already at its sequence is another record
+			err = adapter.OutcomeUnknown(s.note(fmt.Errorf("%w: a new message has the place of another one", ErrLogLost)))
+		}
 		return err
 	}
 }
@@ -75,9 +78,6 @@ func (s *Store) writeRecord(requests []*request) error {
 func (s *Store) writeAndApply(id nonce, data []byte, own record) error {
 	parts := s.split(id, data)
 	sequence, isUnknown, err := s.publish(parts)
-	if err == nil && sequence < own.witness.sequence+uint64(len(parts)) {
-		err = s.note(fmt.Errorf("%w: a new message is %d, and %d was there", ErrLogLost, sequence, own.witness.sequence))
-	}
 	if err == nil && !s.isTrusted() {
 		_, err = s.verify(s.life)
 	}
