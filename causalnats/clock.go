@@ -118,10 +118,7 @@ func (s *Store) advance(c *clock, subject string, group []*advance) {
 				if err != nil {
 					return err
 				}
-				if c.sequence = old.sequence; old.nonce == id { // an attempt whose answer was lost
-					c.value, err = clockValue(old)
-					return err
-				}
+				c.sequence = old.sequence // perhaps of an attempt whose answer was lost: then its values are left out
 				if c.value, err = clockValue(old); err != nil {
 					return err
 				}

@@ -2,6 +2,7 @@ package causalnats_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 
@@ -88,6 +89,23 @@ func TestHostileTexts(t *testing.T) {
 		require.Equal(t, text, string(checkpoint.State))
 	}
 	require.True(t, nc.IsConnected())
+}
+
+// A value that another Store has set back is no overflow.
+func TestClockIsSetBack(t *testing.T) {
+	ctx := t.Context()
+	c := startCluster(t, 1)
+	nc := connect(t, c.urls())
+	o := provision(t, nc, causalnats.Options{Replicas: 1})
+	s, other := open(t, nc, o), open(t, nc, o)
+	_, err := s.AdvanceClock(ctx, "n", math.MaxInt64-5, 1)
+	require.NoError(t, err)
+	_, err = s.AdvanceClock(ctx, "n", 0, 10)
+	require.ErrorIs(t, err, causal.ErrClockOverflow)
+	require.NoError(t, other.SaveClock(ctx, "n", 5))
+	value, err := s.AdvanceClock(ctx, "n", 0, 10)
+	require.NoError(t, err)
+	require.EqualValues(t, 15, value)
 }
 
 // What is larger than a message of the servers is sent as several, or refused at once with the limit.
