@@ -22,8 +22,13 @@ func (s *Store) ReadSerially(ctx context.Context, into causal.Store) error {
 	if err != nil {
 		return err
 	}
-	for r := (reader{client: s.client, to: last, isSerial: true}); !r.isDone(); {
-		records, err := r.next(ctx)
+	for r := (reader{client: s.client, to: last}); !r.isDone(); {
+		records, raw, err := r.read(ctx)
+		for i := range records {
+			if err == nil {
+				err = records[i].decode(raw[i])
+			}
+		}
 		if err == nil {
 			err = other.apply(ctx, records)
 		}

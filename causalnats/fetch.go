@@ -158,8 +158,6 @@ type reader struct {
 	data    []byte // of the parts of a record that were read
 	parts   uint64
 	nonce   nonce // of them
-
-	isSerial bool // records are decoded one after another, for comparison
 }
 
 // isDone reports whether all was read.
@@ -167,37 +165,40 @@ func (r *reader) isDone() bool { return r.last.sequence >= r.to && r.parts == 0 
 
 // next returns the records of the next window; there may be none if it is a part of one.
 func (r *reader) next(ctx context.Context) ([]record, error) {
+	records, raw, err := r.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return records, decodeAll(records, raw)
+}
+
+// read returns the places of the records of the next window, and their bytes.
+func (r *reader) read(ctx context.Context) (records []record, raw [][]byte, err error) {
 	from := r.last.sequence + r.parts
 	if r.hasLast || from == 0 {
 		from++
 	}
 	messages, err := r.window(ctx, from)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !r.hasLast && r.last.sequence > 0 {
 		if err := r.seeLast(messages[0]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		messages, from = messages[1:], from+1
 	}
 	r.hasLast = true
-	var raw [][]byte
-	var records []record
 	for i, m := range messages {
 		data, whole, err := r.add(m)
 		if err != nil {
-			return nil, fmt.Errorf("message %d of the log %w", from+uint64(i), err)
+			return nil, nil, fmt.Errorf("message %d of the log %w", from+uint64(i), err)
 		}
 		if whole.sequence > 0 {
 			raw, records = append(raw, data), append(records, whole)
 		}
 	}
-	workers := runtime.GOMAXPROCS(0)
-	if r.isSerial {
-		workers = 1
-	}
-	return records, decodeAll(records, raw, workers)
+	return records, raw, nil
 }
 
 // window reads messages, which follow each other without a hole.
@@ -266,20 +267,25 @@ func (r *reader) add(m *nats.Msg) (data []byte, whole record, err error) {
 	return data, whole, nil
 }
 
-// decodeAll fills in records from what was read of them, on all processors.
-func decodeAll(records []record, raw [][]byte, workers int) error {
-	errs := make([]error, len(records))
-	decode := func(i int) {
-		got, err := decodeRecord(raw[i])
-		if err == nil && got.nonce != records[i].nonce {
-			err = errDamaged
-		}
-		if err != nil {
-			errs[i] = fmt.Errorf("message %d of the log %w", records[i].sequence, err)
-		}
-		records[i].witness, records[i].saves = got.witness, got.saves
+// decode fills in a record from what was read of it.
+func (r *record) decode(raw []byte) error {
+	got, err := decodeRecord(raw)
+	if err == nil && got.nonce != r.nonce {
+		err = errDamaged
 	}
-	if workers = min(workers, len(records)/16); workers < 2 {
+	if err != nil {
+		return fmt.Errorf("message %d of the log %w", r.sequence, err)
+	}
+	r.witness, r.saves = got.witness, got.saves
+	return nil
+}
+
+// decodeAll fills in records from what was read of them, on all processors.
+func decodeAll(records []record, raw [][]byte) error {
+	errs := make([]error, len(records))
+	decode := func(i int) { errs[i] = records[i].decode(raw[i]) }
+	workers := min(runtime.GOMAXPROCS(0), len(records)/16)
+	if workers < 2 {
 		for i := range records {
 			decode(i)
 		}

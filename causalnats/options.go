@@ -2,7 +2,6 @@ package causalnats
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"regexp"
 	"time"
@@ -15,8 +14,8 @@ import (
 // defaults.
 type Options struct {
 	// Name is what the names of the streams and of their subjects begin with: up to 32 letters,
-	// digits and hyphens. It defaults to "causal". Each name is a store of its own, for a
-	// tenant or an application.
+	// digits and hyphens. It defaults to "causal". Each name is a store of its own, such as
+	// for another application.
 	Name string
 	// Replicas is how many servers keep each stream: 1, 3 or 5; zero means 3. Open and New
 	// refuse a store that has fewer.
@@ -83,6 +82,3 @@ func (o *Options) orDefaults() *Options {
 	}
 	return o
 }
-
-// errConfig says what is wrong with a stream.
-func errConfig(stream, reason string) error { return fmt.Errorf("the stream %s %s", stream, reason) }

@@ -100,6 +100,9 @@ func (c *client) checkStream(stream string, i *streamInfo, replicas int) (log [1
 	return [16]byte(id), nil
 }
 
+// errConfig says what is wrong with a stream.
+func errConfig(stream, reason string) error { return fmt.Errorf("the stream %s %s", stream, reason) }
+
 // maxContact is how long ago a leader may have heard of a follower for that to count as one that
 // follows. In between heartbeats, which come each second, it is up to about 1.9 seconds, and another leader is
 // elected after 4 seconds without one at the earliest.
