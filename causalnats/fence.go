@@ -170,7 +170,7 @@ func (s *Store) applyTo(ctx context.Context, to uint64) error {
 		records []record
 		err     error
 	}
-	windows := make(chan window, 1) // read while those before are applied
+	windows := make(chan window, 3) // read while those before are applied
 	go func() {
 		defer close(windows)
 		r := reader{client: s.client, last: latest, to: to}
@@ -187,11 +187,18 @@ func (s *Store) applyTo(ctx context.Context, to uint64) error {
 		}
 	}()
 	for w := range windows {
-		if w.err != nil {
-			return w.err
+		for range len(windows) { // a file takes them together faster than one by one
+			if w.err != nil {
+				break
+			}
+			next := <-windows
+			w = window{append(w.records, next.records...), next.err}
 		}
 		if err := s.replica.apply(ctx, w.records); err != nil {
 			return err
+		}
+		if w.err != nil {
+			return w.err
 		}
 	}
 	if s.replica.applied() < to { // only if ctx has ended

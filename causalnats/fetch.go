@@ -15,7 +15,7 @@ import (
 // What one request reads of a stream at most; one message may be larger.
 const (
 	windowCount = 1000
-	windowBytes = 8 << 20
+	windowBytes = 4 << 20
 )
 
 // fetch reads messages of a stream from a sequence on, which is at least 1, from any server that has it. They come in
@@ -166,10 +166,13 @@ func (r *reader) isDone() bool { return r.last.sequence >= r.to && r.parts == 0 
 // next returns the records of the next window; there may be none if it is a part of one.
 func (r *reader) next(ctx context.Context) ([]record, error) {
 	records, raw, err := r.read(ctx)
+	if err == nil {
+		err = decodeAll(records, raw)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return records, decodeAll(records, raw)
+	return records, nil
 }
 
 // read returns the places of the records of the next window, and their bytes.

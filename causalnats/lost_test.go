@@ -117,6 +117,10 @@ func TestWitness(t *testing.T) {
 	saveRange(t, other, 20, 26)
 	require.ErrorIs(t, s.SaveEvent(t.Context(), eventtest.New(t, 99)), causalnats.ErrLogLost) // is in the stream, and says what s had seen
 	requireLost(t, other)
+	for _, o := range []causalnats.Options{o, {Name: o.Name, Replicas: 1, Replica: openFile(t, newPath(t))}} {
+		_, err := causalnats.New(t.Context(), connect(t, c.urls()), &o)
+		require.ErrorIs(t, err, causalnats.ErrLogLost, "who reads all of it at once")
+	}
 }
 
 // A replica in a file remembers what it has seen.

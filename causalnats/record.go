@@ -1,6 +1,7 @@
 package causalnats
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 
@@ -33,6 +34,8 @@ type mark struct {
 	sequence uint64 // of its last message
 	nonce    nonce
 }
+
+func (m mark) compare(sequence uint64) int { return cmp.Compare(m.sequence, sequence) }
 
 const recordHead = 1 + len(nonce{}) + 8 + len(nonce{})
 

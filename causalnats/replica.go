@@ -106,8 +106,8 @@ func (r *replica) apply(ctx context.Context, records []record) error {
 		return err
 	}
 	var saves []save
-	for _, record := range records {
-		if err := r.checkWitness(record); err != nil {
+	for i, record := range records {
+		if err := r.checkWitness(records[:i], record); err != nil {
 			return err
 		}
 		saves = append(saves, record.saves...)
@@ -156,23 +156,19 @@ func (r *replica) applySaves(ctx context.Context, saves []save) ([]result, error
 	return results, p.store(ctx)
 }
 
-// checkWitness compares what a record's writer had applied with what is applied here.
-func (r *replica) checkWitness(record record) error {
-	i, isHere := slices.BinarySearchFunc(r.marks, record.witness.sequence, compareSequence)
-	if isHere && r.marks[i].nonce != record.witness.nonce {
-		return fmt.Errorf("%w: the writer of the message %d has seen another message %d", ErrLogLost, record.sequence, record.witness.sequence)
+// checkWitness compares what a record's writer had applied with what is applied here, and with the records before it
+// that will be.
+func (r *replica) checkWitness(before []record, of record) error {
+	var here mark
+	if i, ok := slices.BinarySearchFunc(r.marks, of.witness.sequence, mark.compare); ok {
+		here = r.marks[i]
+	} else if i, ok = slices.BinarySearchFunc(before, of.witness.sequence, record.compare); ok {
+		here = before[i].mark
+	}
+	if here.sequence > 0 && here != of.witness {
+		return fmt.Errorf("%w: the writer of the message %d has seen another message %d", ErrLogLost, of.sequence, of.witness.sequence)
 	}
 	return nil
-}
-
-func compareSequence(m mark, sequence uint64) int {
-	switch {
-	case m.sequence < sequence:
-		return -1
-	case m.sequence > sequence:
-		return 1
-	}
-	return 0
 }
 
 // move notes that a record is applied.
