@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/cmd/causal/internal/input"
+)
+
+type exportCommand struct {
+	inputs  `embed:""`
+	Output  string `short:"o" help:"Write to this file, in gzip if its name ends in .gz; it is there once it is complete." placeholder:"FILE" type:"path"`
+	Arrival bool   `help:"In the order in which one store got them, not in causal order."`
+}
+
+// Run is called by kong.
+func (c *exportCommand) Run(ctx context.Context, a *app) error {
+	matches, err := c.matcher(a.Now())
+	if err != nil {
+		return err
+	}
+	if c.Arrival {
+		if len(c.Files) != 1 || !input.IsDatabase(c.Files[0]) && !input.IsStore(c.Files[0]) {
+			return errors.New("--arrival is of one store")
+		}
+		return a.output(c.Output, func(out io.Writer) error { return c.arrival(ctx, matches, out) })
+	}
+	set, err := a.read(ctx, &c.inputs)
+	if err != nil {
+		return err
+	}
+	h, err := causal.NewHistory(set.Events) // which puts them in order
+	if err != nil {
+		return err
+	}
+	err = a.output(c.Output, func(out io.Writer) error {
+		for i := range h.Len() {
+			if err := writeLine(out, h.At(i), matches); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.sayFaults(set)
+}
+
+// arrival writes the log of a store.
+func (c *exportCommand) arrival(ctx context.Context, matches func(causal.Event) bool, out io.Writer) error {
+	store, err := input.OpenForReading(ctx, c.Files[0], c.Schema)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+	for entry, err := range store.ReadLog(ctx, causal.Cursor{}) {
+		if err == nil {
+			err = writeLine(out, entry.Event, matches)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeLine(out io.Writer, e causal.Event, matches func(causal.Event) bool) error {
+	if !matches(e) {
+		return nil
+	}
+	line, err := e.MarshalJSON()
+	if err == nil {
+		_, err = out.Write(append(line, '\n'))
+	}
+	return err
+}
+
+// output calls write with standard output or, if a file is named, with a new one that takes its place if all went well.
+func (a *app) output(path string, write func(io.Writer) error) error {
+	if path == "" || path == "-" {
+		out := bufio.NewWriterSize(a.Stdout, 1<<16)
+		if err := write(out); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".causal-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // which fails once it is renamed
+	defer func() { _ = f.Close() }()
+	buffer := bufio.NewWriterSize(f, 1<<16)
+	out, closeOut := io.Writer(buffer), func() error { return nil }
+	if strings.HasSuffix(path, ".gz") {
+		packed := gzip.NewWriter(buffer)
+		out, closeOut = packed, packed.Close
+	}
+	for _, step := range []func() error{
+		func() error { return write(out) }, closeOut, buffer.Flush, f.Sync, func() error { return f.Chmod(0o644) }, f.Close,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,211 @@
+// Package input reads events from where they are kept: files of JSON lines, stores in files, databases.
+package input
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spec-kitty/causal"
+)
+
+// Fault is something in an input that is not shown: no event, or one whose ID has other content elsewhere.
+type Fault struct {
+	Source  string         // the name of the input
+	Line    int            // from 1, 0 if the input has no lines
+	EventID causal.EventID // empty if it is not known
+	Err     error
+}
+
+// String returns the place and the reason.
+func (f Fault) String() string {
+	if f.Line == 0 {
+		return fmt.Sprintf("%s: %v", f.Source, f.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", f.Source, f.Line, f.Err)
+}
+
+// Set is what several inputs hold together.
+type Set struct {
+	Events  []causal.Event // one for each ID, in the order in which they were read
+	Sources []string       // the names of the inputs, without the password of a database
+	Read    int            // how many lines or stored events there were
+	Faults  []Fault        // in the order in which they were read
+
+	known map[causal.EventID]causal.Event
+}
+
+// Reader reads inputs. The zero value is ready to use.
+type Reader struct {
+	Stdin  io.Reader
+	Schema string                // of databases
+	Bytes  func(n int, of int64) // is told of each n bytes that were read of a file of that size, 0 if it is not known
+}
+
+// Stdin is the name of the standard input.
+const Stdin = "<stdin>"
+
+// Read reads all inputs, or standard input if there are none. What is no event is a Fault; an input that cannot be
+// read is an error.
+func (r *Reader) Read(ctx context.Context, names []string) (*Set, error) {
+	s := &Set{known: map[causal.EventID]causal.Event{}}
+	if len(names) == 0 {
+		names = []string{"-"}
+	}
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			continue
+		}
+		if err := r.readOne(ctx, s, name); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (r *Reader) readOne(ctx context.Context, s *Set, name string) error {
+	if name == "-" {
+		s.Sources = append(s.Sources, Stdin)
+		return r.readLines(ctx, s, Stdin, r.Stdin, 0)
+	}
+	if IsDatabase(name) || IsStore(name) {
+		store, err := OpenForReading(ctx, name, r.Schema)
+		if err != nil {
+			return err
+		}
+		err = s.readStore(ctx, store)
+		if closeErr := store.Close(); err == nil {
+			err = closeErr
+		}
+		return err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return fmt.Errorf("%s is a directory", name)
+	}
+	s.Sources = append(s.Sources, name)
+	return r.readLines(ctx, s, name, f, info.Size())
+}
+
+func (s *Set) readStore(ctx context.Context, store *Store) error {
+	s.Sources = append(s.Sources, store.Name)
+	for e, err := range store.AllEvents(ctx) {
+		if err != nil {
+			return fmt.Errorf("%s: %w", store.Name, err)
+		}
+		s.Read++
+		s.add(e, store.Name, 0)
+	}
+	return nil
+}
+
+func (s *Set) add(e causal.Event, source string, line int) {
+	first, ok := s.known[e.ID()]
+	switch {
+	case !ok:
+		s.known[e.ID()] = e
+		s.Events = append(s.Events, e)
+	case !first.Equal(e):
+		s.Faults = append(s.Faults, Fault{source, line, e.ID(), &causal.IDConflictError{IDs: []causal.EventID{e.ID()}}})
+	}
+}
+
+// counter counts what is read.
+type counter struct {
+	io.Reader
+	size  int64
+	bytes func(n int, of int64)
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	if c.bytes != nil {
+		c.bytes(n, c.size)
+	}
+	return n, err
+}
+
+// errNotEvents is for a file that is neither kind of input.
+var errNotEvents = errors.New("neither events as JSON lines nor a store of causal")
+
+// readLines reads events, one a line, however long lines are.
+func (r *Reader) readLines(ctx context.Context, s *Set, name string, in io.Reader, size int64) error {
+	lines := bufio.NewReaderSize(&counter{in, size, r.Bytes}, 1<<16)
+	if head, _ := lines.Peek(2); string(head) == "\x1f\x8b" {
+		unpacked, err := gzip.NewReader(lines)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		lines = bufio.NewReaderSize(unpacked, 1<<16)
+	}
+	if head, _ := lines.Peek(512); bytes.IndexByte(head, 0) >= 0 {
+		return fmt.Errorf("%s: %w", name, errNotEvents)
+	}
+	for from := 1; ; {
+		part, size := [][]byte(nil), 0
+		var err error
+		for err == nil && size < 1<<20 {
+			var line []byte
+			line, err = lines.ReadBytes('\n')
+			part, size = append(part, line), size+len(line)
+		}
+		isEnd := errors.Is(err, io.EOF)
+		if err != nil && !isEnd {
+			return fmt.Errorf("%s: after line %d: %w", name, from+len(part)-2, err)
+		}
+		s.decode(name, from, part)
+		if isEnd || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		from += len(part)
+	}
+}
+
+// decode adds the events of lines, the first of which has this number. Decoding takes most of the time of reading.
+func (s *Set) decode(name string, from int, lines [][]byte) {
+	events, errs := make([]causal.Event, len(lines)), make([]error, len(lines))
+	var work sync.WaitGroup
+	parts := runtime.GOMAXPROCS(0)
+	for k := range parts {
+		work.Go(func() {
+			for i := k * len(lines) / parts; i < (k+1)*len(lines)/parts; i++ {
+				if line := bytes.TrimSpace(lines[i]); len(line) > 0 {
+					errs[i] = events[i].UnmarshalJSON(line)
+				}
+			}
+		})
+	}
+	work.Wait()
+	for i, e := range events {
+		switch {
+		case errs[i] != nil:
+			s.Read++
+			s.Faults = append(s.Faults, Fault{name, from + i, "", errs[i]})
+		case !e.IsZero():
+			s.Read++
+			s.add(e, name, from+i)
+		}
+	}
+}
+
+// IsDatabase reports whether a name is the address of a PostgreSQL database.
+func IsDatabase(name string) bool {
+	return strings.HasPrefix(name, "postgres://") || strings.HasPrefix(name, "postgresql://")
+}

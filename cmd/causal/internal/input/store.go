@@ -1,0 +1,106 @@
+package input
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalpg"
+	"github.com/spec-kitty/causal/causalsqlite"
+)
+
+// Store is a store that was named.
+type Store struct {
+	engine
+	Name string // for people, without a password
+}
+
+// engine is what the stores have that can be named.
+type engine interface {
+	causal.Store
+	Check(ctx context.Context, progress func(checked, total uint64)) error
+	Close() error
+}
+
+// Backup copies a store in a file; see [causalsqlite.Store.Backup].
+func (s *Store) Backup(ctx context.Context, path string) error {
+	file, ok := s.engine.(*causalsqlite.Store)
+	if !ok {
+		return errors.New("only a store in a file can be copied")
+	}
+	return file.Backup(ctx, path)
+}
+
+// sqliteHead is how SQLite files begin.
+const sqliteHead = "SQLite format 3\x00"
+
+// IsStore reports whether a file is one of SQLite.
+func IsStore(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	head := make([]byte, len(sqliteHead))
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == sqliteHead
+}
+
+// OpenForReading opens a store that is there, and changes nothing.
+func OpenForReading(ctx context.Context, name, schema string) (*Store, error) {
+	if IsDatabase(name) {
+		return openDatabase(ctx, name, schema)
+	}
+	return openFile(ctx, name, &causalsqlite.Options{ReadOnly: true})
+}
+
+// Open opens a store for writing. It creates a file that is not there only if it may, and never a database.
+func Open(ctx context.Context, name, schema string, mayCreate bool) (*Store, error) {
+	if IsDatabase(name) {
+		return openDatabase(ctx, name, schema)
+	}
+	return openFile(ctx, name, &causalsqlite.Options{MustExist: !mayCreate})
+}
+
+var errNoStore = errors.New("not a store of causal")
+
+func openFile(ctx context.Context, path string, o *causalsqlite.Options) (*Store, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && !o.MustExist && !o.ReadOnly:
+	case err != nil:
+		return nil, err
+	case info.IsDir(), info.Size() > 0 && !IsStore(path), info.Size() == 0 && (o.ReadOnly || o.MustExist):
+		return nil, fmt.Errorf("%s: %w", path, errNoStore)
+	}
+	store, err := causalsqlite.Open(ctx, path, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &Store{store, path}, nil
+}
+
+// connectTimeout is how long a database may take to answer at first.
+const connectTimeout = 10 * time.Second
+
+func openDatabase(ctx context.Context, dsn, schema string) (*Store, error) {
+	name := "postgres://"
+	if u, err := url.Parse(dsn); err == nil {
+		name = "postgres://" + u.Host + u.EscapedPath()
+	}
+	connecting, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer for %s", connectTimeout))
+	defer cancel()
+	store, err := causalpg.Open(connecting, dsn, &causalpg.Options{Schema: schema})
+	if err != nil && ctx.Err() == nil && connecting.Err() != nil {
+		err = context.Cause(connecting)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &Store{store, name}, nil
+}

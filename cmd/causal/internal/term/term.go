@@ -1,0 +1,160 @@
+// Package term writes text for terminals: with colours or without, in ASCII if fonts are bad, and never what an
+// event could do to a terminal.
+package term
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
+)
+
+// Escape returns text that a terminal shows as it is, in one line: control characters (C0, C1), those that change the
+// direction or end a line, and bytes that are no UTF-8 are written as in Go.
+func Escape(s string) string {
+	at := strings.IndexFunc(s, isControl)
+	if at < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(s[:at])
+	for s = s[at:]; s != ""; {
+		r, size := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case !isControl(r):
+			b.WriteString(s[:size])
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+		s = s[size:]
+	}
+	return b.String()
+}
+
+func isControl(r rune) bool {
+	switch {
+	case r < 0x20, r >= 0x7f && r < 0xa0, r == utf8.RuneError,
+		r == 0x61c, r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x206f, r == 0xfeff,
+		r >= 0xe0000 && r <= 0xe007f:
+		return true
+	}
+	return false
+}
+
+// Style is how a part of a line looks: parameters of the sequence SGR (ECMA-48, 8.3.117).
+type Style string
+
+// The styles.
+const (
+	Plain  Style = ""
+	Bold   Style = "1"
+	Faint  Style = "2"
+	Bad    Style = "1;31"
+	Warn   Style = "1;33"
+	Good   Style = "32"
+	ID     Style = "33"
+	Strong Style = "1;36"
+)
+
+// lanes are the colours of lines of events.
+var lanes = [...]Style{"36", "35", "34", "32", "33", "96", "95", "94"}
+
+// Lane returns the colour of a line of events.
+func Lane(k int) Style { return lanes[k%len(lanes)] }
+
+// Writer writes lines.
+type Writer struct {
+	Width   int // in columns
+	IsASCII bool
+	HasTint bool // colours
+
+	out   *bufio.Writer
+	parts []part
+	err   error
+}
+
+type part struct {
+	text  string
+	style Style
+	width int
+}
+
+// NewWriter returns a writer to out, which is to be flushed.
+func NewWriter(out io.Writer) *Writer {
+	return &Writer{Width: 80, out: bufio.NewWriterSize(out, 1<<16)}
+}
+
+var toASCII = strings.NewReplacer("●", "*", "◆", "#", "▲", "!", "│", "|", "─", "-", "┼", "+", "├", "+", "┤", "+", "╰", "`", "╯", "'",
+	"▸", ">", "◂", "<", "⋮", ":", "┏", ",", "┃", "|", "┗", "`", "┣", "+", "╭", ".", "✔", "+", "⚠", "!", "…", "~", "·", "-")
+
+// Sign adds symbols of ours to the line, which become ASCII if they must.
+func (w *Writer) Sign(style Style, text string) {
+	if w.IsASCII {
+		text = toASCII.Replace(text)
+	}
+	w.add(style, text)
+}
+
+// Text adds text that may be of an event, escaped.
+func (w *Writer) Text(style Style, text string) { w.add(style, Escape(text)) }
+
+// Fit adds text as Text does, in so many columns: cut, or filled with blanks.
+func (w *Writer) Fit(style Style, text string, columns int) {
+	text = w.Cut(text, columns)
+	w.add(style, text)
+	w.add(Plain, strings.Repeat(" ", max(0, columns-displaywidth.String(text))))
+}
+
+// Cut returns text, escaped, that takes no more than so many columns.
+func (w *Writer) Cut(text string, columns int) string {
+	end := "…"
+	if w.IsASCII {
+		end = "~"
+	}
+	return displaywidth.TruncateString(Escape(text), max(0, columns), end)
+}
+
+func (w *Writer) add(style Style, text string) {
+	if text != "" {
+		w.parts = append(w.parts, part{text, style, displaywidth.String(text)})
+	}
+}
+
+// Used returns how many columns the line has.
+func (w *Writer) Used() (columns int) {
+	for _, p := range w.parts {
+		columns += p.width
+	}
+	return columns
+}
+
+// End ends the line.
+func (w *Writer) End() {
+	for len(w.parts) > 0 && strings.Trim(w.parts[len(w.parts)-1].text, " ") == "" {
+		w.parts = w.parts[:len(w.parts)-1]
+	}
+	for _, p := range w.parts {
+		if w.HasTint && p.style != Plain {
+			_, w.err = fmt.Fprintf(w.out, "\x1b[%sm%s\x1b[0m", p.style, p.text)
+		} else {
+			_, w.err = w.out.WriteString(p.text)
+		}
+	}
+	w.parts = w.parts[:0]
+	w.err = w.out.WriteByte('\n')
+}
+
+// Flush writes what is held back, and returns the first error of all writes.
+func (w *Writer) Flush() error {
+	if err := w.out.Flush(); err != nil { // which keeps the first one
+		return err
+	}
+	return w.err
+}

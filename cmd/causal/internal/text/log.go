@@ -1,0 +1,395 @@
+// Package text draws histories of aggregates in a terminal.
+package text
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/clipperhouse/displaywidth"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/cmd/causal/internal/term"
+	"github.com/spec-kitty/causal/cmd/causal/internal/view"
+)
+
+// Log is what is drawn of a view.
+type Log struct {
+	Last    int  // draw so many events of each aggregate, 0 for all
+	HasRuns bool // draw runs of events of one node whole
+
+	view *view.View
+	// Of events: the conflict of which one is a branch, that it opens or joins, what was found.
+	branches      map[int]int
+	opens, closes map[int]int
+	notes         map[int][]view.Kind
+}
+
+// NewLog returns what is drawn of a view with its conflicts and findings.
+func NewLog(v *view.View, conflicts []view.Conflict, findings []view.Finding) *Log {
+	l := &Log{view: v, branches: map[int]int{}, opens: map[int]int{}, closes: map[int]int{}, notes: map[int][]view.Kind{}}
+	for _, c := range conflicts {
+		if !c.IsOpen() {
+			l.closes[c.JoinedBy] = c.Number
+		}
+		l.opens[c.Events[1]] = c.Number
+		for _, i := range c.Branches {
+			l.branches[i] = c.Number
+		}
+	}
+	for _, f := range findings {
+		if !slices.Contains(l.notes[f.Event], f.Kind) {
+			l.notes[f.Event] = append(l.notes[f.Event], f.Kind)
+		}
+	}
+	return l
+}
+
+// minRun is how many events are folded at least.
+const minRun = 4
+
+// Write draws the history of an aggregate: some of its events, one at least, in ascending order.
+func (l *Log) Write(w *term.Writer, events []int) {
+	d := drawing{Log: l, w: w, events: events, parents: l.view.Parents(events)}
+	from := 0
+	if l.Last > 0 && len(events) > l.Last {
+		from = len(events) - l.Last
+	}
+	d.findColumns(from)
+	d.writeTitle(l.view.At(events[0]).AggregateID())
+	d.writeNames()
+	if from > 0 {
+		for _, i := range events[:from] {
+			d.conflictSign(i)
+		}
+		d.writeFold(from, -1, Count(from, "earlier event"))
+	}
+	for row := from; row < len(events); {
+		if n := d.run(row); n >= minRun && !l.HasRuns {
+			e := l.view.At(events[row+n-1])
+			d.writeFold(row+n, d.column(row), fmt.Sprintf("%d more of %s, to %d", n, term.Escape(e.NodeID()), e.LamportClock()))
+			d.shown[l.view.LaneOf[events[row]]] = events[row+n-1]
+			row += n
+			continue
+		}
+		d.writeEvent(row)
+		row++
+	}
+	w.End()
+}
+
+// drawing is the history of one aggregate.
+type drawing struct {
+	*Log
+	w       *term.Writer
+	events  []int
+	parents [][]int
+
+	columns         []int       // their lanes
+	columnOf        map[int]int // of lanes
+	first, last     []int       // the rows in which a column is drawn
+	cell            int         // width of a column, 0 if there is no room for them
+	clock, kind     int         // widths
+	name            int
+	shown           map[int]int // the latest event of a lane that was drawn
+	currentConflict int
+}
+
+func (d *drawing) column(row int) int { return d.columnOf[d.view.LaneOf[d.events[row]]] }
+
+// findColumns finds out where things are, from a row on.
+func (d *drawing) findColumns(from int) {
+	d.columnOf, d.shown = map[int]int{}, map[int]int{}
+	first, last := map[int]int{}, map[int]int{} // rows of lanes
+	for row, i := range d.events {
+		lane := d.view.LaneOf[i]
+		if _, ok := first[lane]; !ok {
+			first[lane] = row
+		}
+		last[lane] = row
+		for _, p := range d.parents[row] {
+			last[d.view.LaneOf[p]] = row
+		}
+		if e := d.view.At(i); row >= from {
+			d.clock = max(d.clock, len(fmt.Sprint(e.LamportClock())))
+			d.kind = min(24, max(d.kind, len(e.Type())))
+			d.name = min(16, max(d.name, len(e.NodeID())))
+		}
+	}
+	for _, lane := range slices.Sorted(maps.Keys(first)) {
+		if last[lane] >= from {
+			d.columnOf[lane] = len(d.columns)
+			d.columns, d.first, d.last = append(d.columns, lane), append(d.first, first[lane]), append(d.last, last[lane])
+		}
+	}
+	switch room := d.w.Width / 2; {
+	case 4*len(d.columns) <= room:
+		d.cell = 4
+	case 2*len(d.columns) <= room:
+		d.cell = 2
+	}
+}
+
+func (d *drawing) writeTitle(aggregateID string) {
+	nodes := map[string]bool{}
+	open, joined := 0, 0
+	for _, i := range d.events {
+		nodes[d.view.At(i).NodeID()] = true
+		if d.opens[i] > 0 {
+			open++
+		}
+		if d.closes[i] > 0 {
+			open, joined = open-1, joined+1
+		}
+	}
+	d.w.Text(term.Bold, aggregateID)
+	d.w.Text(term.Plain, fmt.Sprintf("  %s, %s, ", Count(len(d.events), "event"), Count(len(nodes), "node")))
+	switch {
+	case open > 0:
+		d.w.Text(term.Bad, Count(open, "open conflict"))
+		d.w.Text(term.Plain, fmt.Sprintf(", %d joined", joined))
+	case joined > 0:
+		d.w.Text(term.Plain, fmt.Sprintf("%s, all joined", Count(joined, "conflict")))
+	default:
+		d.w.Text(term.Plain, "no conflict")
+	}
+	d.w.End()
+	d.w.End()
+}
+
+// Count returns a number of things.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// LaneName returns the name of a lane.
+func LaneName(l view.Lane) string {
+	if l.IsSecond {
+		return l.NodeID + " (second writer)"
+	}
+	return l.NodeID
+}
+
+// writeNames names the columns, each by a hook.
+func (d *drawing) writeNames() {
+	if d.cell == 0 {
+		return
+	}
+	for c, lane := range d.columns {
+		d.w.Sign(term.Faint, "   "+strings.Repeat(d.pad("│"), c)+"╭ ")
+		d.w.Text(term.Lane(lane), d.w.Cut(LaneName(d.view.Lanes[lane]), d.w.Width-d.w.Used()))
+		d.w.End()
+	}
+}
+
+func (d *drawing) pad(sign string) string { return sign + strings.Repeat(" ", d.cell-1) }
+
+// isQuiet reports whether an event is just the next one of its node.
+func (d *drawing) isQuiet(row int) bool {
+	if row == 0 || row >= len(d.events)-1 {
+		return false
+	}
+	i, lane := d.events[row], d.view.LaneOf[d.events[row]]
+	if d.view.LaneOf[d.events[row-1]] != lane || d.view.LaneOf[d.events[row+1]] != lane ||
+		len(d.notes[i]) > 0 || d.view.IsHead[i] || d.opens[i]+d.closes[i]+d.branches[i] > 0 {
+		return false
+	}
+	isElsewhere := func(p int) bool { return d.view.LaneOf[p] != lane }
+	return !slices.ContainsFunc(d.parents[row], isElsewhere) && !slices.ContainsFunc(d.parents[row+1], isElsewhere)
+}
+
+// run returns how many quiet events follow.
+func (d *drawing) run(row int) (n int) {
+	for d.isQuiet(row + n) {
+		n++
+	}
+	return n
+}
+
+// writeFold stands for events that are not drawn, before a row.
+func (d *drawing) writeFold(row, column int, text string) {
+	d.gutter(d.bar())
+	if d.cell > 0 {
+		for c, lane := range d.columns {
+			switch {
+			case c == column || column < 0 && d.first[c] < row:
+				d.w.Sign(term.Lane(lane), d.pad("⋮"))
+			case row > d.first[c] && row <= d.last[c]:
+				d.w.Sign(term.Lane(lane), d.pad("│"))
+			default:
+				d.w.Sign(term.Plain, d.pad(" "))
+			}
+		}
+	}
+	d.w.Text(term.Faint, strings.Repeat(" ", d.clock+1)+text)
+	d.w.End()
+}
+
+func (d *drawing) bar() string {
+	if d.currentConflict > 0 {
+		return "┃"
+	}
+	return " "
+}
+
+func (d *drawing) gutter(sign string) { d.w.Sign(term.Bad, " "+sign+" ") }
+
+// conflictSign returns what stands in the gutter beside an event.
+func (d *drawing) conflictSign(i int) string {
+	opens, closes := d.opens[i], d.closes[i]
+	sign := d.bar()
+	switch {
+	case opens > 0 && closes > 0:
+		sign, d.currentConflict = "┣", opens
+	case opens > 0:
+		sign, d.currentConflict = "┏", opens
+	case closes > 0:
+		sign, d.currentConflict = "┗", 0
+	}
+	return sign
+}
+
+func (d *drawing) writeEvent(row int) {
+	i := d.events[row]
+	e, lane := d.view.At(i), d.view.LaneOf[i]
+	d.gutter(d.conflictSign(i))
+	stale := d.writeGraph(row)
+	d.shown[lane] = i
+	d.w.Text(term.Faint, fmt.Sprintf("%*d ", d.clock, e.LamportClock()))
+	d.w.Text(term.ID, Short(e.ID())+" ")
+	if d.cell == 0 {
+		d.w.Fit(term.Lane(lane), e.NodeID(), d.name)
+		d.w.Text(term.Plain, " ")
+	}
+	d.w.Fit(term.Plain, e.Type(), d.kind)
+	d.w.Text(term.Plain, " ")
+	d.writeRest(i, stale)
+	d.w.End()
+}
+
+// writeRest writes what an event says and what there is to say about it.
+func (d *drawing) writeRest(i int, stale string) {
+	e, room := d.view.At(i), d.w.Width-d.w.Used()
+	type note struct {
+		style term.Style
+		text  string
+	}
+	var notes []note
+	if k := d.closes[i]; k > 0 {
+		notes = append(notes, note{term.Good, fmt.Sprintf("✔ joins conflict %d", k)})
+	}
+	if d.view.IsHead[i] {
+		notes = append(notes, note{term.Strong, "head"})
+	}
+	for _, kind := range d.notes[i] {
+		notes = append(notes, note{term.Warn, "⚠ " + string(kind)})
+	}
+	if stale != "" {
+		notes = append(notes, note{term.Faint, "saw " + stale})
+	}
+	summary := Summary(e)
+	if len(notes) == 0 {
+		d.w.Text(term.Faint, d.w.Cut(summary, room))
+		return
+	}
+	width := 0
+	for _, n := range notes {
+		width += 1 + displaywidth.String(term.Escape(n.text))
+	}
+	d.w.Fit(term.Faint, summary, min(40, max(8, room-width)))
+	for _, n := range notes {
+		d.w.Text(term.Plain, " ")
+		d.w.Sign(n.style, term.Escape(n.text))
+	}
+}
+
+// writeGraph draws the columns beside an event, and returns what came before it and is not drawn where it can be seen.
+func (d *drawing) writeGraph(row int) (stale string) {
+	i, own := d.events[row], d.column(row)
+	low, high := own, own
+	isFrom := map[int]bool{}
+	var far []string
+	for _, p := range d.parents[row] {
+		lane := d.view.LaneOf[p]
+		if c := d.columnOf[lane]; c != own {
+			isFrom[c] = true
+			low, high = min(low, c), max(high, c)
+			if d.shown[lane] != p || d.cell == 0 {
+				far = append(far, fmt.Sprintf("%s@%d", d.view.At(p).NodeID(), d.view.At(p).LamportClock()))
+			}
+		}
+	}
+	stale = strings.Join(far, ", ")
+	if d.cell == 0 {
+		return stale
+	}
+	for c, lane := range d.columns {
+		isAlive := row >= d.first[c] && row <= d.last[c]
+		style, sign, fill := term.Lane(lane), " ", " "
+		switch {
+		case c == own:
+			style, sign = d.mark(i)
+		case isFrom[c]:
+			sign = d.turn(c, own, row)
+		case c > low && c < high && isAlive:
+			style, sign = term.Faint, "┼"
+		case c > low && c < high:
+			style, sign = term.Faint, "─"
+		case isAlive:
+			sign = "│"
+		}
+		d.w.Sign(style, sign)
+		fill = strings.Repeat(fill, d.cell-1)
+		if c >= low && c < high {
+			fill = d.arrow(c, own)
+		}
+		d.w.Sign(term.Faint, fill)
+	}
+	return stale
+}
+
+// mark returns how an event looks.
+func (d *drawing) mark(i int) (term.Style, string) {
+	style, sign := term.Lane(d.view.LaneOf[i]), "●"
+	if d.view.IsHead[i] {
+		sign = "◆"
+	}
+	if d.branches[i] > 0 {
+		style = term.Bad
+	}
+	if len(d.notes[i]) > 0 {
+		style, sign = term.Warn, "▲"
+	}
+	return style, sign
+}
+
+// turn returns where a line leaves its column.
+func (d *drawing) turn(column, own, row int) string {
+	signs := [2]string{"├", "┤"}
+	if row == d.last[column] {
+		signs = [2]string{"╰", "╯"}
+	}
+	if column < own {
+		return signs[0]
+	}
+	return signs[1]
+}
+
+// arrow returns what is between a column and the next.
+func (d *drawing) arrow(column, own int) string {
+	line := strings.Repeat("─", d.cell-2)
+	switch {
+	case column+1 == own:
+		return line + "▸"
+	case column == own:
+		return "◂" + line
+	}
+	return line + "─"
+}
+
+// Short returns the end of an ID: ULIDs of one moment begin alike.
+func Short(id causal.EventID) string { return string(id[len(id)-6:]) }

@@ -1,0 +1,208 @@
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/cmd/causal/internal/input"
+)
+
+// Kind is a kind of finding. The values are part of the output of the command.
+type Kind string
+
+// The kinds of findings.
+const (
+	BadLine       Kind = "line"          // is no event
+	Twice         Kind = "twice"         // an ID with two contents
+	GapFound      Kind = "gap"           // events of a node that others say are there
+	ParentMissing Kind = "parent"        // an event that others name as a parent
+	CauseMissing  Kind = "cause"         // an event that others name as their cause
+	Fork          Kind = "fork"          // a node that ran twice, or went back to a backup
+	Contradiction Kind = "contradiction" // what an event says about its past and cannot be
+	Jump          Kind = "jump"          // a Lamport clock far above all that its node had seen
+	WallClock     Kind = "wall"          // a wall clock that contradicts the order
+	Future        Kind = "future"        // a wall clock that is ahead of ours
+)
+
+// Finding is something that is wrong, or may be.
+type Finding struct {
+	Kind  Kind
+	Event int    // at which it shows, -1 if at none
+	Text  string // may contain names that events have: escape it
+}
+
+// Findings returns all that is wrong with the events of a view and their inputs, each cause once, in the order of the
+// events. now is what wall clocks are compared with.
+func (v *View) Findings(faults []input.Fault, now time.Time) []Finding {
+	f := finder{View: v, isTold: map[string]bool{}}
+	for _, fault := range faults {
+		kind, at := BadLine, -1
+		if fault.EventID != "" {
+			kind = Twice
+			at, _ = v.Index(fault.EventID)
+		}
+		f.found = append(f.found, Finding{kind, at, fault.String()})
+	}
+	f.findMissing()
+	f.findForks()
+	for _, c := range v.Contradictions() {
+		at, _ := v.Index(c.EventID)
+		f.add(Contradiction, at, "its %s names %s, which cannot have come before it", c.Field, c.Names)
+	}
+	f.findClocks(now)
+	slices.SortStableFunc(f.found, func(a, b Finding) int { return cmp.Compare(a.Event, b.Event) })
+	return f.found
+}
+
+type finder struct {
+	*View
+	found  []Finding
+	isTold map[string]bool // what is told once
+}
+
+func (f *finder) add(kind Kind, at int, format string, args ...any) {
+	f.found = append(f.found, Finding{kind, at, fmt.Sprintf(format, args...)})
+}
+
+// once reports whether something was not told yet.
+func (f *finder) once(key string) bool {
+	is := !f.isTold[key]
+	f.isTold[key] = true
+	return is
+}
+
+func (f *finder) findMissing() {
+	missing := map[causal.EventID]bool{}
+	for _, gap := range f.Missing() {
+		if gap.Parent != "" {
+			missing[gap.Parent] = true
+			continue
+		}
+		at, _ := f.Index(gap.KnownFrom)
+		f.add(GapFound, at, "events of %s after clock %d up to %d are missing", gap.NodeID, gap.After, gap.UpTo)
+	}
+	times, last := map[string]map[int64]bool{}, map[string]int64{}
+	for i := range f.Len() {
+		e := f.At(i)
+		if times[e.NodeID()] == nil {
+			times[e.NodeID()] = map[int64]bool{}
+		}
+		times[e.NodeID()][e.LamportClock()], last[e.NodeID()] = true, e.LamportClock()
+	}
+	for i := range f.Len() {
+		e := f.At(i)
+		for _, id := range e.Parents() {
+			if missing[id] && f.once("parent "+string(id)) {
+				f.add(ParentMissing, i, "its parent %s is missing", id)
+			}
+		}
+		if id := e.CausationID(); id != "" {
+			if _, ok := f.Index(id); !ok && !missing[id] && f.once("cause "+string(id)) {
+				f.add(CauseMissing, i, "its cause %s is missing", id)
+			}
+		}
+		for node, time := range e.VectorClock().All() {
+			if times[node][time] || !f.once(fmt.Sprint("time ", time, " ", node)) {
+				continue
+			}
+			if time > last[node] {
+				f.add(GapFound, i, "it has seen %s up to clock %d, and the last event of that node here is at %d: what came after is missing, or the event says what is not so",
+					node, time, last[node])
+			} else {
+				f.add(GapFound, i, "the event of %s at clock %d is missing", node, time)
+			}
+		}
+	}
+}
+
+func (f *finder) findForks() {
+	for _, fork := range f.Forks() {
+		at := -1
+		for _, id := range fork.IDs {
+			i, _ := f.Index(id)
+			at = max(at, i)
+		}
+		f.add(Fork, at, "node %s has forked at clock %d: it ran twice, or went back to a backup", fork.NodeID, fork.LamportClock)
+	}
+	for i := 1; i < f.Len(); i++ { // plain events of one clock, of which History does not know whether they are a fork
+		a, b := f.At(i-1), f.At(i)
+		if a.NodeID() == b.NodeID() && a.LamportClock() == b.LamportClock() && a.ProjectUUID() == b.ProjectUUID() &&
+			!a.IsStamped() && !b.IsStamped() && f.once("clock "+a.NodeID()) {
+			f.add(Fork, i, "node %s has two events of clock %d: it ran twice, went back to a backup, or does not move its clock", a.NodeID(), a.LamportClock())
+		}
+	}
+}
+
+// What the clocks of all events may leave out: maxJump, which is more than a node skips that was killed, or jumpFactor
+// times what 99 of 100 events leave out. As a clock rises by one above all that a node has seen, more than that was skipped
+// by somebody, or very many events are missing.
+const (
+	maxJump    = 2048
+	jumpFactor = 50
+)
+
+// What wall clocks may differ by.
+const maxSkew = time.Hour
+
+func (f *finder) findClocks(now time.Time) {
+	last := make([]int, len(f.Lanes)) // of each lane, plus 1
+	for i := range f.Len() {
+		e, lane := f.At(i), f.LaneOf[i]
+		for _, p := range append(f.named(e), last[lane]-1) {
+			if p < 0 || f.Relation(p, i) != causal.OrderBefore {
+				continue
+			}
+			if d := f.At(p).Timestamp().Sub(e.Timestamp()); d > maxSkew && f.once("wall "+e.NodeID()) {
+				f.add(WallClock, i, "the wall clock of %s is %s behind that of %s, whose event came before", e.NodeID(), round(d), f.At(p).NodeID())
+			}
+		}
+		if d := e.Timestamp().Sub(now); d > maxSkew && f.once("future "+e.NodeID()) {
+			f.add(Future, i, "the wall clock of %s was %s ahead of now", e.NodeID(), round(d))
+		}
+		last[lane] = i + 1
+	}
+	f.findJumps()
+}
+
+func (f *finder) findJumps() {
+	if f.Len() == 0 {
+		return
+	}
+	steps := make([]int64, f.Len()) // what each event, in the order of clocks, is above the one before
+	for i := 1; i < len(steps); i++ {
+		steps[i] = f.At(i).LamportClock() - f.At(i-1).LamportClock()
+	}
+	usual := slices.Sorted(slices.Values(steps))[(len(steps)-1)*99/100]
+	for i, step := range steps {
+		if step > max(maxJump, jumpFactor*usual) {
+			f.add(Jump, i, "the clock of %s is %d above that of every event before", f.At(i).NodeID(), step)
+		}
+	}
+}
+
+// named returns the events that an event names and that are here.
+func (f *finder) named(e causal.Event) (named []int) {
+	for _, id := range append(e.Parents(), e.CausationID()) {
+		if i, ok := f.Index(id); ok {
+			named = append(named, i)
+		}
+	}
+	return named
+}
+
+func round(d time.Duration) time.Duration { return d.Round(time.Minute) }
+
+// All are the kinds of findings.
+var All = []Kind{BadLine, Twice, GapFound, ParentMissing, CauseMissing, Fork, Contradiction, Jump, WallClock, Future}
+
+// Count counts the findings of each kind.
+func Count(findings []Finding) map[Kind]int {
+	count := map[Kind]int{}
+	for _, f := range findings {
+		count[f.Kind]++
+	}
+	return count
+}

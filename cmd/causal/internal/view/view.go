@@ -1,0 +1,159 @@
+// Package view finds what is worth showing of a set of events: on which line each stands, which edits of an aggregate
+// went side by side and who joined them, and what is wrong. What comes before what is that of [causal.History].
+package view
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/spec-kitty/causal"
+)
+
+// View is what is shown of a set of events, which are numbered as in its History.
+type View struct {
+	*causal.History
+	Lanes  []Lane
+	LaneOf []int // of each event
+	IsHead []bool
+}
+
+// Lane is a line of events that a node has emitted. A node that has forked has two.
+type Lane struct {
+	NodeID   string
+	IsSecond bool // what a second writer with this node ID has emitted
+}
+
+// New returns the view of a history.
+func New(h *causal.History) *View {
+	v := &View{History: h, LaneOf: make([]int, h.Len()), IsHead: make([]bool, h.Len())}
+	for _, e := range h.Heads() {
+		i, _ := h.Index(e.ID())
+		v.IsHead[i] = true
+	}
+	v.findLanes()
+	return v
+}
+
+// findLanes puts each event on the lane of its node or, of a node that has forked, on that of the two which it
+// continues. Near a fork it may not be known which, so that some may be on the other one.
+func (v *View) findLanes() {
+	isForked, on := map[string]bool{}, make([]Lane, v.Len())
+	for _, f := range v.Forks() {
+		isForked[f.NodeID] = true
+	}
+	last := map[Lane]map[string]int{} // of each lane, in each project
+	for i := range v.Len() {
+		e := v.At(i)
+		at := Lane{NodeID: e.NodeID()}
+		if before, ok := last[at][e.ProjectUUID()]; ok && isForked[at.NodeID] && !v.continues(before, i) {
+			at.IsSecond = true
+		}
+		if last[at] == nil {
+			last[at] = map[string]int{}
+			v.Lanes = append(v.Lanes, at)
+		}
+		last[at][e.ProjectUUID()] = i
+		on[i] = at
+	}
+	slices.SortFunc(v.Lanes, func(a, b Lane) int {
+		if a.NodeID == b.NodeID && a.IsSecond != b.IsSecond {
+			if a.IsSecond {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.NodeID, b.NodeID)
+	})
+	number := make(map[Lane]int, len(v.Lanes))
+	for k, at := range v.Lanes {
+		number[at] = k
+	}
+	for i, at := range on {
+		v.LaneOf[i] = number[at]
+	}
+}
+
+// continues reports whether an event may be the next one after another of its node and project.
+func (v *View) continues(last, i int) bool {
+	if e := v.At(i); e.IsStamped() {
+		return e.PreviousClock() == v.At(last).LamportClock()
+	}
+	return v.Relation(last, i) == causal.OrderBefore
+}
+
+// Select returns the events that a function selects, in ascending order.
+func (v *View) Select(isShown func(causal.Event) bool) []int {
+	shown := []int{}
+	for i := range v.Len() {
+		if isShown(v.At(i)) {
+			shown = append(shown, i)
+		}
+	}
+	return shown
+}
+
+// Parents returns, for each of some events in ascending order, the last of them that come before it: the
+// transitive reduction (Aho, Garey and Ullman 1972) of the order among them. Each is in descending order.
+func (v *View) Parents(of []int) [][]int {
+	parents := make([][]int, len(of))
+	if len(of) == v.Len() {
+		for k, i := range of {
+			parents[k] = v.History.Parents(i)
+			slices.Reverse(parents[k])
+		}
+		return parents
+	}
+	if len(of)*len(of) < 20*v.Len() {
+		return v.parentsOfFew(of)
+	}
+	// The last ones at or before each event, for those that are not among them through their parents.
+	last := make([][]int, v.Len())
+	next := 0
+	for i := range v.Len() {
+		var found []int
+		for _, p := range v.History.Parents(i) {
+			found = append(found, last[p]...)
+		}
+		found = v.lastOf(found)
+		last[i] = found
+		if next < len(of) && of[next] == i {
+			parents[next], last[i] = found, []int{i}
+			next++
+		}
+	}
+	return parents
+}
+
+// parentsOfFew does so by asking for all pairs.
+func (v *View) parentsOfFew(of []int) [][]int {
+	parents := make([][]int, len(of))
+	for k, i := range of {
+		for _, j := range slices.Backward(of[:k]) {
+			if v.Relation(j, i) == causal.OrderBefore && !v.isBeforeOne(j, parents[k]) {
+				parents[k] = append(parents[k], j)
+			}
+		}
+	}
+	return parents
+}
+
+// isBeforeOne reports whether an event comes before one of others.
+func (v *View) isBeforeOne(i int, others []int) bool {
+	return slices.ContainsFunc(others, func(j int) bool { return v.Relation(i, j) == causal.OrderBefore })
+}
+
+// lastOf returns those of some events that come before no other of them, each once, in descending order.
+func (v *View) lastOf(events []int) []int {
+	if len(events) < 2 {
+		return events
+	}
+	slices.SortFunc(events, func(i, j int) int { return j - i })
+	events = slices.Compact(events)
+	last := events[:1]
+	for _, i := range events[1:] {
+		if !v.isBeforeOne(i, last) {
+			last = append(last, i)
+		}
+	}
+	return last
+}

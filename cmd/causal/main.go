@@ -1,0 +1,123 @@
+// Causal shows what happened: who emitted what and what each had seen, which edits are concurrent and which won, where
+// something is missing. It reads events as JSON lines, stores in files and databases, and carries events between them.
+//
+//	causal COMMAND [flags] [FILE...]
+//
+// docs/inspect.md shows it at work; causal COMMAND --help lists the flags.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/spec-kitty/causal/cmd/causal/internal/term"
+)
+
+func main() {
+	debug.SetGCPercent(400) // events are kept up to the end
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], &system{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now})
+	stop()
+	os.Exit(code)
+}
+
+// system is what a run has around it.
+type system struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Now            func() time.Time
+}
+
+// Exit codes.
+const (
+	exitFine        = 0
+	exitFindings    = 1   // something was found or refused; all else was done
+	exitFailed      = 2   // usage, or an input or output that does not work
+	exitInterrupted = 130 // by a signal
+)
+
+// errFindings ends a command that has said what it found.
+var errFindings = errors.New("there are findings")
+
+// grammar is all commands with their flags.
+type grammar struct {
+	Log       logCommand       `cmd:"" help:"Show the history of each aggregate, with a line for each node."`
+	Show      showCommand      `cmd:"" help:"Show one event: what it says, what came before, what is concurrent."`
+	Conflicts conflictsCommand `cmd:"" help:"Show what was edited side by side, and who joined it or what wins."`
+	Verify    verifyCommand    `cmd:"" help:"Show what is wrong: gaps, forks, clocks, bad lines."`
+	Stat      statCommand      `cmd:"" help:"Count events, nodes, aggregates."`
+	Export    exportCommand    `cmd:"" help:"Write events as JSON lines."`
+	Import    importCommand    `cmd:"" help:"Save events in a store. Those that it has are left out, so that it can be repeated."`
+	Backup    backupCommand    `cmd:"" help:"Copy a store in a file, also while it is in use."`
+	Check     checkCommand     `cmd:"" help:"Look at every row of a store for damage."`
+	Sync      syncCommand      `cmd:"" help:"Make two stores, or a store and that of a server, have the same events."`
+	Serve     serveCommand     `cmd:"" help:"Answer causal sync over HTTP."`
+	MergeFile mergeFileCommand `cmd:"" help:"Merge files of JSON lines, as a merge driver of git."`
+
+	Color   string      `help:"Use colours: ${enum}." enum:"auto,always,never" default:"auto"`
+	ASCII   bool        `name:"ascii" help:"Draw with ASCII characters only."`
+	Width   int         `help:"Columns of the output; the terminal's, or 80." placeholder:"N"`
+	Version versionFlag `help:"Print the version and exit."`
+}
+
+// run parses arguments and runs a command; it returns the exit code.
+func run(ctx context.Context, args []string, s *system) int {
+	a := app{system: s}
+	exit := -1
+	parser, err := kong.New(&a.grammar, kong.Name("causal"), kong.Writers(s.Stdout, s.Stderr), kong.Exit(func(code int) { exit = code }),
+		kong.Description("Shows what happened in logs of causal events. FILE is a file of JSON lines (- for standard input; .gz), a store in a file, or a postgres:// address; several are united."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		panic(err) // the grammar is wrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exit >= 0 { // --help or --version
+		return exit
+	}
+	if err != nil {
+		a.fail(err)
+		return exitFailed
+	}
+	a.setUp()
+	command.BindTo(ctx, (*context.Context)(nil))
+	err = command.Run(&a)
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.Is(err, errFindings):
+		return exitFindings
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.Is(err, syscall.EPIPE): // as of head
+		return exitFine
+	}
+	a.fail(err)
+	return exitFailed
+}
+
+// app is a run of a command.
+type app struct {
+	*system
+	grammar
+}
+
+// fail says why nothing more is done.
+func (a *app) fail(err error) { fmt.Fprintln(a.Stderr, "causal:", term.Escape(err.Error())) }
+
+// note says something to people.
+func (a *app) note(format string, args ...any) {
+	fmt.Fprintln(a.Stderr, term.Escape(fmt.Sprintf(format, args...)))
+}

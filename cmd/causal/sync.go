@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/causalsync"
+	"github.com/spec-kitty/causal/cmd/causal/internal/input"
+)
+
+// tokenFlags say where a token is.
+type tokenFlags struct {
+	TokenFile string `help:"File with the token that the server asks for; CAUSAL_TOKEN has it otherwise." placeholder:"FILE" type:"existingfile"`
+}
+
+func (f *tokenFlags) token(a *app) (string, error) {
+	if f.TokenFile == "" {
+		return a.Getenv("CAUSAL_TOKEN"), nil
+	}
+	data, err := os.ReadFile(f.TokenFile)
+	token := strings.TrimSpace(string(data))
+	if err == nil && token == "" {
+		err = errors.New("the token file is empty")
+	}
+	return token, err
+}
+
+type syncCommand struct {
+	tokenFlags `embed:""`
+	Store      string `arg:"" help:"A store in a file, or a postgres:// address."`
+	Peer       string `arg:"" help:"Another store, or the http:// or https:// address of causal serve."`
+	Schema     string `help:"Schema of databases." default:"causal"`
+	Create     bool   `help:"Create the file of the first store if it is not there."`
+	Project    string `help:"Only the events of this project." placeholder:"UUID"`
+	Aggregate  string `short:"a" help:"Only the events of this aggregate." placeholder:"ID"`
+	JSON       bool   `name:"json" help:"Write JSON, an object a line."`
+}
+
+// syncObject is the output of sync.
+type syncObject struct {
+	Kind     string `json:"kind"` // "sync"
+	Received int    `json:"received"`
+	Sent     int    `json:"sent"`
+	Refused  int    `json:"refused"`
+	Trips    int    `json:"trips"`
+	BytesIn  int64  `json:"bytes_in"`
+	BytesOut int64  `json:"bytes_out"`
+}
+
+// Run is called by kong.
+func (c *syncCommand) Run(ctx context.Context, a *app) error {
+	isURL := strings.HasPrefix(c.Peer, "http://") || strings.HasPrefix(c.Peer, "https://")
+	var exchange causalsync.Exchange
+	if isURL {
+		token, err := c.token(a)
+		if err != nil {
+			return err
+		}
+		exchange = causalsync.HTTP(c.Peer, &causalsync.HTTPOptions{Authorize: func(r *http.Request) error {
+			if token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			return nil
+		}})
+	} else {
+		other, err := input.Open(ctx, c.Peer, c.Schema, false)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = other.Close() }()
+		peer, err := causalsync.New(other, nil)
+		if err != nil {
+			return err
+		}
+		exchange = func(ctx context.Context, request []byte) ([]byte, error) {
+			return peer.Answer(ctx, c.Store, causal.Filter{}, request)
+		}
+	}
+	store, err := input.Open(ctx, c.Store, c.Schema, c.Create)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+	replica, err := causalsync.New(store, nil)
+	if err != nil {
+		return err
+	}
+	report, err := replica.Sync(ctx, exchange, &causalsync.SyncOptions{Peer: c.Peer, Filter: causal.Filter{ProjectUUID: c.Project, AggregateID: c.Aggregate}})
+	return c.write(a, report, err)
+}
+
+// write says what was done, also if it was not all.
+func (c *syncCommand) write(a *app, report causalsync.Report, failure error) error {
+	for _, r := range report.Refused {
+		where := "here"
+		if r.ByPeer {
+			where = "by the other side"
+		}
+		a.note("event %s was refused %s: %v", r.EventID, where, r.Err)
+	}
+	var err error
+	if c.JSON {
+		out := newJSONWriter(a.Stdout)
+		out.write(syncObject{"sync", report.Received, report.Sent, report.RefusedCount, report.Trips, report.BytesIn, report.BytesOut})
+		err = out.flush()
+	} else {
+		err = a.say("%d received, %d sent, %d refused; %d trips, %d bytes in, %d out",
+			report.Received, report.Sent, report.RefusedCount, report.Trips, report.BytesIn, report.BytesOut)
+	}
+	switch {
+	case failure != nil:
+		return failure
+	case err == nil && report.RefusedCount > 0:
+		return errFindings
+	}
+	return err
+}
+
+type serveCommand struct {
+	tokenFlags `embed:""`
+	Store      string `arg:"" help:"A store in a file, or a postgres:// address."`
+	Schema     string `help:"Schema of databases." default:"causal"`
+	Listen     string `help:"Address to listen on; one that others can reach needs a token." default:"127.0.0.1:8340" placeholder:"HOST:PORT"`
+	Cert       string `help:"File with the certificate, for https." placeholder:"FILE" type:"existingfile"`
+	CertKey    string `name:"cert-key" help:"File with its key." placeholder:"FILE" type:"existingfile"`
+	ReadOnly   bool   `help:"Give events, and take none."`
+}
+
+// Validate is called by kong.
+func (c *serveCommand) Validate() error {
+	if (c.Cert == "") != (c.CertKey == "") {
+		return errors.New("--cert and --cert-key go together")
+	}
+	return nil
+}
+
+// Run is called by kong.
+func (c *serveCommand) Run(ctx context.Context, a *app) error {
+	token, err := c.token(a)
+	if err != nil {
+		return err
+	}
+	if token == "" && !isLoopback(c.Listen) {
+		return fmt.Errorf("%s can be reached from elsewhere: set CAUSAL_TOKEN or --token-file", c.Listen)
+	}
+	open := func() (*input.Store, error) { return input.Open(ctx, c.Store, c.Schema, false) }
+	if c.ReadOnly {
+		open = func() (*input.Store, error) { return input.OpenForReading(ctx, c.Store, c.Schema) }
+	}
+	store, err := open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+	served := causal.EventStore(store)
+	if c.ReadOnly {
+		served = readOnly{store}
+	}
+	replica, err := causalsync.New(served, &causalsync.Options{OnRefused: func(peer string, r causalsync.Refusal) {
+		a.note("event %s of %s was refused: %v", r.EventID, peer, r.Err)
+	}})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/sync", causalsync.Handler(replica, authorizer(token)))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute}
+	scheme := "http"
+	if c.Cert != "" {
+		scheme = "https"
+	}
+	a.note("serving %s at %s://%s/sync", store.Name, scheme, listener.Addr())
+	return c.serve(ctx, server, listener)
+}
+
+// serve serves until ctx ends, and then answers what has begun.
+func (c *serveCommand) serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+	ended := make(chan error, 1)
+	go func() {
+		if c.Cert != "" {
+			ended <- server.ServeTLS(listener, c.Cert, c.CertKey)
+		} else {
+			ended <- server.Serve(listener)
+		}
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil {
+		return err
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// readOnly is a store that takes no events.
+type readOnly struct{ *input.Store }
+
+func (readOnly) refuse() error {
+	return &causal.StorageError{Op: "save events", Err: fmt.Errorf("%w: it is served for reading", errors.ErrUnsupported)}
+}
+
+// SaveEvent refuses.
+func (s readOnly) SaveEvent(context.Context, causal.Event) error { return s.refuse() }
+
+// SaveEvents refuses.
+func (s readOnly) SaveEvents(context.Context, []causal.Event) error { return s.refuse() }
+
+// Append refuses.
+//
+//nolint:unparam // it is that of causal.Appender
+func (s readOnly) Append(context.Context, []causal.Event) (causal.Appended, error) {
+	return causal.Appended{}, s.refuse()
+}
+
+// isLoopback reports whether an address to listen on can be reached from this machine only.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// authorizer returns what says who may ask. Without a token that is who is on this machine, but no page in a
+// browser, which could name this machine, too.
+func authorizer(token string) func(*http.Request) (string, causal.Filter, error) {
+	want := sha256.Sum256([]byte("Bearer " + token))
+	return func(r *http.Request) (string, causal.Filter, error) {
+		peer, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			return "", causal.Filter{}, err
+		}
+		if token == "" {
+			if r.Header.Get("Origin") != "" || !isLoopback(withPort(r.Host)) {
+				err = errors.New("not from this machine")
+			}
+			return peer, causal.Filter{}, err
+		}
+		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
+		if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			err = errors.New("another token is needed")
+		}
+		return peer, causal.Filter{}, err
+	}
+}
+
+// withPort adds a port to a host if it has none.
+func withPort(host string) string {
+	if _, _, err := net.SplitHostPort(host); err != nil {
+		return net.JoinHostPort(strings.Trim(host, "[]"), "0")
+	}
+	return host
+}
