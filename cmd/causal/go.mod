@@ -14,11 +14,13 @@ require (
 	github.com/spec-kitty/causal/causalsqlite v0.0.0
 	// Tests only: assertions.
 	github.com/stretchr/testify v1.12.1
+	// The script and the style of the page without what only people need.
+	github.com/tdewolff/minify/v2 v2.24.25
 	// Whether output goes to a terminal, and how wide that is.
 	golang.org/x/term v0.48.0
+	// Tests only: laws.
+	pgregory.net/rapid v1.3.0
 )
-
-require pgregory.net/rapid v1.3.0
 
 require (
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
@@ -37,6 +39,7 @@ require (
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/oklog/ulid/v2 v2.1.2 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	github.com/tdewolff/parse/v2 v2.8.20 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect

@@ -56,6 +56,7 @@ type grammar struct {
 	Conflicts conflictsCommand `cmd:"" help:"Show what was edited side by side, and who joined it or what wins."`
 	Verify    verifyCommand    `cmd:"" help:"Show what is wrong: gaps, forks, clocks, bad lines."`
 	Stat      statCommand      `cmd:"" help:"Count events, nodes, aggregates."`
+	Graph     graphCommand     `cmd:"" help:"Write a page that shows all of it in a browser."`
 	Export    exportCommand    `cmd:"" help:"Write events as JSON lines."`
 	Import    importCommand    `cmd:"" help:"Save events in a store. Those that it has are left out, so that it can be repeated."`
 	Backup    backupCommand    `cmd:"" help:"Copy a store in a file, also while it is in use."`

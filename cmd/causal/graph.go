@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spec-kitty/causal/cmd/causal/internal/page"
+)
+
+type graphCommand struct {
+	inputs   `embed:""`
+	resolver `embed:""`
+	Output   string       `short:"o" help:"Write the page to this file, not to standard output." placeholder:"FILE.html" type:"path"`
+	Payload  page.Payload `help:"How much of the payloads is in the page: cut (to 2 kB), full or none." enum:"cut,full,none" default:"cut"`
+}
+
+// Run is called by kong.
+func (c *graphCommand) Run(ctx context.Context, a *app) error {
+	l, err := a.load(ctx, &c.inputs)
+	if err != nil {
+		return err
+	}
+	o := page.Options{Sources: l.Sources, Shown: l.selected(), Findings: l.findings, Payload: c.Payload}
+	for _, conflict := range l.view.Conflicts(c.takesPart) {
+		winner, _, err := c.winner(l, conflict)
+		if err != nil {
+			winner = -1
+		}
+		o.Conflicts = append(o.Conflicts, page.Conflict{Conflict: conflict, Winner: winner})
+	}
+	if err := a.output(c.Output, func(out io.Writer) error { return page.Write(out, l.view, o) }); err != nil {
+		return err
+	}
+	return a.sayFaults(l.Set)
+}

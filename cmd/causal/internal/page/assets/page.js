@@ -1,0 +1,437 @@
+// The page: what is shown, the rows, the panels, keys and links.
+(async () => {
+  const start = performance.now(), $ = id => document.getElementById(id);
+  const D = await readData($("data").textContent);
+  $("data").remove();
+  const read = performance.now() - start, model = newModel(D), N = model.n, modeled = performance.now() - start;
+
+  // Text of events is shown as it is, and changes nothing around it: controls and marks of direction are written out.
+  const text = s => String(s).replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    c => c.charCodeAt(0) < 256 ? "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0") : "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
+  // An element with attributes, properties (.name), listeners (on...) and children, which are elements or text.
+  function h(name, attributes, ...children) {
+    const el = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (key[0] == ".") el[key.slice(1)] = value;
+      else if (key.startsWith("on")) el.addEventListener(key.slice(2), value);
+      else if (key == "color") el.style.background = value;
+      else if (value !== false && value !== undefined) el.setAttribute(key, value);
+    }
+    el.append(...children.flat(9).filter(c => c !== null && c !== undefined && c !== false));
+    return el;
+  }
+
+  const findingsOf = new Map(), branchOf = new Map(), joins = new Map(), isHead = new Set(D.heads);
+  for (const f of D.findings) if (f.event >= 0) findingsOf.set(f.event, [...findingsOf.get(f.event) || [], f]);
+  for (const c of D.conflicts) {
+    for (const i of c.branches) branchOf.set(i, c);
+    if (c.joined >= 0) joins.set(c.joined, c);
+  }
+  const openCount = D.conflicts.filter(c => c.joined < 0).length, isOpen = new Set(D.conflicts.filter(c => c.joined < 0).map(c => c.aggregate));
+  const count = (n, thing) => `${n.toLocaleString("en")} ${thing}${n == 1 ? "" : "s"}`;
+  $("sum").textContent = [count(N, "event"), count(new Set(D.lanes.map(l => l.node)).size, "node"), count(D.aggregates.length, "aggregate"),
+    `${count(D.conflicts.length, "conflict")}, ${openCount} open`, count(D.findings.length, "finding")].join(" · ");
+  document.title = "causal · " + D.sources.map(s => text(s.split("/").pop())).join(", ");
+
+  const S = { selected: -1, hovered: -1, query: "", tab: "event", aggregate: null, search: "" };
+  const off = { lane: new Set(), type: new Set(), project: new Set() };
+  const V = { shown: [], rowOf: new Int32Array(N), parents: [], edges: [], relatives: null, hits: [], isHit: new Set(), lanes: [], laneX: [], laneRows: [],
+    laneCount: [], laneWidth: 0, textX: 0, head: 44, rowHeight: 26, conePast: [], coneFuture: [] };
+  const C = {};
+  const p = { D, V, S, C, dark: false, findingsOf, branchOf, joins, text, summary, badges, aggregateName };
+  const ROW = 26, scroll = $("scroll"), graph = $("graph"), g = graph.getContext("2d"), map = $("map"), mapPen = map.getContext("2d"), rows = new Map();
+  let width = 0, height = 0, lastDraw = 0;
+
+  // Texts of an event.
+  const summaries = new Map();
+  function summary(i) {
+    if (!summaries.has(i)) {
+      const payload = D.payload(i);
+      summaries.set(i, text(payload === null ? "" : typeof payload == "string" ? payload + "…"
+        : Object.entries(payload).map(([k, v]) => `${k} ${typeof v == "string" ? v : JSON.stringify(v)}`).join(", ")));
+    }
+    return summaries.get(i);
+  }
+  function aggregateName(i) { return text(D.aggregates[D.aggregate[i]].id); }
+  const laneName = l => text(D.lanes[l].node) + (D.lanes[l].second ? " (second writer)" : "");
+  const who = i => `${laneName(D.lane[i])} @ ${D.clock[i]}`;
+  // The badges of an event: their class and text.
+  function badges(i, isLong) {
+    const list = (findingsOf.get(i) || []).map(f => ["warn", "▲ " + f.kind]);
+    if (joins.has(i)) list.push(["good", "joins #" + joins.get(i).number]);
+    const c = branchOf.get(i);
+    if (c && c.joined < 0) list.push(["bad", "open #" + c.number]);
+    else if (c && isLong) list.push(["mut", "branch of #" + c.number]);
+    return list;
+  }
+  const badge = ([kind, label]) => h("span", { class: "badge " + kind }, label);
+  const dot = a => h("i", { class: "dot", color: aggregateColor(a, p.dark) });
+
+  function setTheme() {
+    const chosen = document.documentElement.dataset.theme;
+    p.dark = chosen ? chosen == "dark" : matchMedia("(prefers-color-scheme:dark)").matches;
+    if (p.dark && !chosen) document.documentElement.dataset.theme = "dark";
+    const style = getComputedStyle(document.documentElement);
+    for (const name of ["bg", "line", "ink", "mut", "faint", "life", "sel", "selb", "past", "future", "bad", "warn", "shade"]) C[name] = style.getPropertyValue("--" + name).trim();
+    if (C.bg.length == 4) C.bg = "#" + [...C.bg.slice(1)].map(c => c + c).join("");
+  }
+
+  // What is shown: the graph is reduced anew for it.
+  function filter() {
+    V.shown = [];
+    V.rowOf.fill(-1);
+    V.laneRows = []; V.laneCount = D.lanes.map(() => 0);
+    for (let i = 0; i < N; i++) {
+      const l = D.lane[i];
+      if (off.lane.has(l) || off.type.has(D.type[i]) || off.project.has(D.aggregates[D.aggregate[i]].project) || S.aggregate !== null && D.aggregate[i] != S.aggregate) continue;
+      const row = V.rowOf[i] = V.shown.length;
+      V.shown.push(i);
+      V.laneRows[l] = V.laneRows[l] ? [V.laneRows[l][0], row] : [row, row];
+      V.laneCount[l]++;
+    }
+    V.lanes = D.lanes.map((_, l) => l).filter(l => V.laneRows[l]);
+    V.parents = model.reduce(V.shown);
+    V.edges = [];
+    for (const i of V.shown) for (const j of V.parents[i]) if (D.lane[j] != D.lane[i]) V.edges.push(j, i);
+    cone();
+    find();
+    layout();
+  }
+
+  // The light cone of the selected event: on each lane the last row of its past and the first of its future.
+  function cone() {
+    V.relatives = S.selected >= 0 ? model.relatives(S.selected) : null;
+    V.conePast = D.lanes.map(() => -1);
+    V.coneFuture = D.lanes.map(() => V.shown.length);
+    if (!V.relatives) return;
+    V.shown.forEach((i, row) => {
+      const l = D.lane[i], kind = V.relatives[i];
+      if (kind < 2) V.conePast[l] = row;
+      if ((kind == 2 || i == S.selected) && row < V.coneFuture[l]) V.coneFuture[l] = row;
+    });
+  }
+
+  function find() {
+    const query = S.query.trim().toLowerCase();
+    const has = i => [D.id[i], D.aggregates[D.aggregate[i]].id, D.types[D.type[i]], summary(i)].some(s => s.toLowerCase().includes(query));
+    V.hits = query ? V.shown.filter(has) : [];
+    V.isHit = new Set(V.hits);
+    $("hits").textContent = query ? count(V.hits.length, "hit") : "";
+  }
+
+  function layout() {
+    width = scroll.clientWidth;
+    height = scroll.clientHeight;
+    const n = Math.max(1, V.lanes.length), hasText = V.rowHeight >= 15;
+    V.laneWidth = Math.max(hasText ? 6 : 5, Math.min(hasText ? 78 : 240, (hasText ? Math.min(width * .5, n * 68) : width - 40) / n));
+    V.laneX = [];
+    V.lanes.forEach((l, k) => V.laneX[l] = 26 + V.laneWidth * (k + .5));
+    V.textX = 26 + V.laneWidth * n + 14;
+    V.head = V.laneWidth < 44 ? 104 : 44;
+    clearRows();
+    $("space").style.height = Math.max(height, V.head + V.shown.length * V.rowHeight + 30) + "px";
+    for (const [canvas, w, hh] of [[graph, width, height], [map, 58, map.clientHeight]]) {
+      canvas.width = w * devicePixelRatio; canvas.height = hh * devicePixelRatio;
+      canvas.style.width = w + "px"; canvas.style.height = hh + "px";
+    }
+    draw();
+  }
+
+  let frame = 0;
+  const redraw = () => { if (!frame) frame = requestAnimationFrame(() => { frame = 0; draw(); }); };
+  function draw() {
+    const began = performance.now();
+    g.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    g.clearRect(0, 0, width, height);
+    paint(g, p, { width, height, scroll: scroll.scrollTop, hasTexts: false });
+    drawRows();
+    drawMap();
+    lastDraw = performance.now() - began;
+  }
+
+  // Rows are elements while they have text: about those that can be seen.
+  function clearRows() {
+    for (const el of rows.values()) el.remove();
+    rows.clear();
+  }
+  const clockTime = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+  const day = new Intl.DateTimeFormat("en-GB", { month: "short", day: "numeric", timeZone: "UTC" });
+  const dayOf = i => Math.floor(D.time[i] / 864e5);
+  function drawRows() {
+    const has = V.rowHeight >= 15;
+    const first = has ? Math.max(0, Math.floor((scroll.scrollTop - V.head) / V.rowHeight) - 1) : 0;
+    const end = has ? Math.min(V.shown.length, Math.ceil((scroll.scrollTop + height - V.head) / V.rowHeight) + 1) : 0;
+    for (const [row, el] of rows) if (row < first || row >= end) { el.remove(); rows.delete(row); }
+    for (let row = first; row < end; row++) {
+      const i = V.shown[row];
+      if (!rows.has(row)) {
+        const isNewDay = !row || dayOf(i) != dayOf(V.shown[row - 1]);
+        const el = h("div", { class: "ev", id: "e" + i, role: "option", "aria-setsize": V.shown.length, "aria-posinset": row + 1 },
+          h("span", { class: "clock", title: "Lamport clock" }, D.clock[i]), dot(D.aggregate[i]), h("span", { class: "agg cut" }, aggregateName(i)),
+          h("span", { class: "type cut" }, text(D.types[D.type[i]])), h("span", { class: "pay cut" }, summary(i).slice(0, 300)), badges(i).map(badge),
+          h("span", { class: "wall" }, isNewDay ? h("b", null, day.format(D.time[i])) : clockTime.format(D.time[i])));
+        Object.assign(el.style, { left: V.textX + "px", top: V.head + row * V.rowHeight + "px", height: V.rowHeight + "px", fontSize: Math.min(13, V.rowHeight * .72) + "px" });
+        $("rows").append(el);
+        rows.set(row, el);
+      }
+      const el = rows.get(row);
+      el.setAttribute("aria-selected", i == S.selected);
+      el.classList.toggle("dim", V.relatives !== null && V.relatives[i] == 3 && D.aggregate[i] != D.aggregate[S.selected]);
+    }
+  }
+
+  // The map: all that is shown, with open conflicts, findings and what can be seen of it.
+  function drawMap() {
+    const m = mapPen, w = 58, hh = map.clientHeight, n = V.shown.length || 1, y = row => row / n * hh, lane = (w - 18) / D.lanes.length;
+    m.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    m.clearRect(0, 0, w, hh);
+    m.globalAlpha = .5;
+    for (let row = 0, step = Math.max(1, Math.floor(n / (hh * 3))); row < V.shown.length; row += step) {
+      const i = V.shown[row];
+      m.fillStyle = [C.mut, C.past, C.future, C.faint][V.relatives ? V.relatives[i] : 0];
+      m.fillRect(6 + lane * D.lane[i], y(row), Math.max(1, lane - 1), Math.max(1, hh / n * .8));
+    }
+    m.globalAlpha = 1;
+    const mark = (i, color, x, w2, h2) => { if (i >= 0 && V.rowOf[i] >= 0) { m.fillStyle = color; m.fillRect(x, y(V.rowOf[i]) - h2 / 2, w2, h2); } };
+    for (const c of D.conflicts) if (c.joined < 0) for (const i of c.branches) mark(i, C.bad, 0, 4, 1.5);
+    for (const i of findingsOf.keys()) mark(i, C.warn, w - 11, 9, 3);
+    mark(S.selected, C.selb, 0, w, 3);
+    const from = Math.max(0, scroll.scrollTop / V.rowHeight), until = Math.min(n, (scroll.scrollTop + height - V.head) / V.rowHeight);
+    m.strokeStyle = C.ink; m.globalAlpha = .55; m.lineWidth = 1.5;
+    m.strokeRect(1, y(from) + 1, w - 3, Math.max(5, y(until) - y(from) - 2));
+    m.globalAlpha = 1;
+  }
+  const goToMap = e => { scroll.scrollTop = V.head + e.offsetY / map.clientHeight * V.shown.length * V.rowHeight - height / 2; };
+  map.addEventListener("pointerdown", e => { map.setPointerCapture(e.pointerId); goToMap(e); map.onpointermove = goToMap; });
+  map.addEventListener("pointerup", () => map.onpointermove = null);
+
+  // The side: what is shown.
+  function side() {
+    const countOf = (column, n) => { const of = new Array(n).fill(0); for (const v of column) of[v]++; return of; };
+    const byAggregate = countOf(D.aggregate, D.aggregates.length), projects = D.aggregate.map(a => D.aggregates[a].project);
+    const section = (title, key, names, counts) => [
+      h("h2", null, title, h("button", { onclick: () => { off[key].clear(); refilter(); } }, "all")),
+      names.map((name, k) => h("label", null, h("input", { type: "checkbox", "data-key": key, "data-number": k, ".checked": !off[key].has(k),
+        onchange: e => { if (e.target.checked) off[key].delete(k); else off[key].add(k); refilter(); } }),
+      h("span", { class: "cut", title: name }, name), h("span", { class: "n" }, counts[k].toLocaleString("en"))))];
+    const names = D.aggregates.map(a => text(a.id)), search = S.search.toLowerCase();
+    const found = names.map((_, a) => a).filter(a => names[a].toLowerCase().includes(search)).sort((a, b) => isOpen.has(b) - isOpen.has(a) || byAggregate[b] - byAggregate[a]);
+    $("side").replaceChildren(
+      ...section("Nodes", "lane", D.lanes.map((_, l) => laneName(l)), countOf(D.lane, D.lanes.length)).flat(),
+      ...section("Types", "type", D.types.map(text), countOf(D.type, D.types.length)).flat(),
+      ...section("Projects", "project", D.projects.map((uuid, k) => text(D.slugs[k] || uuid)), countOf(projects, D.projects.length)).flat(),
+      h("h2", null, "Aggregates", S.aggregate !== null && h("button", { onclick: () => { S.aggregate = null; refilter(); } }, "all")),
+      h("input", { type: "search", id: "find", placeholder: count(D.aggregates.length, "aggregate"), ".value": S.search, "aria-label": "Find aggregate",
+        oninput: e => { S.search = e.target.value; side(); $("find").focus(); $("find").setSelectionRange(99, 99); } }),
+      ...found.slice(0, 60).map(a => h("button", { class: "pick", "aria-pressed": S.aggregate === a, onclick: () => { S.aggregate = S.aggregate === a ? null : a; refilter(); } },
+        dot(a), h("span", { class: "cut" }, names[a]), isOpen.has(a) && badge(["bad", "open"]), h("span", { class: "n" }, byAggregate[a]))),
+      ...found.length > 60 ? [h("p", { class: "mut pick" }, `${found.length - 60} more: find them`)] : []);
+  }
+  // Shows what is left, about where it was.
+  function refilter() {
+    const middle = V.shown[Math.floor((scroll.scrollTop + height / 2 - V.head) / V.rowHeight)];
+    filter();
+    if (S.selected >= 0 && V.rowOf[S.selected] >= 0) show(S.selected);
+    else if (middle !== undefined) scroll.scrollTop = V.head + V.shown.filter(i => i < middle).length * V.rowHeight - height / 2;
+    side(); panel(); setLink(); redraw();
+  }
+
+  // The panels.
+  const link = i => h("button", { class: "item", "data-go": i, onclick: () => select(i, true) }, dot(D.aggregate[i]), " ", h("b", null, text(D.types[D.type[i]])),
+    h("span", { class: "mut" }, ` ${aggregateName(i)}, ${who(i)}`), h("br"), h("span", { class: "mut" }, summary(i).slice(0, 90)));
+  function panel() {
+    const tabs = [["event", "Event"], ["conflicts", `Conflicts ${D.conflicts.length}`], ["findings", `Findings ${D.findings.length}`]];
+    $("tabs").replaceChildren(...tabs.map(([key, name]) => h("button", { role: "tab", "aria-selected": S.tab == key, "data-tab": key, onclick: () => { S.tab = key; panel(); setLink(); } }, name)));
+    $("panel").replaceChildren(...{ event: eventPanel, conflicts: conflictsPanel, findings: findingsPanel }[S.tab]().flat(9).filter(Boolean));
+  }
+  function conflictsPanel() {
+    const list = D.conflicts.filter(c => S.aggregate === null || c.aggregate == S.aggregate).sort((a, b) => (a.joined < 0 ? 0 : 1) - (b.joined < 0 ? 0 : 1) || b.number - a.number);
+    return list.length ? list.slice(0, 300).map(c => h("button", { class: "item", "data-conflict": c.number, onclick: () => select(c.branches[c.branches.length - 1], true) },
+      h("b", null, `#${c.number} ${text(D.aggregates[c.aggregate].id)} `), badge(c.joined < 0 ? ["bad", c.certain ? "open" : "perhaps open"] : ["good", "joined"]),
+      h("span", { class: "branch" }, c.branches.map(i => [dot(D.aggregate[i]), h("span", { class: "cut" }, who(i)), h("span", { class: "cut mut" }, summary(i)),
+        h("span", { class: "good" }, i == c.winner ? "wins" : "")])),
+      h("span", { class: "mut" }, c.joined < 0 ? "nobody has read all of them" : `◆ ${who(c.joined)} had read all: ${summary(c.joined)}`))).concat(
+      list.length > 300 ? [h("p", { class: "mut" }, `${list.length - 300} more: choose an aggregate`)] : []) : [h("p", { class: "mut" }, "None.")];
+  }
+  function findingsPanel() {
+    return D.findings.length ? D.findings.map(f => h(f.event < 0 ? "div" : "button", { class: "item", onclick: () => f.event >= 0 && select(f.event, true) },
+      badge(["warn", "▲ " + f.kind]), f.event >= 0 && h("b", null, " " + who(f.event)), h("br"), h("span", { class: "mut" }, text(f.text)))) : [h("p", { class: "mut" }, "None.")];
+  }
+  function eventPanel() {
+    const i = S.selected;
+    if (i < 0) return [h("p", { class: "mut" }, "Choose an event to see what came before it (", h("span", { class: "past" }, "past"), "), what came after (", h("span", { class: "future" }, "future"),
+      ") and what went side by side."), h("p", { class: "key mut" }, h("span", null, "● event"), h("span", null, "◆ joins branches"), h("span", { class: "bad" }, "◎ in conflict"),
+    h("span", { class: "warn" }, "▲ finding")), h("p", { class: "mut" }, h("kbd", null, "?"), " shows the keys.")];
+    const of = [0, 0, 0, 0], seen = D.lanes.map(() => ({ n: 0, of: 0, clock: 0 }));
+    V.relatives.forEach((kind, j) => {
+      of[kind]++;
+      const lane = seen[D.lane[j]];
+      lane.of++;
+      if (kind == 1) { lane.n++; lane.clock = D.clock[j]; }
+    });
+    const beside = [], unknown = [];
+    for (let j = 0; j < N; j++) if (D.aggregate[j] == D.aggregate[i] && V.relatives[j] == 3) (model.relation(i, j) == "Concurrent" ? beside : unknown).push(j);
+    const list = (title, events) => events.length ? [h("h4", null, title), events.slice(0, 40).map(link), events.length > 40 ? h("p", { class: "mut" }, `${events.length - 40} more`) : null] : [];
+    const part = (kind, color) => { const el = h("i", { color: `var(--${color})` }); el.style.width = 100 * of[kind] / Math.max(1, N - 1) + "%"; return el; };
+    const a = D.aggregates[D.aggregate[i]], payload = D.payload(i), after = [];
+    for (const j of V.shown) if (j > i && V.parents[j].includes(i)) after.push(j);
+    return [h("h3", null, text(D.types[D.type[i]])), h("div", { class: "mut" }, dot(D.aggregate[i]), ` ${text(a.id)} · ${text(D.slugs[a.project] || D.projects[a.project])}`),
+      (findingsOf.get(i) || []).map(f => h("p", null, badge(["warn", "▲ " + f.kind]), " ", text(f.text))), h("p", null, badges(i, true).filter(b => b[0] != "warn").map(badge)),
+      h("dl", null, [["ID", h("code", null, D.id[i])], ["node", who(i)], ["wall clock", new Date(D.time[i]).toISOString().replace("T", " ").slice(0, 19) + " UTC"],
+        ...isHead.has(i) ? [["", "a head of the aggregate"]] : []].map(([k, v]) => [h("dt", null, k), h("dd", null, v)])),
+      payload === null ? [] : h("pre", null, typeof payload == "string" ? payload.split("\n").map(text).join("\n") + "…" : JSON.stringify(payload, null, 2).split("\n").map(text).join("\n")),
+      h("b", null, "Light cone"), h("div", { class: "cone" }, part(1, "past"), part(3, "faint"), part(2, "future")),
+      h("div", { class: "key" }, h("span", { class: "past" }, `${of[1]} past`), h("span", null, `${of[3]} neither`), h("span", { class: "future" }, `${of[2]} future`)),
+      h("h4", null, "It had seen"), h("div", { class: "seen" }, D.lanes.map((_, l) => [h("span", { class: "cut" }, laneName(l)), h("span", { class: "mut" }, `${seen[l].n ? seen[l].clock : "—"} (${seen[l].n} of ${seen[l].of})`)])),
+      list("Directly before" + (V.shown.length < N ? ", of what is shown" : ""), V.parents[i] || []), D.cause[i] ? list("Names as its cause", [i - D.cause[i]]) : [],
+      list("Directly after" + (V.shown.length < N ? ", of what is shown" : ""), after), list("Concurrent in its aggregate", beside), list("Not known to be before or after, in its aggregate", unknown)];
+  }
+
+  function show(i) {
+    const y = V.head + V.rowOf[i] * V.rowHeight;
+    if (y < scroll.scrollTop + V.head + V.rowHeight || y > scroll.scrollTop + height - 2 * V.rowHeight) scroll.scrollTop = y - height / 2;
+  }
+  // Selects an event; of one in a list the tab stays.
+  function select(i, keepTab) {
+    if (i === undefined) return;
+    S.selected = i;
+    if (i >= 0 && V.rowOf[i] < 0) {
+      S.aggregate = null;
+      for (const key in off) off[key].clear();
+      filter(); side();
+    } else cone();
+    if (!keepTab) S.tab = "event";
+    if (i >= 0) { show(i); scroll.setAttribute("aria-activedescendant", "e" + i); } else scroll.removeAttribute("aria-activedescendant");
+    panel(); setLink(); redraw();
+  }
+
+  // The link to what is seen: everything is in the fragment.
+  function setLink() {
+    const q = new URLSearchParams();
+    if (S.selected >= 0) q.set("e", D.id[S.selected]);
+    if (S.aggregate !== null) { q.set("agg", D.aggregates[S.aggregate].id); q.set("of", D.projects[D.aggregates[S.aggregate].project]); }
+    if (V.rowHeight != ROW) q.set("z", V.rowHeight.toFixed(3));
+    if (S.query) q.set("q", S.query);
+    if (S.tab != "event") q.set("tab", S.tab);
+    for (const key in off) if (off[key].size) q.set("no-" + key, [...off[key]].join("."));
+    history.replaceState(null, "", "#" + q);
+  }
+  function readLink() {
+    const q = new URLSearchParams(location.hash.slice(1));
+    const a = q.has("agg") ? D.aggregates.findIndex(one => one.id == q.get("agg") && (!q.has("of") || D.projects[one.project] == q.get("of"))) : -1;
+    S.aggregate = a < 0 ? null : a;
+    S.query = $("query").value = q.get("q") || "";
+    if (["conflicts", "findings"].includes(q.get("tab"))) S.tab = q.get("tab");
+    for (const key in off) off[key] = new Set((q.get("no-" + key) || "").split(".").filter(Boolean).map(Number));
+    if (["light", "dark"].includes(q.get("theme"))) document.documentElement.dataset.theme = q.get("theme");
+    setTheme();
+    const e = D.id.indexOf(q.get("e"));
+    S.selected = e;
+    filter(); side(); panel();
+    if (+q.get("z") > 0) zoom(+q.get("z") / V.rowHeight);
+    if (e >= 0 && V.rowOf[e] >= 0) show(e); else if (!q.has("z")) scroll.scrollTop = 1e9;
+  }
+
+  function zoom(factor, y = height / 2) {
+    const row = (scroll.scrollTop + y - V.head) / V.rowHeight;
+    V.rowHeight = Math.max(Math.min(ROW, (height - V.head - 30) / Math.max(1, V.shown.length)), Math.min(40, V.rowHeight * factor));
+    if (Math.abs(V.rowHeight - ROW) < 1.2) V.rowHeight = ROW;
+    layout();
+    scroll.scrollTop = row * V.rowHeight + V.head - y;
+    setLink(); redraw();
+  }
+
+  scroll.addEventListener("scroll", redraw, { passive: true });
+  scroll.addEventListener("wheel", e => { if (e.ctrlKey) { e.preventDefault(); zoom(Math.exp(-e.deltaY / 300), e.offsetY); } }, { passive: false });
+  function eventAt(e) {
+    const box = scroll.getBoundingClientRect(), y = e.clientY - box.top, x = e.clientX - box.left, row = Math.floor((scroll.scrollTop + y - V.head) / V.rowHeight);
+    if (y < V.head * .7 || row < 0 || row >= V.shown.length) return -1;
+    if (V.rowHeight >= 8) return V.shown[row];
+    let best = -1, least = 30;
+    const near = 12 / V.rowHeight | 0;
+    for (let r = Math.max(0, row - near); r <= Math.min(V.shown.length - 1, row + near); r++) {
+      const i = V.shown[r], d = Math.hypot(V.laneX[D.lane[i]] - x, V.head + (r + .5) * V.rowHeight - scroll.scrollTop - y);
+      if (d < least) { least = d; best = i; }
+    }
+    return best;
+  }
+  scroll.addEventListener("pointermove", e => {
+    const i = eventAt(e);
+    if (i == S.hovered) return;
+    S.hovered = i;
+    scroll.title = i >= 0 && V.rowHeight < 15 ? `${text(D.types[D.type[i]])} ${aggregateName(i)} ${who(i)}` : "";
+    redraw();
+  });
+  scroll.addEventListener("pointerleave", () => { S.hovered = -1; redraw(); });
+  scroll.addEventListener("click", e => { const i = eventAt(e); select(i == S.selected ? -1 : i); });
+  $("query").addEventListener("input", e => { S.query = e.target.value; find(); setLink(); redraw(); });
+
+  // Keys: what they do, and what the page says of them.
+  const step = (list, d) => {
+    if (!list.length) return;
+    const next = d > 0 ? list.find(i => i > S.selected) : list.findLast(i => i < S.selected);
+    select(next !== undefined ? next : d > 0 ? list[0] : list[list.length - 1], true);
+  };
+  const inOrder = list => [...new Set(list)].filter(i => V.rowOf[i] >= 0).sort((a, b) => a - b);
+  const move = d => select(V.shown[Math.max(0, Math.min(V.shown.length - 1, (S.selected >= 0 ? V.rowOf[S.selected] : d > 0 ? -1 : V.shown.length) + d))]);
+  const along = d => { for (let r = V.rowOf[S.selected] + d; S.selected >= 0 && V.shown[r] !== undefined; r += d) if (D.lane[V.shown[r]] == D.lane[S.selected]) return select(V.shown[r]); };
+  const conflicts = d => step(inOrder(D.conflicts.map(c => c.events[1] ?? c.branches[0])), d);
+  const findings = d => step(inOrder([...findingsOf.keys()]), d);
+  const only = () => { if (S.selected >= 0) { S.aggregate = S.aggregate === null ? D.aggregate[S.selected] : null; refilter(); } };
+  const keys = [
+    ["event before, after", [["ArrowUp k", () => move(-1)], ["ArrowDown j", () => move(1)]]],
+    ["first, last event", [["Home g", () => select(V.shown[0])], ["End G", () => select(V.shown[V.shown.length - 1])]]],
+    ["event of the same node before, after", [["ArrowLeft", () => along(-1)], ["ArrowRight", () => along(1)]]],
+    ["what came directly before, from elsewhere", [["p", () => select((V.parents[S.selected] || []).find(j => D.lane[j] != D.lane[S.selected]))]]],
+    ["conflict before, after", [["[", () => conflicts(-1)], ["]", () => conflicts(1)]]],
+    ["finding before, after", [["{", () => findings(-1)], ["}", () => findings(1)]]],
+    ["find; next, last hit", [["/", () => $("query").focus()], ["n", () => step(V.hits, 1)], ["N", () => step(V.hits, -1)]]],
+    ["only this aggregate, and back", [["a", only]]],
+    ["zoom; all; rows of text", [["+ =", () => zoom(1.35)], ["-", () => zoom(1 / 1.35)], ["0", () => zoom(1e-9)], ["1", () => zoom(ROW / V.rowHeight)]]],
+    ["nothing selected", [["Escape", () => select(-1)]]],
+    ["keys", [["?", () => $("keys").showModal()]]]];
+  const actions = new Map(keys.flatMap(([, list]) => list.flatMap(([names, action]) => names.split(" ").map(name => [name, action]))));
+  $("keytable").append(...keys.map(([what, list]) => h("tr", null, h("td", null, list.map(([names]) => names.split(" ").map(name => [h("kbd", null, name.replace("Arrow", "")), " "]))), h("td", null, what))));
+  document.addEventListener("keydown", e => {
+    if (e.target.matches("input[type=search]")) {
+      if (e.key == "Escape") scroll.focus();
+      if (e.key == "Enter" && e.target.id == "query") step(V.hits, e.shiftKey ? -1 : 1);
+      return;
+    }
+    if (e.ctrlKey || e.metaKey || e.altKey || $("keys").open || !actions.has(e.key) || e.target.matches("button") && e.key == "Enter") return;
+    e.preventDefault();
+    actions.get(e.key)();
+  });
+
+  // Pictures: what can be seen as PNG, all that is shown, up to some thousand events, as SVG.
+  const save = (blob, name) => { const a = h("a", { href: URL.createObjectURL(blob), download: name }); a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1e4); };
+  function png() {
+    const canvas = h("canvas", { width: width * devicePixelRatio, height: height * devicePixelRatio }), pen = canvas.getContext("2d");
+    pen.scale(devicePixelRatio, devicePixelRatio);
+    pen.fillStyle = C.bg; pen.fillRect(0, 0, width, height);
+    paint(pen, p, { width, height, scroll: scroll.scrollTop, hasTexts: true });
+    canvas.toBlob(blob => save(blob, "causal.png"));
+  }
+  const MAX_SVG = 3000;
+  function svg() {
+    const from = Math.max(0, Math.min(V.shown.length - MAX_SVG, Math.floor((scroll.scrollTop - V.head) / V.rowHeight))), n = Math.min(MAX_SVG, V.shown.length - from);
+    const w = V.textX + 640, hh = V.head + n * V.rowHeight + 20, pen = new SVGPen(w, hh, g);
+    paint(pen, p, { width: w, height: hh, scroll: from * V.rowHeight, hasTexts: true });
+    return pen.text(C.bg);
+  }
+  $("png").addEventListener("click", png);
+  $("svg").addEventListener("click", () => save(new Blob([svg()], { type: "image/svg+xml" }), "causal.svg"));
+  $("fit").addEventListener("click", () => zoom(1e-9));
+  $("help").addEventListener("click", () => $("keys").showModal());
+  const retheme = () => { setTheme(); clearRows(); side(); panel(); layout(); };
+  $("theme").addEventListener("click", () => { document.documentElement.dataset.theme = p.dark ? "light" : "dark"; retheme(); });
+  matchMedia("(prefers-color-scheme:dark)").addEventListener("change", () => { delete document.documentElement.dataset.theme; retheme(); });
+  addEventListener("resize", layout);
+  addEventListener("hashchange", readLink);
+
+  readLink();
+  draw();
+  const ready = performance.now() - start;
+  window.causal = { D, S, V, model, select, zoom, refilter, svg, stats: () => ({ read, modeled, ready, draw: lastDraw, edges: V.edges.length / 2, shown: V.shown.length, elements: document.querySelectorAll("*").length }) };
+  document.documentElement.dataset.ready = "1";
+})();
