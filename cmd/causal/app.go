@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -54,20 +55,27 @@ func (a *app) writer(out io.Writer) *term.Writer {
 
 // jsonWriter writes objects, one a line.
 type jsonWriter struct {
-	out *bufio.Writer
-	enc *json.Encoder
-	err error
+	out  *bufio.Writer
+	line bytes.Buffer
+	enc  *json.Encoder
+	err  error
 }
 
 func newJSONWriter(out io.Writer) *jsonWriter {
-	w := bufio.NewWriterSize(out, 1<<16)
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return &jsonWriter{out: w, enc: enc}
+	w := &jsonWriter{out: bufio.NewWriterSize(out, 1<<16)}
+	w.enc = json.NewEncoder(&w.line)
+	w.enc.SetEscapeHTML(false)
+	return w
 }
 
+// write writes an object. What a terminal could take for a command is escaped.
 func (w *jsonWriter) write(object any) {
-	if err := w.enc.Encode(object); w.err == nil {
+	w.line.Reset()
+	err := w.enc.Encode(object)
+	if err == nil {
+		_, err = w.out.WriteString(term.EscapeJSON(w.line.String()))
+	}
+	if w.err == nil {
 		w.err = err
 	}
 }

@@ -84,21 +84,27 @@ func (r *resolver) winner(l *loaded, c view.Conflict) (winner int, isCertain boo
 	if !c.IsOpen() || r.Policy == "" {
 		return -1, true, nil
 	}
-	var events []causal.Event
-	for _, i := range l.view.Select(func(e causal.Event) bool { return e.AggregateID() == c.AggregateID && e.ProjectUUID() == c.ProjectUUID }) {
-		events = append(events, l.view.At(i))
+	branches := make([]causal.Event, len(c.Branches))
+	for k, i := range c.Branches {
+		branches[k] = l.view.At(i)
 	}
 	if r.Policy == "lww" {
-		last, _, err := causal.MergeLWWFunc(events, func(e causal.Event) (causal.EventID, bool, error) { return e.ID(), r.takesPart(e), nil })
+		last, _, err := causal.MergeLWWFunc(branches, func(e causal.Event) (causal.EventID, bool, error) { return e.ID(), true, nil })
 		i, _ := l.view.Index(last)
 		return i, true, err
 	}
-	resolution, err := causal.ResolveState(events, causal.StateMachine{Priority: r.Priority, Key: r.Key})
+	resolution, err := causal.ResolveState(branches, causal.StateMachine{Priority: r.Priority, Key: r.Key})
 	if err != nil {
 		return -1, false, err
 	}
+	ties := 0
+	for _, e := range branches {
+		if value, _ := r.value(e); r.Priority[text.Value(value)] == r.Priority[resolution.State] {
+			ties++
+		}
+	}
 	i, _ := l.view.Index(resolution.MergedEvent.ID())
-	return i, !resolution.RequiresManualReview, nil
+	return i, c.IsCertain && ties == 1, nil
 }
 
 // conflictObject is a conflict in the output of conflicts.

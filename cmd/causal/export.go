@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/cmd/causal/internal/input"
@@ -81,35 +76,4 @@ func writeLine(out io.Writer, e causal.Event, matches func(causal.Event) bool) e
 		_, err = out.Write(append(line, '\n'))
 	}
 	return err
-}
-
-// output calls write with standard output or, if a file is named, with a new one that takes its place if all went well.
-func (a *app) output(path string, write func(io.Writer) error) error {
-	if path == "" || path == "-" {
-		out := bufio.NewWriterSize(a.Stdout, 1<<16)
-		if err := write(out); err != nil {
-			return err
-		}
-		return out.Flush()
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".causal-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // which fails once it is renamed
-	defer func() { _ = f.Close() }()
-	buffer := bufio.NewWriterSize(f, 1<<16)
-	out, closeOut := io.Writer(buffer), func() error { return nil }
-	if strings.HasSuffix(path, ".gz") {
-		packed := gzip.NewWriter(buffer)
-		out, closeOut = packed, packed.Close
-	}
-	for _, step := range []func() error{
-		func() error { return write(out) }, closeOut, buffer.Flush, f.Sync, func() error { return f.Chmod(0o644) }, f.Close,
-	} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return os.Rename(f.Name(), path)
 }

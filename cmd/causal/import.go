@@ -38,9 +38,9 @@ func (c *importCommand) Run(ctx context.Context, a *app) error {
 	events := slices.DeleteFunc(set.Events, func(e causal.Event) bool { return !matches(e) })
 	done := importObject{Kind: "import", DryRun: c.DryRun}
 	if c.DryRun {
-		err = c.try(ctx, a, events, &done)
+		err = c.try(ctx, a, set, events, &done)
 	} else {
-		err = c.save(ctx, a, events, &done)
+		err = c.save(ctx, a, set, events, &done)
 	}
 	done.Refused += len(set.Faults)
 	if errors.Is(err, errFindings) {
@@ -73,29 +73,48 @@ func (c *importCommand) Run(ctx context.Context, a *app) error {
 const importBatch = 1000
 
 // save saves the events. What was saved stays if it is interrupted, and is known the next time.
-func (c *importCommand) save(ctx context.Context, a *app, events []causal.Event, done *importObject) error {
-	store, err := input.Open(ctx, c.Store, c.Schema, c.Create)
+func (c *importCommand) save(ctx context.Context, a *app, set *input.Set, events []causal.Event, done *importObject) error {
+	store, closeStore, err := openStore(ctx, c.Store, c.Schema, c.Create)
 	if err != nil {
 		return err
 	}
 	for batch := range slices.Chunk(events, importBatch) {
-		if err = saveBatch(ctx, a, store, batch, done); err != nil {
+		if err = saveBatch(ctx, a, store, set, batch, done); err != nil {
 			break
 		}
 	}
-	if closeErr := store.Close(); err == nil {
+	if closeErr := closeStore(); err == nil {
 		err = closeErr
 	}
 	return err
 }
 
+// openStore opens a store for writing, and returns how it is closed.
+func openStore(ctx context.Context, name, schema string, mayCreate bool) (*input.Store, func() error, error) {
+	if mayCreate {
+		return input.OpenOrCreate(ctx, name, schema)
+	}
+	store, err := input.Open(ctx, name, schema)
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, store.Close, nil
+}
+
+// refuse says which events have other content in the store.
+func refuse(a *app, set *input.Set, ids []causal.EventID) {
+	for _, id := range ids {
+		a.note("%s: %v", set.Place(id), &causal.IDConflictError{IDs: []causal.EventID{id}})
+	}
+}
+
 // saveBatch saves events; those that are refused are said, and left out.
-func saveBatch(ctx context.Context, a *app, store *input.Store, events []causal.Event, done *importObject) error {
+func saveBatch(ctx context.Context, a *app, store *input.Store, set *input.Set, events []causal.Event, done *importObject) error {
 	for {
 		appended, err := store.Append(ctx, events)
 		var conflict *causal.IDConflictError
 		if errors.As(err, &conflict) {
-			a.note("%s: %v", store.Name, conflict)
+			refuse(a, set, conflict.IDs)
 			done.Refused += len(conflict.IDs)
 			events = slices.DeleteFunc(slices.Clone(events), func(e causal.Event) bool { return slices.Contains(conflict.IDs, e.ID()) })
 			continue
@@ -112,7 +131,7 @@ func saveBatch(ctx context.Context, a *app, store *input.Store, events []causal.
 }
 
 // try finds out what save would do.
-func (c *importCommand) try(ctx context.Context, a *app, events []causal.Event, done *importObject) error {
+func (c *importCommand) try(ctx context.Context, a *app, set *input.Set, events []causal.Event, done *importObject) error {
 	store, err := input.OpenForReading(ctx, c.Store, c.Schema)
 	if c.Create && errors.Is(err, errNotExist) {
 		done.Saved = len(events)
@@ -132,7 +151,7 @@ func (c *importCommand) try(ctx context.Context, a *app, events []causal.Event, 
 		case stored.Equal(e):
 			done.Known++
 		default:
-			a.note("%s: %v", store.Name, &causal.IDConflictError{IDs: []causal.EventID{e.ID()}})
+			refuse(a, set, []causal.EventID{e.ID()})
 			done.Refused++
 		}
 	}

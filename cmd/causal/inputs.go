@@ -35,9 +35,10 @@ type filters struct {
 
 // timestamp is a time in a flag, or how long ago it is.
 type timestamp struct {
-	at  time.Time
-	ago time.Duration
-	is  bool
+	at    time.Time
+	ago   time.Duration
+	is    bool
+	isAgo bool
 }
 
 // UnmarshalText is called by kong.
@@ -53,12 +54,12 @@ func (t *timestamp) UnmarshalText(text []byte) error {
 	if err != nil || ago < 0 {
 		return errors.New("not a time such as 2026-11-28T10:00:00Z, and not a duration such as 90m")
 	}
-	t.ago = ago
+	t.ago, t.isAgo = ago, true
 	return nil
 }
 
 func (t timestamp) time(now time.Time) time.Time {
-	if t.at.IsZero() {
+	if t.isAgo {
 		return now.Add(-t.ago)
 	}
 	return t.at

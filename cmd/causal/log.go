@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -19,6 +20,14 @@ type logCommand struct {
 	Last    int  `short:"n" help:"Only the last N events of each aggregate." placeholder:"N"`
 	All     bool `help:"Also runs of events of one node, which are folded otherwise."`
 	OneLine bool `name:"oneline" help:"A line for each event, in causal order, without the graph."`
+}
+
+// Validate is called by kong.
+func (c *logCommand) Validate() error {
+	if c.Last < 0 {
+		return errors.New("-n must not be negative")
+	}
+	return nil
 }
 
 // Run is called by kong.

@@ -25,10 +25,18 @@ import (
 func main() {
 	debug.SetGCPercent(400) // events are kept up to the end
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() {
+		stop() // another signal ends it at once
+		time.Sleep(grace)
+		os.Exit(exitInterrupted) // what was saved is
+	})
 	code := run(ctx, os.Args[1:], &system{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now})
 	stop()
 	os.Exit(code)
 }
+
+// grace is how long a command that was interrupted may take.
+const grace = 5 * time.Second
 
 // system is what a run has around it.
 type system struct {
@@ -48,6 +56,12 @@ const (
 
 // errFindings ends a command that has said what it found.
 var errFindings = errors.New("there are findings")
+
+// errStopped ends a command that runs until it is stopped.
+var errStopped = errors.New("stopped")
+
+// minWidth is the least width that output can have, in columns.
+const minWidth = 20
 
 // grammar is all commands with their flags.
 type grammar struct {
@@ -92,16 +106,20 @@ func run(ctx context.Context, args []string, s *system) int {
 		a.fail(err)
 		return exitFailed
 	}
+	if a.Width != 0 && a.Width < minWidth {
+		a.fail(fmt.Errorf("--width must be %d at least", minWidth))
+		return exitFailed
+	}
 	a.setUp()
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(&a)
 	switch {
-	case err == nil:
+	case ctx.Err() != nil && !errors.Is(err, errStopped):
+		return exitInterrupted
+	case err == nil, errors.Is(err, errStopped):
 		return exitFine
 	case errors.Is(err, errFindings):
 		return exitFindings
-	case ctx.Err() != nil:
-		return exitInterrupted
 	case errors.Is(err, syscall.EPIPE): // as of head
 		return exitFine
 	}

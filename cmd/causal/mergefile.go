@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -17,6 +20,7 @@ type mergeFileCommand struct {
 	Base    string `arg:"" optional:"" help:"The file as it was before both changes (%O of git)."`
 	Ours    string `arg:"" optional:"" help:"Our file, which becomes the result (%A)."`
 	Theirs  string `arg:"" optional:"" help:"Their file (%B)."`
+	Name    string `arg:"" optional:"" help:"The name of the file for people (%P)."`
 	Install string `help:"Make it the merge driver for files of this pattern in the repository of the current directory, such as '*.jsonl'." placeholder:"PATTERN"`
 }
 
@@ -31,118 +35,139 @@ func (c *mergeFileCommand) Run(ctx context.Context, a *app) error {
 	if c.Theirs == "" {
 		return errors.New("three files are needed: BASE OURS THEIRS")
 	}
-	ours, err := readLines(c.Ours)
+	var sides [3]file
+	for k, path := range []string{c.Base, c.Ours, c.Theirs} {
+		var err error
+		if sides[k], err = readFile(path); err != nil {
+			return err
+		}
+	}
+	merged, notes, hasConflict := mergeFiles(sides[0], sides[1], sides[2])
+	err := replaceFile(c.Ours, func(out io.Writer) error {
+		_, err := out.Write(merged)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	theirs, err := readLines(c.Theirs)
-	if err != nil {
-		return err
+	for _, text := range notes {
+		a.note("%s: %s", cmp.Or(c.Name, c.Ours), text)
 	}
-	merged, conflicts := mergeLines(ours, theirs)
-	info, err := os.Stat(c.Ours)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(c.Ours, merged, info.Mode()); err != nil {
-		return err
-	}
-	for _, text := range conflicts {
-		a.note("%s: %s", c.Ours, text)
-	}
-	if len(conflicts) > 0 {
+	if hasConflict {
 		return errFindings
 	}
 	return nil
 }
 
-// line is a line of a file, without its end.
-type line struct {
-	raw   []byte
-	event causal.Event // zero if it is none
+// file is a file of JSON lines.
+type file struct {
+	events map[causal.EventID]entry
+	others map[string]int // lines that are no events, and how many of each
+	order  []string       // of those
 }
 
-func readLines(path string) ([]line, error) {
+// entry is an event with its lines, as they are: several if it is there with several contents.
+type entry struct {
+	event causal.Event
+	lines []string
+}
+
+func readFile(path string) (file, error) {
+	f := file{events: map[causal.EventID]entry{}, others: map[string]int{}}
 	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var lines []line
 	for raw := range bytes.Lines(data) {
-		l := line{raw: bytes.TrimSuffix(raw, []byte("\n"))}
-		if len(bytes.TrimSpace(raw)) == 0 {
+		line := string(bytes.TrimSuffix(raw, []byte("\n")))
+		var e causal.Event
+		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		_ = l.event.UnmarshalJSON(bytes.TrimSpace(raw)) // if it is none, people decide
-		lines = append(lines, l)
+		if e.UnmarshalJSON(bytes.TrimSpace(raw)) != nil {
+			if f.others[line]++; f.others[line] == 1 {
+				f.order = append(f.order, line)
+			}
+			continue
+		}
+		known, ok := f.events[e.ID()]
+		if !ok {
+			known.event = e
+		}
+		if !ok || !known.event.Equal(e) && !slices.Contains(known.lines, line) {
+			known.lines = append(known.lines, line)
+		}
+		f.events[e.ID()] = known
 	}
-	return lines, nil
+	return f, err
 }
 
-// mergeLines returns the union of two files: the events in causal order, each once, as their lines were. Lines of
-// one ID with two contents, and those that are no events, stand between the markers of git, and are reported.
-func mergeLines(ours, theirs []line) (merged []byte, conflicts []string) {
-	type side struct{ ours, theirs [][]byte }
-	of, inConflict := map[causal.EventID]*side{}, map[causal.EventID]bool{}
-	var events []causal.Event
-	first := map[causal.EventID]causal.Event{}
-	var broken side
-	add := func(lines []line, to func(*side) *[][]byte) {
-		for _, l := range lines {
-			if l.event.IsZero() {
-				if list := to(&broken); !containsLine(*list, l.raw) {
-					*list = append(*list, l.raw)
-				}
-				continue
-			}
-			id := l.event.ID()
-			if of[id] == nil {
-				of[id], first[id] = &side{}, l.event
-				events = append(events, l.event)
-			}
-			isOther := !first[id].Equal(l.event)
-			inConflict[id] = inConflict[id] || isOther
-			if list := to(of[id]); len(*list) == 0 || isOther && !containsLine(*list, l.raw) {
-				*list = append(*list, l.raw)
-			}
-		}
-	}
-	add(ours, func(s *side) *[][]byte { return &s.ours })
-	add(theirs, func(s *side) *[][]byte { return &s.theirs })
-	slices.SortFunc(events, causal.Compare)
+// same reports whether both files have the same of an event.
+func same(a, b entry) bool {
+	return len(a.lines) == len(b.lines) && (len(a.lines) < 2 || slices.Equal(a.lines, b.lines)) && a.event.Equal(b.event)
+}
+
+// mergeFiles merges two files that come from a third one: events in causal order, each once, with their lines as they were.
+// What one side has changed or removed is changed or removed. What both have changed, and new lines that are no events, stand between
+// the markers of git.
+func mergeFiles(base, ours, theirs file) (merged []byte, notes []string, hasConflict bool) {
 	var out bytes.Buffer
-	mark := func(s side) {
-		out.WriteString("<<<<<<< ours\n" + joinLines(s.ours) + "=======\n" + joinLines(s.theirs) + ">>>>>>> theirs\n")
+	mark := func(ours, theirs string) {
+		out.WriteString("<<<<<<< ours\n" + ours + "=======\n" + theirs + ">>>>>>> theirs\n")
 	}
-	for _, e := range events {
-		switch s := of[e.ID()]; {
-		case inConflict[e.ID()]:
-			mark(*s)
-			conflicts = append(conflicts, fmt.Sprintf("event %s has two contents", e.ID()))
-		case len(s.ours) > 0:
-			out.WriteString(joinLines(s.ours))
+	removed := 0
+	for _, e := range inOrder(base, ours, theirs) {
+		b, o, t := base.events[e.ID()], ours.events[e.ID()], theirs.events[e.ID()]
+		switch {
+		case (same(o, t) || same(b, t)) && len(o.lines) < 2:
+			out.WriteString(joinLines(o.lines...))
+			removed += len(t.lines) * (1 - len(o.lines))
+		case same(b, o) && len(t.lines) < 2:
+			out.WriteString(joinLines(t.lines...))
+			removed += len(o.lines) * (1 - len(t.lines))
 		default:
-			out.WriteString(joinLines(s.theirs))
+			mark(joinLines(o.lines...), joinLines(t.lines...))
+			notes = append(notes, fmt.Sprintf("event %s has two contents", e.ID()))
 		}
 	}
-	if n := len(broken.ours) + len(broken.theirs); n > 0 {
-		mark(broken)
-		conflicts = append(conflicts, fmt.Sprintf("%d lines are no events", n))
+	hasConflict = len(notes) > 0
+	if removed > 0 {
+		notes = append(notes, fmt.Sprintf("%d events are not in the result, as one side has removed them", removed))
 	}
-	return out.Bytes(), conflicts
+	var newOurs, newTheirs string
+	count := 0
+	for _, line := range slices.Concat(ours.order, theirs.order) {
+		b, o, t := base.others[line], ours.others[line], theirs.others[line]
+		delete(ours.others, line) // it may be in both
+		delete(theirs.others, line)
+		out.WriteString(strings.Repeat(line+"\n", min(o, t)))
+		if o > max(b, t) {
+			newOurs, count = newOurs+strings.Repeat(line+"\n", o-t), count+o-t
+		}
+		if t > max(b, o) {
+			newTheirs, count = newTheirs+strings.Repeat(line+"\n", t-o), count+t-o
+		}
+	}
+	if count > 0 {
+		mark(newOurs, newTheirs)
+		notes = append(notes, fmt.Sprintf("%d new lines are no events", count))
+	}
+	return out.Bytes(), notes, hasConflict || count > 0
 }
 
-func containsLine(lines [][]byte, raw []byte) bool {
-	return slices.ContainsFunc(lines, func(l []byte) bool { return bytes.Equal(l, raw) })
+// inOrder returns the events of files in causal order, each once.
+func inOrder(files ...file) (events []causal.Event) {
+	all := map[causal.EventID]causal.Event{}
+	for _, f := range files {
+		for id, one := range f.events {
+			all[id] = one.event
+		}
+	}
+	return slices.SortedFunc(maps.Values(all), causal.Compare)
 }
 
-func joinLines(lines [][]byte) string {
-	var b strings.Builder
-	for _, l := range lines {
-		b.Write(l)
-		b.WriteByte('\n')
+func joinLines(lines ...string) string {
+	if len(lines) == 0 {
+		return ""
 	}
-	return b.String()
+	return strings.Join(lines, "\n") + "\n"
 }
 
 // install writes the driver into the configuration of the repository, and the pattern into .gitattributes.
@@ -154,7 +179,7 @@ func (c *mergeFileCommand) install(ctx context.Context, a *app) error {
 	if err != nil {
 		return errors.New("the current directory is in no git repository")
 	}
-	for _, setting := range [][2]string{{"merge.causal.name", "union of causal events"}, {"merge.causal.driver", "causal merge-file %O %A %B"}} {
+	for _, setting := range [][2]string{{"merge.causal.name", "union of causal events"}, {"merge.causal.driver", "causal merge-file %O %A %B %P"}} {
 		if out, err := exec.CommandContext(ctx, "git", "config", setting[0], setting[1]).CombinedOutput(); err != nil {
 			return fmt.Errorf("git config: %w: %s", err, out)
 		}
@@ -165,7 +190,7 @@ func (c *mergeFileCommand) install(ctx context.Context, a *app) error {
 		return err
 	}
 	entry := c.Install + " merge=causal"
-	if !slices.Contains(strings.Split(string(attributes), "\n"), entry) {
+	if !slices.ContainsFunc(strings.Split(string(attributes), "\n"), func(line string) bool { return strings.TrimSpace(line) == entry }) {
 		if len(attributes) > 0 && !bytes.HasSuffix(attributes, []byte("\n")) {
 			attributes = append(attributes, '\n')
 		}

@@ -57,18 +57,20 @@ func (c *showCommand) Run(ctx context.Context, a *app) error {
 	return l.writeShown(a, s)
 }
 
-// find returns the event whose ID has a part.
+// find returns the event with this ID or, if it is the only one, with an ID that ends in it or has it anywhere.
 func (l *loaded) find(part string) (int, error) {
 	part = strings.ToUpper(part)
-	if i, ok := l.view.Index(causal.EventID(part)); ok {
-		return i, nil
+	has := func(f func(s, part string) bool) []int {
+		return l.view.Select(func(e causal.Event) bool { return part != "" && f(strings.ToUpper(string(e.ID())), part) })
 	}
-	found := l.view.Select(func(e causal.Event) bool { return part != "" && strings.Contains(string(e.ID()), part) })
-	switch len(found) {
-	case 0:
+	var found []int
+	for _, f := range []func(s, part string) bool{func(s, part string) bool { return s == part }, strings.HasSuffix, strings.Contains} {
+		if found = has(f); len(found) == 1 {
+			return found[0], nil
+		}
+	}
+	if len(found) == 0 {
 		return 0, fmt.Errorf("no event has an ID with %s", part)
-	case 1:
-		return found[0], nil
 	}
 	var ids []string
 	for _, i := range found[:min(len(found), 5)] {

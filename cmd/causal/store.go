@@ -28,7 +28,7 @@ func (c *backupCommand) Run(ctx context.Context, a *app) error {
 	if input.IsDatabase(c.Store) {
 		return errors.New("only a store in a file can be copied; pg_dump copies a database")
 	}
-	store, err := input.Open(ctx, c.Store, "", false)
+	store, err := input.OpenForReading(ctx, c.Store, "")
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,7 @@ func (c *checkCommand) Run(ctx context.Context, a *app) error {
 	for _, name := range c.Stores {
 		o, err := c.check(ctx, name)
 		if err != nil {
+			_ = out.flush()
 			return err
 		}
 		isWhole = isWhole && o.IsWhole

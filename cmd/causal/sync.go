@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -24,7 +25,7 @@ type tokenFlags struct {
 
 func (f *tokenFlags) token(a *app) (string, error) {
 	if f.TokenFile == "" {
-		return a.Getenv("CAUSAL_TOKEN"), nil
+		return strings.TrimSpace(a.Getenv("CAUSAL_TOKEN")), nil
 	}
 	data, err := os.ReadFile(f.TokenFile)
 	token := strings.TrimSpace(string(data))
@@ -58,7 +59,8 @@ type syncObject struct {
 
 // Run is called by kong.
 func (c *syncCommand) Run(ctx context.Context, a *app) error {
-	isURL := strings.HasPrefix(c.Peer, "http://") || strings.HasPrefix(c.Peer, "https://")
+	scheme, _, _ := strings.Cut(strings.ToLower(c.Peer), "://")
+	isURL := scheme == "http" || scheme == "https"
 	var exchange causalsync.Exchange
 	if isURL {
 		token, err := c.token(a)
@@ -72,7 +74,7 @@ func (c *syncCommand) Run(ctx context.Context, a *app) error {
 			return nil
 		}})
 	} else {
-		other, err := input.Open(ctx, c.Peer, c.Schema, false)
+		other, err := input.Open(ctx, c.Peer, c.Schema)
 		if err != nil {
 			return err
 		}
@@ -85,16 +87,22 @@ func (c *syncCommand) Run(ctx context.Context, a *app) error {
 			return peer.Answer(ctx, c.Store, causal.Filter{}, request)
 		}
 	}
-	store, err := input.Open(ctx, c.Store, c.Schema, c.Create)
+	store, closeStore, err := openStore(ctx, c.Store, c.Schema, c.Create)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = store.Close() }()
 	replica, err := causalsync.New(store, nil)
-	if err != nil {
-		return err
+	var report causalsync.Report
+	if err == nil {
+		report, err = replica.Sync(ctx, exchange, &causalsync.SyncOptions{Peer: c.Peer, Filter: causal.Filter{ProjectUUID: c.Project, AggregateID: c.Aggregate}})
 	}
-	report, err := replica.Sync(ctx, exchange, &causalsync.SyncOptions{Peer: c.Peer, Filter: causal.Filter{ProjectUUID: c.Project, AggregateID: c.Aggregate}})
+	if closeErr := closeStore(); err == nil {
+		err = closeErr
+	}
+	var status *causalsync.HTTPError
+	if errors.As(err, &status) && status.Status == http.StatusForbidden {
+		err = fmt.Errorf("%w: the server asks for another token", err)
+	}
 	return c.write(a, report, err)
 }
 
@@ -106,6 +114,9 @@ func (c *syncCommand) write(a *app, report causalsync.Report, failure error) err
 			where = "by the other side"
 		}
 		a.note("event %s was refused %s: %v", r.EventID, where, r.Err)
+	}
+	if failure != nil && report.Received+report.Sent == 0 {
+		return failure
 	}
 	var err error
 	if c.JSON {
@@ -140,7 +151,8 @@ func (c *serveCommand) Validate() error {
 	if (c.Cert == "") != (c.CertKey == "") {
 		return errors.New("--cert and --cert-key go together")
 	}
-	return nil
+	_, _, err := net.SplitHostPort(c.Listen)
+	return err
 }
 
 // Run is called by kong.
@@ -152,7 +164,7 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	if token == "" && !isLoopback(c.Listen) {
 		return fmt.Errorf("%s can be reached from elsewhere: set CAUSAL_TOKEN or --token-file", c.Listen)
 	}
-	open := func() (*input.Store, error) { return input.Open(ctx, c.Store, c.Schema, false) }
+	open := func() (*input.Store, error) { return input.Open(ctx, c.Store, c.Schema) }
 	if c.ReadOnly {
 		open = func() (*input.Store, error) { return input.OpenForReading(ctx, c.Store, c.Schema) }
 	}
@@ -170,6 +182,11 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	}})
 	if err != nil {
 		return err
+	}
+	if c.Cert != "" {
+		if _, err := tls.LoadX509KeyPair(c.Cert, c.CertKey); err != nil {
+			return err
+		}
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
@@ -201,7 +218,7 @@ func (c *serveCommand) serve(ctx context.Context, server *http.Server, listener 
 		return err
 	case <-ctx.Done():
 	}
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace-time.Second)
 	defer cancel()
 	if err := server.Shutdown(stopping); err != nil {
 		return err
@@ -209,7 +226,7 @@ func (c *serveCommand) serve(ctx context.Context, server *http.Server, listener 
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return nil
+	return errStopped
 }
 
 // readOnly is a store that takes no events.

@@ -41,7 +41,21 @@ type Set struct {
 	Read    int            // how many lines or stored events there were
 	Faults  []Fault        // in the order in which they were read
 
-	known map[causal.EventID]causal.Event
+	known map[causal.EventID]int // which of the events it is
+	lines []int                  // of each event, 0 if its input has no lines
+	from  []int                  // the source of each event
+}
+
+// Place returns where an event was read, as "file:12".
+func (s *Set) Place(id causal.EventID) string {
+	k, ok := s.known[id]
+	switch {
+	case !ok:
+		return ""
+	case s.lines[k] == 0:
+		return s.Sources[s.from[k]]
+	}
+	return fmt.Sprintf("%s:%d", s.Sources[s.from[k]], s.lines[k])
 }
 
 // Reader reads inputs. The zero value is ready to use.
@@ -57,7 +71,7 @@ const Stdin = "<stdin>"
 // Read reads all inputs, or standard input if there are none. What is no event is a Fault; an input that cannot be
 // read is an error.
 func (r *Reader) Read(ctx context.Context, names []string) (*Set, error) {
-	s := &Set{known: map[causal.EventID]causal.Event{}}
+	s := &Set{known: map[causal.EventID]int{}}
 	if len(names) == 0 {
 		names = []string{"-"}
 	}
@@ -75,7 +89,7 @@ func (r *Reader) Read(ctx context.Context, names []string) (*Set, error) {
 func (r *Reader) readOne(ctx context.Context, s *Set, name string) error {
 	if name == "-" {
 		s.Sources = append(s.Sources, Stdin)
-		return r.readLines(ctx, s, Stdin, r.Stdin, 0)
+		return r.readLines(ctx, s, Stdin, stream(ctx, func() (io.Reader, error) { return r.Stdin, nil }), 0)
 	}
 	if IsDatabase(name) || IsStore(name) {
 		store, err := OpenForReading(ctx, name, r.Schema)
@@ -88,12 +102,7 @@ func (r *Reader) readOne(ctx context.Context, s *Set, name string) error {
 		}
 		return err
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
+	info, err := os.Stat(name)
 	if err != nil {
 		return err
 	}
@@ -101,7 +110,29 @@ func (r *Reader) readOne(ctx context.Context, s *Set, name string) error {
 		return fmt.Errorf("%s is a directory", name)
 	}
 	s.Sources = append(s.Sources, name)
+	if !info.Mode().IsRegular() {
+		return r.readLines(ctx, s, name, stream(ctx, func() (io.Reader, error) { return os.Open(name) }), 0)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
 	return r.readLines(ctx, s, name, f, info.Size())
+}
+
+// stream reads what may keep its readers waiting, such as a pipe, until ctx ends.
+func stream(ctx context.Context, open func() (io.Reader, error)) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
+	go func() {
+		from, err := open()
+		if err == nil {
+			_, err = io.Copy(in, from)
+		}
+		_ = in.CloseWithError(err)
+	}()
+	return out
 }
 
 func (s *Set) readStore(ctx context.Context, store *Store) error {
@@ -120,9 +151,9 @@ func (s *Set) add(e causal.Event, source string, line int) {
 	first, ok := s.known[e.ID()]
 	switch {
 	case !ok:
-		s.known[e.ID()] = e
-		s.Events = append(s.Events, e)
-	case !first.Equal(e):
+		s.known[e.ID()] = len(s.Events)
+		s.Events, s.lines, s.from = append(s.Events, e), append(s.lines, line), append(s.from, len(s.Sources)-1)
+	case !s.Events[first].Equal(e):
 		s.Faults = append(s.Faults, Fault{source, line, e.ID(), &causal.IDConflictError{IDs: []causal.EventID{e.ID()}}})
 	}
 }
@@ -157,6 +188,9 @@ func (r *Reader) readLines(ctx context.Context, s *Set, name string, in io.Reade
 	}
 	if head, _ := lines.Peek(512); bytes.IndexByte(head, 0) >= 0 {
 		return fmt.Errorf("%s: %w", name, errNotEvents)
+	}
+	if head, _ := lines.Peek(3); string(head) == "\ufeff" { // of Windows
+		_, _ = lines.Discard(3)
 	}
 	for from := 1; ; {
 		part, size := [][]byte(nil), 0

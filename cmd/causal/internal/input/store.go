@@ -39,8 +39,11 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 // sqliteHead is how SQLite files begin.
 const sqliteHead = "SQLite format 3\x00"
 
-// IsStore reports whether a file is one of SQLite.
+// IsStore reports whether a file is one of SQLite. What is no regular file is not looked into, as it could not be read again.
 func IsStore(path string) bool {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -59,12 +62,37 @@ func OpenForReading(ctx context.Context, name, schema string) (*Store, error) {
 	return openFile(ctx, name, &causalsqlite.Options{ReadOnly: true})
 }
 
-// Open opens a store for writing. It creates a file that is not there only if it may, and never a database.
-func Open(ctx context.Context, name, schema string, mayCreate bool) (*Store, error) {
+// Open opens a store for writing.
+func Open(ctx context.Context, name, schema string) (*Store, error) {
 	if IsDatabase(name) {
 		return openDatabase(ctx, name, schema)
 	}
-	return openFile(ctx, name, &causalsqlite.Options{MustExist: !mayCreate})
+	return openFile(ctx, name, &causalsqlite.Options{MustExist: true})
+}
+
+// OpenOrCreate opens a store for writing, and creates its file if it is not there. A database is not created.
+// closeStore closes it, and removes a file that it has created and in which nothing is.
+func OpenOrCreate(ctx context.Context, name, schema string) (store *Store, closeStore func() error, err error) {
+	_, err = os.Stat(name)
+	isNew := !IsDatabase(name) && errors.Is(err, os.ErrNotExist)
+	if isNew {
+		store, err = openFile(ctx, name, &causalsqlite.Options{})
+	} else {
+		store, err = Open(ctx, name, schema)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, func() error {
+		head, err := store.Head(context.WithoutCancel(ctx))
+		if closeErr := store.Close(); err == nil {
+			err = closeErr
+		}
+		if isNew && err == nil && head.Position() == 0 {
+			err = os.Remove(name)
+		}
+		return err
+	}, nil
 }
 
 var errNoStore = errors.New("not a store of causal")
@@ -89,10 +117,12 @@ func openFile(ctx context.Context, path string, o *causalsqlite.Options) (*Store
 const connectTimeout = 10 * time.Second
 
 func openDatabase(ctx context.Context, dsn, schema string) (*Store, error) {
-	name := "postgres://"
-	if u, err := url.Parse(dsn); err == nil {
-		name = "postgres://" + u.Host + u.EscapedPath()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return nil, errors.New("the address of the database is no URL") // the error has the password
 	}
+	name := "postgres://" + u.Host + u.EscapedPath()
+	dsn = u.String() // in which a password with an @ is escaped
 	connecting, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer for %s", connectTimeout))
 	defer cancel()
 	store, err := causalpg.Open(connecting, dsn, &causalpg.Options{Schema: schema})

@@ -19,21 +19,31 @@ type Log struct {
 	Last    int  // draw so many events of each aggregate, 0 for all
 	HasRuns bool // draw runs of events of one node whole
 
-	view *view.View
-	// Of events: the conflict of which one is a branch, that it opens or joins, what was found.
-	branches      map[int]int
-	opens, closes map[int]int
-	notes         map[int][]view.Kind
+	view      *view.View
+	conflicts map[aggregate][]view.Conflict // one after another
+	counts    map[aggregate]int             // of events
+	branches  map[int]int                   // the conflict of which an event is a branch
+	closes    map[int]int                   // the conflict that it joins
+	notes     map[int][]view.Kind           // what was found at it
 }
+
+type aggregate struct{ project, id string }
 
 // NewLog returns what is drawn of a view with its conflicts and findings.
 func NewLog(v *view.View, conflicts []view.Conflict, findings []view.Finding) *Log {
-	l := &Log{view: v, branches: map[int]int{}, opens: map[int]int{}, closes: map[int]int{}, notes: map[int][]view.Kind{}}
+	l := &Log{
+		view: v, conflicts: map[aggregate][]view.Conflict{}, counts: map[aggregate]int{}, branches: map[int]int{}, closes: map[int]int{},
+		notes: map[int][]view.Kind{},
+	}
+	for i := range v.Len() {
+		l.counts[l.aggregateOf(i)]++
+	}
 	for _, c := range conflicts {
+		at := aggregate{c.ProjectUUID, c.AggregateID}
+		l.conflicts[at] = append(l.conflicts[at], c)
 		if !c.IsOpen() {
 			l.closes[c.JoinedBy] = c.Number
 		}
-		l.opens[c.Events[1]] = c.Number
 		for _, i := range c.Branches {
 			l.branches[i] = c.Number
 		}
@@ -46,18 +56,23 @@ func NewLog(v *view.View, conflicts []view.Conflict, findings []view.Finding) *L
 	return l
 }
 
+func (l *Log) aggregateOf(i int) aggregate {
+	return aggregate{l.view.At(i).ProjectUUID(), l.view.At(i).AggregateID()}
+}
+
 // minRun is how many events are folded at least.
 const minRun = 4
 
 // Write draws the history of an aggregate: some of its events, one at least, in ascending order.
 func (l *Log) Write(w *term.Writer, events []int) {
-	d := drawing{Log: l, w: w, events: events, parents: l.view.Parents(events)}
+	at := l.aggregateOf(events[0])
+	d := drawing{Log: l, w: w, events: events, parents: l.view.Parents(events), left: l.conflicts[at]}
 	from := 0
 	if l.Last > 0 && len(events) > l.Last {
 		from = len(events) - l.Last
 	}
 	d.findColumns(from)
-	d.writeTitle(l.view.At(events[0]).AggregateID())
+	d.writeTitle(at)
 	d.writeNames()
 	if from > 0 {
 		for _, i := range events[:from] {
@@ -86,14 +101,15 @@ type drawing struct {
 	events  []int
 	parents [][]int
 
-	columns         []int       // their lanes
-	columnOf        map[int]int // of lanes
-	first, last     []int       // the rows in which a column is drawn
-	cell            int         // width of a column, 0 if there is no room for them
-	clock, kind     int         // widths
-	name            int
-	shown           map[int]int // the latest event of a lane that was drawn
-	currentConflict int
+	columns     []int       // their lanes
+	columnOf    map[int]int // of lanes
+	first, last []int       // the rows in which a column is drawn
+	cell        int         // width of a column, 0 if there is no room for them
+	clock, kind int         // widths
+	name        int
+	shown       map[int]int     // the latest event of a lane that was drawn
+	left        []view.Conflict // those that are not over
+	isOpen      bool            // the first of them has begun
 }
 
 func (d *drawing) column(row int) int { return d.columnOf[d.view.LaneOf[d.events[row]]] }
@@ -131,20 +147,25 @@ func (d *drawing) findColumns(from int) {
 	}
 }
 
-func (d *drawing) writeTitle(aggregateID string) {
+func (d *drawing) writeTitle(at aggregate) {
 	nodes := map[string]bool{}
-	open, joined := 0, 0
 	for _, i := range d.events {
 		nodes[d.view.At(i).NodeID()] = true
-		if d.opens[i] > 0 {
+	}
+	open, joined := 0, 0
+	for _, c := range d.conflicts[at] {
+		if c.IsOpen() {
 			open++
-		}
-		if d.closes[i] > 0 {
-			open, joined = open-1, joined+1
+		} else {
+			joined++
 		}
 	}
-	d.w.Text(term.Bold, aggregateID)
-	d.w.Text(term.Plain, fmt.Sprintf("  %s, %s, ", Count(len(d.events), "event"), Count(len(nodes), "node")))
+	events := Count(len(d.events), "event")
+	if all := d.counts[at]; all > len(d.events) {
+		events = fmt.Sprintf("%d of %s", len(d.events), Count(all, "event"))
+	}
+	d.w.Text(term.Bold, at.id)
+	d.w.Text(term.Plain, fmt.Sprintf("  %s, %s, ", events, Count(len(nodes), "node")))
 	switch {
 	case open > 0:
 		d.w.Text(term.Bad, Count(open, "open conflict"))
@@ -195,7 +216,7 @@ func (d *drawing) isQuiet(row int) bool {
 	}
 	i, lane := d.events[row], d.view.LaneOf[d.events[row]]
 	if d.view.LaneOf[d.events[row-1]] != lane || d.view.LaneOf[d.events[row+1]] != lane ||
-		len(d.notes[i]) > 0 || d.view.IsHead[i] || d.opens[i]+d.closes[i]+d.branches[i] > 0 {
+		len(d.notes[i]) > 0 || d.view.IsHead[i] || d.closes[i]+d.branches[i] > 0 || d.begins(i) {
 		return false
 	}
 	isElsewhere := func(p int) bool { return d.view.LaneOf[p] != lane }
@@ -230,7 +251,7 @@ func (d *drawing) writeFold(row, column int, text string) {
 }
 
 func (d *drawing) bar() string {
-	if d.currentConflict > 0 {
+	if d.isOpen {
 		return "┃"
 	}
 	return " "
@@ -238,19 +259,27 @@ func (d *drawing) bar() string {
 
 func (d *drawing) gutter(sign string) { d.w.Sign(term.Bad, " "+sign+" ") }
 
+// begins reports whether the next conflict has begun at an event, and was not drawn yet.
+func (d *drawing) begins(i int) bool { return !d.isOpen && len(d.left) > 0 && d.left[0].Events[1] <= i }
+
 // conflictSign returns what stands in the gutter beside an event.
 func (d *drawing) conflictSign(i int) string {
-	opens, closes := d.opens[i], d.closes[i]
-	sign := d.bar()
-	switch {
-	case opens > 0 && closes > 0:
-		sign, d.currentConflict = "┣", opens
-	case opens > 0:
-		sign, d.currentConflict = "┏", opens
-	case closes > 0:
-		sign, d.currentConflict = "┗", 0
+	isEnd := false
+	for len(d.left) > 0 && !d.left[0].IsOpen() && d.left[0].JoinedBy <= i {
+		isEnd = isEnd || d.isOpen
+		d.left, d.isOpen = d.left[1:], false
 	}
-	return sign
+	begins := d.begins(i)
+	d.isOpen = d.isOpen || begins
+	switch {
+	case begins && isEnd:
+		return "┣"
+	case begins:
+		return "┏"
+	case isEnd:
+		return "┗"
+	}
+	return d.bar()
 }
 
 func (d *drawing) writeEvent(row int) {

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spec-kitty/causal/cmd/causal/internal/input"
+)
+
+// output calls write with standard output or, if a file is named, with a new one that takes its place if all went well.
+func (a *app) output(path string, write func(io.Writer) error) error {
+	if path == "" || path == "-" {
+		out := bufio.NewWriterSize(a.Stdout, 1<<16)
+		if err := write(out); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	if input.IsStore(path) {
+		return fmt.Errorf("%s is a store, which is not replaced", path)
+	}
+	return replaceFile(path, func(f io.Writer) error {
+		if !strings.HasSuffix(path, ".gz") {
+			return write(f)
+		}
+		packed := gzip.NewWriter(f)
+		if err := write(packed); err != nil {
+			return err
+		}
+		return packed.Close()
+	})
+}
+
+// replaceFile writes a file that takes the place of another one, or is new, once it is complete. It has the mode of the other
+// one. What is no regular file is written to.
+func replaceFile(path string, write func(io.Writer) error) error {
+	mode := fs.FileMode(0o666) // less what the umask takes
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a directory", path)
+	case err == nil && !info.Mode().IsRegular():
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return closeAfter(f, write(f))
+	case err == nil:
+		mode = info.Mode().Perm()
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	f, err := os.OpenFile(fmt.Sprintf("%s.%d.new", path, os.Getpid()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	buffer := bufio.NewWriterSize(f, 1<<16)
+	err = write(buffer)
+	if err == nil {
+		err = buffer.Flush()
+	}
+	if err == nil && info != nil {
+		err = f.Chmod(mode) // which the umask may have changed
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = closeAfter(f, err); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// closeAfter closes a file, and returns the first error.
+func closeAfter(f io.Closer, err error) error {
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
