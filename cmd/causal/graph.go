@@ -10,7 +10,8 @@ import (
 type graphCommand struct {
 	inputs   `embed:""`
 	resolver `embed:""`
-	Output   string       `short:"o" help:"Write the page to this file, not to standard output." placeholder:"FILE.html" type:"path"`
+	Output   string       `short:"o" help:"Write to this file, not to standard output." placeholder:"FILE" type:"path"`
+	SVG      bool         `name:"svg" help:"Write a picture of up to 500 events, not a page."`
 	Payload  page.Payload `help:"How much of the payloads is in the page: cut (to 2 kB), full or none." enum:"cut,full,none" default:"cut"`
 }
 
@@ -28,7 +29,11 @@ func (c *graphCommand) Run(ctx context.Context, a *app) error {
 		}
 		o.Conflicts = append(o.Conflicts, page.Conflict{Conflict: conflict, Winner: winner})
 	}
-	if err := a.output(c.Output, func(out io.Writer) error { return page.Write(out, l.view, o) }); err != nil {
+	write := page.Write
+	if c.SVG {
+		write = page.WriteSVG
+	}
+	if err := a.output(c.Output, func(out io.Writer) error { return write(out, l.view, o) }); err != nil {
 		return err
 	}
 	return a.sayFaults(l.Set)

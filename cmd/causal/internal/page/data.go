@@ -68,7 +68,7 @@ type aggregate struct {
 type conflict struct {
 	Number    int   `json:"number"`
 	Aggregate int   `json:"aggregate"`
-	Events    []int `json:"events"`
+	Events    []int `json:"events"` // from that on with which it began
 	Branches  []int `json:"branches"`
 	JoinedBy  int   `json:"joined"` // -1 if nobody has
 	Winner    int   `json:"winner"` // -1 if it is not known
@@ -103,7 +103,8 @@ func newData(v *view.View, o Options) (*data, error) {
 	if len(o.Shown) > MaxEvents {
 		return nil, &TooMuchError{Events: len(o.Shown)}
 	}
-	chainOf, chains := findChains(v, o.Shown)
+	parents := v.Parents(o.Shown)
+	chainOf, chains := findChains(v, o.Shown, func(k int) bool { return len(parents[k]) == 0 })
 	if len(o.Shown)*(len(chains)/32) > maxReach {
 		return nil, &TooMuchError{Events: len(o.Shown), Chains: len(chains)}
 	}
@@ -119,7 +120,6 @@ func newData(v *view.View, o Options) (*data, error) {
 	var types, projects table[string]
 	var aggregates table[aggregate]
 	row := make(map[int]int, n) // of the events
-	parents := v.Parents(o.Shown)
 	clock, time := int64(0), int64(0)
 	for k, i := range o.Shown {
 		e := v.At(i)
@@ -191,7 +191,7 @@ func (d *data) addConflicts(conflicts []Conflict, row map[int]int, aggregateOf f
 		if !areAll {
 			continue
 		}
-		events, _ := rows(c.Events)
+		events, _ := rows(c.Events[1:])
 		one := conflict{Number: c.Number, Aggregate: aggregateOf(c.Conflict), Events: events, Branches: branches, JoinedBy: -1, Winner: -1, IsCertain: c.IsCertain}
 		if at, ok := row[c.JoinedBy]; ok {
 			one.JoinedBy = at
@@ -226,14 +226,17 @@ func cut(payload json.RawMessage, how Payload) json.RawMessage {
 }
 
 // findChains puts events on chains: each follows the one before it on its chain. There are about as many as events
-// that go side by side. At first an event is tried on the chain of the event before on its lane.
-func findChains(v *view.View, events []int) (chainOf []int, chains [][]int) {
+// that go side by side. At first an event is tried on the chain of the event before on its lane; isFirst says which follow none.
+func findChains(v *view.View, events []int, isFirst func(k int) bool) (chainOf []int, chains [][]int) {
 	preferred := map[int]int{}
 	chainOf = make([]int, len(events))
 	for k, i := range events {
 		follows := func(chain []int) bool { return v.Relation(chain[len(chain)-1], i) == causal.OrderBefore }
 		chain, ok := preferred[v.LaneOf[i]]
-		if !ok || !follows(chains[chain]) {
+		switch {
+		case isFirst(k):
+			chain = -1
+		case !ok || !follows(chains[chain]):
 			chain = slices.IndexFunc(chains, follows)
 		}
 		if chain < 0 {
@@ -267,7 +270,7 @@ func hidden(v *view.View, events []int) []int64 {
 		if !slices.ContainsFunc(of, asks) {
 			continue
 		}
-		_, chains := findChains(v, of)
+		_, chains := findChains(v, of, func(int) bool { return false })
 		for _, i := range of {
 			if asks(i) {
 				from[i] = knownFrom(v, chains, i)

@@ -81,7 +81,7 @@ func Write(out io.Writer, v *view.View, o Options) error {
 		return err
 	}
 	var packed bytes.Buffer
-	pack, err := flate.NewWriter(&packed, flate.BestCompression)
+	pack, err := flate.NewWriter(&packed, flate.DefaultCompression)
 	if err != nil {
 		return err
 	}

@@ -375,7 +375,7 @@
   const inOrder = list => [...new Set(list)].filter(i => V.rowOf[i] >= 0).sort((a, b) => a - b);
   const move = d => select(V.shown[Math.max(0, Math.min(V.shown.length - 1, (S.selected >= 0 ? V.rowOf[S.selected] : d > 0 ? -1 : V.shown.length) + d))]);
   const along = d => { for (let r = V.rowOf[S.selected] + d; S.selected >= 0 && V.shown[r] !== undefined; r += d) if (D.lane[V.shown[r]] == D.lane[S.selected]) return select(V.shown[r]); };
-  const conflicts = d => step(inOrder(D.conflicts.map(c => c.events[1] ?? c.branches[0])), d);
+  const conflicts = d => step(inOrder(D.conflicts.map(c => c.events[0] ?? c.branches[0])), d);
   const findings = d => step(inOrder([...findingsOf.keys()]), d);
   const only = () => { if (S.selected >= 0) { S.aggregate = S.aggregate === null ? D.aggregate[S.selected] : null; refilter(); } };
   const keys = [
