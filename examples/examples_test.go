@@ -51,8 +51,6 @@ func TestQuickstartIsShort(t *testing.T) {
 func arguments(t *testing.T, name string) (args []string, status int) {
 	t.Helper()
 	switch name {
-	case "replay":
-		return []string{"testdata/sample.jsonl"}, 1 // which has bad lines
 	case "shared":
 		dsn := os.Getenv("CAUSAL_TEST_POSTGRES")
 		if dsn == "" {

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// command is an example of docs/inspect.md: a command and what it prints.
+var command = regexp.MustCompile("(?s)```\n\\$ causal ([^\n]*)\n(.*?)```")
+
+// runOn runs the command on the events that the page shows.
+func runOn(t *testing.T, args ...string) string {
+	var out, stderr bytes.Buffer
+	run(t.Context(), args, &system{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Now: time.Now})
+	require.Empty(t, stderr.String())
+	return out.String()
+}
+
+// What docs/inspect.md shows is what the command prints; with -update it is written there.
+func TestPageShowsOutput(t *testing.T) {
+	path := "../../docs/inspect.md"
+	page, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Len(t, command.FindAll(page, -1), 3)
+	t.Chdir("testdata")
+	now := command.ReplaceAllFunc(page, func(example []byte) []byte {
+		line := string(command.FindSubmatch(example)[1])
+		return []byte("```\n$ causal " + line + "\n" + runOn(t, append(strings.Fields(line), "--width", "110")...) + "```")
+	})
+	requireFile(t, filepath.Join("..", path), now)
+}
+
+// Its pictures are what causal graph draws.
+func TestPicturesAreCurrent(t *testing.T) {
+	t.Chdir("testdata")
+	requireFile(t, "../../../docs/inspect/conflict.svg", []byte(runOn(t, "graph", "--svg", "-a", "WP001", "team.jsonl")))
+	requireFile(t, "../../../docs/inspect/team.svg", []byte(runOn(t, "graph", "--svg", "--since", "2026-11-23 08:50", "--until", "2026-11-23 09:30", "team.jsonl")))
+}
+
+func requireFile(t *testing.T, path string, want []byte) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.WriteFile(path, want, 0o644))
+	}
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got), "go test -update writes it")
+}
