@@ -122,7 +122,9 @@ func openDatabase(ctx context.Context, dsn, schema string) (*Store, error) {
 		return nil, errors.New("the address of the database is no URL") // the error has the password
 	}
 	name := "postgres://" + u.Host + u.EscapedPath()
-	dsn = u.String() // in which a password with an @ is escaped
+	if u.User != nil {
+		dsn = u.String() // in which a password with an @ is escaped
+	}
 	connecting, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer for %s", connectTimeout))
 	defer cancel()
 	store, err := causalpg.Open(connecting, dsn, &causalpg.Options{Schema: schema})
