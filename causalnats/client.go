@@ -200,13 +200,15 @@ func bySequence(n uint64) string { return `{"seq":` + strconv.FormatUint(n, 10) 
 // Codes of errors that package jetstream does not name, as the server's file errors.json has them.
 const (
 	codeAccountExceeded  jetstream.ErrorCode = 10002
+	codeNoPeers          jetstream.ErrorCode = 10005
 	codeNotAvailable     jetstream.ErrorCode = 10008
 	codeNoResources      jetstream.ErrorCode = 10023
 	codePeerNotMember    jetstream.ErrorCode = 10040
 	codeStorageExceeded  jetstream.ErrorCode = 10047
 	codeMessageTooLarge  jetstream.ErrorCode = 10054
-	codeStoreFailed      jetstream.ErrorCode = 10077
 	codeWrongLast        jetstream.ErrorCode = 10071
+	codeNoReplicas       jetstream.ErrorCode = 10074
+	codeStoreFailed      jetstream.ErrorCode = 10077
 	codeWrongLastOther   jetstream.ErrorCode = 10164
 	codeNoBatches        jetstream.ErrorCode = 10174
 	codeBatchIncomplete  jetstream.ErrorCode = 10176
@@ -228,6 +230,12 @@ func isRefusal(err error) bool {
 func isTransient(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {
+		switch api.ErrorCode {
+		case codeNoPeers: // of servers that have just been started
+			return strings.Contains(api.Description, "offline")
+		case codeNoReplicas: // of a server that is alone
+			return false
+		}
 		return !isRefusal(err) && (api.Code == 503 || api.Code == 500 || api.Code == 408 ||
 			isAPI(err, codeNotAvailable, codePeerNotMember, codeBatchIncomplete, codeTooManyBatches, codeTooManyBatchesIn))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,6 +43,20 @@ func TestPicturesAreCurrent(t *testing.T) {
 	t.Chdir("testdata")
 	requireFile(t, "../../../docs/inspect/conflict.svg", []byte(runOn(t, "graph", "--svg", "-a", "WP001", "team.jsonl")))
 	requireFile(t, "../../../docs/inspect/team.svg", []byte(runOn(t, "graph", "--svg", "--since", "2026-11-23 08:50", "--until", "2026-11-23 09:30", "team.jsonl")))
+}
+
+// The members of the objects that --json writes are on the page.
+func TestPageNamesMembers(t *testing.T) {
+	page, err := os.ReadFile("../../docs/inspect.md")
+	require.NoError(t, err)
+	_, table, _ := strings.Cut(string(page), "## For programs")
+	for _, object := range []any{eventObject{}, shownObject{}, conflictObject{}, branchObject{}, findingObject{}, importObject{}, syncObject{}, checkObject{}, statObject{}, nodeObject{}} {
+		for field := range reflect.TypeOf(object).Fields() {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "kind" {
+				require.Regexp(t, "[ `]"+name+"[,;. `\n]", table, "%T", object)
+			}
+		}
+	}
 }
 
 func requireFile(t *testing.T, path string, want []byte) {

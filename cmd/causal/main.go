@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -134,7 +135,9 @@ type app struct {
 }
 
 // fail says why nothing more is done.
-func (a *app) fail(err error) { fmt.Fprintln(a.Stderr, "causal:", term.Escape(err.Error())) }
+func (a *app) fail(err error) {
+	fmt.Fprintln(a.Stderr, "causal:", term.Escape(strings.ReplaceAll(err.Error(), "\n", "; ")))
+}
 
 // note says something to people.
 func (a *app) note(format string, args ...any) {

@@ -1,3 +1,5 @@
+//go:build !race
+
 package pagetest
 
 import (
@@ -214,6 +216,11 @@ func TestPictures(t *testing.T) {
 	b.click("document.getElementById('theme')")
 	require.NotEqual(t, dark, eval[string](b, "getComputedStyle(document.body).backgroundColor"))
 	require.GreaterOrEqual(t, requireXML(t, eval[string](b, "causal.svg()"))["path"], b.view.Len())
+	eval[bool](b, "(HTMLAnchorElement.prototype.click = function () { window.saved = [...window.saved || [], this.download] }, true)")
+	b.click("document.getElementById('svg')")
+	b.click("document.getElementById('png')")
+	require.Eventually(t, func() bool { return eval[int](b, "window.saved.length") == 2 }, 10*time.Second, 50*time.Millisecond)
+	require.Equal(t, []string{"causal.svg", "causal.png"}, eval[[]string](b, "window.saved"))
 	b = open(t, demo.Events(demo.Options{Events: 10_000, Seed: 4, Nodes: 50, HasFaults: true}), page.Options{}, "")
 	b.picture("many")
 	require.Less(t, eval[float64](b, "causal.stats().elements"), 1500.0, "rows that cannot be seen have no elements")

@@ -1,4 +1,5 @@
-// Package pagetest drives the page of causal graph in a browser.
+//go:build !race
+
 package pagetest
 
 import (

@@ -3,34 +3,33 @@ package text
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// Summary returns the members of an event's payload in one line, in the order of their names.
+// Summary returns the members of an event's payload in one line, in alphabetical order.
 func Summary(e causal.Event) string {
-	var payload map[string]json.RawMessage
-	if json.Unmarshal(e.Payload(), &payload) != nil {
-		return string(e.Payload())
+	var members []string
+	for name, value := range rawjson.Members(string(e.Payload())) {
+		members = append(members, Value(json.RawMessage(name))+"="+Value(json.RawMessage(value)))
 	}
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(payload)) {
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(name + "=" + Value(payload[name]))
-	}
-	return b.String()
+	slices.Sort(members)
+	return strings.Join(members, " ")
 }
 
 // Value returns a JSON value in one line, a string without its quotes.
 func Value(v json.RawMessage) string {
-	var s string
-	if json.Unmarshal(v, &s) == nil && !bytes.Equal(v, []byte("null")) {
-		return s
+	if v = bytes.TrimSpace(v); len(v) > 0 && v[0] == '"' {
+		if bytes.IndexByte(v, '\\') < 0 {
+			return string(v[1 : len(v)-1])
+		}
+		var s string
+		if json.Unmarshal(v, &s) == nil {
+			return s
+		}
 	}
 	var b bytes.Buffer
 	if json.Compact(&b, v) != nil {

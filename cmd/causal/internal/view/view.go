@@ -110,11 +110,7 @@ func (v *View) Parents(of []int) [][]int {
 	last := make([][]int, v.Len())
 	next := 0
 	for i := range v.Len() {
-		var found []int
-		for _, p := range v.History.Parents(i) {
-			found = append(found, last[p]...)
-		}
-		found = v.lastOf(found)
+		found := v.lastBefore(i, last)
 		last[i] = found
 		if next < len(of) && of[next] == i {
 			parents[next], last[i] = found, []int{i}
@@ -122,6 +118,18 @@ func (v *View) Parents(of []int) [][]int {
 		}
 	}
 	return parents
+}
+
+// lastBefore returns the last of what is at or before the parents of an event.
+func (v *View) lastBefore(i int, last [][]int) (found []int) {
+	before := v.History.Parents(i)
+	if len(before) == 1 {
+		return last[before[0]] // none of them comes before another
+	}
+	for _, p := range before {
+		found = append(found, last[p]...)
+	}
+	return v.lastOf(found)
 }
 
 // parentsOfFew does so by asking for all pairs.

@@ -1,0 +1,53 @@
+package view_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/cmd/causal/internal/demo"
+	"github.com/spec-kitty/causal/cmd/causal/internal/view"
+)
+
+// What is shown of many aggregates takes time for their events, not for all events for each.
+func TestGrowth(t *testing.T) {
+	for name, show := range map[string]func(v *view.View, aggregates [][]int){
+		"parents of each aggregate": func(v *view.View, aggregates [][]int) {
+			for _, events := range aggregates {
+				v.Parents(events)
+			}
+		},
+		"parents of all": func(v *view.View, _ [][]int) { v.Parents(v.Select(func(causal.Event) bool { return true })) },
+		"parents of a half": func(v *view.View, _ [][]int) {
+			v.Parents(v.Select(func(e causal.Event) bool { return e.Type() != "WPStatusChanged" }))
+		},
+		"conflicts": func(v *view.View, _ [][]int) { v.Conflicts(func(causal.Event) bool { return true }) },
+		"findings":  func(v *view.View, _ [][]int) { v.Findings(nil, time.Now()) },
+	} {
+		take := func(n, times int) time.Duration {
+			v := newView(t, demo.Events(demo.Options{Events: n, Seed: 1}))
+			of := map[string][]int{}
+			for i := range v.Len() {
+				at := v.At(i).AggregateID()
+				of[at] = append(of[at], i)
+			}
+			var aggregates [][]int
+			for _, events := range of {
+				aggregates = append(aggregates, events)
+			}
+			least := time.Hour
+			for range 2 {
+				start := time.Now()
+				for range times {
+					show(v, aggregates)
+				}
+				least = min(least, time.Since(start))
+			}
+			return least
+		}
+		// Both are of as many events and about as long, so that a busy machine slows both.
+		require.Less(t, float64(take(16_000, 1)), 6*float64(take(500, 32)), "%s: one view has 32 times the pairs of 32 smaller ones", name)
+	}
+}
