@@ -85,7 +85,11 @@ func (f *finder) findMissing() {
 		f.add(GapFound, at, "events of %s after clock %d up to %d are missing", gap.NodeID, gap.After, gap.UpTo)
 	}
 	times, last := map[string]map[int64]bool{}, map[string]int64{}
+	hasVectors := false
 	for i := range f.Len() {
+		hasVectors = hasVectors || !f.At(i).VectorClock().IsZero()
+	}
+	for i := 0; hasVectors && i < f.Len(); i++ {
 		e := f.At(i)
 		if times[e.NodeID()] == nil {
 			times[e.NodeID()] = map[int64]bool{}

@@ -132,10 +132,17 @@ func (v *View) lastBefore(i int, last [][]int) (found []int) {
 	return v.lastOf(found)
 }
 
-// parentsOfFew does so by asking for all pairs.
+// parentsOfFew does so by asking for all pairs. A stamped event of an aggregate that is shown alone answers by its parents.
 func (v *View) parentsOfFew(of []int) [][]int {
 	parents := make([][]int, len(of))
+	isOne := v.isOneAggregate(of)
 	for k, i := range of {
+		if isOne && v.At(i).IsStamped() {
+			if named, areShown := v.named(i, of[:k]); areShown {
+				parents[k] = v.lastOf(named)
+				continue
+			}
+		}
 		for _, j := range slices.Backward(of[:k]) {
 			if v.Relation(j, i) == causal.OrderBefore && !v.isBeforeOne(j, parents[k]) {
 				parents[k] = append(parents[k], j)
@@ -143,6 +150,27 @@ func (v *View) parentsOfFew(of []int) [][]int {
 		}
 	}
 	return parents
+}
+
+func (v *View) isOneAggregate(of []int) bool {
+	return !slices.ContainsFunc(of, func(i int) bool {
+		return v.At(i).AggregateID() != v.At(of[0]).AggregateID() || v.At(i).ProjectUUID() != v.At(of[0]).ProjectUUID()
+	})
+}
+
+// named returns the parents that an event names, and whether all are among some events, and come before it.
+func (v *View) named(i int, among []int) (named []int, areShown bool) {
+	for _, id := range v.At(i).Parents() {
+		j, ok := v.Index(id)
+		if ok {
+			_, ok = slices.BinarySearch(among, j)
+		}
+		if !ok || v.Relation(j, i) != causal.OrderBefore {
+			return nil, false
+		}
+		named = append(named, j)
+	}
+	return named, true
 }
 
 // isBeforeOne reports whether an event comes before one of others.
