@@ -53,7 +53,8 @@ func serve(t *testing.T, env map[string]string, args ...string) string {
 		require.Zero(t, <-ended)
 	})
 	var line string
-	_, err := fmt.Fscanf(in, "serving "+args[0]+" at %s\n", &line)
+	var name string
+	_, err := fmt.Fscanf(in, "serving %s at %s\n", &name, &line)
 	require.NoError(t, err)
 	go func() { _, _ = io.Copy(io.Discard, in) }()
 	return line

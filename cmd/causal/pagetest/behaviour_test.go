@@ -194,6 +194,24 @@ func requireXML(t *testing.T, text string) (elements map[string]int) {
 	}
 }
 
+// A payload is cut between characters, and numbers keep their digits.
+func TestPayloads(t *testing.T) {
+	var events []causal.Event
+	for n := range 3 {
+		e, err := causal.NewEvent(causal.EventParams{
+			Type: "T", AggregateID: "A", NodeID: "a", LamportClock: int64(n + 1), ProjectUUID: demo.Projects[0], Payload: map[string]string{"x": strings.Repeat(" ", n) + strings.Repeat("é🙂", 800)},
+		})
+		require.NoError(t, err)
+		events = append(events, e)
+	}
+	b := open(t, events, page.Options{Payload: page.Cut}, "")
+	for n := range events {
+		text := eval[string](b, "causal.D.payload("+strconv.Itoa(n)+")")
+		require.True(t, strings.HasPrefix(string(b.view.At(n).Payload()), text))
+		require.Greater(t, len(text), 1990)
+	}
+}
+
 // Nothing, one event, and nothing that is left.
 func TestFew(t *testing.T) {
 	b := open(t, nil, page.Options{}, "")

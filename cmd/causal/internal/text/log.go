@@ -215,7 +215,7 @@ func (d *drawing) isQuiet(row int) bool {
 		return false
 	}
 	i, lane := d.events[row], d.view.LaneOf[d.events[row]]
-	if d.view.LaneOf[d.events[row-1]] != lane || d.view.LaneOf[d.events[row+1]] != lane ||
+	if d.view.LaneOf[d.events[row+1]] != lane ||
 		len(d.notes[i]) > 0 || d.view.IsHead[i] || d.closes[i]+d.branches[i] > 0 || d.begins(i) {
 		return false
 	}

@@ -211,7 +211,10 @@ func TestFindings(t *testing.T) {
 			event(t, 4, func(p *causal.EventParams) { p.Timestamp = now.Add(-2 * time.Hour) }),
 			event(t, 5, func(p *causal.EventParams) { p.NodeID, p.Timestamp = "b", now.Add(-2*time.Hour) }), // did not know of it
 		}, want: []string{"wall 1"}},
-		"the future": {events: []causal.Event{event(t, 1, func(p *causal.EventParams) { p.Timestamp = now.Add(61 * time.Minute) })}, want: []string{"future 0"}},
+		"the future, once a node": {events: []causal.Event{
+			event(t, 1, func(p *causal.EventParams) { p.Timestamp = now.Add(61 * time.Minute) }),
+			event(t, 2, func(p *causal.EventParams) { p.Timestamp = now.Add(62 * time.Minute) }),
+		}, want: []string{"future 0"}},
 		"lines": {
 			events: []causal.Event{event(t, 1, nil)}, want: []string{"line -1", "twice 0"},
 			faults: []input.Fault{{Source: "f", Line: 2, Err: causal.ErrValidation}, {Source: "f", Line: 3, EventID: id(1), Err: causal.ErrIDConflict}},
