@@ -3,10 +3,13 @@
 package pagetest
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -206,9 +209,59 @@ func TestPayloads(t *testing.T) {
 	}
 	b := open(t, events, page.Options{Payload: page.Cut}, "")
 	for n := range events {
-		text := eval[string](b, "causal.D.payload("+strconv.Itoa(n)+")")
+		text := eval[string](b, "JSON.parse(causal.D.payload("+strconv.Itoa(n)+"))")
 		require.True(t, strings.HasPrefix(string(b.view.At(n).Payload()), text))
 		require.Greater(t, len(text), 1990)
+	}
+}
+
+// Numbers keep their digits, those of clocks, too.
+func TestDigits(t *testing.T) {
+	const payload = `{"big":9007199254740993,"z":[1.10,1e400,-0],"a":{},"q":"\"{,"}`
+	var events []causal.Event
+	for n := range 3 {
+		e, err := causal.NewEvent(causal.EventParams{
+			Type: "T", AggregateID: "A", NodeID: string(rune('a' + n)), LamportClock: 1<<53 + int64(n), ProjectUUID: demo.Projects[0], Payload: json.RawMessage(payload),
+		})
+		require.NoError(t, err)
+		events = append(events, e)
+	}
+	b := open(t, events, page.Options{}, "")
+	b.keys("gj")
+	for _, shown := range []string{"9007199254740993,", "1.10,", "1e400,", "-0", `"\"{,"`, "b @ 9007199254740993"} {
+		require.Contains(t, b.panel(), shown)
+	}
+	require.Equal(t, `big=9007199254740993 z=[1.10,1e400,-0] a={} q="{,`, eval[string](b, "document.querySelector('.pay').textContent"))
+	for i := range 3 {
+		for j := range 3 {
+			require.Equal(t, b.view.Relation(i, j).String(), eval[string](b, fmt.Sprintf("causal.model.relation(%d, %d)", i, j)))
+		}
+	}
+}
+
+// A conflict that was joined by an event that is not on the page is no open one.
+func TestJoinedElsewhere(t *testing.T) {
+	events := demo.Events(demo.Options{Events: 80, Seed: 19, HasFaults: true, Aggregates: 4})
+	h, err := causal.NewHistory(events)
+	require.NoError(t, err)
+	v := view.New(h)
+	all := func(causal.Event) bool { return true }
+	conflicts := v.Conflicts(all)
+	joined := conflicts[slices.IndexFunc(conflicts, func(c view.Conflict) bool { return !c.IsOpen() })]
+	b := open(t, events, page.Options{Shown: v.Select(func(e causal.Event) bool { return e.ID() != v.At(joined.JoinedBy).ID() })}, "tab=conflicts")
+	item := eval[string](b, "document.querySelector('[data-conflict=\""+strconv.Itoa(joined.Number)+"\"]').innerText")
+	require.Contains(t, item, "joined")
+	require.Contains(t, item, "not on this page")
+}
+
+// What has the focus keeps it when it has done its work.
+func TestFocus(t *testing.T) {
+	b := open(t, demo.Events(team), page.Options{}, "")
+	for _, selector := range []string{"[data-key=lane][data-number=\"1\"]", "[data-tab=conflicts]", ".pick"} {
+		eval[bool](b, "(document.querySelector('"+selector+"').focus(), true)")
+		was := eval[string](b, "document.activeElement.dataset.focus")
+		b.keys(" ")
+		require.Equal(t, was, eval[string](b, "document.activeElement.dataset.focus"))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/spec-kitty/causal"
@@ -20,7 +21,8 @@ type data struct {
 	Slugs      []string         `json:"slugs"`    // of the projects
 	Aggregates []aggregate      `json:"aggregates"`
 	ID         []causal.EventID `json:"id"`
-	Clock      []int64          `json:"clock"` // above that of the event before
+	Total      int              `json:"total"` // how many events there are, also those that are not shown
+	Clock      any              `json:"clock"` // numbers, above that of the event before; if they are too large for JavaScript, texts
 	Lane       []int            `json:"lane"`
 	Chain      []int            `json:"chain"` // each event of a chain follows the one before it in the chain
 	Type       []int            `json:"type"`
@@ -28,7 +30,7 @@ type data struct {
 	Time       []int64          `json:"time"`    // milliseconds after the event before
 	Cause      []int            `json:"cause"`   // how many events before, 0 if it is none of them
 	Parents    [][]int          `json:"parents"` // how many events before; the last ones that came before
-	Hidden     []int64          `json:"hidden"`  // see hidden
+	Hidden     any              `json:"hidden"`  // see hidden; as Clock is
 	IsPlain    []int            `json:"plain"`
 	Heads      []int            `json:"heads"`
 	Conflicts  []conflict       `json:"conflicts"`
@@ -70,7 +72,8 @@ type conflict struct {
 	Aggregate int   `json:"aggregate"`
 	Events    []int `json:"events"` // from that on with which it began
 	Branches  []int `json:"branches"`
-	JoinedBy  int   `json:"joined"` // -1 if nobody has
+	IsOpen    bool  `json:"open"`
+	JoinedBy  int   `json:"joined"` // -1 if nobody has, or that event is not shown
 	Winner    int   `json:"winner"` // -1 if it is not known
 	IsCertain bool  `json:"certain"`
 }
@@ -110,22 +113,20 @@ func newData(v *view.View, o Options) (*data, error) {
 	}
 	n := len(o.Shown)
 	d := &data{
-		Sources: nonNil(o.Sources), Lanes: []lane{}, ID: make([]causal.EventID, n), Clock: make([]int64, n), Lane: make([]int, n), Chain: chainOf,
-		Type: make([]int, n), Aggregate: make([]int, n), Time: make([]int64, n), Cause: make([]int, n), Parents: make([][]int, n), Hidden: hidden(v, o.Shown),
+		Sources: nonNil(o.Sources), Lanes: []lane{}, ID: make([]causal.EventID, n), Total: v.Len(), Lane: make([]int, n), Chain: chainOf,
+		Type: make([]int, n), Aggregate: make([]int, n), Time: make([]int64, n), Cause: make([]int, n), Parents: make([][]int, n),
 		IsPlain: make([]int, n), payloads: make([]json.RawMessage, n), Heads: []int{}, Conflicts: []conflict{}, Findings: []finding{},
 	}
-	for _, l := range v.Lanes {
-		d.Lanes = append(d.Lanes, lane{l.NodeID, l.IsSecond})
-	}
+	d.setClocks(v, o.Shown)
+	laneOf := d.addLanes(v, o.Shown)
 	var types, projects table[string]
 	var aggregates table[aggregate]
 	row := make(map[int]int, n) // of the events
-	clock, time := int64(0), int64(0)
+	time := int64(0)
 	for k, i := range o.Shown {
 		e := v.At(i)
 		row[i] = k
-		d.ID[k], d.Lane[k], d.Type[k], d.payloads[k] = e.ID(), v.LaneOf[i], types.add(e.Type()), cut(e.Payload(), o.Payload)
-		d.Clock[k], clock = e.LamportClock()-clock, e.LamportClock()
+		d.ID[k], d.Lane[k], d.Type[k], d.payloads[k] = e.ID(), laneOf[v.LaneOf[i]], types.add(e.Type()), cut(e.Payload(), o.Payload)
 		at := e.Timestamp().UnixMilli()
 		d.Time[k], time = at-time, at
 		project := projects.add(e.ProjectUUID())
@@ -168,6 +169,36 @@ func newData(v *view.View, o Options) (*data, error) {
 	return d, nil
 }
 
+// addLanes adds the lanes that are shown, and returns the number of each.
+func (d *data) addLanes(v *view.View, shown []int) map[int]int {
+	number := map[int]int{}
+	for _, i := range shown {
+		number[v.LaneOf[i]] = 0
+	}
+	for k, l := range v.Lanes {
+		if _, isShown := number[k]; isShown {
+			number[k] = len(d.Lanes)
+			d.Lanes = append(d.Lanes, lane{l.NodeID, l.IsSecond})
+		}
+	}
+	return number
+}
+
+// setClocks sets the clocks of the events. JavaScript has no greater integers than 2^53 - 1 but those made of text.
+func (d *data) setClocks(v *view.View, shown []int) {
+	known := hidden(v, shown)
+	clocks, texts, knownTexts := make([]int64, len(shown)), make([]string, len(shown)), make([]string, len(shown))
+	last := int64(0)
+	for k, i := range shown {
+		clock := v.At(i).LamportClock()
+		clocks[k], texts[k], knownTexts[k] = clock-last, strconv.FormatInt(clock, 10), strconv.FormatInt(known[k], 10)
+		last = clock
+	}
+	if d.Clock, d.Hidden = clocks, known; last >= 1<<53 {
+		d.Clock, d.Hidden = texts, knownTexts
+	}
+}
+
 func nonNil[T any](list []T) []T {
 	if list == nil {
 		return []T{}
@@ -192,7 +223,7 @@ func (d *data) addConflicts(conflicts []Conflict, row map[int]int, aggregateOf f
 			continue
 		}
 		events, _ := rows(c.Events[1:])
-		one := conflict{Number: c.Number, Aggregate: aggregateOf(c.Conflict), Events: events, Branches: branches, JoinedBy: -1, Winner: -1, IsCertain: c.IsCertain}
+		one := conflict{Number: c.Number, Aggregate: aggregateOf(c.Conflict), Events: events, Branches: branches, IsOpen: c.IsOpen(), JoinedBy: -1, Winner: -1, IsCertain: c.IsCertain}
 		if at, ok := row[c.JoinedBy]; ok {
 			one.JoinedBy = at
 		}

@@ -23,7 +23,7 @@ const (
 	laneWidth = 92
 	headRoom  = 48
 	leftRoom  = 26
-	charWidth = 7
+	charWidth = 8
 )
 
 // svgStyle has the colours of the page, by day and by night.
@@ -167,7 +167,7 @@ func (p *picture) brackets() {
 		}
 		if until, ok := p.row[c.JoinedBy]; ok {
 			p.add(`<path class="bracket" d="M16 %dH10V%dH16"/>`, p.y(from), p.y(until))
-		} else {
+		} else if c.IsOpen() {
 			p.add(`<path class="bracket" d="M16 %dH10V%d"/>`, p.y(from), p.y(len(p.o.Shown)-1)+rowHeight/2)
 		}
 	}

@@ -2,6 +2,7 @@
 // is drawn with a pen: the context of a canvas, or one that writes SVG.
 const HUES = [212, 22, 160, 276, 45, 340, 190, 95, 250, 0, 130, 310];
 const FONT = "system-ui,-apple-system,Segoe UI,DejaVu Sans,sans-serif";
+const FAR = 3000; // rows
 const aggregateColor = (a, dark) => `hsl(${HUES[a % 12]} ${dark ? 62 : 58}% ${(dark ? 62 : 46) + ((a / 12 | 0) % 3 - 1) * 7}%)`;
 
 // p is what is drawn: D and what page.js knows of it. o says where: width, height, scroll, and whether texts of the events
@@ -33,6 +34,7 @@ function paint(g, p, o) {
   function cone() {
     const lanes = V.lanes, low = Math.min(H + 40, y(V.shown.length));
     for (const isFuture of [false, true]) {
+      if (!relatives.includes(isFuture ? 2 : 1)) continue;
       const edge = isFuture ? low : -40;
       g.beginPath();
       g.moveTo(V.laneX[lanes[0]] - V.laneWidth * .42, edge);
@@ -76,16 +78,16 @@ function paint(g, p, o) {
       const mid = low + high >> 1;
       if (V.rowOf[E[2 * mid + 1]] < first) low = mid + 1; else high = mid;
     }
-    for (let m = low; m < E.length / 2; m++) {
-      const a = E[2 * m], b = E[2 * m + 1];
-      if (V.rowOf[b] > end + 3000) break;
-      if (V.rowOf[a] > end) continue;
+    const add = (a, b) => {
+      if (V.rowOf[a] > end || V.rowOf[b] < first) return;
       let kind = 0;
       if (s >= 0) kind = b == s || to(b) == 1 ? 1 : a == s || to(a) == 2 ? 2 : 3;
       if (S.hovered >= 0 && !isDense && (a == S.hovered || b == S.hovered)) kind = kind || 1;
       buckets[kind].push(a, b);
       count++;
-    }
+    };
+    for (let m = low; m < E.length / 2 && V.rowOf[E[2 * m + 1]] <= end + FAR; m++) add(E[2 * m], E[2 * m + 1]);
+    for (let m = 0; m < V.farEdges.length; m += 2) if (V.rowOf[V.farEdges[m + 1]] > end + FAR) add(V.farEdges[m], V.farEdges[m + 1]);
     const alpha = isDense ? Math.max(.22, Math.min(.6, 700 / count)) : .75;
     buckets.forEach((list, kind) => {
       if (!list.length) return;
@@ -117,12 +119,12 @@ function paint(g, p, o) {
     for (const c of D.conflicts) {
       if (c.aggregate != aggregate) continue;
       const rows = c.events.map(i => V.rowOf[i]).filter(r => r >= 0);
-      const from = rows.length ? rows[0] : -1, until = c.joined >= 0 ? V.rowOf[c.joined] : V.shown.length - 1;
+      const from = rows.length ? rows[0] : -1, until = c.joined >= 0 ? V.rowOf[c.joined] : c.open ? V.shown.length - 1 : rows[rows.length - 1];
       if (from < 0 || until < from || until < first || from > end) continue;
       g.beginPath();
       g.moveTo(16, y(from));
       g.lineTo(10, y(from));
-      g.lineTo(10, c.joined >= 0 ? y(until) : Math.min(H, y(until) + V.rowHeight / 2));
+      g.lineTo(10, !c.open ? y(until) : Math.min(H, y(until) + V.rowHeight / 2));
       if (c.joined >= 0) g.lineTo(16, y(until));
       stroke(C.bad, 2);
     }
@@ -141,7 +143,7 @@ function paint(g, p, o) {
       fill(aggregateColor(D.aggregate[i], p.dark), to(i) == 3 && D.aggregate[i] != D.aggregate[s] ? .35 : 1);
       stroke(C.bg, hasText ? 2 : 1);
       if (p.branchOf.has(i) && r > 2) {
-        const isOpen = p.branchOf.get(i).joined < 0;
+        const isOpen = p.branchOf.get(i).open;
         circle(cx, cy, r + 2.6);
         stroke(isOpen ? C.bad : C.mut, isOpen ? 2 : 1.2);
       }
@@ -171,7 +173,7 @@ function paint(g, p, o) {
       const row = V.rowOf[i], small = Math.min(6, V.laneWidth * .14);
       if (row >= first && row <= end) { g.fillStyle = color; g.fillRect(x(i) + side * V.laneWidth * .46 - small / 2, y(row) - 1, small, 2.2); }
     };
-    for (const c of D.conflicts) if (c.joined < 0) for (const i of c.branches) mark(i, C.bad, -1);
+    for (const c of D.conflicts) if (c.open) for (const i of c.branches) mark(i, C.bad, -1);
     for (const i of V.hits) mark(i, C.warn, -1);
     for (const [i, list] of p.findingsOf) {
       mark(i, C.warn, 1);
@@ -200,7 +202,7 @@ function paint(g, p, o) {
 
   function clip(text, width) {
     if (g.measureText(text).width <= width) return text;
-    while (text.length > 1 && g.measureText(text + "…").width > width) text = text.slice(0, -1);
+    while (text.length > 1 && g.measureText(text + "…").width > width) text = p.start(text, text.length - 1);
     return text + "…";
   }
 
@@ -215,7 +217,7 @@ function paint(g, p, o) {
       const lane = D.lanes[l], name = p.text(lane.node) + (lane.second ? " ²" : "");
       g.fillStyle = s >= 0 && D.lane[s] == l ? C.selb : lane.second ? C.bad : C.ink;
       if (V.laneWidth < 44) {
-        if (V.laneWidth < 8 && !(s >= 0 && D.lane[s] == l)) continue;
+        if (V.laneWidth < 6.5 && !(s >= 0 && D.lane[s] == l)) continue;
         g.font = `600 ${Math.min(11, V.laneWidth + 1)}px ${FONT}`;
         g.save(); g.translate(V.laneX[l] + 4, V.head - 22); g.rotate(-Math.PI / 2); g.textAlign = "left";
         g.fillText(clip(name, V.head - 28), 0, 0);

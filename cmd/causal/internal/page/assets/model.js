@@ -2,8 +2,10 @@
 // What came before what. D is what data.go has written: columns, with an entry for each event in the order of Compare.
 function newModel(D) {
   const n = D.id.length;
+  const areTexts = typeof D.clock[0] == "string"; // of clocks that numbers do not hold
+  if (areTexts) for (const key of ["clock", "hidden"]) D[key] = D[key].map(BigInt);
   for (let i = 1; i < n; i++) {
-    D.clock[i] += D.clock[i - 1];
+    if (!areTexts) D.clock[i] += D.clock[i - 1];
     D.time[i] += D.time[i - 1];
   }
   const parents = D.parents.map((list, i) => list.map(d => i - d));
@@ -115,6 +117,35 @@ async function readData(text) {
   for (let i = 0; i < bytes.length; i++) packed[i] = bytes.charCodeAt(i);
   const lines = (await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).text()).split("\n");
   const D = JSON.parse(lines[0]);
-  D.payload = i => JSON.parse(lines[i + 1]);
+  D.payload = i => lines[i + 1];
   return D;
+}
+
+// The name and the value of each member of an object, as JSON text, so that numbers keep their digits.
+function members(object) {
+  const list = [];
+  let depth = 0, start = 1, name = "";
+  for (const { 0: token, index } of object.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\],:]/g)) {
+    const isEnd = token == "}" || token == "]";
+    if (depth == 1 && token == ":") { name = object.slice(start, index); start = index + 1; }
+    if (depth == 1 && (token == "," || isEnd)) {
+      if (name) list.push([name.trim(), object.slice(start, index).trim()]);
+      name = ""; start = index + 1;
+    }
+    depth += token == "{" || token == "[" ? 1 : isEnd ? -1 : 0;
+  }
+  return list;
+}
+
+// JSON text with a line for each member and element.
+function indent(json) {
+  let out = "", depth = 0;
+  const line = () => "\n" + "  ".repeat(depth);
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[{[]\s*[}\]]|[{}[\],:]|[^\s"{}[\],:]+/g)) {
+    if (token == "{" || token == "[") { depth++; out += token + line(); }
+    else if (token == "}" || token == "]") { depth--; out += line() + token; }
+    else if (token == ",") out += token + line();
+    else out += token == ":" ? ": " : token;
+  }
+  return out;
 }
