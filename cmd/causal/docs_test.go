@@ -33,7 +33,7 @@ func TestPageShowsOutput(t *testing.T) {
 	t.Chdir("testdata")
 	now := command.ReplaceAllFunc(page, func(example []byte) []byte {
 		line := string(command.FindSubmatch(example)[1])
-		return []byte("```\n$ causal " + line + "\n" + runOn(t, append(strings.Fields(line), "--width", "110")...) + "```")
+		return []byte("```\n$ causal " + line + "\n" + runOn(t, strings.Fields(line)...) + "```")
 	})
 	requireFile(t, filepath.Join("..", path), now)
 }

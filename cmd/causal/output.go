@@ -14,8 +14,9 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/input"
 )
 
-// output calls write with standard output or, if a file is named, with a new one that takes its place if all went well.
-func (a *app) output(path string, write func(io.Writer) error) error {
+// output calls write with standard output or, if a file is named, with a new one that takes its place if all went well. It is no
+// store, and none of the inputs.
+func (a *app) output(path string, inputs []string, write func(io.Writer) error) error {
 	if path == "" || path == "-" {
 		out := bufio.NewWriterSize(a.Stdout, 1<<16)
 		if err := write(out); err != nil {
@@ -25,6 +26,13 @@ func (a *app) output(path string, write func(io.Writer) error) error {
 	}
 	if input.IsStore(path) {
 		return fmt.Errorf("%s is a store, which is not replaced", path)
+	}
+	if old, err := os.Stat(path); err == nil {
+		for _, name := range inputs {
+			if in, err := os.Stat(name); err == nil && os.SameFile(old, in) {
+				return fmt.Errorf("%s is one of the inputs, which is not replaced", path)
+			}
+		}
 	}
 	return replaceFile(path, func(f io.Writer) error {
 		if !strings.HasSuffix(path, ".gz") {

@@ -3,7 +3,9 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spec-kitty/causal"
@@ -46,13 +48,17 @@ func (v *View) Findings(faults []input.Fault, now time.Time) []Finding {
 		}
 		f.found = append(f.found, Finding{kind, at, fault.String()})
 	}
+	clocks := finder{View: v, isTold: map[string]bool{}}
+	var work sync.WaitGroup
+	work.Go(func() { clocks.findClocks(now) })
 	f.findMissing()
 	f.findForks()
 	for _, c := range v.Contradictions() {
 		at, _ := v.Index(c.EventID)
 		f.add(Contradiction, at, "its %s names %s, which cannot have come before it", c.Field, c.Names)
 	}
-	f.findClocks(now)
+	work.Wait()
+	f.found = append(f.found, clocks.found...)
 	slices.SortStableFunc(f.found, func(a, b Finding) int { return cmp.Compare(a.Event, b.Event) })
 	return f.found
 }
@@ -160,7 +166,11 @@ func (f *finder) findClocks(now time.Time) {
 				continue
 			}
 			if d := f.At(p).Timestamp().Sub(e.Timestamp()); d > maxSkew && f.once("wall "+e.NodeID()) {
-				f.add(WallClock, i, "the wall clock of %s is %s behind that of %s, whose event came before", e.NodeID(), round(d), f.At(p).NodeID())
+				of := "that of " + f.At(p).NodeID() + ", whose event came before"
+				if f.At(p).NodeID() == e.NodeID() {
+					of = "that of its own event before"
+				}
+				f.add(WallClock, i, "the wall clock of %s is %s behind %s", e.NodeID(), round(d), of)
 			}
 		}
 		if d := e.Timestamp().Sub(now); d > maxSkew && f.once("future "+e.NodeID()) {
@@ -197,7 +207,13 @@ func (f *finder) named(e causal.Event) (named []int) {
 	return named
 }
 
-func round(d time.Duration) time.Duration { return d.Round(time.Minute) }
+// round returns a duration for people; the longest one that there is may be longer.
+func round(d time.Duration) string {
+	if d == math.MaxInt64 {
+		return "centuries"
+	}
+	return d.Round(time.Minute).String()
+}
 
 // All are the kinds of findings.
 var All = []Kind{BadLine, Twice, GapFound, ParentMissing, CauseMissing, Fork, Contradiction, Jump, WallClock, Future}
