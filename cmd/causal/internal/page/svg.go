@@ -20,7 +20,7 @@ const MaxSVG = 500
 // Sizes of a picture, in pixels. A character takes charWidth, about.
 const (
 	rowHeight = 26
-	laneWidth = 92
+	laneWidth = 100
 	headRoom  = 48
 	leftRoom  = 26
 	charWidth = 8
