@@ -42,13 +42,10 @@ func (c *importCommand) Run(ctx context.Context, a *app) error {
 	} else {
 		err = c.save(ctx, a, set, events, &done)
 	}
-	done.Refused += len(set.Faults)
-	if errors.Is(err, errFindings) {
-		err = nil
-	}
 	if err != nil {
 		return err
 	}
+	done.Refused += len(set.Faults)
 	if c.JSON {
 		out := newJSONWriter(a.Stdout)
 		out.write(done)

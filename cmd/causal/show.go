@@ -11,6 +11,7 @@ import (
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/cmd/causal/internal/term"
 	"github.com/spec-kitty/causal/cmd/causal/internal/text"
+	"github.com/spec-kitty/causal/cmd/causal/internal/view"
 )
 
 type showCommand struct {
@@ -94,17 +95,19 @@ func (l *loaded) show(i int) shownObject {
 			s.Joins = c.Number
 		}
 	}
-	s.Findings = l.kindsOf()[i]
+	s.Findings = append([]view.Kind{}, l.kindsOf()[i]...) // not nil
 	for _, f := range l.findings {
 		if f.Event == i {
 			s.Texts = append(s.Texts, f.Text)
 		}
 	}
+	for j := range l.view.Future(i) {
+		if slices.Contains(l.view.History.Parents(j), i) {
+			s.Before = append(s.Before, l.view.At(j).ID())
+		}
+	}
 	for j := range l.view.Len() {
 		other := l.view.At(j)
-		if slices.Contains(l.view.History.Parents(j), i) {
-			s.Before = append(s.Before, other.ID())
-		}
 		if j == i || other.AggregateID() != e.AggregateID() || other.ProjectUUID() != e.ProjectUUID() {
 			continue
 		}
