@@ -18,7 +18,7 @@ import (
 
 // setUp finds out what the output is like.
 func (a *app) setUp() {
-	width, isTerminal := terminal(a.Stdout)
+	width, isTerminal := a.Terminal(a.Stdout)
 	if a.Width == 0 {
 		a.Width = 80
 		if isTerminal {
@@ -33,7 +33,7 @@ func (a *app) setUp() {
 	}
 }
 
-// terminal reports whether something is a terminal, and how wide.
+// terminal reports whether a stream is a terminal, and how wide.
 func terminal(out any) (width int, is bool) {
 	f, ok := out.(*os.File)
 	if !ok || !xterm.IsTerminal(int(f.Fd())) {
@@ -97,7 +97,7 @@ type progress struct {
 
 // newProgress returns what an input.Reader calls; nil if nobody sees it.
 func (a *app) newProgress() *progress {
-	if _, isTerminal := terminal(a.Stderr); !isTerminal {
+	if _, isTerminal := a.Terminal(a.Stderr); !isTerminal {
 		return nil
 	}
 	return &progress{app: a, start: time.Now()}

@@ -19,7 +19,7 @@ var command = regexp.MustCompile("(?s)```\n\\$ causal ([^\n]*)\n(.*?)```")
 // runOn runs the command on the events that the page shows.
 func runOn(t *testing.T, args ...string) string {
 	var out, stderr bytes.Buffer
-	run(t.Context(), args, &system{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Now: time.Now})
+	run(t.Context(), args, &system{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Now: time.Now, Terminal: terminal})
 	require.Empty(t, stderr.String())
 	return out.String()
 }

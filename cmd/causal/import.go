@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/spec-kitty/causal"
@@ -130,7 +131,7 @@ func saveBatch(ctx context.Context, a *app, store *input.Store, set *input.Set, 
 // try finds out what save would do.
 func (c *importCommand) try(ctx context.Context, a *app, set *input.Set, events []causal.Event, done *importObject) error {
 	store, err := input.OpenForReading(ctx, c.Store, c.Schema)
-	if c.Create && errors.Is(err, errNotExist) {
+	if c.Create && errors.Is(err, fs.ErrNotExist) {
 		done.Saved = len(events)
 		return nil
 	}

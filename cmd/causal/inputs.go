@@ -132,7 +132,7 @@ func all(causal.Event) bool { return true }
 
 // read reads the events of all inputs.
 func (a *app) read(ctx context.Context, in *inputs) (*input.Set, error) {
-	if _, isTerminal := terminal(a.Stdin); isTerminal && len(in.Files) == 0 {
+	if _, isTerminal := a.Terminal(a.Stdin); isTerminal && len(in.Files) == 0 {
 		return nil, errors.New("name a file, or - to read events from the terminal")
 	}
 	r := input.Reader{Stdin: a.Stdin, Schema: in.Schema}

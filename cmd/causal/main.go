@@ -31,7 +31,7 @@ func main() {
 		time.Sleep(grace)
 		os.Exit(exitInterrupted) // what was saved is
 	})
-	code := run(ctx, os.Args[1:], &system{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now})
+	code := run(ctx, os.Args[1:], &system{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now, Terminal: terminal})
 	stop()
 	os.Exit(code)
 }
@@ -45,6 +45,7 @@ type system struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Now            func() time.Time
+	Terminal       func(stream any) (width int, is bool)
 }
 
 // Exit codes.

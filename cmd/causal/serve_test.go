@@ -21,7 +21,7 @@ import (
 func runWith(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	code = run(t.Context(), args, &system{
-		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &err, Now: time.Now, Getenv: func(name string) string { return env[name] },
+		Stdin: strings.NewReader(""), Stdout: &out, Stderr: &err, Now: time.Now, Getenv: func(name string) string { return env[name] }, Terminal: terminal,
 	})
 	return code, out.String(), err.String()
 }
@@ -44,7 +44,7 @@ func serve(t *testing.T, env map[string]string, args ...string) string {
 	ended := make(chan int, 1)
 	go func() {
 		ended <- run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), &system{
-			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: out, Now: time.Now, Getenv: func(name string) string { return env[name] },
+			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: out, Now: time.Now, Getenv: func(name string) string { return env[name] }, Terminal: terminal,
 		})
 		_ = out.Close()
 	}()

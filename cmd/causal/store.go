@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/spec-kitty/causal/cmd/causal/internal/input"
 	"github.com/spec-kitty/causal/cmd/causal/internal/term"
 )
-
-var errNotExist = fs.ErrNotExist
 
 // say writes a line to standard output.
 func (a *app) say(format string, args ...any) error {

@@ -34,7 +34,7 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%s:%d: %v", f.Source, f.Line, f.Err)
 }
 
-// Set is what several inputs hold together.
+// Set is what several inputs hold together. Its reader owns it, and may change what is in it.
 type Set struct {
 	Events  []causal.Event // one for each ID, in the order in which they were read
 	Sources []string       // the names of the inputs, without the password of a database
@@ -58,7 +58,7 @@ func (s *Set) Place(id causal.EventID) string {
 	return fmt.Sprintf("%s:%d", s.Sources[s.from[k]], s.lines[k])
 }
 
-// Reader reads inputs. The zero value is ready to use.
+// Reader reads inputs. The zero value is ready to use, but for standard input. It is not safe for concurrent use.
 type Reader struct {
 	Stdin  io.Reader
 	Schema string                // of databases

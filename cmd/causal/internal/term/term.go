@@ -90,7 +90,7 @@ var lanes = [...]Style{"36", "35", "34", "32", "33", "96", "95", "94"}
 // Lane returns the colour of a line of events.
 func Lane(k int) Style { return lanes[k%len(lanes)] }
 
-// Writer writes lines.
+// Writer writes lines. Use NewWriter. It is not safe for concurrent use.
 type Writer struct {
 	Width   int // in columns
 	IsASCII bool
@@ -98,7 +98,6 @@ type Writer struct {
 
 	out   *bufio.Writer
 	parts []part
-	err   error
 }
 
 type part struct {
@@ -161,21 +160,16 @@ func (w *Writer) End() {
 	for len(w.parts) > 0 && strings.Trim(w.parts[len(w.parts)-1].text, " ") == "" {
 		w.parts = w.parts[:len(w.parts)-1]
 	}
-	for _, p := range w.parts {
+	for _, p := range w.parts { // Flush returns the error of all writes
 		if w.HasTint && p.style != Plain {
-			_, w.err = fmt.Fprintf(w.out, "\x1b[%sm%s\x1b[0m", p.style, p.text)
+			_, _ = fmt.Fprintf(w.out, "\x1b[%sm%s\x1b[0m", p.style, p.text)
 		} else {
-			_, w.err = w.out.WriteString(p.text)
+			_, _ = w.out.WriteString(p.text)
 		}
 	}
 	w.parts = w.parts[:0]
-	w.err = w.out.WriteByte('\n')
+	_ = w.out.WriteByte('\n')
 }
 
 // Flush writes what is held back, and returns the first error of all writes.
-func (w *Writer) Flush() error {
-	if err := w.out.Flush(); err != nil { // which keeps the first one
-		return err
-	}
-	return w.err
-}
+func (w *Writer) Flush() error { return w.out.Flush() }

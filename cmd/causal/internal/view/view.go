@@ -9,7 +9,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// View is what is shown of a set of events, which are numbered as in its History.
+// View is what is shown of a set of events, which are numbered as in its History. Use New. It is safe for concurrent use
+// while nobody changes its slices.
 type View struct {
 	*causal.History
 	Lanes  []Lane
@@ -138,7 +139,7 @@ func (v *View) parentsOfFew(of []int) [][]int {
 	isOne := v.isOneAggregate(of)
 	for k, i := range of {
 		if isOne && v.At(i).IsStamped() {
-			if named, areShown := v.named(i, of[:k]); areShown {
+			if named, areShown := v.namedAmong(i, of[:k]); areShown {
 				parents[k] = v.lastOf(named)
 				continue
 			}
@@ -158,8 +159,8 @@ func (v *View) isOneAggregate(of []int) bool {
 	})
 }
 
-// named returns the parents that an event names, and whether all are among some events, and come before it.
-func (v *View) named(i int, among []int) (named []int, areShown bool) {
+// namedAmong returns the parents that an event names, and whether all are among some events, and come before it.
+func (v *View) namedAmong(i int, among []int) (named []int, areShown bool) {
 	for _, id := range v.At(i).Parents() {
 		j, ok := v.Index(id)
 		if ok {
