@@ -7,30 +7,31 @@ import (
 	"unicode/utf8"
 )
 
-// Condition says what must not have been saved meanwhile, for [Appender.SaveEventsIf]: an
-// event of the project that is of one of the aggregates, or of the node. It has a project,
-// and aggregates or a node. The zero value means any event at all. It is a value; Aggregates
-// is neither changed nor retained.
+// A Condition describes the events whose presence makes [Appender.SaveEventsIf]
+// fail: those in the project belonging to one of the aggregates or emitted by
+// the node. It needs a project, and aggregates or a node. The zero value
+// matches every event. A Condition is a value; Aggregates is neither changed
+// nor retained.
 type Condition struct {
 	ProjectUUID string
 	Aggregates  []string
 	NodeID      string
 }
 
-// Matches reports whether an event is one that must not have been saved meanwhile. It is
-// for adapters.
+// Matches reports whether e is one of the events that c describes. It is for
+// adapters.
 func (c Condition) Matches(e Event) bool {
 	return e.p != nil && (c.IsZero() || strings.EqualFold(e.p.ProjectUUID, c.ProjectUUID) &&
 		(e.p.NodeID == c.NodeID || slices.Contains(c.Aggregates, e.p.AggregateID)))
 }
 
-// IsZero reports whether c is the zero Condition, which any event matches.
+// IsZero reports whether c is the zero Condition, which matches every event.
 func (c Condition) IsZero() bool {
 	return c.ProjectUUID == "" && len(c.Aggregates) == 0 && c.NodeID == ""
 }
 
-// matcher returns Matches for many events that are not zero, which takes the same time for
-// each, however many aggregates there are.
+// matcher returns a function like Matches for many nonzero events. Each call
+// takes constant time, however many aggregates c has.
 func (c Condition) matcher() func(Event) bool {
 	if c.IsZero() {
 		return c.Matches
@@ -45,7 +46,7 @@ func (c Condition) matcher() func(Event) bool {
 	}
 }
 
-// Validate returns a [*ValidationError] that names the fields at fault, nil if there are none.
+// Validate returns a [*ValidationError] listing every invalid field, or nil.
 func (c Condition) Validate() error {
 	if c.IsZero() {
 		return nil
@@ -73,39 +74,44 @@ func (c Condition) Validate() error {
 	return nil
 }
 
-// Appended says where in the log a call has stored its events. The zero value comes with
-// errors.
+// Appended reports where a call stored its events in the log. The zero value
+// comes with errors.
 type Appended struct {
-	// Before is the cursor of the entry before what was stored, and After that of the
-	// last one of it. In between there is nothing else. Both are the head of the log if
-	// nothing was stored.
+	// Before is the cursor just before the first stored event, and After the
+	// cursor of the last. Nothing else lies between them. Both are the head of
+	// the log if nothing was stored.
 	Before, After Cursor
-	// New says of each event, in the order of the call, whether the call has stored it. Of
-	// one that comes twice, the first is new. They are all false, and Before is After, if all
-	// were stored before, as also by a call that was tried again after its connection was lost.
+	// New reports, for each event in the order of the call, whether the call
+	// stored it. If an event occurs twice, only the first is new. If everything
+	// was already stored, as after retrying a call whose connection was lost,
+	// all are false and Before equals After.
 	New []bool
 }
 
-// An Appender is an optional capability of an [EventStore] that is a [LogReader]: saving with
-// a place in the log, and only if nothing else was saved. Use [Append] and [SaveEventsIf].
-// Both methods retain no slice.
+// An Appender is an optional capability of an [EventStore] with a [LogReader].
+// It reports where in the log events were saved, and can make a save
+// conditional on the absence of certain other events. Use [Append] and
+// [SaveEventsIf]. Neither method retains a slice.
 type Appender interface {
-	// Append is SaveEvents of [BatchSaver], and says where the events are.
+	// Append is like SaveEvents of [BatchSaver], and reports where the events
+	// are.
 	Append(ctx context.Context, events []Event) (Appended, error)
 
-	// SaveEventsIf stores all events or none, if the log has no entry after the cursor
-	// that matches the condition. It looks, in this order:
+	// SaveEventsIf stores all events or none, provided the log has no entry
+	// after the cursor that matches the condition. It checks, in this order:
 	//
-	//   - If an ID is taken by different content, it returns an [*IDConflictError] that
-	//     names all such events.
-	//   - If all events are stored already, or there are none, it does nothing and returns
-	//     nil, whatever the cursor and the condition.
-	//   - If the cursor is not of the log, it returns the error of [Cursor.PositionIn].
-	//   - If some events are stored, or an entry matches, the error matches
-	//     [ErrConcurrentSave], and to save the same again will not change that.
+	//   - If different content is stored under any of the IDs, it returns an
+	//     [*IDConflictError] naming all such events.
+	//   - If all events are already stored, or there are none, it does nothing
+	//     and returns nil, whatever the cursor and the condition.
+	//   - If the cursor is not one of this log, it returns the error of
+	//     [Cursor.PositionIn].
+	//   - If some events are already stored, or an entry matches, the error
+	//     matches [ErrConcurrentSave], and retrying the same call cannot
+	//     succeed.
 	//
-	// If the condition is invalid, it returns the error of [Condition.Validate]. Its calls,
-	// and other saves, of all processes happen one after another (they are linearizable:
-	// Herlihy and Wing, 1990).
+	// If the condition is invalid, it returns the error of
+	// [Condition.Validate]. SaveEventsIf is linearizable with respect to all
+	// saves of all processes (Herlihy and Wing, "Linearizability", 1990).
 	SaveEventsIf(ctx context.Context, after Cursor, c Condition, events []Event) (Appended, error)
 }

@@ -7,22 +7,24 @@ import (
 	"strings"
 )
 
-// chains is what is known of the nodes of a project: of each one, the clock up to which no
-// event of its is missing, and whether it has forked. The stamped events of a node are a
-// chain, in which each names the clock of the one before it; one that comes early waits. A
-// plain event stands for the earlier ones of its node, unless the node stamps. A plain event
-// after a stamped one of its node is a fork: what is seen then may depend on which of them
-// came first. The zero value has no events.
+// chains tracks the nodes of a project: for each one, the clock up to which no
+// event is missing, and whether it has forked. The stamped events of a node
+// form a chain, in which each names the clock of its predecessor; an early one
+// waits. A plain event stands for all earlier events of its node, unless the
+// node stamps. A plain event after a stamped one of its node is a fork: what
+// counts as seen may then depend on which of them arrived first. The zero value
+// has no events.
 type chains struct {
 	nodes   map[string]*chain
-	clock   VectorClock      // of what is seen
-	changed map[string]int64 // after that
+	clock   VectorClock      // of the events seen
+	changed map[string]int64 // since clock was made
 }
 
-// chain is what is known of one node. A stamped event covers the clocks after the one that it
-// names, up to its own. Of a node that has not forked no two cover the same clock.
+// chain is the state of one node. A stamped event covers the clocks after the
+// one it names, up to its own. In a node that has not forked, no two events
+// cover the same clock.
 type chain struct {
-	Seen     int64     // all up to this clock is covered
+	Seen     int64     // everything up to this clock is covered
 	Stamped  int64     `json:",omitempty"` // the lowest clock of a stamped event, 0 if there is none
 	From     int64     `json:",omitempty"` // what that one names, which is the last plain event before it
 	Waiting  []stretch `json:",omitempty"` // that events cover after a hole, in ascending order
@@ -30,17 +32,18 @@ type chain struct {
 	IsMixed  bool      `json:",omitempty"` // there are plain events after stamped ones, or after what those name
 }
 
-// stretch is what events without a hole between them cover: the clocks after Previous, up to Clock.
+// stretch is covered by events without a hole between them: the clocks after
+// Previous, up to Clock.
 type stretch struct {
 	Previous, Clock int64
-	First           EventID // the event that names Previous, which is missing
+	First           EventID // the event naming Previous, which is missing
 }
 
-// branch is a part of a chain beside others, from the clock that its first event names to that of
-// its last one.
+// branch is a part of a forked chain, from the clock that its first event names
+// to the clock of its last event.
 type branch struct{ Previous, Clock int64 }
 
-// link is what an event says about the chain of its node.
+// link is an event's statement about the chain of its node.
 type link struct {
 	Node            string
 	Clock, Previous int64
@@ -50,12 +53,13 @@ type link struct {
 
 func linkOf(e Event) link { return link{e.p.NodeID, e.clock, e.p.PreviousClock, e.p.ID, e.IsStamped()} }
 
-// maxBranches bounds the branches of a node that are known.
+// maxBranches bounds the branches kept for each node.
 const maxBranches = 64
 
-// add adds an event of the project, in any order, each once. It reports whether it shows a
-// fork of its node: a stamped one, as it covers what others cover, and goes on no branch that
-// is known; a plain one, as it is the first after a stamped one.
+// add adds an event of the project. Events may come in any order, each once.
+// add reports whether the event proves a fork of its node: a stamped event does
+// if it covers clocks that others cover and continues no known branch, and a
+// plain event if it is the first after a stamped one.
 func (c *chains) add(l link) (isFork bool) {
 	node := c.nodes[l.Node]
 	if node == nil {
@@ -102,7 +106,7 @@ func (c *chain) addStamped(l link) (isFork bool) {
 		c.seeWaiting()
 		return isFork
 	}
-	// Join it with those that it touches.
+	// Join it with the stretches it touches.
 	from, _ := slices.BinarySearchFunc(c.Waiting, l.Previous, stretch.compareClock)
 	to := from
 	joined := stretch{l.Previous, l.Clock, l.ID}
@@ -124,7 +128,7 @@ func (s stretch) compareClock(clock int64) int {
 	return 1
 }
 
-// seeWaiting sees what waits for nothing any more.
+// seeWaiting moves Seen past the stretches that no longer wait.
 func (c *chain) seeWaiting() {
 	for len(c.Waiting) > 0 && c.Waiting[0].Previous <= c.Seen {
 		c.Seen = max(c.Seen, c.Waiting[0].Clock)
@@ -132,7 +136,7 @@ func (c *chain) seeWaiting() {
 	}
 }
 
-// appendHoles appends the holes in the chain of a node.
+// appendHoles appends the holes in the chain of node to gaps.
 func (c *chain) appendHoles(gaps []Gap, node string) []Gap {
 	after := c.Seen
 	for _, s := range c.Waiting {
@@ -142,14 +146,14 @@ func (c *chain) appendHoles(gaps []Gap, node string) []Gap {
 	return gaps
 }
 
-// isFork reports whether a stamped event that is about to be added shows a fork, and keeps
-// the branches.
+// isFork reports whether a stamped event about to be added proves a fork, and
+// records the branches.
 func (c *chain) isFork(l link) bool {
 	other, overlaps := c.overlapped(l)
 	if !overlaps && c.Branches == nil {
 		return false
 	}
-	after, before := -1, -1 // the branches that it goes on with, and that go on with it
+	after, before := -1, -1 // the branches that it continues, and that continue it
 	for i, b := range c.Branches {
 		if b.Clock == l.Previous {
 			after = i
@@ -178,7 +182,8 @@ func (c *chain) isFork(l link) bool {
 	return false
 }
 
-// overlapped returns what covers clocks that an event would cover, too.
+// overlapped returns the branch or stretch covering clocks that l would cover
+// as well.
 func (c *chain) overlapped(l link) (other branch, overlaps bool) {
 	if l.Previous < c.Seen {
 		return branch{0, c.Seen}, true
@@ -190,7 +195,7 @@ func (c *chain) overlapped(l link) (other branch, overlaps bool) {
 	return branch{}, false
 }
 
-// seen returns what is seen.
+// seen returns the vector clock of the events seen.
 func (c *chains) seen() VectorClock {
 	if len(c.changed) > 0 {
 		entries := make([]vectorEntry, 0, len(c.changed))
@@ -204,7 +209,7 @@ func (c *chains) seen() VectorClock {
 	return c.clock
 }
 
-// marshal returns a form that unmarshal reads.
+// marshal encodes c for unmarshal.
 func (c *chains) marshal() ([]byte, error) { return json.Marshal(c.nodes) }
 
 func (c *chains) unmarshal(data []byte) error {

@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 )
 
-// maxRemoteClock is the largest remote value that Update accepts. Update returns
-// remote+1, which must fit in an int64.
+// maxRemoteClock is the largest remote value that Update accepts. Update
+// returns remote+1, which must fit in an int64.
 const maxRemoteClock = math.MaxInt64 - 1
 
-// defaultMaxJump is far beyond what honest nodes differ by, and leaves eight million
-// jumps before the end of the range.
+// defaultMaxJump far exceeds any difference between honest nodes, and leaves
+// eight million jumps before the end of the range.
 const defaultMaxJump = 1 << 40
 
 // LamportClockOptions are the options of [NewLamportClock]. nil and the zero
@@ -24,18 +24,18 @@ type LamportClockOptions struct {
 	// faulty node cannot drag every clock to the end of its range. Zero means
 	// 2^40 ticks, and a negative value no limit.
 	MaxJump int64
-	// Lease is how many ticks are reserved by one write to the storage. A crash
-	// or a restart skips at most that many values. Zero means 1: each tick is one
-	// write.
+	// Lease is the number of ticks reserved by one write to the storage. A
+	// crash or restart skips at most that many values. Zero means 1: each tick
+	// is one write.
 	Lease int64
 }
 
-// LamportClock is the logical clock of one node (Lamport, "Time, Clocks, and the
-// Ordering of Events in a Distributed System", 1978, rules IR1 and IR2). The
-// storage has reserved a value before the clock returns it, so no value is
-// returned twice, whatever crashes, as long as the storage keeps what it has saved. One
-// that goes back to a backup brings values again. After an error the clock has not
-// moved.
+// LamportClock is the logical clock of one node (Lamport, "Time, Clocks, and
+// the Ordering of Events in a Distributed System", 1978, rules IR1 and IR2).
+// Every value is reserved in the storage before the clock returns it, so no
+// value is returned twice, whatever crashes, provided the storage keeps what it
+// has saved. A storage restored from a backup repeats values. On error, the
+// clock has not moved.
 //
 // Use [NewLamportClock]; the zero value refuses every tick. A clock is safe for
 // concurrent use, and must not be copied. If the storage is a [ClockAdvancer],
@@ -45,7 +45,7 @@ type LamportClock struct {
 	nodeID         string
 	storage        ClockStorage
 	advancer       ClockAdvancer // nil if the storage is not one
-	maxJump, lease int64         // maxJump is negative without a limit
+	maxJump, lease int64         // maxJump is negative if there is no limit
 
 	// Values up to limit are reserved and values up to now are issued. Anyone
 	// may advance now up to limit; only the holder of lock changes limit. Both
@@ -54,7 +54,7 @@ type LamportClock struct {
 	lock       contextMutex
 }
 
-// NewLamportClock returns a clock for nodeID that resumes from the stored value.
+// NewLamportClock returns a clock for nodeID, resuming from the stored value.
 // It returns a [*ValidationError] if nodeID is empty or not UTF-8, if s is nil,
 // or if o.Lease is negative. Other errors come from s.
 func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *LamportClockOptions) (*LamportClock, error) {
@@ -89,11 +89,11 @@ func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *Lamp
 	return c, nil
 }
 
-// NodeID returns the node that the clock belongs to.
+// NodeID returns the clock's node.
 func (c *LamportClock) NodeID() string { return c.nodeID }
 
-// Current returns the last value that the clock issued, or the loaded value if it
-// has issued none.
+// Current returns the last issued value, or the loaded value if it has issued
+// none.
 func (c *LamportClock) Current() int64 { return c.now.Load() }
 
 // Tick advances the clock and returns its new value, for an event of this node.
@@ -101,12 +101,12 @@ func (c *LamportClock) Current() int64 { return c.now.Load() }
 // errors come from ctx and the storage.
 func (c *LamportClock) Tick(ctx context.Context) (int64, error) { return c.advance(ctx, 0) }
 
-// Update advances the clock past a value received from another node, and returns
-// the new value, max(local, remote) + 1. It returns a [*ValidationError] if
-// remote is negative, [ErrClockOverflow] if remote is above [math.MaxInt64] - 1,
-// and a [*ClockJumpError] if remote is beyond MaxJump. If several clocks share
-// the node ID, MaxJump counts from the stored value. Other errors are those of
-// Tick.
+// Update advances the clock past a value received from another node, and
+// returns the new value, max(local, remote) + 1. It returns a
+// [*ValidationError] if remote is negative, [ErrClockOverflow] if remote is
+// above [math.MaxInt64] - 1, and a [*ClockJumpError] if remote is beyond
+// MaxJump. If several clocks share the node ID, MaxJump counts from the stored
+// value. Other errors are those of Tick.
 func (c *LamportClock) Update(ctx context.Context, remote int64) (int64, error) {
 	switch {
 	case remote < 0:
@@ -120,13 +120,13 @@ func (c *LamportClock) Update(ctx context.Context, remote int64) (int64, error) 
 	return c.advance(ctx, remote)
 }
 
-// checkJump returns an error if a remote clock is beyond MaxJump.
+// checkJump returns an error if remote is beyond MaxJump.
 func (c *LamportClock) checkJump(ctx context.Context, remote int64) error {
 	now := c.now.Load()
 	if !c.isJump(now, remote) || c.storage == nil {
 		return nil
 	}
-	if c.advancer != nil { // other clocks of the node may be further
+	if c.advancer != nil { // other clocks of the node may be ahead of this one
 		if err := checkContext(ctx); err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (c *LamportClock) advance(ctx context.Context, remote int64) (int64, error)
 	return c.reserve(ctx, max(c.now.Load(), remote))
 }
 
-// issueReserved issues a value that is already reserved. It is not ok if there
+// issueReserved issues a value that is already reserved. ok is false if there
 // is none.
 func (c *LamportClock) issueReserved(remote int64) (value int64, ok bool) {
 	for {
@@ -185,8 +185,8 @@ func (c *LamportClock) issueReserved(remote int64) (value int64, ok bool) {
 	}
 }
 
-// reserve has the storage reserve values above base, which is at least limit,
-// and issues the first of them. The caller holds the lock.
+// reserve has the storage reserve values above base, which must be at least
+// limit, and issues the first of them. The caller holds the lock.
 func (c *LamportClock) reserve(ctx context.Context, base int64) (int64, error) {
 	if base == math.MaxInt64 {
 		return 0, ErrClockOverflow
@@ -232,11 +232,11 @@ func clockStorageError(op string, err error) error {
 	return &StorageError{Op: op, Err: err}
 }
 
-// contextMutex is a mutex whose waiters give up when their context ends, so that
-// a hanging storage delays no caller for longer than it asked for.
+// contextMutex is a mutex whose waiters give up when their context is done, so
+// that a hanging storage delays no caller for longer than it asked for.
 type contextMutex struct {
 	held atomic.Bool
-	wake chan struct{} // has a token if the mutex was released since the last wait
+	wake chan struct{} // holds a token if the mutex was released since the last wait
 }
 
 func newContextMutex() contextMutex { return contextMutex{wake: make(chan struct{}, 1)} }
@@ -244,7 +244,7 @@ func newContextMutex() contextMutex { return contextMutex{wake: make(chan struct
 func (m *contextMutex) acquire(ctx context.Context) error {
 	for !m.held.CompareAndSwap(false, true) {
 		select {
-		case <-m.wake: // and try again, as may others
+		case <-m.wake: // and try again, alongside others
 		case <-ctx.Done():
 			return checkContext(ctx)
 		}
@@ -252,8 +252,8 @@ func (m *contextMutex) acquire(ctx context.Context) error {
 	return nil
 }
 
-// release wakes one waiter. If there is a token already, a waiter that has not
-// taken it yet tries after this.
+// release wakes one waiter. If a token is already there, the waiter it is meant
+// for has yet to take it and will try after this.
 func (m *contextMutex) release() {
 	m.held.Store(false)
 	select {

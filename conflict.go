@@ -2,21 +2,23 @@ package causal
 
 import "slices"
 
-// IsConcurrent reports whether two different events change the same aggregate at
-// equal Lamport clocks, the rule of the Python library, which does not look at projects.
-// It has no false positives, because equal clocks rule out causality, but it misses most
-// concurrent pairs, whose clocks differ. In simulations of 2 to 10 nodes it found 0.8 to
-// 8.1 per cent of them (TestRecall); [History.Relation] finds them all if all events are
-// stamped, or all have vector clocks. It is false for the zero Event.
+// IsConcurrent reports whether a and b are different events that change the
+// same aggregate at equal Lamport clocks. This is the rule of the Python
+// library, which ignores projects. It has no false positives, because equal
+// clocks rule out causality, but it misses most concurrent pairs, whose clocks
+// differ. In simulations of 2 to 10 nodes it found 0.8 to 8.1 per cent of them
+// (TestRecall); [History.Relation] finds them all if all events are stamped, or
+// all have vector clocks. IsConcurrent is false for the zero Event.
 func IsConcurrent(a, b Event) bool {
 	return a.p != nil && b.p != nil && a.clock == b.clock &&
 		a.p.AggregateID == b.p.AggregateID && a.p.ID != b.p.ID
 }
 
-// Relation returns how a relates to b as far as the two alone prove it: what [History.Relation]
-// says of them in the History of the two. With more events the answer may become more definite, or become
-// OrderUnknown if a fork or something unread shows. It is OrderUnknown for the zero Event, and for
-// different events of one ID.
+// Relation returns how a relates to b as far as the two alone prove it: the
+// [History.Relation] of a History of just these two. More events may make the
+// answer more definite, or make it OrderUnknown by revealing a fork or missing
+// events. It is OrderUnknown for the zero Event, and for different events with
+// the same ID.
 func Relation(a, b Event) Order {
 	h, err := NewHistory([]Event{a, b})
 	switch {
@@ -30,10 +32,11 @@ func Relation(a, b Event) Order {
 	return h.Relation(1, 0)
 }
 
-// Heads returns the last events of each aggregate of a project: those that happen before no other
-// one of it. An aggregate with one head has one state; of more than one, none had read the others,
-// and whoever reads them has to reconcile them ([History.Conflicts]). Each aggregate has one at
-// least. They are in the order of [Compare]. The caller owns the result.
+// Heads returns the last events of each aggregate of a project: those not
+// followed by another event of it. An aggregate with one head has one state. If
+// there are several, none of their authors had read the others, and the next
+// reader has to reconcile them ([History.Conflicts]). Each aggregate has at
+// least one. They are in the order of [Compare]. The caller owns the result.
 func (h *History) Heads() []Event {
 	var heads []int32
 	for _, group := range h.groups(nil) {
@@ -43,27 +46,30 @@ func (h *History) Heads() []Event {
 	return h.find().at(heads)
 }
 
-// Conflict is a set of events of an aggregate of which none follows another one. The caller that is given
-// one owns it; the zero value is no conflict.
+// A Conflict is a set of events of one aggregate, none of which follows
+// another. The caller owns it. The zero value is no conflict.
 type Conflict struct {
-	// Key is what they are in conflict about.
+	// Key is the subject of the conflict, as returned by the function given to
+	// [History.Conflicts].
 	Key string
-	// Events are at least two, in the order of Compare.
+	// Events has at least two events, in the order of Compare.
 	Events []Event
-	// IsCertain says that they are pairwise OrderConcurrent. Otherwise some are OrderUnknown to
-	// each other: an event that is missing, or that plain ones do not name, may have put them in
-	// order.
+	// IsCertain reports whether the events are pairwise OrderConcurrent.
+	// Otherwise some pairs are OrderUnknown: a missing event, or one not named
+	// by a plain event, may put them in order.
 	IsCertain bool
 }
 
-// Conflicts returns what was changed by events that had not read each other. key says what an event
-// changes, such as a field of a document; the last events of one aggregate and key, as in
-// [History.Heads], are in conflict if they are more than one. Events for which it returns "" take part in
-// none, such as votes, which may come in any order. It must be pure. A nil key stands for the aggregate
-// ID: then an edit of one field conflicts with one of another.
+// Conflicts returns the changes made without knowledge of each other. key
+// returns the subject of an event's change, such as a field of a document. If
+// an aggregate has several last events with the same key, as in
+// [History.Heads], they are in conflict. Events with the key "" never conflict;
+// use it for changes such as votes, whose order does not matter. key must be
+// pure. A nil key stands for the aggregate ID, so an edit of one field
+// conflicts with an edit of another.
 //
-// The conflicts are in the order of their aggregates' and keys' first events. The caller owns the
-// result.
+// The conflicts are in the order of the first events of their aggregates and
+// keys. The caller owns the result.
 func (h *History) Conflicts(key func(Event) string) []Conflict {
 	var conflicts []Conflict
 	for _, group := range h.groups(key) {
@@ -74,14 +80,14 @@ func (h *History) Conflicts(key func(Event) string) []Conflict {
 	return conflicts
 }
 
-// group is the events of one aggregate and key.
+// group has the events of one aggregate and key.
 type group struct {
 	key    string
 	events []int32
 	heads  []int32 // the last ones
 }
 
-// groups returns the groups of events, in the order of the first of each.
+// groups returns the groups in the order of their first events.
 func (h *History) groups(key func(Event) string) []group {
 	x := h.find()
 	type groupKey struct {

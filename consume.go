@@ -10,42 +10,44 @@ import (
 	"time"
 )
 
-// Batch is what a function of [Consume] is given, and owns until it returns; the entries
-// also after that. The zero value is never given.
+// A Batch is passed to the function given to [Consume], which owns it until it
+// returns, and may keep the entries. The zero value is never passed.
 type Batch struct {
-	// Entries are the next entries of the log, in arrival order. There is at least one.
+	// Entries has the next entries of the log, at least one, in arrival order.
 	Entries []LogEntry
-	// State is the state of the checkpoint, nil at first. What the function leaves in it
-	// is stored together with the position after the entries, so that a projection that
-	// is kept there is never ahead of its log, nor behind: see [Checkpoint].
+	// State is the state of the checkpoint, initially nil. The function may
+	// replace it: the new state is stored together with the position after the
+	// entries, so a projection kept here always matches its position in the
+	// log. See [Checkpoint].
 	State []byte
-	// Seen is what the log has of the project [ConsumeOptions.SeenOf] up to the last
-	// entry, and what a projection hands to a MarkSeen: of each node, the clock up to which
-	// no event is missing between stamped ones. A plain event stands for the earlier ones of its
-	// node; after a stamped one of its node it is a fault of that node, and neither it nor
-	// what follows is seen. Seen is zero without that option.
+	// Seen is the vector clock of the events in the log up to the last entry,
+	// for the project [ConsumeOptions.SeenOf]; pass it to a projection's
+	// MarkSeen. For each node, it has the clock up to which no stamped event is
+	// missing. A plain event stands for all earlier events of its node. A plain
+	// event after a stamped one is a fault of its node: neither it nor anything
+	// later is counted. Seen is zero unless SeenOf is set.
 	Seen VectorClock
 }
 
-// ConsumeOptions are the options of [Consume]. nil and the zero value mean the defaults.
+// ConsumeOptions are the options of [Consume]. nil and the zero value mean the
+// defaults.
 type ConsumeOptions struct {
-	// BatchSize is how many entries a batch has at most: as many as there are, up to
-	// that. Zero means 1000.
+	// BatchSize is the maximum number of entries in a batch. Zero means 1000.
 	BatchSize int
-	// Tries is how often the function is called with one batch, and each call of the storage
-	// tried, before Consume returns the error. Zero means 10, which with the
-	// default pauses bridges an outage of 25 seconds.
+	// Tries is the number of times the function is called with a batch, or an
+	// operation of the storage is tried, before Consume returns the error. Zero
+	// means 10, which with the default pauses bridges an outage of 25 seconds.
 	Tries int
-	// Pause is the time between the first try and the second. It doubles with each
-	// further one, up to 64 times as long. Zero means 100 milliseconds.
+	// Pause is the time between the first try and the second. It doubles with
+	// each further try, up to 64 times the first. Zero means 100 milliseconds.
 	Pause time.Duration
-	// FromHead means that a name without a checkpoint begins with what is saved from now
-	// on. Otherwise it begins with the first entry of the log.
+	// FromHead starts a name without a checkpoint at the current end of the
+	// log. Otherwise it starts at the first entry.
 	FromHead bool
-	// SeenOf is the UUID of the project of which [Batch.Seen] is. To know that, Consume
-	// reads the log from its beginning once, and keeps what it has found in a
-	// checkpoint of its own, "causal/seen/", the project, "/" and the name, which may be
-	// deleted when nobody consumes.
+	// SeenOf is the UUID of the project for which [Batch.Seen] is computed.
+	// Consume reads the log from its beginning once, and keeps the result in a
+	// checkpoint named "causal/seen/", the project, "/" and the name. You may
+	// delete it while nobody is consuming.
 	SeenOf string
 }
 
@@ -53,29 +55,33 @@ const (
 	defaultBatchSize = 1000
 	defaultTries     = 10
 	defaultPause     = 100 * time.Millisecond
-	// lastSave is how long the checkpoint of what was handled may take to save once the
-	// context has ended.
+	// lastSave limits the time for saving the last checkpoint after ctx is
+	// done.
 	lastSave = 5 * time.Second
 )
 
-// Consume calls f with all entries of a log, in arrival order: from where the checkpoint of
-// this name is, and then with each one when it is saved. After f has returned nil, the
-// checkpoint is moved behind the batch, while the next entries are read. If the process ends
-// before that, f is called with the batch again: each entry at least once, but each exactly
-// once in what [Batch.State] says, as that is saved with the checkpoint.
+// Consume calls f with all entries of a log in arrival order: first those after
+// the checkpoint with the given name, then each new one as it is saved. After f
+// returns nil, Consume advances the checkpoint past the batch while it reads
+// the next entries. If the process stops earlier, the same entries are passed
+// to f again. Delivery is therefore at least once, but the effect on
+// [Batch.State] is exactly once, because the state is saved with the
+// checkpoint.
 //
-// An error of f is tried again with the same batch, after a pause, and so are failures of
-// the storage, which match [ErrStorage]; nothing is skipped. Consume returns the error of the
-// last try, unchanged. It returns that of ctx when that ends, never nil, and saves the
-// checkpoint of what f has handled before, for which it takes up to 5 seconds. It returns
-// [ErrConcurrentSave] if somebody else has moved or deleted the checkpoint, as two that consume
-// under one name do, and [ErrInvalidCursor] or [ErrCursorAhead] if the log is not the one that
-// was consumed, or has lost its end; see [LogReader]. A name that is no text or begins with
-// "causal/", an option that is negative and a State that is too large are
-// [*ValidationError]s.
+// If f returns an error, Consume pauses and retries the same batch. It retries
+// storage failures, which match [ErrStorage], in the same way. Nothing is
+// skipped. Consume returns the error of the last try, unchanged. When ctx is
+// done, it saves the checkpoint of the last batch handled, which may take up to
+// 5 seconds, and returns the error of ctx, never nil. It returns
+// [ErrConcurrentSave] if another consumer has moved or deleted the checkpoint;
+// two consumers must not share a name. It returns [ErrInvalidCursor] or
+// [ErrCursorAhead] if the log is a different one or has lost its end; see
+// [LogReader]. It returns a [*ValidationError] if the name is empty, not UTF-8
+// or begins with "causal/", if an option is negative, or if a State is too
+// large.
 //
-// f is called by one goroutine at a time. It may use the store. [Lag] tells how far it is
-// behind.
+// f is called by one goroutine at a time, and may use the store. [Lag] returns
+// how far a consumer is behind.
 func Consume(ctx context.Context, s ConsumerStorage, name string, f func(context.Context, *Batch) error, o *ConsumeOptions) error {
 	if o == nil {
 		o = &ConsumeOptions{}
@@ -111,9 +117,9 @@ func checkConsume(s ConsumerStorage, name string, f func(context.Context, *Batch
 	return checkText("name", name)
 }
 
-// Lag returns how many entries a log has after the checkpoint of this name: all, if there is
-// none. Errors are those
-// of [CheckpointStorage] and of reading after the checkpoint's cursor.
+// Lag returns the number of entries after the checkpoint with this name, or of
+// all entries if there is none. Errors are those of [CheckpointStorage] and of
+// reading after the checkpoint's cursor.
 func Lag(ctx context.Context, s ConsumerStorage, name string) (uint64, error) {
 	if isNil(s) {
 		return 0, invalid("store", reasonNil)
@@ -145,17 +151,17 @@ type consumer struct {
 	handle  func(context.Context, *Batch) error
 	options ConsumeOptions
 
-	done    Checkpoint // as it is stored
-	entries []LogEntry // after it, that were read
+	done    Checkpoint // as stored
+	entries []LogEntry // read, and not handled yet
 	seen    seenLog
 
-	saving chan error // has the result of saving done and seen, which is under way; nil if nothing is
+	saving chan error // receives the result of the save of done and seen in progress, nil if there is none
 }
 
 func (c *consumer) run(ctx context.Context) error {
 	err := c.begin(ctx)
 	if err == nil {
-		failed := 0 // times of reading, since one that has led to something
+		failed := 0 // failed reads since the last success
 		err = c.try(ctx, &failed, isReading, func() error { return c.follow(ctx, &failed) })
 	}
 	if savingErr := c.saved(); savingErr != nil && ctx.Err() == nil {
@@ -164,14 +170,14 @@ func (c *consumer) run(ctx context.Context) error {
 	return ofHandler(err)
 }
 
-// isReading reports whether the error is one of reading that may work again.
+// isReading reports whether err is a read failure that may be temporary.
 func isReading(err error) bool {
 	_, isHandler := errors.AsType[handlerError](err)
 	return !isHandler && isFailure(err)
 }
 
-// follow handles what is after the checkpoint, until something fails. It sets failed to 0 when
-// it has read something, or could wait.
+// follow handles the entries after the checkpoint until something fails. It
+// resets failed to 0 when it has read an entry or could wait.
 func (c *consumer) follow(ctx context.Context, failed *int) error {
 	if err := c.saved(); err != nil {
 		return handlerError{err}
@@ -195,7 +201,7 @@ func (c *consumer) follow(ctx context.Context, failed *int) error {
 		}
 		return c.saved()
 	})
-	if len(c.entries) > 0 && isReading(err) && ctx.Err() == nil { // what was read before
+	if len(c.entries) > 0 && isReading(err) && ctx.Err() == nil { // entries read before the failure
 		*failed = 0
 		if flushErr := c.flush(ctx); flushErr != nil {
 			return handlerError{flushErr}
@@ -214,7 +220,8 @@ func (c *consumer) saved() error {
 	return err
 }
 
-// begin loads the checkpoint, and makes one if the consumer begins at the head.
+// begin loads the checkpoint, and creates one if the consumer starts at the
+// head.
 func (c *consumer) begin(ctx context.Context) error {
 	err := c.try(ctx, new(int), isFailure, func() (err error) {
 		c.done, err = c.storage.LoadCheckpoint(ctx, c.name)
@@ -236,7 +243,7 @@ func (c *consumer) begin(ctx context.Context) error {
 	return err
 }
 
-// beginSeen finds out what is seen at the checkpoint.
+// beginSeen computes the vector clock at the checkpoint.
 func (c *consumer) beginSeen(ctx context.Context) error {
 	c.seen = seenLog{project: strings.ToLower(c.options.SeenOf), consumer: c.name}
 	err := c.try(ctx, new(int), isFailure, func() error { return c.seen.load(ctx, c.storage, c.done.Cursor) })
@@ -254,8 +261,8 @@ func (c *consumer) beginSeen(ctx context.Context) error {
 	})
 }
 
-// flush handles what was read, and begins to save the checkpoint, while the next entries are
-// read.
+// flush handles the entries read, and starts saving the checkpoint while the
+// next entries are read.
 func (c *consumer) flush(ctx context.Context) error {
 	if len(c.entries) == 0 {
 		return nil
@@ -268,7 +275,7 @@ func (c *consumer) flush(ctx context.Context) error {
 	err := c.try(ctx, new(int), func(error) bool { return true }, func() error {
 		b := Batch{Entries: slices.Clone(c.entries), State: bytes.Clone(c.done.State), Seen: seen}
 		err := c.handle(ctx, &b)
-		next.State = bytes.Clone(b.State) // which is the caller's
+		next.State = bytes.Clone(b.State) // b.State belongs to the caller
 		return err
 	})
 	clear(c.entries) // so that the events can be freed
@@ -280,8 +287,8 @@ func (c *consumer) flush(ctx context.Context) error {
 	return err
 }
 
-// saveAll saves what is known after a batch, also if ctx has ended meanwhile, so that the
-// batch need not be handled again.
+// saveAll saves the checkpoints after a batch, even if ctx is done by now, so
+// that the batch need not be handled again.
 func (c *consumer) saveAll(ctx context.Context, next Checkpoint) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
@@ -291,21 +298,21 @@ func (c *consumer) saveAll(ctx context.Context, next Checkpoint) error {
 	return c.try(ctx, new(int), isFailure, func() error { return c.seen.save(ctx, c.storage) })
 }
 
-// lasting returns a context that ends some time after ctx.
+// lasting returns a context that is done some time after ctx.
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(lastSave, cancel) })
 	return longer, func() { stop(); cancel() }
 }
 
-// save stores the checkpoint that follows the one that is stored.
+// save stores the successor of the stored checkpoint.
 func (c *consumer) save(ctx context.Context, next Checkpoint) error {
 	next.Revision = c.done.Revision
 	isUnknown := false
 	err := c.try(ctx, new(int), isFailure, func() error {
 		revision, err := c.storage.SaveCheckpoint(ctx, c.name, next)
 		isUnknown = isUnknown || errors.Is(err, ErrOutcomeUnknown)
-		if isUnknown && errors.Is(err, ErrConcurrentSave) { // perhaps of what an earlier try has stored
+		if isUnknown && errors.Is(err, ErrConcurrentSave) { // an earlier try may have stored next
 			stored, loadErr := c.storage.LoadCheckpoint(ctx, c.name)
 			if loadErr != nil {
 				return loadErr
@@ -325,8 +332,8 @@ func (c *consumer) save(ctx context.Context, next Checkpoint) error {
 	return err
 }
 
-// try calls f until it returns nil or what cannot be tried again, with pauses. failed counts
-// how often it has failed.
+// try calls f until it returns nil or a permanent error, with pauses. failed
+// counts the failures.
 func (c *consumer) try(ctx context.Context, failed *int, isTemporary func(error) bool, f func() error) error {
 	for {
 		err := f()
@@ -347,7 +354,7 @@ func (c *consumer) try(ctx context.Context, failed *int, isTemporary func(error)
 	}
 }
 
-// isFailure reports whether the error is that of a storage that may work again.
+// isFailure reports whether err is a storage failure that may be temporary.
 func isFailure(err error) bool {
 	return errors.Is(err, ErrStorage) && !errors.Is(err, ErrClosed) && !errors.Is(err, errors.ErrUnsupported)
 }

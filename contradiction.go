@@ -1,17 +1,19 @@
 package causal
 
-// Contradiction is something that an event says about its past and that cannot be, as the event that it
-// names is there, and
+// A Contradiction is a statement of an event about its past that is impossible
+// because the event it names is present, and
 //
-//   - has no lower Lamport clock, or is the event itself;
-//   - is a parent, and of another aggregate or project;
-//   - is a cause, and names this event as its cause in turn; or
-//   - is a cause of the event's own aggregate that its parents do not lead to, nor any that is missing.
+//   - does not have a lower Lamport clock, or is the event itself;
+//   - is a parent, but of another aggregate or project;
+//   - is a cause, and names this event as its own cause; or
+//   - is a cause in the same aggregate, but neither the event's parents nor a
+//     missing event lead to it.
 //
-// It is a value; the zero value says nothing.
+// It is a value. The zero value has no meaning.
 type Contradiction struct {
-	// EventID is the event that says it, and Names the other one.
+	// EventID is the event that makes the statement, and Names the event it
+	// names.
 	EventID, Names EventID
-	// Field is the member that names it: "parents" or "causation_id".
+	// Field is the member with the statement: "parents" or "causation_id".
 	Field string
 }

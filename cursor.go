@@ -8,15 +8,15 @@ import (
 	"hash/crc32"
 )
 
-// Cursor is a position in the arrival order of one log: an opaque value that can
-// be compared with == and stored as text. It survives the reopening of the log.
-// The zero Cursor is the start of every log; its text is "".
+// A Cursor is a position in the arrival order of one log. It is opaque,
+// comparable with ==, storable as text, and stays valid when the log is
+// reopened. The zero Cursor is the start of every log; its text is "".
 //
-// A cursor knows which entries it stands after, by a chained hash of their IDs. If
-// they are no longer the first entries of the log, because it was restored from a
-// backup or replaced, the cursor is rejected with [ErrInvalidCursor], as is one that
-// is damaged or of another log. It is never mistaken for the start of the log or for
-// another position.
+// A cursor identifies the entries before it by a chained hash of their IDs. If
+// the log no longer begins with these entries, because it was replaced or
+// restored from a backup, the cursor is rejected with [ErrInvalidCursor], as is
+// a damaged cursor or one of another log. It is never mistaken for the start of
+// the log or for another position.
 type Cursor struct {
 	log      [16]byte
 	position uint64
@@ -24,9 +24,9 @@ type Cursor struct {
 }
 
 // NewCursor returns the cursor of a position in the log with this ID. It is for
-// adapters: a log has a random ID that stays with its data, and its n-th entry has
-// position n, counted from 1. Position 0 is the start of that log, and has the zero
-// hash; [Cursor.Next] makes the hashes of the others.
+// adapters. A log has a random ID stored with its data, and its n-th entry has
+// position n, counted from 1. Position 0 is the start of the log, with the zero
+// hash; [Cursor.Next] computes the other hashes.
 func NewCursor(log [16]byte, position uint64, hash [8]byte) Cursor {
 	return Cursor{log, position, hash}
 }
@@ -34,16 +34,17 @@ func NewCursor(log [16]byte, position uint64, hash [8]byte) Cursor {
 // LogID returns the ID of the cursor's log, zero for the zero Cursor.
 func (c Cursor) LogID() [16]byte { return c.log }
 
-// Position returns the number of entries before the cursor, 0 for the zero Cursor.
+// Position returns the number of entries before the cursor, 0 for the zero
+// Cursor.
 func (c Cursor) Position() uint64 { return c.position }
 
-// Hash returns the chained hash of the entries before the cursor, which an adapter
-// stores with each entry: the first 8 bytes of the SHA-256 of the hash before it and
-// the ID of the entry. It is zero at position 0.
+// Hash returns the chained hash of the entries before the cursor, which an
+// adapter stores with each entry: the first 8 bytes of the SHA-256 of the hash
+// before it and the ID of the entry. It is zero at position 0.
 func (c Cursor) Hash() [8]byte { return c.hash }
 
-// Next returns the cursor after the entry that follows c in its log and has the event
-// with this ID. It is for adapters.
+// Next returns the cursor of the entry after c, given the ID of the entry's
+// event. It is for adapters.
 func (c Cursor) Next(id EventID) Cursor {
 	id, _ = id.canonical()
 	var input [len(c.hash) + uuidLength]byte
@@ -51,14 +52,15 @@ func (c Cursor) Next(id EventID) Cursor {
 	return Cursor{c.log, c.position + 1, [8]byte(sum[:8])}
 }
 
-// PositionIn returns the cursor's position in the log whose latest entry has the
+// PositionIn returns the position of c in the log whose latest entry has the
 // cursor head. It is for adapters. The position of the zero Cursor is 0. hashAt
-// returns the hash of the entry at a position of the log, at least 1 and less than
-// that of head; PositionIn calls it at most once, and returns its error.
+// returns the hash of the entry at a position, from 1 up to but not including
+// the position of head. PositionIn calls it at most once, and returns its
+// error.
 //
-// PositionIn returns [ErrInvalidCursor] if the cursor belongs to another log or
-// stands after other entries than the log has there, [ErrCursorAhead] if it lies
-// beyond head, and a [*ValidationError] if hashAt is nil.
+// PositionIn returns [ErrInvalidCursor] if c belongs to another log or
+// identifies other entries than the log has, [ErrCursorAhead] if c lies beyond
+// head, and a [*ValidationError] if hashAt is nil.
 func (c Cursor) PositionIn(head Cursor, hashAt func(position uint64) ([8]byte, error)) (uint64, error) {
 	hash := [8]byte{}
 	var err error
@@ -85,8 +87,9 @@ func (c Cursor) PositionIn(head Cursor, hashAt func(position uint64) ([8]byte, e
 	return c.position, nil
 }
 
-// The text of a cursor is base64url without padding of: a version byte, the log's
-// ID, the position, the hash, and the CRC-32 of all that (IEEE, big endian both).
+// The text of a cursor is unpadded base64url of a version byte, the log's ID,
+// the position, the hash, and the CRC-32 (IEEE) of all of these, numbers in big
+// endian.
 const (
 	cursorVersion  = 2
 	cursorBody     = 1 + 16 + 8 + 8
@@ -95,7 +98,7 @@ const (
 
 var cursorEncoding = base64.RawURLEncoding.Strict()
 
-// String returns the cursor's text, which [Cursor.UnmarshalText] reads.
+// String returns the cursor's text, which [Cursor.UnmarshalText] parses.
 func (c Cursor) String() string {
 	if c == (Cursor{}) {
 		return ""
@@ -113,8 +116,9 @@ func (c Cursor) String() string {
 // error is always nil.
 func (c Cursor) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads the text of a cursor. If the text is damaged or of another
-// version of the format, it leaves *c unchanged and returns [ErrInvalidCursor].
+// UnmarshalText parses the text of a cursor. If the text is damaged or of
+// another version of the format, it leaves *c unchanged and returns
+// [ErrInvalidCursor].
 func (c *Cursor) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*c = Cursor{}
@@ -123,7 +127,7 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 	b, err := cursorEncoding.DecodeString(string(text))
 	body := len(b) - crc32.Size
 	if err != nil || body < 1 || crc32.ChecksumIEEE(b[:body]) != binary.BigEndian.Uint32(b[body:]) ||
-		len(text) != cursorEncoding.EncodedLen(len(b)) { // the decoder skips line ends
+		len(text) != cursorEncoding.EncodedLen(len(b)) { // the decoder skips line breaks
 		return ErrInvalidCursor
 	}
 	if b[0] != cursorVersion {
@@ -133,7 +137,7 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 		return ErrInvalidCursor
 	}
 	decoded := Cursor{[16]byte(b[1:17]), binary.BigEndian.Uint64(b[17:25]), [8]byte(b[25:])}
-	if decoded == (Cursor{}) { // has a text of its own, ""
+	if decoded == (Cursor{}) { // whose text is ""
 		return ErrInvalidCursor
 	}
 	*c = decoded

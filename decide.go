@@ -8,21 +8,25 @@ import (
 	"time"
 )
 
-// maxDecisions is how often Decide calls its function.
+// maxDecisions is the number of times Decide calls its function.
 const maxDecisions = 10
 
-// Decide emits what f returns for the history of an aggregate, if nothing of the aggregate
-// was saved meanwhile, and otherwise calls f with the new history, 10 times in all: so no
-// decision is made on what is no longer so, whoever else uses the store. After that it returns
-// [ErrConcurrentSave]: so may decisions of one node that compete for an aggregate. Nodes with
-// stores of their own each decide on their own history, and what they emit may be in conflict.
+// Decide calls f with the history of an aggregate and emits the events returned
+// by f, provided nothing of the aggregate was saved in between. Otherwise it
+// calls f again with the new history, 10 times in all, and then returns
+// [ErrConcurrentSave]. So no decision rests on an outdated history, whoever
+// else uses the store, and decisions of one node on the same aggregate may
+// compete. Nodes with separate stores each decide on their own history, and
+// their events may conflict.
 //
-// The history has the aggregate's events of the node's project, in the order of [Compare]; f
-// owns it, and may use the node. If f returns events of other aggregates, nothing of these may
-// have been saved meanwhile either. Decide emits all events or none; if there are none, it
-// returns none. If f gives events an ID, so that a command can be tried again, it first looks
-// for that in the history, which has its effect by then. Decide returns the error of f unchanged, and otherwise those of [Node.Emit] and a
-// [*ValidationError] if aggregateID is no text or f is nil. The caller owns the result.
+// The history has the aggregate's events in the node's project, in the order of
+// [Compare]. f owns it, and may use the node. If f returns events of other
+// aggregates, nothing may have been saved in those either. Decide emits all
+// events or none. If f sets event IDs to make a command idempotent, it must
+// first look for them in the history, which already contains the effect of an
+// earlier try. Decide returns the error of f unchanged, a [*ValidationError] if
+// aggregateID is empty or not UTF-8 or if f is nil, and otherwise the errors of
+// [Node.Emit]. The caller owns the result.
 func (n *Node) Decide(ctx context.Context, aggregateID string, f func(history []Event) ([]EventParams, error)) ([]Event, error) {
 	if err := n.begin(ctx); err != nil {
 		return nil, err
@@ -45,15 +49,15 @@ func (n *Node) Decide(ctx context.Context, aggregateID string, f func(history []
 	return nil, ErrConcurrentSave
 }
 
-// pause waits for some time, at random so that not all who compete try again at once: half a
-// millisecond at most after the first try, and twice as long after each further one.
+// pause waits for a random time, so that competitors do not all retry at once:
+// up to half a millisecond after the first try, doubling with each further one.
 func pause(ctx context.Context, try int) error {
 	var b [1]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return waitFor(ctx, nil, (500*time.Microsecond<<try)*time.Duration(b[0])/256)
 }
 
-// decide makes one decision. An error of f is a handlerError.
+// decide makes one decision. It wraps an error of f in a handlerError.
 func (n *Node) decide(ctx context.Context, aggregateID string, f func([]Event) ([]EventParams, error)) ([]Event, error) {
 	head, err := n.storage.Head(ctx)
 	if err != nil {

@@ -5,12 +5,11 @@ import (
 	"slices"
 )
 
-// idTable finds events by their ID: a hash table of indexes into a slice of events
-// (open addressing, linear probing, two thirds full at most). Events carry their
-// hash, so that most are told apart without a look at their IDs, and the table
-// holds no pointers, so that the garbage collector does not look at it: a map from
-// ID to event takes twice the time, and would be the main cost of merges and of
-// MemEventStore.
+// idTable finds events by ID. It is a hash table of indexes into a slice of
+// events, with open addressing and linear probing, at most two thirds full.
+// Events carry their hash, so most lookups compare no IDs, and the table holds
+// no pointers for the garbage collector to scan. A map from ID to event takes
+// twice the time, and would dominate the cost of merges and of MemEventStore.
 type idTable struct {
 	slots []idSlot
 	used  int
@@ -35,7 +34,7 @@ func (t *idTable) find(events []Event, id EventID, hash uint64) *idSlot {
 	}
 }
 
-// grow makes room for n more IDs. Slots that find has returned are of no use then.
+// grow makes room for n more IDs. It invalidates slots returned by find.
 func (t *idTable) grow(n int) {
 	if need := t.used + n; need+need/2 >= len(t.slots) {
 		old := t.slots
@@ -53,8 +52,8 @@ func (t *idTable) grow(n int) {
 	}
 }
 
-// deduper finds the events that repeat an earlier one, and those that have the
-// ID of an earlier one but other content.
+// deduper finds events that repeat an earlier one, and those that reuse the ID
+// of an earlier one for different content.
 type deduper struct {
 	events    []Event // at the recorded indexes, the events that came first
 	ids       idTable
@@ -70,8 +69,8 @@ func newDeduper(events []Event) *deduper {
 // index returns the recorded index of the event with this ID, or noIndex.
 func (d *deduper) index(id EventID) int { return d.ids.find(d.events, id, hashID(id)).next - 1 }
 
-// isNew reports whether e is the first event with its ID, and then records that
-// it is d.events[i]. It is false for the zero Event.
+// isNew reports whether e is the first event with its ID, and if so records it
+// as d.events[i]. It is false for the zero Event.
 func (d *deduper) isNew(e Event, i int) bool {
 	if e.p == nil {
 		d.hasZero = true
@@ -88,8 +87,8 @@ func (d *deduper) isNew(e Event, i int) bool {
 	return false
 }
 
-// err returns the error for the zero Event or for IDs with two contents among the
-// events so far. It does not depend on their order.
+// err returns the error for a zero Event or for different events with the same
+// ID among the events so far. It does not depend on their order.
 func (d *deduper) err() error {
 	if d.hasZero {
 		return errZeroEvent()
@@ -97,13 +96,13 @@ func (d *deduper) err() error {
 	return errIDConflict(d.conflicts)
 }
 
-// distinct returns the events in the order of Compare, each once, and a deduper
-// that knows where each is. The caller owns both.
+// distinct returns the distinct events in the order of Compare, and a deduper
+// with their indexes. The caller owns both.
 func distinct(events []Event) ([]Event, *deduper, error) {
 	sorted := slices.Clone(events)
 	slices.SortFunc(sorted, Compare)
 	d := newDeduper(sorted)
-	unique := sorted[:0] // written to what has been read, so indexes stay right
+	unique := sorted[:0] // overwrites only events already read, so indexes stay right
 	for _, e := range sorted {
 		if d.isNew(e, len(unique)) {
 			unique = append(unique, e)

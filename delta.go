@@ -5,25 +5,25 @@ import (
 )
 
 // A Delta is the part of a state that a given vector clock has not seen. For a
-// replica that has seen that vector clock, merging the Delta has the same effect
-// as merging the whole state, and is often much cheaper (Almeida, Shoker and
-// Baquero, "Delta state replicated data types", 2018). S is [GSet], [PNCounter]
-// or [ORSet].
+// replica that has seen that vector clock, merging the Delta has the same
+// effect as merging the whole state, and is often much cheaper (Almeida, Shoker
+// and Baquero, "Delta state replicated data types", 2018). S is [GSet],
+// [PNCounter] or [ORSet].
 //
 // A state's DeltaSince returns a Delta, and MergeDelta merges it into another
 // state. The zero value is the delta of an empty state. A Delta shares nothing
-// with the state that it came from. It is safe for concurrent use except while it
-// is being decoded into.
+// with the state it came from. It is safe for concurrent use except while it is
+// being decoded into.
 type Delta[S any] struct {
 	since VectorClock
-	part  S // with what the whole state has seen
+	part  S // with the vector clock of the whole state
 }
 
 // Since returns what a replica must have seen to merge the delta.
 func (d Delta[S]) Since() VectorClock { return d.since }
 
-// MarshalJSON writes the delta. Its errors are those of the state's MarshalJSON;
-// a replica that has seen more than 65,536 nodes is one, too.
+// MarshalJSON encodes the delta. It returns the errors of the state's
+// MarshalJSON, and an error if the state has seen more than 65,536 nodes.
 func (d Delta[S]) MarshalJSON() ([]byte, error) {
 	part, err := json.Marshal(d.part)
 	if err != nil {

@@ -7,13 +7,15 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// digestVersion begins what a digest is made of. Another form needs another version.
+// digestVersion is the start of the hashed text. A change of the form needs a
+// new version.
 const digestVersion = "causal digest 1\n"
 
-// Digest returns the SHA-256 of the content of the event in a canonical form, so that two events have the
-// same digest if, and only if, they are [Event.Equal], however they are spelled (but for collisions of
-// SHA-256). docs/wire-format.md specifies the form. The digest is not stored with the event: each call
-// makes it anew. That of the zero Event is all zeros.
+// Digest returns the SHA-256 of the event's content in a canonical form,
+// specified in docs/wire-format.md. Barring collisions of SHA-256, two events
+// have the same digest if and only if they are [Event.Equal], however their
+// JSON is spelled. The digest is not stored with the event but computed by each
+// call. The digest of the zero Event is all zeros.
 func (e Event) Digest() [sha256.Size]byte {
 	if e.p == nil {
 		return [sha256.Size]byte{}

@@ -8,16 +8,18 @@ import (
 	"iter"
 )
 
-// SyncKey is the place of an event in the order in which two logs are compared: that of clocks, and then
-// of digests. Two events have one key if, and only if, they are [Event.Equal], so that different contents
-// of one ID are two places. All keys have one size, whatever node IDs are. The zero value is that of no
-// event, and before all others.
+// A SyncKey is the position of an event in the order used to compare two logs:
+// by Lamport clock, then by digest. Two events have the same key if and only if
+// they are [Event.Equal], so different events with the same ID have different
+// keys. All keys have the same size, whatever the length of node IDs. The zero
+// value sorts before the keys of all events.
 type SyncKey struct {
 	Clock  int64
 	Digest [sha256.Size]byte
 }
 
-// Compare returns a number below, above or equal to 0, as k is before, after or the same as other.
+// Compare returns a negative number, 0 or a positive number if k is before,
+// equal to or after other.
 func (k SyncKey) Compare(other SyncKey) int {
 	if c := cmp.Compare(k.Clock, other.Clock); c != 0 {
 		return c
@@ -25,30 +27,32 @@ func (k SyncKey) Compare(other SyncKey) int {
 	return bytes.Compare(k.Digest[:], other.Digest[:])
 }
 
-// SyncKey returns the place of the event when logs are compared. It makes the Digest anew. That of the
-// zero Event is the zero SyncKey.
+// SyncKey returns the position of the event when logs are compared. It computes
+// the Digest. The key of the zero Event is the zero SyncKey.
 func (e Event) SyncKey() SyncKey { return SyncKey{e.clock, e.Digest()} }
 
-// DigestReader is an optional capability of an [EventStore] that is a [LogReader]: reading what it holds
-// as keys, in the order of [SyncKey], which is how package causalsync finds what two stores do not have in
-// common. Errors and ranges are as in AllEvents, with the zero value beside the error. A filter that is
-// not valid is reported as by [Filter.Validate], and a cursor as by ReadLog.
+// DigestReader is an optional capability of an [EventStore] with a [LogReader].
+// It reads the keys of stored events in the order of [SyncKey], from which
+// package causalsync finds the difference between two stores. Errors and ranges
+// are as in AllEvents; an error comes with the zero value. An invalid filter is
+// reported as by [Filter.Validate], and a bad cursor as by ReadLog.
 //
-// Keys that do not exist yet may be made, and kept, by the first call, which takes the longer the more
-// events were saved since. Where that cannot be, as the storage cannot be written, the error matches
-// [errors.ErrUnsupported].
+// The first call may compute and store missing keys, in time linear in the
+// number of events saved since. If it cannot, because the storage is read-only,
+// the error matches [errors.ErrUnsupported].
 type DigestReader interface {
-	// ReadDigests yields the keys of the events that f selects, of the entries of the log up to upTo,
-	// in order: from the key from on, up to, and without, the key to. The zero to means up to the end.
-	// The zero Cursor is the start of the log, up to which there is none.
+	// ReadDigests yields the keys of the entries up to the cursor upTo whose
+	// events f selects, in key order, starting at from and stopping before to.
+	// A zero to means no upper bound. The zero Cursor is the start of the log,
+	// up to which there are no entries.
 	ReadDigests(ctx context.Context, f Filter, from, to SyncKey, upTo Cursor) iter.Seq2[SyncKey, error]
 
-	// ReadDigestLog yields the keys of the events that f selects, of the entries after a cursor and up
-	// to another one, in arrival order.
+	// ReadDigestLog yields the keys of the entries after one cursor and up to
+	// another whose events f selects, in arrival order.
 	ReadDigestLog(ctx context.Context, f Filter, after, upTo Cursor) iter.Seq2[SyncKey, error]
 
-	// LoadDigests yields the events with these keys, in the order in which they are given. If one is
-	// not there, the last pair has a [*StorageError]. LoadDigests does not retain the slice, which
-	// must not change until the range ends.
+	// LoadDigests yields the events with the given keys, in the given order. If
+	// one is missing, the last pair has a [*StorageError]. LoadDigests does not
+	// retain the slice, which must not change until the range ends.
 	LoadDigests(ctx context.Context, keys []SyncKey) iter.Seq2[Event, error]
 }

@@ -7,29 +7,29 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// emission is one call that emits.
+// emission is one call of Emit, EmitAll or Decide.
 type emission struct {
 	drafts   []draft
-	single   [1]draft     // that drafts mostly is
-	group    [1]*emission // in which it mostly is alone
-	decision *decision    // nil unless it depends on what was read
-	isTaken  bool         // and cannot be withdrawn; guarded by the node
+	single   [1]draft     // backs drafts of one event
+	group    [1]*emission // backs a group of one emission
+	decision *decision    // nil if unconditional
+	isTaken  bool         // by a save, and cannot be withdrawn; guarded by the node
 
 	done chan struct{} // nil if its caller saves it
 	err  error         // when done
 }
 
-// draft is an event without its stamp, or the stored event that has its ID.
+// draft is an event that is not stamped yet, or the stored event with its ID.
 type draft struct {
 	content   *event
-	hasID     bool      // that the caller gave
-	parents   []EventID // that the caller gave, nil if they are the heads
+	hasID     bool      // given by the caller
+	parents   []EventID // given by the caller; nil stands for the heads
 	isStamped bool      // content is shared with an event
 	heads     *aggregateHeads
 	stored    Event
 }
 
-// decision is what the events of an emission depend on: nothing of the aggregates was saved
+// decision is the condition of an emission: nothing was saved in the aggregates
 // after the cursor.
 type decision struct {
 	after      Cursor
@@ -42,7 +42,7 @@ func (e *emission) finish(err error) {
 	}
 }
 
-// addIDs adds the IDs that the caller gave, and reports whether they are new.
+// addIDs adds the IDs given by the caller, and reports whether they are new.
 func (e *emission) addIDs(ids map[EventID]bool) bool {
 	areNew := true
 	for i := range e.drafts {
@@ -60,13 +60,13 @@ func finishAll(group []*emission, err error) {
 	}
 }
 
-// isStored reports whether all its events are stored.
+// isStored reports whether all events are stored.
 func (e *emission) isStored() bool {
 	return !slices.ContainsFunc(e.drafts, func(d draft) bool { return d.stored.p == nil })
 }
 
-// newDraft returns the event that the parameters ask for, which are those of the node where
-// they are not given.
+// newDraft returns the event described by p, with missing parameters taken from
+// own.
 func newDraft(p EventParams, own EventParams) (draft, error) {
 	err := &ValidationError{EventID: p.ID}
 	add := func(field int, reason string) {
@@ -106,7 +106,8 @@ func newDraft(p EventParams, own EventParams) (draft, error) {
 
 const reasonStamped = "must be zero: the node sets it"
 
-// invalid is the error for a field of a draft, which has an ID that its caller knows, or none.
+// invalid returns the error for a field of a draft, with its ID if the caller
+// gave one.
 func (d *draft) invalid(field int, reason string) error {
 	err := invalid(fieldNames[field], reason)
 	if d.hasID {
@@ -115,13 +116,13 @@ func (d *draft) invalid(field int, reason string) error {
 	return err
 }
 
-// agrees reports whether a stored event is what the draft was to be.
+// agrees reports whether a stored event says what the draft was to say.
 func (d *draft) agrees(stored Event) bool {
 	return stored.p.ProjectUUID == d.content.ProjectUUID && stored.p.Type == d.content.Type &&
 		stored.p.AggregateID == d.content.AggregateID && rawjson.Equal(stored.p.payload, d.content.payload)
 }
 
-// stamp returns the event with its place.
+// stamp returns the event with its stamp.
 func (d *draft) stamp(clock, previous int64, parents []EventID, seen VectorClock) Event {
 	if d.isStamped {
 		content := *d.content

@@ -6,27 +6,30 @@ import (
 	"slices"
 )
 
-// Emit emits an event: it gives it its place after all that is stored, and stores it. When it
-// returns nil, the event is durable, and every later one of the node comes after it. Callers at
-// the same time share a save.
+// Emit stores a new event that follows everything stored so far. When it
+// returns nil, the event is durable, and every later event of the node follows
+// it. Concurrent callers share a save.
 //
-// The parameters need a Type and an AggregateID. NodeID and ProjectUUID must be empty or those
-// of the node; LamportClock, PreviousClock and VectorClock zero. Parents are the heads of the
-// aggregate unless they are given: who edits a version that somebody had read gives the
-// events which were its heads then, so that what others have changed meanwhile is in conflict.
+// p must have a Type and an AggregateID. NodeID and ProjectUUID must be empty
+// or those of the node, and LamportClock, PreviousClock and VectorClock zero.
+// Parents default to the heads of the aggregate. If the event is an edit of a
+// version read earlier, set Parents to the heads of the version read, so that
+// changes made since are in conflict with it.
 //
-// If there is an event with the ID already and its type, aggregate and payload are the same,
-// Emit returns that, whoever has emitted it, so that a command can be tried again; with another
-// one it returns an [*IDConflictError]. An ID can be made from a key: see [EventIDFor].
+// If p has the ID of a stored event with the same type, aggregate and payload,
+// Emit returns that event, whoever emitted it, which makes a command
+// idempotent. If the stored event differs, it returns an [*IDConflictError].
+// [EventIDFor] derives an ID from a key.
 //
-// After an error that matches [ErrOutcomeUnknown], the event may be stored, now or later; the
-// node saves it again before it emits anything else, unless others have saved what it would
-// have to come after. The error of a ctx that ends while the save is under way is mostly one.
-// After any other error the event is not there, and never will be:
-// a [*ValidationError]; a [*GapError] while events of the node itself are missing, as in a
-// store that has gone back and got only some of them from peers; [ErrClockOverflow];
-// [ErrClosed]; and failures of the store, which match [ErrStorage], or [ErrInvalidCursor]
-// or [ErrCursorAhead] if its log is not what it was.
+// After an error that matches [ErrOutcomeUnknown], which includes most
+// cancellations during a save, the event may be stored, now or later. The node
+// saves it again before it emits anything else, unless something was saved that
+// it would have to follow. After any other error the event is not stored and
+// never will be. These errors are a [*ValidationError]; a [*GapError] while
+// events of the node itself are missing, as in a restored store that has
+// received only some of them from peers; [ErrClockOverflow]; [ErrClosed]; and
+// failures of the store, which match [ErrStorage], or [ErrInvalidCursor] or
+// [ErrCursorAhead] if its log has been replaced.
 func (n *Node) Emit(ctx context.Context, p EventParams) (Event, error) {
 	e := &emission{}
 	e.drafts = e.single[:]
@@ -43,8 +46,8 @@ func (n *Node) Emit(ctx context.Context, p EventParams) (Event, error) {
 	return e.single[0].stored, nil
 }
 
-// EmitAll emits several events, all or none, each after the one before it. It is Emit
-// otherwise. The caller owns the result.
+// EmitAll is like Emit for several events: it stores all or none, each
+// following the one before. The caller owns the result.
 func (n *Node) EmitAll(ctx context.Context, ps []EventParams) ([]Event, error) {
 	return n.emit(ctx, ps, nil)
 }
@@ -86,7 +89,7 @@ func (n *Node) drafts(ps []EventParams) ([]draft, error) {
 	return drafts, nil
 }
 
-// draft makes the event that the parameters ask for.
+// draft makes d the event described by p.
 func (n *Node) draft(p EventParams, d *draft) error {
 	if p.ID == "" && n.options.NewID != nil {
 		p.ID = n.options.NewID()
@@ -99,13 +102,13 @@ func (n *Node) draft(p EventParams, d *draft) error {
 	return err
 }
 
-// wait has an emission saved, and waits for that.
+// wait waits until e is saved, by this goroutine or another.
 func (n *Node) wait(ctx context.Context, e *emission) error {
 	isFirst, err := n.enqueue(e)
 	if err != nil {
 		return err
 	}
-	if isFirst { // it needs no other goroutine, nor a life beyond its own
+	if isFirst { // it needs no other goroutine
 		return n.saveFirst(ctx, e)
 	}
 	select {
@@ -117,14 +120,14 @@ func (n *Node) wait(ctx context.Context, e *emission) error {
 		return checkContext(ctx)
 	}
 	select {
-	case <-e.done: // meanwhile
+	case <-e.done: // in the meantime
 		return e.err
 	default:
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, checkContext(ctx))
 	}
 }
 
-// enqueue has an emission saved soon. If it is the first, the caller does that.
+// enqueue adds e to the queue. If isFirst, the caller must save it.
 func (n *Node) enqueue(e *emission) (isFirst bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -139,7 +142,8 @@ func (n *Node) enqueue(e *emission) (isFirst bool, err error) {
 	return isFirst, nil
 }
 
-// withdraw takes an emission back that is not being saved, and reports whether it could.
+// withdraw removes an emission from the queue, and reports whether it was still
+// there.
 func (n *Node) withdraw(e *emission) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -150,8 +154,9 @@ func (n *Node) withdraw(e *emission) bool {
 	return true
 }
 
-// saveFirst saves the first emission of the queue alone, and has the others saved by a goroutine, on
-// the life of the node: the context of one caller is none of the business of others.
+// saveFirst saves the first emission of the queue alone. A goroutine saves the
+// others under the node's own context, because canceling one caller must not
+// affect another.
 func (n *Node) saveFirst(ctx context.Context, e *emission) error {
 	defer n.handOver()
 	if err := n.lock.acquire(ctx); err != nil {
@@ -168,7 +173,7 @@ func (n *Node) saveFirst(ctx context.Context, e *emission) error {
 	return e.err
 }
 
-// handOver has what is in the queue saved by a goroutine.
+// handOver starts a goroutine to save the queue.
 func (n *Node) handOver() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -180,7 +185,7 @@ func (n *Node) handOver() {
 	}
 }
 
-// run saves what is in the queue when its turn comes.
+// run saves the queue when its turn comes.
 func (n *Node) run() {
 	defer n.handOver()
 	if err := n.lock.acquire(n.life); err != nil {
@@ -203,11 +208,13 @@ func (n *Node) save(ctx context.Context, group []*emission) {
 	n.tell(forks)
 }
 
-// How many events are saved together, unless one emission has more.
+// maxGroup is the number of events saved together, unless one emission has
+// more.
 const maxGroup = 1000
 
-// next takes the emissions that are to be saved together from the queue: of so many events, unless
-// the first has more. There are none if they were withdrawn.
+// next removes the emissions to save together from the queue: up to most
+// events, unless the first emission has more. There are none if they were
+// withdrawn.
 func (n *Node) next(most int) []*emission {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// open reads what was stored since the node was closed.
+// open reads the events stored since the node was closed.
 func (w *emitter) open(ctx context.Context, afterRestore bool) error {
 	err := w.load(ctx)
 	isRestored := errors.Is(err, ErrRestored)
@@ -28,7 +28,7 @@ func (w *emitter) open(ctx context.Context, afterRestore bool) error {
 	return nil
 }
 
-// save saves the emissions together, in their order, and finishes them.
+// save saves the emissions together, in order, and finishes them.
 func (w *emitter) save(ctx context.Context, group []*emission) {
 	if err := w.settle(ctx); err != nil {
 		for _, e := range group {
@@ -72,7 +72,7 @@ func (w *emitter) save(ctx context.Context, group []*emission) {
 			w.quiet, refused = 0, a
 		case errors.As(err, &conflict) && conflict != nil:
 			group = w.takeOut(ctx, group, conflict)
-		case len(group) > 1 && ctx.Err() == nil && isRefusal(err): // perhaps of one of the events
+		case len(group) > 1 && ctx.Err() == nil && isRefusal(err): // perhaps caused by only one of the events
 			for _, e := range group {
 				w.save(ctx, []*emission{e})
 			}
@@ -97,7 +97,7 @@ func (a *attempt) deliver() {
 	}
 }
 
-// commit takes over what was saved.
+// commit updates the state after a save.
 func (w *emitter) commit(ctx context.Context, a *attempt, saved Appended) {
 	for _, e := range a.group {
 		for i := range e.drafts {
@@ -124,7 +124,8 @@ func (w *emitter) commit(ctx context.Context, a *attempt, saved Appended) {
 	}
 }
 
-// settle saves again what may be stored or not, until the store has done so or refused it.
+// settle saves again the events whose outcome is unknown, until the store has
+// saved or refused them.
 func (w *emitter) settle(ctx context.Context) error {
 	a := w.pending
 	if a == nil {
@@ -149,15 +150,15 @@ func (w *emitter) setPending(a *attempt) {
 	w.isPending.Store(a != nil)
 }
 
-// isRefusal reports whether an error says that the same save has not been made, and will never
-// be made: the log only grows, and what is in the way stays there.
+// isRefusal reports whether err proves that the same save was not made and
+// never will be: the log only grows, and whatever is in the way stays there.
 func isRefusal(err error) bool {
 	return !errors.Is(err, ErrOutcomeUnknown) && (errors.Is(err, ErrConcurrentSave) || errors.Is(err, ErrIDConflict) ||
 		errors.Is(err, ErrValidation) || errors.Is(err, ErrInvalidCursor) || errors.Is(err, ErrCursorAhead))
 }
 
-// asPending returns the error for an emission that waits for what could not be settled: its
-// own outcome is unknown only if it is one of those that are to be settled.
+// asPending returns the error for an emission that waits for an unsettled one.
+// Its own outcome is unknown only if it is among the unsettled ones.
 func (w *emitter) asPending(e *emission, err error) error {
 	for i := range e.drafts {
 		if slices.ContainsFunc(w.pending.events, func(p Event) bool { return p.ID() == e.drafts[i].content.ID }) {
@@ -170,7 +171,7 @@ func (w *emitter) asPending(e *emission, err error) error {
 	return &StorageError{Op: "save what was emitted before", Err: earlierError{err}}
 }
 
-// earlierError is an error that is about other events.
+// earlierError is an error about other events.
 type earlierError struct{ err error }
 
 func (e earlierError) Error() string { return e.err.Error() }
@@ -179,8 +180,9 @@ func (e earlierError) Is(target error) bool {
 	return target != ErrOutcomeUnknown && errors.Is(e.err, target)
 }
 
-// takeOut finishes the emissions with IDs that are taken, if these are not all by events that
-// say the same, and returns those that are to be saved.
+// takeOut handles emissions whose IDs are taken. It finishes each of them
+// unless the stored events say the same, and returns the emissions left to
+// save.
 func (w *emitter) takeOut(ctx context.Context, group []*emission, conflict *IDConflictError) []*emission {
 	isTaken := map[EventID]bool{}
 	for _, id := range conflict.IDs {
@@ -204,7 +206,7 @@ func (w *emitter) takeOut(ctx context.Context, group []*emission, conflict *IDCo
 	return group
 }
 
-// findStored finds the events that have the IDs of drafts.
+// findStored finds the stored events with the IDs of drafts.
 func (w *emitter) findStored(ctx context.Context, e *emission, isTaken map[EventID]bool) (found bool, err error) {
 	var conflicts []EventID
 	for i := range e.drafts {

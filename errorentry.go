@@ -7,28 +7,29 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// ErrorEntry records that something went wrong and what became of it, so that
-// people and agents learn from it. It is a plain value: copy it freely, and do
-// not modify a shared one. The zero value is not valid.
+// An ErrorEntry records an error and how it was resolved, for people and agents
+// to learn from. It is a plain value: copy it freely, and do not modify a
+// shared one. The zero value is not valid.
 type ErrorEntry struct {
 	// Timestamp is when the error occurred. [ErrorLog.Log] replaces a zero
 	// Timestamp with the current time. The year must be 1 through 9999.
 	Timestamp time.Time `validate:"year" wire:"timestamp"`
-	// ActionAttempted is what was being done. Required.
+	// ActionAttempted is the failed action. Required.
 	ActionAttempted string `validate:"required,utf8" wire:"action_attempted"`
-	// ErrorMessage is what went wrong. Required.
+	// ErrorMessage describes the error. Required.
 	ErrorMessage string `validate:"required,utf8" wire:"error_message"`
-	// Resolution is what was done about it. It is empty while that is open.
+	// Resolution is the action taken in response. It is empty while the error
+	// is open.
 	Resolution string `validate:"utf8" wire:"resolution"`
 	// Agent is who did it. [ErrorLog.Log] replaces "" with "unknown".
 	Agent string `validate:"utf8" wire:"agent"`
 }
 
-// defaultAgent is the agent of entries that name none.
+// defaultAgent is the agent of entries without one.
 const defaultAgent = "unknown"
 
-// Validate returns nil, or a [*ValidationError] that names every bad field by its
-// wire name. Storage adapters call it.
+// Validate returns nil, or a [*ValidationError] listing every invalid field by
+// its wire name. Storage adapters call it.
 func (e ErrorEntry) Validate() error {
 	if fields := checkFields(&e, entryFields[:], make([]string, len(entryFields))); fields != nil {
 		return &ValidationError{Fields: fields}
@@ -36,7 +37,7 @@ func (e ErrorEntry) Validate() error {
 	return nil
 }
 
-// MarshalJSON writes the entry in the wire format. Its errors are those of
+// MarshalJSON encodes the entry in the wire format. Its errors are those of
 // Validate.
 func (e ErrorEntry) MarshalJSON() ([]byte, error) {
 	if err := e.Validate(); err != nil {
@@ -51,11 +52,11 @@ func (e ErrorEntry) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads an entry from its wire format. Timestamps are read as those
-// of events. A missing resolution means "", and a missing agent "unknown".
-// Unknown members are ignored, as in the Python library. If data is invalid,
-// UnmarshalJSON leaves *e unchanged and returns a [*ValidationError]. It does not
-// retain data.
+// UnmarshalJSON decodes an entry from the wire format. Timestamps are parsed
+// like those of events. A missing resolution means "", and a missing agent
+// "unknown". Unknown members are ignored, as in the Python library. If data is
+// invalid, UnmarshalJSON leaves *e unchanged and returns a [*ValidationError].
+// It does not retain data.
 func (e *ErrorEntry) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {
@@ -90,7 +91,7 @@ func (e *ErrorEntry) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// The fields of an entry in the order of the wire, the required ones first.
+// The fields of an entry in wire order, the required ones first.
 var entryFields = [...]string{"timestamp", "action_attempted", "error_message", "resolution", "agent"}
 
 const requiredEntryFields = 3

@@ -4,14 +4,15 @@ import (
 	"context"
 )
 
-// ErrorLog adds defaults to an [ErrorStorage]. It is safe for concurrent use. Use
-// [NewErrorLog]; the zero value refuses every call with a [*ValidationError].
+// ErrorLog adds defaults to an [ErrorStorage]. It is safe for concurrent use.
+// Use [NewErrorLog]; the zero value refuses every call with a
+// [*ValidationError].
 type ErrorLog struct {
 	storage ErrorStorage
 }
 
-// NewErrorLog returns a log on a storage, whose limit is the number of entries
-// that are kept. It returns a [*ValidationError] if s is nil.
+// NewErrorLog returns a log on s, whose limit is the number of entries kept. It
+// returns a [*ValidationError] if s is nil.
 func NewErrorLog(s ErrorStorage) (*ErrorLog, error) {
 	l := &ErrorLog{storage: s}
 	return l, l.check()
@@ -24,8 +25,8 @@ func (l *ErrorLog) check() error {
 	return nil
 }
 
-// Log appends an entry. It replaces a zero Timestamp with the current time and an
-// empty Agent with "unknown". If the entry is invalid, it returns a
+// Log appends an entry. It replaces a zero Timestamp with the current time and
+// an empty Agent with "unknown". If the entry is invalid, it returns a
 // [*ValidationError]. Other errors come from the storage.
 func (l *ErrorLog) Log(ctx context.Context, e ErrorEntry) error {
 	if err := l.check(); err != nil {
@@ -41,8 +42,8 @@ func (l *ErrorLog) Log(ctx context.Context, e ErrorEntry) error {
 }
 
 // Recent returns up to limit entries, the newest first. The caller owns the
-// slice. It returns a [*ValidationError] if limit < 1. Other errors come from the
-// storage.
+// slice. It returns a [*ValidationError] if limit < 1. Other errors come from
+// the storage.
 func (l *ErrorLog) Recent(ctx context.Context, limit int) ([]ErrorEntry, error) {
 	if err := l.check(); err != nil {
 		return nil, err

@@ -11,67 +11,72 @@ import (
 	"github.com/spec-kitty/causal/internal/ctxerr"
 )
 
-// Sentinels for [errors.Is]. Where more is known than the kind of failure, the
-// error is a struct, named in the comment, that [errors.As] finds.
+// Sentinels for [errors.Is]. If there is more to know than the kind of failure,
+// the error is the struct named in the comment, for [errors.As].
 //
-// The text of an error in this package may contain event IDs and clock values, which
-// a log needs, and never a payload, a name or another text value. A nil pointer to an error
-// struct, which an interface may hide, is an error that knows nothing.
+// Error texts in this package may contain event IDs and clock values, which are
+// needed in logs, but never payloads, names or other text values. A nil pointer
+// to an error struct, as an interface may hide, is an error without details.
 var (
-	// ErrValidation means that the input is invalid: see [ValidationError].
+	// ErrValidation reports invalid input. See [ValidationError].
 	ErrValidation = errors.New("causal: validation failed")
-	// ErrCycle means that events cause each other: see [CycleError].
+	// ErrCycle reports events causing each other. See [CycleError].
 	ErrCycle = errors.New("causal: causation cycle")
-	// ErrIDConflict means that different events have the same ID: see
+	// ErrIDConflict reports different events with the same ID. See
 	// [IDConflictError].
 	ErrIDConflict = errors.New("causal: event ID already has different content")
-	// ErrFork means that one event would be taken for another of its node and clock:
-	// see [ForkError].
+	// ErrFork reports different events of one node and clock, which would be
+	// mistaken for each other. See [ForkError].
 	ErrFork = errors.New("causal: events of one node and clock differ")
-	// ErrGap means that earlier events are missing: see [GapError].
+	// ErrGap reports missing earlier events. See [GapError].
 	ErrGap = errors.New("causal: earlier events are missing")
-	// ErrClockOverflow means that a clock value is above the range of a Lamport
-	// clock, or that a clock has issued its last value. The clock has not moved.
+	// ErrClockOverflow reports a clock value above the range of a Lamport
+	// clock, or a clock that has issued its last value. The clock has not
+	// moved.
 	ErrClockOverflow = errors.New("causal: clock value above the range")
-	// ErrClockJump means that a remote clock is too far ahead: see [ClockJumpError].
+	// ErrClockJump reports a remote clock that is too far ahead. See
+	// [ClockJumpError].
 	ErrClockJump = errors.New("causal: remote clock too far ahead")
-	// ErrStorage means that a storage adapter failed: see [StorageError].
+	// ErrStorage reports a failure of a storage adapter. See [StorageError].
 	ErrStorage = errors.New("causal: storage failed")
-	// ErrConcurrentSave means that somebody else has saved what the call depends on. Look
-	// again, and decide anew.
+	// ErrConcurrentSave reports a save by someone else that invalidates the
+	// basis of the call. Read again, and decide anew.
 	ErrConcurrentSave = errors.New("causal: something else was saved meanwhile")
-	// ErrOutcomeUnknown means that a save failed, or was canceled, at a moment from which
-	// its events may be stored, now or later, or not. Saving them again settles it.
+	// ErrOutcomeUnknown reports a save that failed or was canceled too late to
+	// tell whether its events are, or will be, stored. Save them again to find
+	// out.
 	ErrOutcomeUnknown = errors.New("causal: the outcome of a save is unknown")
-	// ErrClosed means that an adapter or a [Node] was called after its Close.
+	// ErrClosed reports a call of an adapter or a [Node] after its Close.
 	ErrClosed = errors.New("causal: closed")
-	// ErrRestored means that a [Node] was opened on a store that was restored from a backup,
-	// so that the node may have emitted events which the store does not have. See
-	// [NodeOptions] for the ways on.
+	// ErrRestored reports a [Node] opened on a store restored from a backup,
+	// which may lack some of the node's own events. See [NodeOptions] for how
+	// to proceed.
 	ErrRestored = errors.New("causal: the store of the node was restored")
-	// ErrInvalidCursor means that a [Cursor] is damaged, belongs to another log or
-	// stands after entries that its log no longer has.
+	// ErrInvalidCursor reports a [Cursor] that is damaged, belongs to another
+	// log or follows entries no longer in its log.
 	ErrInvalidCursor = errors.New("causal: invalid cursor")
-	// ErrCursorAhead means that a [Cursor] lies beyond the end of its log: a replica
-	// of the log lags, which a reader can wait for, or a backup was restored.
+	// ErrCursorAhead reports a [Cursor] beyond the end of its log. Either a
+	// backup was restored, or a replica of the log lags, in which case a reader
+	// can wait.
 	ErrCursorAhead = errors.New("causal: cursor beyond the end of the log")
 )
 
-// FieldError says what is wrong with one field. The zero value says nothing.
+// A FieldError describes one invalid field. The zero value has no meaning.
 type FieldError struct {
 	// Field is the wire name of the invalid member, such as "lamport_clock", or
-	// the name of the parameter. It is empty if the input as a whole is invalid.
+	// the name of the parameter. It is empty if the input as a whole is
+	// invalid.
 	Field string
-	// Reason is one clause, such as "must not be negative". It never contains the
-	// value.
+	// Reason is one clause, such as "must not be negative". It never contains
+	// the value.
 	Reason string
 }
 
-// ValidationError reports every bad field of one input, in wire order. It matches
-// [ErrValidation]. The caller that receives it owns it.
+// ValidationError reports every invalid field of one input, in wire order. It
+// matches [ErrValidation]. The caller owns it.
 type ValidationError struct {
-	// EventID identifies the invalid event if the input had several. It is empty
-	// if the ID is not known.
+	// EventID identifies the invalid event if the input had several. It is
+	// empty if the ID is not known.
 	EventID EventID
 	// Fields has at least one element.
 	Fields []FieldError
@@ -81,7 +86,7 @@ type ValidationError struct {
 	Err error
 }
 
-// Error names the event, if it is known, and lists the fields and the reasons.
+// Error names the event, if known, and lists the fields and reasons.
 func (e *ValidationError) Error() string {
 	if e == nil {
 		return ErrValidation.Error()
@@ -106,8 +111,8 @@ func (e *ValidationError) Error() string {
 	return b.String()
 }
 
-// plainName returns a member's name, quoted if it could be mistaken for something
-// else: unknown members have any name.
+// plainName returns a member's name, quoted if it could be mistaken for
+// something else, because unknown members can have any name.
 func plainName(name string) string {
 	if quoted := strconv.Quote(name); quoted != `"`+name+`"` || strings.ContainsAny(name, " ;:") {
 		return quoted
@@ -118,7 +123,7 @@ func plainName(name string) string {
 // Is reports whether target is [ErrValidation].
 func (e *ValidationError) Is(target error) bool { return target == ErrValidation }
 
-// Unwrap returns the cause, nil if there is none.
+// Unwrap returns the cause, or nil if there is none.
 func (e *ValidationError) Unwrap() error {
 	if e == nil {
 		return nil
@@ -126,17 +131,17 @@ func (e *ValidationError) Unwrap() error {
 	return e.Err
 }
 
-// invalid is the error for one bad field.
+// invalid returns the error for one field.
 func invalid(field, reason string) *ValidationError {
 	return &ValidationError{Fields: []FieldError{{field, reason}}}
 }
 
-// invalidBecause is invalid with a cause, which may be nil.
+// invalidBecause is like invalid, with a cause, which may be nil.
 func invalidBecause(field, reason string, cause error) *ValidationError {
 	return &ValidationError{Fields: []FieldError{{field, reason}}, Err: cause}
 }
 
-// Reasons that more than one place gives.
+// Reasons used in more than one place.
 const (
 	reasonMissing     = "is missing"
 	reasonNull        = "must not be null"
@@ -161,15 +166,16 @@ const (
 	reasonUnsorted    = "must be in ascending order, each once"
 )
 
-// CycleError names events that cause each other, so that no order puts each
-// cause first. It matches [ErrCycle].
+// CycleError reports events that cause each other and so cannot be sorted by
+// cause. It matches [ErrCycle].
 type CycleError struct {
-	// IDs are the members of one cycle: each event is the cause of the next
-	// one, the last of the first. The least event under [Compare] is first.
+	// IDs are the members of one cycle: each event is the cause of the next,
+	// and the last the cause of the first. The least event under [Compare]
+	// comes first.
 	IDs []EventID
 }
 
-// Error says how many events the cycle has, and names the first few.
+// Error gives the length of the cycle and its first few IDs.
 func (e *CycleError) Error() string {
 	if e == nil {
 		return ErrCycle.Error()
@@ -177,7 +183,7 @@ func (e *CycleError) Error() string {
 	return ErrCycle.Error() + " of " + strconv.Itoa(len(e.IDs)) + " events" + listIDs(e.IDs)
 }
 
-// listIDs returns the first few IDs for the end of a text.
+// listIDs returns the first few IDs for the end of an error text.
 func listIDs(ids []EventID) string {
 	const most = 3
 	text, separator := "", ": "
@@ -194,16 +200,16 @@ func listIDs(ids []EventID) string {
 // Is reports whether target is [ErrCycle].
 func (e *CycleError) Is(target error) bool { return target == ErrCycle }
 
-// IDConflictError names the event IDs that different events use. It matches
-// [ErrIDConflict]. What was stored before is unchanged. The caller that receives it owns
-// it; adapters make one with a list of IDs.
+// IDConflictError reports event IDs shared by different events. It matches
+// [ErrIDConflict]. Stored events are unchanged. The caller owns it; adapters
+// create one with a list of IDs.
 type IDConflictError struct {
-	// IDs are all such IDs of the input, in ascending order, each once. There is at
-	// least one.
+	// IDs has all such IDs of the input, in ascending order without duplicates.
+	// There is at least one.
 	IDs []EventID
 }
 
-// Error names the first few event IDs.
+// Error lists the first few event IDs.
 func (e *IDConflictError) Error() string {
 	if e == nil {
 		return ErrIDConflict.Error()
@@ -214,25 +220,26 @@ func (e *IDConflictError) Error() string {
 // Is reports whether target is [ErrIDConflict].
 func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict }
 
-// ForkError reports events of a node that cannot be told apart by their clock, and are
-// not the same: the node used a clock value twice, as it went back to a backup or runs
-// twice, or a counter was marked as seen too early. It matches [ErrFork]. As the error of a
-// call it says that nothing has changed. What goes by event IDs is not affected, and a caller
-// may leave out one of the events. In a [Receipt], it reports an event that was stored and does
-// not follow the chain of its node: LamportClock is its clock, and IDs has its ID alone. What
-// [History.Forks] reports has two events.
-// The caller that receives a ForkError owns it; the zero value is of no use.
+// ForkError reports different events of a node with the same clock. Either the
+// node used a clock value twice, because it was restored from a backup or runs
+// twice, or a counter was marked as seen too early. It matches [ErrFork]. If a
+// call returns it, nothing has changed. Anything based on event IDs still
+// works, and a caller may leave out one of the events. In a [Receipt], it
+// reports a stored event that does not follow the chain of its node:
+// LamportClock is the event's clock, and IDs has only its ID. In
+// [History.Forks], it has two events. The caller owns it; the zero value has no
+// meaning.
 type ForkError struct {
-	// NodeID is the node. LamportClock is the clock of the events or, between totals of
-	// counters, the clock up to which they differ.
+	// NodeID is the node. LamportClock is the clock of the events or, between
+	// totals of counters, the clock up to which they differ.
 	NodeID       string
 	LamportClock int64
-	// IDs are the events as far as they are known, in ascending order, each once. They
-	// may be empty.
+	// IDs has the known events, in ascending order without duplicates. It may
+	// be empty.
 	IDs []EventID
 }
 
-// Error names the clock value and the first few events.
+// Error gives the clock value and the first few events.
 func (e *ForkError) Error() string {
 	if e == nil {
 		return ErrFork.Error()
@@ -243,8 +250,8 @@ func (e *ForkError) Error() string {
 // Is reports whether target is [ErrFork].
 func (e *ForkError) Is(target error) bool { return target == ErrFork }
 
-// errIDConflict returns the error for these IDs, which it sorts; nil if there are none.
-// Package causaladapter has the same for adapters.
+// errIDConflict sorts ids and returns their error, or nil if there are none.
+// Package causaladapter has the same function for adapters.
 func errIDConflict(ids []EventID) error {
 	if len(ids) == 0 {
 		return nil
@@ -259,7 +266,7 @@ type ClockJumpError struct {
 	Local, Remote, MaxJump int64
 }
 
-// Error has the clock values.
+// Error gives the clock values.
 func (e *ClockJumpError) Error() string {
 	if e == nil {
 		return ErrClockJump.Error()
@@ -270,16 +277,16 @@ func (e *ClockJumpError) Error() string {
 // Is reports whether target is [ErrClockJump].
 func (e *ClockJumpError) Is(target error) bool { return target == ErrClockJump }
 
-// StorageError is a failure of a storage adapter. It matches [ErrStorage] and
-// everything that its cause matches.
+// StorageError reports a failure of a storage adapter. It matches [ErrStorage]
+// and everything its cause matches.
 type StorageError struct {
-	// Op is the operation that failed, in words: "save event".
+	// Op names the failed operation in words, such as "save event".
 	Op string
 	// Err is the adapter's error.
 	Err error
 }
 
-// Error names the operation and the cause.
+// Error gives the operation and the cause.
 func (e *StorageError) Error() string {
 	if e == nil {
 		return ErrStorage.Error()

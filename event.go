@@ -13,61 +13,62 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// EventParams are the inputs of [NewEvent], which copies what it keeps. The zero
-// value is not valid: the fields marked required must be set. A [Node] sets the NodeID, the
-// project, the clocks and, if they are nil, the Parents: see [Node.Emit].
+// EventParams are the inputs of [NewEvent], which copies them. The zero value
+// is not valid: the fields marked required must be set. A [Node] sets NodeID,
+// ProjectUUID, the clocks and, unless given, Parents; see [Node.Emit].
 type EventParams struct {
-	// ID is the event's identity. If it is empty, NewEvent makes one with
-	// [NewEventID].
+	// ID is the event's identity. It defaults to a [NewEventID].
 	ID EventID `validate:"eventid" wire:"event_id"`
-	// Type says what happened, such as "WPStatusChanged". Required.
+	// Type names the kind of change, such as "WPStatusChanged". Required.
 	Type string `validate:"required,utf8" wire:"event_type"`
-	// AggregateID is the entity that the event changes. Required.
+	// AggregateID is the entity changed by the event. Required.
 	AggregateID string `validate:"required,utf8" wire:"aggregate_id"`
 	// Payload must encode as a JSON object; nil and a nil map mean {}. A
-	// [json.RawMessage] is kept as it is, to the last digit. Anything else goes
-	// through [json.Marshal], and its strings must be valid UTF-8.
+	// [json.RawMessage] is kept as it is, to the last digit. Anything else is
+	// encoded by [json.Marshal], and its strings must be valid UTF-8.
 	Payload any `validate:"-" wire:"payload"`
 	// Timestamp is informational and never affects ordering. It defaults to the
-	// current time in microseconds, which every peer can keep. The year must be 1
-	// through 9999 in the time's own zone; only the zone's offset is kept.
+	// current time in microseconds, a precision supported by every peer. The
+	// year must be 1 through 9999 in the time's own zone; only the zone's
+	// offset is kept.
 	Timestamp time.Time `validate:"year" wire:"timestamp"`
-	// NodeID is the node that emitted the event. Required.
+	// NodeID is the node emitting the event. Required.
 	NodeID string `validate:"required,utf8" wire:"node_id"`
-	// LamportClock is the node's clock, from [LamportClock.Tick]. It must not be
-	// negative.
+	// LamportClock is the node's clock, from [LamportClock.Tick]. It must not
+	// be negative.
 	LamportClock int64 `validate:"gte=0" wire:"lamport_clock"`
 	// CausationID is the event that caused this one. It is empty for a root
 	// event.
 	CausationID EventID `validate:"omitempty,eventid" wire:"causation_id"`
-	// ProjectUUID is a UUID with hyphens; it is kept in lower case. Required.
+	// ProjectUUID is a UUID with hyphens, stored in lower case. Required.
 	ProjectUUID string `validate:"hyphenated" wire:"project_uuid"`
 	// ProjectSlug is the project's short name. Empty means none.
 	ProjectSlug string `validate:"utf8" wire:"project_slug"`
 	// CorrelationID groups the events of one undertaking. It defaults to the
 	// event's own ID.
 	CorrelationID EventID `validate:"omitempty,eventid" wire:"correlation_id"`
-	// SchemaVersion is three numbers with dots. It defaults to "1.0.0".
+	// SchemaVersion is three numbers separated by dots. It defaults to "1.0.0".
 	SchemaVersion string `validate:"version" wire:"schema_version"`
 	// DataTier is how widely the event may be shared, 0 to 4.
 	DataTier int `validate:"gte=0,lte=4" wire:"data_tier"`
-	// Parents are the heads of the aggregate that the emitter had seen, 16,384 at
-	// most: what happened before in the aggregate is what can be reached through
-	// them. NewEvent sorts them and drops repetitions. nil means that the event does
-	// not tell its past; empty and not nil, that nothing came before.
+	// Parents are the heads of the aggregate seen by the emitter, at most
+	// 16,384. The events reachable through them happened before in the
+	// aggregate. NewEvent sorts them and removes duplicates. nil means the
+	// event does not state its past; empty but not nil means nothing came
+	// before.
 	Parents []EventID `validate:"-" wire:"parents"`
 	// PreviousClock is the Lamport clock of the node's previous event in the
-	// project, 0 if there is none, so that a reader of the node's events sees a gap.
-	// It is less than LamportClock, and 0 if Parents is nil.
+	// project, or 0 if there is none. It lets readers of the node's events
+	// notice a gap. It is less than LamportClock, and 0 if Parents is nil.
 	PreviousClock int64 `validate:"-" wire:"previous_clock"`
-	// VectorClock is the node's vector clock as of this event, including it: the
-	// entry for NodeID equals LamportClock, and all other entries are smaller.
-	// Leave it zero if the node keeps no vector clock. In JSON it takes the node ID
-	// and about 10 bytes for each node.
+	// VectorClock is the node's vector clock as of this event, including it:
+	// the entry for NodeID equals LamportClock, and all other entries are
+	// smaller. Leave it zero if the node keeps no vector clock. Its JSON has
+	// the node ID and about 10 bytes for each node.
 	VectorClock VectorClock `validate:"-" wire:"vector_clock"`
 }
 
-// The fields of an event, in the order of the wire.
+// The fields of an event in wire order.
 const (
 	fieldEventID = iota
 	fieldEventType
@@ -94,35 +95,35 @@ var fieldNames = [fieldCount]string{
 	"parents", "previous_clock", "vector_clock",
 }
 
-// defaultSchemaVersion is the schema version of events that name none.
+// defaultSchemaVersion is the schema version of events without one.
 const defaultSchemaVersion = "1.0.0"
 
-// Event is something that happened on a node: an immutable value, cheap to copy
-// and safe for concurrent use. Methods return copies, so no caller can reach
-// memory that an Event shares.
+// An Event records a change made on a node. It is an immutable value, cheap to
+// copy and safe for concurrent use. Methods return copies, so no caller can
+// reach memory shared by an Event.
 //
-// The zero Event means "no event" and is not valid: it has no JSON form, and
-// stores, merges and sorts refuse it. Its accessors return zero values. Make
+// The zero Event means "no event". It is not valid: it has no JSON form, and
+// stores, merges and sorts refuse it. Its accessors return zero values. Create
 // events with [NewEvent] or by decoding JSON. Compare two events with
 // [Event.Equal]; == does not compile.
 type Event struct {
 	_     [0]func() // no ==, which would compare pointers
-	clock int64     // a copy: sorting then mostly need not follow p
+	clock int64     // a copy, so that sorting rarely needs to follow p
 	p     *event
 }
 
-// event is what an Event points to. Nothing writes to it once it is shared.
+// event is the content of an Event. It is not modified once shared.
 type event struct {
-	payload     string                // a JSON object; beside idHash, as merges mostly read just these
+	payload     string                // a JSON object; beside idHash, because most merges read only these two
 	idHash      uint64                // hashID(ID)
 	EventParams                       // validated; its Payload is not used
-	node        unique.Handle[string] // NodeID, small and equal for equal nodes
+	node        unique.Handle[string] // NodeID as a small comparable value
 	extra       string                // unknown members as JSON text, each after a comma
 	hasSlug     bool                  // project_slug is not null; "" and null differ on the wire
 }
 
-// NewEvent makes an event. If p is invalid, it returns a [*ValidationError] that
-// names every bad field by its wire name.
+// NewEvent returns a new event. If p is invalid, it returns a
+// [*ValidationError] listing every invalid field by its wire name.
 func NewEvent(p EventParams) (Event, error) {
 	d, err := newContent(p)
 	if err != nil {
@@ -131,7 +132,7 @@ func NewEvent(p EventParams) (Event, error) {
 	return d.seal(), nil
 }
 
-// newContent returns the valid content of an event, which is not sealed.
+// newContent returns valid content of an event that is not sealed yet.
 func newContent(p EventParams) (*event, error) {
 	hasID := p.ID != ""
 	if !hasID {
@@ -144,7 +145,7 @@ func newContent(p EventParams) (*event, error) {
 		p.Timestamp = now()
 	}
 	for _, id := range []*EventID{&p.ID, &p.CausationID, &p.CorrelationID} {
-		*id, _ = id.canonical() // what is not valid is refused below
+		*id, _ = id.canonical() // invalid IDs are reported below
 	}
 	p.Parents = sortedParents(p.Parents)
 	p.Timestamp = wireTime(p.Timestamp)
@@ -166,12 +167,11 @@ func newContent(p EventParams) (*event, error) {
 	return d, nil
 }
 
-// eventFaults holds at most one reason for each field of an event: the first that
-// was found.
+// eventFaults holds the first reason found for each field of an event.
 type eventFaults [fieldCount]string
 
-// validate checks the content by the rules on [EventParams], and adds what it finds
-// to the faults that are already known. It returns nil or the error for all faults.
+// validate checks the content by the rules of [EventParams], and adds to the
+// known faults. It returns the error for all faults, or nil.
 func (d *event) validate(faults *eventFaults) *ValidationError {
 	if faults[fieldVectorClock] == "" && faults[fieldNodeID] == "" && faults[fieldLamportClock] == "" {
 		faults[fieldVectorClock] = checkEventVector(d.VectorClock, d.NodeID, d.LamportClock)
@@ -189,7 +189,7 @@ func (d *event) validate(faults *eventFaults) *ValidationError {
 	return err
 }
 
-// seal completes valid content, to which nothing writes from then on.
+// seal completes valid content, which must not be modified afterwards.
 func (d *event) seal() Event {
 	d.ProjectUUID = strings.ToLower(d.ProjectUUID)
 	d.idHash = hashID(d.ID)
@@ -198,9 +198,10 @@ func (d *event) seal() Event {
 	return Event{clock: d.LamportClock, p: d}
 }
 
-// isValid reports whether p keeps the rules of its validate tags, of which it is a
-// copy for the events that do: the validator takes several times as long
-// (docs/adr/0012), and says why for the others. A test holds the two together.
+// isValid reports whether p follows the rules of its validate tags. It repeats
+// them because the validator takes several times as long (docs/adr/0012); the
+// validator then finds the reasons for invalid events. A test checks that both
+// agree.
 func (p *EventParams) isValid() bool {
 	text := func(s string) bool { return s != "" && utf8.ValidString(s) }
 	return isEventID(string(p.ID)) && text(p.Type) && text(p.AggregateID) && text(p.NodeID) &&
@@ -211,9 +212,9 @@ func (p *EventParams) isValid() bool {
 		isVersion(p.SchemaVersion) && 0 <= p.DataTier && p.DataTier <= 4
 }
 
-// checkEventVector returns why v cannot be the vector clock of an event that the
-// node emitted at this Lamport time, "" if it can. If it can, Compare never
-// contradicts what vector clocks say.
+// checkEventVector returns the reason why v cannot be the vector clock of an
+// event of this node and Lamport clock, or "" if it can. Compare never
+// contradicts vector clocks accepted here.
 func checkEventVector(v VectorClock, node string, clock int64) string {
 	switch {
 	case v.IsZero():
@@ -231,7 +232,7 @@ func checkEventVector(v VectorClock, node string, clock int64) string {
 	return ""
 }
 
-// noEvent is the content of the zero Event. Nothing writes to it.
+// noEvent is the content of the zero Event. It is never modified.
 var noEvent event
 
 func (e Event) content() *event {
@@ -247,20 +248,20 @@ func (e Event) IsZero() bool { return e.p == nil }
 // ID returns the event's identity.
 func (e Event) ID() EventID { return e.content().ID }
 
-// Type returns what happened.
+// Type returns the kind of change.
 func (e Event) Type() string { return e.content().Type }
 
-// AggregateID returns the entity that the event changes.
+// AggregateID returns the entity changed by the event.
 func (e Event) AggregateID() string { return e.content().AggregateID }
 
-// NodeID returns the node that emitted the event.
+// NodeID returns the emitting node.
 func (e Event) NodeID() string { return e.content().NodeID }
 
-// LamportClock returns the node's clock at the event.
+// LamportClock returns the node's clock as of the event.
 func (e Event) LamportClock() int64 { return e.clock }
 
-// Timestamp returns the wall clock at the event, in UTC or at a fixed offset.
-// Never order events by it.
+// Timestamp returns the node's wall clock as of the event, in UTC or at a fixed
+// offset. Never order events by it.
 func (e Event) Timestamp() time.Time { return e.content().Timestamp }
 
 // CausationID returns the event that caused this one, "" for a root event.
@@ -281,25 +282,25 @@ func (e Event) SchemaVersion() string { return e.content().SchemaVersion }
 // DataTier returns how widely the event may be shared, 0 to 4.
 func (e Event) DataTier() int { return e.content().DataTier }
 
-// IsStamped reports whether the event tells its past: whether it has Parents and a
+// IsStamped reports whether the event states its past, with Parents and a
 // PreviousClock.
 func (e Event) IsStamped() bool { return e.content().Parents != nil }
 
-// Parents returns the heads of the aggregate that the emitter had seen, in ascending
-// order. It is nil if the event is not stamped, and empty if nothing came before. The
-// caller owns the slice.
+// Parents returns the heads of the aggregate seen by the emitter, in ascending
+// order. It is nil if the event is not stamped, and empty if nothing came
+// before. The caller owns the slice.
 func (e Event) Parents() []EventID { return slices.Clone(e.content().Parents) }
 
-// PreviousClock returns the Lamport clock of the node's previous event in the project,
-// 0 if there is none or the event is not stamped.
+// PreviousClock returns the Lamport clock of the node's previous event in the
+// project, or 0 if there is none or the event is not stamped.
 func (e Event) PreviousClock() int64 { return e.content().PreviousClock }
 
-// VectorClock returns what the node had seen as of the event, including it. It is
-// zero if the event carries no vector clock.
+// VectorClock returns the node's vector clock as of the event, including it. It
+// is zero if the event has none.
 func (e Event) VectorClock() VectorClock { return e.content().VectorClock }
 
-// Payload returns the payload's JSON text, exactly as it was given. The caller
-// owns the result. It is nil for the zero Event.
+// Payload returns the payload's JSON text, exactly as given. The caller owns
+// the result. It is nil for the zero Event.
 func (e Event) Payload() json.RawMessage {
 	if e.p == nil {
 		return nil
@@ -307,9 +308,9 @@ func (e Event) Payload() json.RawMessage {
 	return json.RawMessage(e.p.payload)
 }
 
-// DecodePayload decodes the payload into the value that v points to, as
-// [json.Unmarshal] does. If that fails, it returns a [*ValidationError] with the
-// decoder's error as its cause.
+// DecodePayload decodes the payload into the value pointed to by v, as
+// [json.Unmarshal] does. If decoding fails, it returns a [*ValidationError]
+// with the decoder's error as its cause.
 func (e Event) DecodePayload(v any) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -322,8 +323,8 @@ func (e Event) DecodePayload(v any) error {
 
 // PayloadField returns the JSON text of the payload's top-level member with the
 // given name, and reports whether it exists. It does not decode the rest of the
-// payload. Names are case-sensitive; if a name is repeated, the last one wins, as
-// in encoding/json. The caller owns the result.
+// payload. Names are case-sensitive; if a name is repeated, the last one wins,
+// as in encoding/json. The caller owns the result.
 func (e Event) PayloadField(name string) (json.RawMessage, bool) {
 	value, ok := e.payloadMember(name)
 	if !ok {
@@ -332,7 +333,7 @@ func (e Event) PayloadField(name string) (json.RawMessage, bool) {
 	return json.RawMessage(value), true
 }
 
-// payloadMember is PayloadField without the copy.
+// payloadMember is like PayloadField, without the copy.
 func (e Event) payloadMember(name string) (value string, ok bool) {
 	if e.p == nil {
 		return "", false
@@ -340,7 +341,7 @@ func (e Event) payloadMember(name string) (value string, ok bool) {
 	return rawjson.Find(e.p.payload, name)
 }
 
-// payloadError is a fault in the payload of an event that is itself valid.
+// payloadError returns the error for the payload of an otherwise valid event.
 func (e Event) payloadError(reason string, cause error) *ValidationError {
 	return &ValidationError{
 		EventID: e.ID(),
@@ -349,11 +350,11 @@ func (e Event) payloadError(reason string, cause error) *ValidationError {
 	}
 }
 
-// errZeroEvent reports the zero Event where an event must be given.
+// errZeroEvent returns the error for a zero Event.
 func errZeroEvent() *ValidationError { return invalid("event", "must not be the zero Event") }
 
-// String describes the event on one line, without its payload. The format is for
-// people and may change.
+// String describes the event on one line, without its payload. The format is
+// for people and may change.
 func (e Event) String() string {
 	if e.p == nil {
 		return "no event"
@@ -380,9 +381,9 @@ func (e Event) LogValue() slog.Value {
 }
 
 // Equal reports whether e and f have the same content. Payloads and unknown
-// members are compared as JSON values, so 1, 1.0 and 1e0 are the same number and
-// the order of members does not matter. Timestamps are compared as instants, and
-// everything else exactly. Two zero Events are equal.
+// members are compared as JSON values, so 1, 1.0 and 1e0 are the same number
+// and the order of members does not matter. Timestamps are compared as
+// instants, and everything else exactly. Two zero Events are equal.
 func (e Event) Equal(f Event) bool {
 	if e.p == f.p {
 		return true
@@ -401,5 +402,6 @@ func (e Event) Equal(f Event) bool {
 		(a.extra == b.extra || rawjson.Equal(asObject(a.extra), asObject(b.extra)))
 }
 
-// asObject returns the JSON object of a list of members, each after a comma.
+// asObject returns the JSON object with the members in list, each preceded by a
+// comma.
 func asObject(list string) string { return "{" + strings.TrimPrefix(list, ",") + "}" }

@@ -9,7 +9,7 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// UnmarshalJSON reads an event from its wire format. Unknown members are
+// UnmarshalJSON decodes an event from its wire format. Unknown members are
 // preserved, and written back by MarshalJSON. If data is invalid or null,
 // UnmarshalJSON leaves *e unchanged and returns a [*ValidationError] listing
 // every missing or invalid member. It does not retain data.
@@ -60,7 +60,7 @@ var requiredFields = [...]int{
 	fieldNodeID, fieldLamportClock, fieldProjectUUID, fieldCorrelationID,
 }
 
-// eventDecoder gathers the members of one event.
+// eventDecoder collects the members of one event.
 type eventDecoder struct {
 	content *event
 	faults  eventFaults
@@ -70,14 +70,14 @@ type eventDecoder struct {
 	extra   strings.Builder
 }
 
-// add takes one member. Faults of known members are gathered; others end the
-// decoding.
+// add adds a member. It collects faults of known members, and returns any other
+// fault, which ends the decoding.
 func (d *eventDecoder) add(rawName, value string) error {
 	name, ok := rawjson.Unquote(rawName)
 	if !ok {
 		return invalid("", "has a member name with half of a surrogate pair")
 	}
-	m := d.next // members mostly come in the order of the wire
+	m := d.next // members are mostly in wire order
 	if m == fieldCount || fieldNames[m] != name {
 		m = slices.Index(fieldNames[:], name)
 	}
@@ -95,7 +95,7 @@ func (d *eventDecoder) add(rawName, value string) error {
 	return nil
 }
 
-// addUnknown keeps a member that is not ours as it is.
+// addUnknown keeps an unknown member unchanged.
 func (d *eventDecoder) addUnknown(name, rawName, value string) error {
 	if d.unknown[name] {
 		return invalid(name, reasonTwice)
@@ -127,7 +127,7 @@ func (d *eventDecoder) set(field int, value string) (err error) {
 	case fieldDataTier:
 		var n int64
 		n, err = parseInt(value)
-		c.DataTier = int(min(max(n, -1), 5)) // both ends are refused
+		c.DataTier = int(min(max(n, -1), 5)) // out of range at either end, and refused
 	case fieldProjectSlug:
 		if c.hasSlug = value != "null"; c.hasSlug {
 			c.ProjectSlug, err = parseString(value)
@@ -160,10 +160,10 @@ func (d *eventDecoder) set(field int, value string) (err error) {
 	return err
 }
 
-// MarshalJSON writes the event in its wire format: the 13 members in the order of
-// the specification, parents, previous clock and vector clock if the event has them,
-// then the unknown members, unchanged and in their original order. For the zero
-// Event it returns a [*ValidationError].
+// MarshalJSON encodes the event in its wire format: the 13 members in the order
+// of the specification; parents, previous clock and vector clock if the event
+// has them; and then the unknown members, unchanged and in their original
+// order. For the zero Event it returns a [*ValidationError].
 func (e Event) MarshalJSON() ([]byte, error) {
 	if e.p == nil {
 		return nil, errZeroEvent()

@@ -11,13 +11,14 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// EventID identifies an event everywhere: 26 ASCII letters or digits, as in a ULID,
-// or a UUID with hyphens. Case does not matter: [NewEvent] and the decoders keep the
-// first in upper case and the second in lower case, so that peers that write both
-// mean one event. The zero value "" means none.
+// EventID identifies an event everywhere. It consists of 26 ASCII letters or
+// digits, like a ULID, or is a UUID with hyphens. Case does not matter:
+// [NewEvent] and the decoders store the former in upper case and the latter in
+// lower case, so that peers using different cases mean the same event. The zero
+// value "" means none.
 type EventID string
 
-// eventIDLength is the number of characters of a ULID, and uuidLength that of a UUID.
+// Lengths in characters.
 const (
 	eventIDLength = 26
 	uuidLength    = 36
@@ -25,21 +26,21 @@ const (
 
 // NewEventID returns a new ULID: 48 bits of wall clock in milliseconds, then 80
 // bits from crypto/rand. Each result is greater than all earlier ones of this
-// process, even within one millisecond and when the wall clock steps back (until
-// the year 10889, where the time field of a ULID ends).
+// process, even within one millisecond and when the wall clock steps back
+// (until the year 10889, where the time field of a ULID ends).
 //
 // It never fails, and is safe for concurrent use.
 func NewEventID() EventID { return processIDs.next() }
 
 var processIDs = newIDGenerator(time.Now, rand.Reader)
 
-// idGenerator makes strictly increasing ULIDs.
+// idGenerator generates strictly increasing ULIDs.
 type idGenerator struct {
 	wall    func() time.Time
 	random  io.Reader
 	mu      sync.Mutex
 	last    uint64    // the time field of the latest ID, in milliseconds
-	latest  ulid.ULID // kept here so that it needs no memory of its own
+	latest  ulid.ULID // here so as not to need an allocation
 	entropy *ulid.MonotonicEntropy
 }
 
@@ -47,9 +48,9 @@ func newIDGenerator(wall func() time.Time, random io.Reader) *idGenerator {
 	return &idGenerator{wall: wall, random: random, entropy: ulid.Monotonic(random, 0)}
 }
 
-// next never lets the time field fall, and takes the next millisecond when the
-// random field of this one has run out: ulid's own generator goes backwards
-// with the wall clock, and fails when the field overflows.
+// next never decreases the time field, and moves on to the next millisecond
+// when the random field overflows. ulid's own generator follows the wall clock
+// backwards, and fails on overflow.
 func (g *idGenerator) next() EventID {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -70,7 +71,7 @@ func (g *idGenerator) next() EventID {
 	}
 }
 
-// What the bytes of an event ID may be.
+// Kinds of bytes in an event ID.
 const (
 	idUpper = 1 << iota
 	idLower
@@ -92,7 +93,7 @@ var idByte = func() (kinds [256]uint8) {
 	return kinds
 }()
 
-// kinds returns which kinds of bytes the ID has.
+// kinds returns the kinds of bytes in the ID.
 func (id EventID) kinds() (kinds uint8) {
 	for i := range len(id) {
 		kinds |= idByte[id[i]]
@@ -100,8 +101,8 @@ func (id EventID) kinds() (kinds uint8) {
 	return kinds
 }
 
-// canonical returns the ID in its canonical case, and reports whether it is valid. Most
-// IDs are canonical, and to look is cheaper than to write them anew.
+// canonical returns the ID in its canonical case, and reports whether it is
+// valid. Most IDs are canonical, and checking is cheaper than rewriting.
 func (id EventID) canonical() (EventID, bool) {
 	switch kinds := id.kinds(); {
 	case len(id) == eventIDLength && kinds&idOther == 0:
@@ -129,8 +130,8 @@ func isEventID(s string) bool {
 	return false
 }
 
-// idSeed makes the hashes differ between processes, so that nobody can make up
-// IDs that collide.
+// idSeed makes hashes differ between processes, so that nobody can construct
+// colliding IDs.
 var idSeed = maphash.MakeSeed()
 
 func hashID(id EventID) uint64 { return maphash.String(idSeed, string(id)) }

@@ -5,19 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// Filter selects events by what they say, for copies that hold a part of a log. The zero value selects
-// all. It is a value, and can be compared with ==.
+// A Filter selects events, for copies of part of a log. The zero value selects
+// all. It is a value, comparable with ==.
 type Filter struct {
-	// ProjectUUID selects the events of a project, by its UUID with hyphens. Empty means of all.
+	// ProjectUUID selects the events of one project, by its UUID with hyphens.
+	// Empty selects all.
 	ProjectUUID string
-	// AggregateID selects the events of an aggregate. Empty means of all.
+	// AggregateID selects the events of one aggregate. Empty selects all.
 	AggregateID string
-	// MinTier selects the events whose DataTier is this or more, so those that may be shared as
-	// widely. 0 means all.
+	// MinTier selects the events whose DataTier is at least this, which may be
+	// shared as widely. 0 selects all.
 	MinTier int
 }
 
-// Validate returns a [*ValidationError] that names the fields at fault, nil if there are none.
+// Validate returns a [*ValidationError] listing every invalid field, or nil.
 func (f Filter) Validate() error {
 	err := &ValidationError{}
 	add := func(field, reason string) { err.Fields = append(err.Fields, FieldError{field, reason}) }
@@ -36,7 +37,7 @@ func (f Filter) Validate() error {
 	return err
 }
 
-// Matches reports whether the filter selects an event. The zero Event is none.
+// Matches reports whether f selects e. It is false for the zero Event.
 func (f Filter) Matches(e Event) bool {
 	return e.p != nil && (f.ProjectUUID == "" || strings.EqualFold(f.ProjectUUID, e.p.ProjectUUID)) &&
 		(f.AggregateID == "" || f.AggregateID == e.p.AggregateID) && e.p.DataTier >= f.MinTier

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// waitLimit is how long a store lets a reader wait, about.
+// waitLimit is the approximate time for which a store lets a reader wait.
 const waitLimit = time.Second
 
-// WaitLog waits until the log of s may have an entry after the cursor; see [LogWaiter]. If s
-// is none, it looks once, and otherwise pauses for a second.
+// WaitLog waits until the log of s may have an entry after the cursor; see
+// [LogWaiter]. If s is not a LogWaiter, it reads once, and pauses for a second
+// if there is nothing.
 func WaitLog(ctx context.Context, s LogReader, after Cursor) error {
 	if isNil(s) {
 		return invalid("store", reasonNil)
@@ -25,7 +26,8 @@ func WaitLog(ctx context.Context, s LogReader, after Cursor) error {
 	return waitFor(ctx, nil, waitLimit)
 }
 
-// waitFor returns when the channel is closed, after some time, or with an error if ctx is done.
+// waitFor returns when the channel is closed, after some time, or with an error
+// if ctx is done.
 func waitFor(ctx context.Context, wake <-chan struct{}, atMost time.Duration) error {
 	limit := time.NewTimer(atMost)
 	defer limit.Stop()
@@ -39,14 +41,15 @@ func waitFor(ctx context.Context, wake <-chan struct{}, atMost time.Duration) er
 	}
 }
 
-// Follow yields the entries of a log after the cursor, in arrival order: first those that
-// are there, then each one when it is saved. It ends only with an error, which is the last
-// pair: that of ctx, or the first of [LogReader] and [LogWaiter], also if that is one of a
-// storage that may work again. No lock, transaction or connection is held while the loop
-// body runs, and each range begins at the cursor.
+// Follow yields the entries of a log after the cursor in arrival order: first
+// the existing ones, then each new one as it is saved. It ends only with an
+// error, yielded as the last pair. This is the error of ctx, or the first error
+// of [LogReader] or [LogWaiter], even a temporary one. No lock, transaction or
+// connection is held while the loop body runs, and each range starts at the
+// cursor.
 //
-// To go on after an error or a restart, keep the cursor of the last entry that was handled,
-// or use [Consume], which does.
+// To resume after an error or a restart, keep the cursor of the last entry
+// handled, or use [Consume], which does so for you.
 func Follow(ctx context.Context, s LogReader, after Cursor) iter.Seq2[LogEntry, error] {
 	return func(yield func(LogEntry, error) bool) {
 		err := follow(ctx, s, after, func(entry LogEntry) error {
@@ -61,17 +64,17 @@ func Follow(ctx context.Context, s LogReader, after Cursor) iter.Seq2[LogEntry, 
 	}
 }
 
-// errBreak ends a loop whose body has ended.
+// errBreak ends a loop whose body has returned.
 var errBreak = errors.New("break")
 
-// handlerError is an error of a function that is called with what was read.
+// handlerError wraps an error of the caller's function.
 type handlerError struct{ err error }
 
 func (e handlerError) Error() string { return e.err.Error() }
 
 func (e handlerError) Unwrap() error { return e.err }
 
-// ofHandler returns the error of the function, or the error itself if it is none of those.
+// ofHandler unwraps a handlerError, and returns any other error unchanged.
 func ofHandler(err error) error {
 	if e, ok := errors.AsType[handlerError](err); ok {
 		return e.err
@@ -79,9 +82,9 @@ func ofHandler(err error) error {
 	return err
 }
 
-// follow calls handle with each entry after the cursor, and atEnd each time that there are
-// no more, before it waits. It returns the first error: a [handlerError] if it is one of
-// those, and otherwise one of reading.
+// follow calls handle with each entry after the cursor, and atEnd before each
+// wait for more. It returns the first error, which is a [handlerError] or an
+// error of reading.
 func follow(ctx context.Context, s LogReader, after Cursor, handle func(LogEntry) error, atEnd func() error) error {
 	if isNil(s) {
 		return invalid("store", reasonNil)

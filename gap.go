@@ -1,29 +1,32 @@
 package causal
 
-// GapError reports that a replica is missing events that an operation depends on.
+// GapError reports a replica without some of the events needed by an operation.
 // It matches [ErrGap]. The replica is unchanged: fetch the missing events and
 // retry.
 type GapError struct {
-	// Seen is what the replica has seen, Needed what it would have to have seen.
+	// Seen is the vector clock of the replica, and Needed the one it would
+	// need.
 	Seen, Needed VectorClock
 }
 
-// Error is the text of [ErrGap]; the clocks are in the fields.
+// Error returns the text of [ErrGap]; the clocks are in the fields.
 func (e *GapError) Error() string { return ErrGap.Error() }
 
 // Is reports whether target is [ErrGap].
 func (e *GapError) Is(target error) bool { return target == ErrGap }
 
-// Gap is something that a store does not have, and that its events say is there: either events of a
-// node or a parent. It is a value; the zero value says nothing.
+// A Gap describes events missing from a store although its events refer to
+// them: either a range of a node's events or a parent. It is a value; the zero
+// value has no meaning.
 type Gap struct {
-	// NodeID is the node whose events are missing: those with a Lamport clock above After, up to
-	// UpTo, which is that of one of them. KnownFrom names that one as its previous.
+	// NodeID is the node whose events are missing: those with a Lamport clock
+	// above After, up to and including UpTo. UpTo is the clock of a missing
+	// event, which KnownFrom names as its node's previous one.
 	NodeID      string
 	After, UpTo int64
 	KnownFrom   EventID
-	// Parent is the ID of an event that stored ones name as a parent; nobody knows more of it.
-	// The other fields are zero then.
+	// Parent is the ID of a missing event named as a parent by stored events;
+	// nothing else is known of it. The other fields are zero then.
 	Parent EventID
 }
 

@@ -8,21 +8,22 @@ import (
 )
 
 // GSet is a grow-only set (Shapiro et al. 2011, specification 11): the union of
-// what events add, in any order and any number of times. It is the state form of
-// [MergeGSet].
+// the elements added by events, in any order and any number of times. It is the
+// state form of [MergeGSet].
 //
-// The zero value is an empty set. A copied GSet shares storage with the original;
-// do not use both. To clone a set, merge it into a zero GSet. A GSet is safe for
-// concurrent use unless one goroutine changes it. NaN and strings that are not
-// valid UTF-8 cannot be elements.
+// The zero value is an empty set. A copied GSet shares storage with the
+// original; do not use both. To clone a set, merge it into a zero GSet. A GSet
+// is safe for concurrent use unless one goroutine changes it. NaN and strings
+// that are not valid UTF-8 cannot be elements.
 type GSet[E cmp.Ordered] struct {
 	elements map[E]origin // the first event that added it
 	seen     VectorClock
 }
 
 // Apply adds the elements of the array in e's payload member "tags"; a missing
-// member means none. It returns a [*ValidationError] if e is zero, if an element
-// is not of type E, or if no set can hold it. On error, the set is unchanged.
+// member means none. It returns a [*ValidationError] if e is zero, if an
+// element is not of type E, or if it is NaN or not UTF-8. On error, the set is
+// unchanged.
 func (s *GSet[E]) Apply(e Event) error {
 	elements, err := appendPayloadElements[E](e, "tags", nil)
 	if err != nil {
@@ -35,8 +36,8 @@ func (s *GSet[E]) Apply(e Event) error {
 }
 
 // Add adds elements on behalf of e. It does not retain the slice. It returns a
-// [*ValidationError] if e is zero or no set can hold an element. On error, the
-// set is unchanged.
+// [*ValidationError] if e is zero or an element is NaN or not UTF-8. On error,
+// the set is unchanged.
 func (s *GSet[E]) Add(e Event, elements ...E) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -56,7 +57,8 @@ func (s *GSet[E]) Add(e Event, elements ...E) error {
 	return nil
 }
 
-// isEarlier reports whether an event is the first of those that added the element.
+// isEarlier reports whether by precedes the events that have added the element
+// so far.
 func (s *GSet[E]) isEarlier(element E, by origin) bool {
 	old, known := s.elements[element]
 	return !known || by.compare(old) < 0
@@ -73,7 +75,7 @@ func (s *GSet[E]) join(element E, by origin) {
 	s.elements[element] = by
 }
 
-// Merge adds the elements of the other set. Afterwards the sets share nothing but
+// Merge adds the elements of other. Afterwards the sets share nothing but
 // strings.
 func (s *GSet[E]) Merge(other GSet[E]) {
 	for element, by := range other.elements {
@@ -97,15 +99,17 @@ func (s GSet[E]) All() iter.Seq[E] { return slices.Values(slices.Sorted(maps.Key
 // Seen returns the set's causal context, as recorded by [GSet.MarkSeen].
 func (s GSet[E]) Seen() VectorClock { return s.seen }
 
-// MarkSeen records that the set has applied every relevant event covered by v:
-// its causal context (Almeida et al. 2018). Pass the Seen of a [Batch] whose events, and
-// all before them, are applied. [Node.Seen] may be ahead of what is applied, and Apply
-// cannot do this itself, because earlier events may still be in transit.
+// MarkSeen records the application of every relevant event covered by v: its
+// causal context (Almeida et al. 2018). Pass the Seen of a [Batch] after
+// applying its events and all earlier ones. [Node.Seen] may be ahead of the
+// applied events, and Apply cannot do this itself, because earlier events may
+// still be in transit.
 func (s *GSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
-// DeltaSince returns what a replica that has seen since is missing. It returns a
-// [*ForkError] if the set holds two events of one node and clock that since covers:
-// the replica may have seen one of them only.
+// DeltaSince returns the part of the set missing from a replica with the vector
+// clock since. It returns a [*ForkError] if the set holds two events of one
+// node and clock covered by since, because the replica may have seen only one
+// of them.
 func (s GSet[E]) DeltaSince(since VectorClock) (Delta[GSet[E]], error) {
 	d := Delta[GSet[E]]{since, GSet[E]{seen: s.seen}}
 	var skipped forkFinder
@@ -123,7 +127,7 @@ func (s GSet[E]) DeltaSince(since VectorClock) (Delta[GSet[E]], error) {
 }
 
 // MergeDelta merges a delta. It returns a [*GapError] if the set has not seen
-// what the delta depends on. On error, the set is unchanged.
+// everything the delta depends on. On error, the set is unchanged.
 func (s *GSet[E]) MergeDelta(d Delta[GSet[E]]) error {
 	if err := checkGap(s.seen, d.since); err != nil {
 		return err
@@ -132,10 +136,10 @@ func (s *GSet[E]) MergeDelta(d Delta[GSet[E]]) error {
 	return nil
 }
 
-// MarshalJSON writes the elements in ascending order, each with the event that
-// added it, and the causal context. It returns a [*ValidationError] if an element
-// has no JSON form, such as an infinite number, or the set has seen more than
-// 65,536 nodes.
+// MarshalJSON encodes the elements in ascending order, each with the event
+// adding it, and the causal context. It returns a [*ValidationError] if an
+// element has no JSON form, such as an infinite number, or the set has seen
+// more than 65,536 nodes.
 func (s GSet[E]) MarshalJSON() ([]byte, error) {
 	b, err := appendSet(s.elements, func(b []byte, by origin) []byte { return by.appendJSON(b, ",") })
 	if err != nil {

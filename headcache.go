@@ -1,13 +1,14 @@
 package causal
 
-// headCache has the heads of some aggregates of the project as of the last entry that was read.
-// The zero value is empty.
+// headCache has the heads of some aggregates of the project as of the last
+// entry read. The zero value is empty.
 type headCache struct {
 	byAggregate map[string]*aggregateHeads
 	count       int // of heads and aggregates
 }
 
-// aggregateHeads are heads that are known, whether they are in the cache or not any more.
+// aggregateHeads are the known heads of an aggregate, even after it was
+// evicted.
 type aggregateHeads struct {
 	now   []EventID // in ascending order
 	after []EventID // after the events of an attempt
@@ -24,7 +25,7 @@ func (c *headCache) drop(aggregateIDs ...string) {
 	}
 }
 
-// trim forgets the heads of some aggregates if there are too many.
+// trim evicts some aggregates if there are too many.
 func (c *headCache) trim() {
 	for id := range c.byAggregate {
 		if c.count <= maxCachedHeads {
@@ -45,7 +46,7 @@ func (c *headCache) add(aggregateID string, heads []EventID) *aggregateHeads {
 	return h
 }
 
-// replace sets heads that are in the cache, or not any more.
+// replace sets the heads of an aggregate that may have been evicted.
 func (c *headCache) replace(aggregateID string, h *aggregateHeads, heads []EventID) {
 	if c.byAggregate[aggregateID] == h {
 		c.count += len(heads) - len(h.now)
@@ -53,8 +54,8 @@ func (c *headCache) replace(aggregateID string, h *aggregateHeads, heads []Event
 	h.now = heads
 }
 
-// advance takes over what the heads are after an attempt, if they are still in the cache: so
-// nobody else has changed them.
+// advance replaces the heads with those after an attempt. If h was evicted,
+// someone else may have changed them, and it does nothing.
 func (c *headCache) advance(aggregateID string, h *aggregateHeads) {
 	if c.byAggregate[aggregateID] == h {
 		c.replace(aggregateID, h, h.after)

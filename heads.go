@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// headIDs returns the heads of the events of a project, as LoadHeads does.
+// headIDs returns the heads of the events in a project, as LoadHeads does.
 func headIDs(events []Event, project string) ([]EventID, error) {
 	h, err := NewHistory(slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return e.ProjectUUID() != project }))
 	if err != nil {
@@ -20,16 +20,18 @@ func headIDs(events []Event, project string) ([]EventID, error) {
 	return ids, nil
 }
 
-// headSet keeps the heads of an aggregate in a project while events come in any order, as
-// long as all are stamped: then the heads are those that no event names as a parent whose
-// clock is greater. It also keeps what is named and not stored, in any case.
+// headSet tracks the heads of an aggregate in a project while stamped events
+// arrive in any order. The heads are the events not named as a parent by an
+// event with a greater clock. It also tracks, even for plain events, which
+// parents are named but not stored.
 type headSet struct {
 	hasPlain bool
 	heads    map[EventID]int64 // their clocks
-	named    map[EventID]int64 // not stored: the greatest clock of those that name them
+	named    map[EventID]int64 // not stored: the greatest clock of the events naming them
 }
 
-// add adds an event that is stored from now on. isStored reports whether one is.
+// add adds an event that has just been stored. isStored reports whether an
+// event is stored.
 func (s *headSet) add(e Event, isStored func(EventID) bool) {
 	if e.p.Parents == nil {
 		s.hasPlain, s.heads = true, nil
@@ -55,7 +57,8 @@ func (s *headSet) add(e Event, isStored func(EventID) bool) {
 	}
 }
 
-// ids returns the heads in ascending order. They are known unless there are plain events.
+// ids returns the heads in ascending order. They are right unless there are
+// plain events.
 func (s *headSet) ids() []EventID {
 	ids := slices.AppendSeq(make([]EventID, 0, len(s.heads)), maps.Keys(s.heads))
 	slices.Sort(ids)

@@ -7,50 +7,57 @@ import (
 	"sync"
 )
 
-// History is what a set of events says about the past of each of them. Events are numbered from
-// 0 in the order of [Compare]. A History is immutable and safe for concurrent use; the zero
-// value has no events. Methods that take the number of an event panic if there is none, as
-// indexing a slice does. A nil History is of no use.
+// A History answers questions about the past of each event in a set. Events are
+// numbered from 0 in the order of [Compare]. A History is immutable and safe
+// for concurrent use; the zero value has no events. Methods with the number of
+// an event as a parameter panic if it is out of range, like indexing a slice. A
+// nil History must not be used.
 //
-// What comes before an event shows in the set as a whole: "a happens before b" (Lamport 1978) is
-// transitive. An event comes after
+// The relation "a happens before b" (Lamport 1978) is transitive and depends on
+// the set as a whole. An event happens after
 //
-//   - its parents ([Event.Parents]), and the one that it names as its cause;
-//   - what came before on its node: all at lower clocks or, if it is stamped, up to the clock
-//     that it names by [Event.PreviousClock];
-//   - what its vector clock, if it has one, says that it has seen
+//   - its parents ([Event.Parents]), and the event named as its cause;
+//   - earlier events of its node: all at lower clocks or, if it is stamped, up
+//     to the clock named by [Event.PreviousClock];
+//   - the events covered by its vector clock, if it has one
 //
-// and after what comes before these. Within its aggregate, a stamped event answers by its parents
-// alone: what it had not read, it does not come after, even if its node had it. So it comes after the
-// events of a node, its own or one of its vector clock, only up to the first that comes after something
-// unread, and not after a cause that does.
+// and after everything that happens before these. Within its aggregate, the
+// past of a stamped event is given by its parents alone: it does not happen
+// after events it had not read, even if its node had received them. So of the
+// events of a node, its own or one in its vector clock, it happens after those
+// up to the first one that follows an unread event, and it does not happen
+// after a cause following one.
 //
-// Of a node that has forked, order and vector clocks count only up to the clock where it was one line,
-// and a clock that one event has. Stamped events tell where that was, if all are there ([History.Forks]);
-// of plain ones, it is taken to be where two have one clock, or where the first stamped one stands.
+// If a node has forked, order and vector clocks count only up to the clock
+// where it was one line, and for clocks used by a single event. Stamped events
+// show where the fork is if none is missing ([History.Forks]). With plain
+// events, it is assumed to be where two of them have the same clock, or at the
+// first stamped event.
 //
-// Nothing comes after an event whose Lamport clock is not smaller; what events say to the contrary is in
-// [History.Contradictions].
+// Nothing happens after an event unless its Lamport clock is greater.
+// Statements to the contrary are reported by [History.Contradictions].
 type History struct {
 	events []Event
 	found  *deduper
 
 	once  sync.Once
-	index *pastIndex // what came before what, which is found when it is first asked for
+	index *pastIndex // computed on first use
 }
 
-// NewHistory returns the History of these events. The order of the input makes no difference;
-// repetitions are dropped. The slice is not retained.
+// NewHistory returns the History of the given events. Their order does not
+// matter, and duplicates are dropped. The slice is not retained.
 //
-// NewHistory sorts the events. The first method that needs to know what came before what finds it out,
-// in some times that time, and others wait for it. Time and memory grow with the number of events, the
-// entries of their vector clocks and, for each event, the lines of which it has something new; besides,
-// an event takes 16 bytes for each 256 lines of which it has something. A node is one line, and more if it
-// has forked or many write through it without reading each other; then, to tell what an event had not read
-// can take as long as its aggregate has lines.
+// NewHistory sorts the events. The first method call that needs the relation
+// computes it, which takes a few times as long, while other calls wait. Time
+// and memory are linear in the number of events, of entries in their vector
+// clocks and, for each event, of lines with something new to it. In addition,
+// each event takes 16 bytes for each 256 lines in its past. A node is one line;
+// it becomes several if it has forked, or if many writers use it without
+// reading each other's events. Then finding out which events an event had not
+// read can take time linear in the number of lines of its aggregate.
 //
-// NewHistory returns an [*IDConflictError] if different events share an ID, and a [*ValidationError] if
-// an event is zero.
+// NewHistory returns an [*IDConflictError] if different events share an ID, and
+// a [*ValidationError] if an event is zero.
 func NewHistory(events []Event) (*History, error) {
 	sorted, found, err := distinct(events)
 	if err != nil {
@@ -59,7 +66,7 @@ func NewHistory(events []Event) (*History, error) {
 	return &History{events: sorted, found: found}, nil
 }
 
-// find returns what came before what.
+// find returns the relation, which it computes if needed.
 func (h *History) find() *pastIndex {
 	h.once.Do(func() { h.index = newPastIndex(h.events, h.found) })
 	return h.index
@@ -71,7 +78,8 @@ func (h *History) Len() int { return len(h.events) }
 // At returns the event with the number i.
 func (h *History) At(i int) Event { return h.events[i] }
 
-// Index returns the number of the event with this ID. ok is false if there is none.
+// Index returns the number of the event with this ID. ok is false if there is
+// none.
 func (h *History) Index(id EventID) (i int, ok bool) {
 	if len(h.events) == 0 {
 		return 0, false
@@ -83,21 +91,24 @@ func (h *History) Index(id EventID) (i int, ok bool) {
 	return i, true
 }
 
-// Relation returns how event i relates to event j. OrderBefore and OrderAfter follow from what the events
-// say, and are transitive. OrderConcurrent means that neither can have come before the other, because
+// Relation returns how event i relates to event j. OrderBefore and OrderAfter
+// are transitive and follow from the statements of the events. OrderConcurrent
+// means neither event can have happened before the other, because
 //
-//   - they have one Lamport clock; or
-//   - they are of one aggregate, the later one names its parents, and neither a parent nor what came
-//     before it is missing; or
-//   - they are of one project, the later one is plain and has a vector clock, and so have those that it
-//     had seen; its node is taken to have had one from the start.
+//   - they have the same Lamport clock; or
+//   - they belong to the same aggregate, the later one names its parents, and
+//     neither a parent nor an earlier event is missing; or
+//   - they belong to the same project, and the later one is plain and has a
+//     vector clock, as do the events it had seen. Its node is assumed to have
+//     kept one from the start.
 //
-// Everything else is OrderUnknown. So are two events of one node and clock of which one is plain, and two of
-// which one names the other and does not come after it ([History.Contradictions]).
+// Everything else is OrderUnknown, including two events of one node and clock
+// if either is plain, and two events of which one names the other without
+// following it ([History.Contradictions]).
 func (h *History) Relation(i, j int) Order { return h.find().relation(i, j) }
 
-// Past yields the events that happen before event i, in ascending order. It takes time for each
-// event up to i.
+// Past yields the events happening before event i, in ascending order. It takes
+// time linear in i.
 func (h *History) Past(i int) iter.Seq[int] {
 	x := h.find()
 	past := x.pasts[i]
@@ -110,8 +121,8 @@ func (h *History) Past(i int) iter.Seq[int] {
 	}
 }
 
-// Future yields the events that event i happens before, in ascending order. It takes time for
-// each event from i on.
+// Future yields the events happening after event i, in ascending order. It
+// takes time linear in the number of events from i on.
 func (h *History) Future(i int) iter.Seq[int] {
 	x := h.find()
 	at := x.spots[i]
@@ -124,11 +135,12 @@ func (h *History) Future(i int) iter.Seq[int] {
 	}
 }
 
-// Parents returns the last events before event i, in ascending order: those that happen before no
-// other one of its past. So none of them follows from another, and whatever happens before event i
-// is one of them or happens before one. They need not be what [Event.Parents] says, which
-// names events of one aggregate only, whether they are there or not. It takes time for each node of whose
-// events some come before event i. The caller owns the result.
+// Parents returns the last events before event i, in ascending order: those not
+// followed by another event of its past. None of them follows another, and
+// everything that happens before event i is one of them or happens before one
+// of them. The result may differ from [Event.Parents], which names events of
+// one aggregate only, even missing ones. It takes time linear in the number of
+// nodes in the past of event i. The caller owns the result.
 func (h *History) Parents(i int) []int {
 	parents := make([]int, 0, 2)
 	for _, k := range h.find().parents(i) {
@@ -137,21 +149,25 @@ func (h *History) Parents(i int) []int {
 	return parents
 }
 
-// Contradictions returns what events say about their past that cannot be, in the order of the events
-// and parents before causes. All other methods ignore it. The caller owns the result.
+// Contradictions returns the impossible statements of the events about their
+// past, in the order of the events, with parents before causes. All other
+// methods ignore these statements. The caller owns the result.
 func (h *History) Contradictions() []Contradiction { return slices.Clone(h.find().contradictions) }
 
-// Forks returns what shows that a node has forked: that it ran twice, or went on from a backup. Each
-// [ForkError] has two events of the node, and the later of their clocks: they name the same previous
-// clock or cover the same clocks, so that neither can have followed the other; or a plain event
-// came after a stamped one. Two plain events of one clock are none: they may be a fork or not, so that the
-// History only takes their node for one that has forked. With n branches there are
-// n-1 forks, if all stamped events of the node are there. If branches share a clock, as they mostly do
-// after a file was copied, it cannot be told which of two events a later one follows, so that there
-// may be fewer. A fork whose branches begin in different aggregates shows only if the events of both are
-// there: take those of the whole project.
+// Forks returns evidence that nodes have forked, because they ran twice or
+// resumed from a backup. Each [ForkError] has two events of the node and the
+// later of their clocks. Either both name the same previous clock or cover the
+// same clocks, so neither can have followed the other, or a plain event came
+// after a stamped one. Two plain events with the same clock are not reported:
+// they may or may not be a fork, and the History only assumes that the node has
+// forked. If no stamped event of the node is missing, n branches result in n-1
+// forks. There may be fewer if branches share a clock, as they usually do after
+// a file was copied, because then a later event cannot be attributed to one of
+// them. A fork whose branches start in different aggregates is found only with
+// the events of both, so pass the events of the whole project.
 //
-// Forks are in the order of node IDs, then of projects, then of clocks. The caller owns the result.
+// Forks are in the order of node IDs, then of projects, then of clocks. The
+// caller owns the result.
 func (h *History) Forks() []ForkError {
 	var forks []ForkError
 	for _, l := range h.find().lines {
@@ -162,11 +178,12 @@ func (h *History) Forks() []ForkError {
 	return forks
 }
 
-// Missing returns what the events say is there and is not among them, as [Node.Missing] does of a
-// store: holes between stamped events, in the order of node IDs, projects and clocks, and then parents, in
-// the order of their IDs. A node has holes of its own in each project. Of some aggregates only, the History
-// takes for a hole what the nodes emitted in others: take the events of the whole project, or ask
-// [Node.Missing]. The caller owns the result.
+// Missing returns the events that are referred to, but not included, as
+// [Node.Missing] does for a store: first holes between stamped events, in the
+// order of node IDs, projects and clocks, then parents, in the order of their
+// IDs. A node has separate holes in each project. If the History has only some
+// aggregates, events in others look like holes. Pass the events of the whole
+// project, or use [Node.Missing]. The caller owns the result.
 func (h *History) Missing() []Gap {
 	var gaps []Gap
 	for _, l := range h.find().lines {

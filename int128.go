@@ -5,7 +5,8 @@ import (
 	"math/bits"
 )
 
-// int128 is a sum of 64-bit integers: no order of them overflows it.
+// int128 is a sum of 64-bit integers. It does not overflow, whatever their
+// order.
 type int128 struct {
 	high int64
 	low  uint64
@@ -19,10 +20,10 @@ func (a int128) add(b int128) int128 {
 	return int128{a.high + b.high + int64(carry), low}
 }
 
-// int64 returns the sum. It is not ok if the sum does not fit 64 bits.
+// int64 returns the sum. ok is false if it does not fit in 64 bits.
 func (a int128) int64() (n int64, ok bool) { return int64(a.low), int64(a.low)>>63 == a.high }
 
-// fits reports whether the absolute value has at most this many bits.
+// fits reports whether the absolute value has at most the given number of bits.
 func (a int128) fits(bits int) bool { return a.big().BitLen() <= bits }
 
 // String returns the decimal digits.

@@ -14,14 +14,14 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// Events keep their payload as JSON text, and everything reads JSON through
-// package rawjson. Here its answers become errors of this package.
+// Events keep their payload as JSON text, and all JSON is read by package
+// rawjson. This file turns its results into errors of this package.
 
-// maxDepth bounds how deeply a payload or an unknown member is nested, so that
-// readers of events may recurse over them.
+// maxDepth limits the nesting of a payload or an unknown member, so that
+// readers of events may use recursion.
 const maxDepth = 1000
 
-// checkJSON returns the text of data without the space around it. The error is a
+// checkJSON returns the text of data without surrounding space. It returns a
 // *ValidationError if data is not one valid JSON value in valid UTF-8.
 func checkJSON(data []byte) (text string, err error) {
 	if !rawjson.Valid(data) {
@@ -30,17 +30,18 @@ func checkJSON(data []byte) (text string, err error) {
 	if !utf8.Valid(data) {
 		return "", invalid("", reasonNotUTF8)
 	}
-	return strings.TrimSpace(string(data)), nil // JSON allows only some of the space that this trims
+	return strings.TrimSpace(string(data)), nil // JSON allows only some of the space trimmed here
 }
 
-// errInvalidJSON says what is wrong with data, in encoding/json's words.
+// errInvalidJSON returns the error for invalid data, in the words of
+// encoding/json.
 func errInvalidJSON(data []byte) error {
 	var raw json.RawMessage
 	cause := json.Unmarshal(data, &raw)
 	reason := "is not valid JSON"
 	var syntax *json.SyntaxError
 	switch {
-	case cause != nil && strings.Contains(cause.Error(), "max depth"): // of encoding/json, far above ours
+	case cause != nil && strings.Contains(cause.Error(), "max depth"): // the limit of encoding/json, far above ours
 		reason = reasonTooDeep
 	case errors.As(cause, &syntax):
 		reason = fmt.Sprintf("is not valid JSON, seen at byte %d", syntax.Offset)
@@ -48,7 +49,7 @@ func errInvalidJSON(data []byte) error {
 	return invalidBecause("", reason, cause)
 }
 
-// encodePayload returns the JSON object that v encodes as.
+// encodePayload returns the JSON object encoding v.
 func encodePayload(v any) (text string, err error) {
 	data, isText := v.(json.RawMessage)
 	switch {
@@ -68,8 +69,8 @@ func encodePayload(v any) (text string, err error) {
 	return parseObject(text)
 }
 
-// encodeJSON returns the JSON text that json.Marshal makes of v. Unlike json.Marshal
-// it refuses text that is not valid UTF-8.
+// encodeJSON returns the result of json.Marshal. Unlike json.Marshal it refuses
+// text that is not valid UTF-8.
 func encodeJSON(v any) (string, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -82,9 +83,10 @@ func encodeJSON(v any) (string, error) {
 	return text, err
 }
 
-// hasInvalidString reports whether json.Marshal writes a string of v that is not valid
-// UTF-8, for which it puts the escape \ufffd. The escape alone does not tell: a
-// json.RawMessage may have it for the character U+FFFD.
+// hasInvalidString reports whether json.Marshal would write a string of v that
+// is not valid UTF-8, which it replaces with the escape \ufffd. Looking for the
+// escape is not enough, because a json.RawMessage may use it for the character
+// U+FFFD.
 func hasInvalidString(v reflect.Value) bool {
 	if isNil := (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil(); isNil || !v.IsValid() {
 		return false
@@ -120,11 +122,11 @@ func hasInvalidString(v reflect.Value) bool {
 	return false
 }
 
-// ownText returns the text of a value that writes itself, nothing if that is JSON,
-// which json.Marshal keeps as it is.
+// ownText returns the text of a value that encodes itself. It is nil if the
+// text is JSON, which json.Marshal keeps unchanged.
 func ownText(v reflect.Value) (text []byte, ok bool) {
 	if v.CanAddr() {
-		v = v.Addr() // for the methods of the pointer
+		v = v.Addr() // for methods of the pointer
 	}
 	if !v.CanInterface() {
 		return nil, false
@@ -133,23 +135,23 @@ func ownText(v reflect.Value) (text []byte, ok bool) {
 	case json.Marshaler:
 		return nil, true
 	case encoding.TextMarshaler:
-		text, _ := x.MarshalText() // which json.Marshal has called before
+		text, _ := x.MarshalText() // json.Marshal has called this before
 		return text, true
 	}
 	return nil, false
 }
 
-// The parsers below take the text of a valid JSON value. Their errors are each a
-// *ValidationError about the value as a whole; inField and inPart say where the
-// value stands.
+// The parsers below take the text of a valid JSON value. Their errors are each
+// a *ValidationError about the value as a whole; inField and inPart add where
+// the value is.
 
-// inField returns an error about a value as one about the field that holds it.
+// inField turns an error about a value into one about the field holding it.
 func inField(field string, err error) error {
 	fault, cause := faultOf(err)
 	return invalidBecause(field, fault.Reason, cause)
 }
 
-// inPart returns an error about a part of a value as one about the value; what
+// inPart turns an error about a part of a value into one about the value; what
 // names the part.
 func inPart(what string, err error) error {
 	fault, cause := faultOf(err)
@@ -159,13 +161,13 @@ func inPart(what string, err error) error {
 	return invalidBecause("", what+" that "+fault.Reason, cause)
 }
 
-// faultOf returns what a parser or reader found, zero if it found nothing.
+// faultOf returns the fault found by a parser or reader, or the zero value.
 func faultOf(err error) (fault FieldError, cause error) {
 	if err == nil {
 		return FieldError{}, nil
 	}
 	var found *ValidationError // on the heap
-	errors.As(err, &found)     // no parser returns anything else
+	errors.As(err, &found)     // parsers return no other errors
 	return found.Fields[0], found.Err
 }
 
@@ -184,7 +186,7 @@ func parseString(value string) (string, error) {
 	return s, nil
 }
 
-// parseNodeID returns the node ID that a JSON string holds.
+// parseNodeID returns the node ID in a JSON string.
 func parseNodeID(value string) (string, error) {
 	node, err := parseString(value)
 	if err == nil && node == "" {
@@ -193,7 +195,7 @@ func parseNodeID(value string) (string, error) {
 	return node, err
 }
 
-// parseEventID returns the event ID that a JSON string holds, in its canonical case.
+// parseEventID returns the event ID in a JSON string, in its canonical case.
 func parseEventID(value string) (EventID, error) {
 	s, err := parseString(value)
 	if err != nil {
@@ -221,7 +223,7 @@ func parseInt(value string) (int64, error) {
 	return n, nil
 }
 
-// parseClock returns the Lamport clock that a JSON integer holds.
+// parseClock returns the Lamport clock in a JSON integer.
 func parseClock(value string) (int64, error) {
 	clock, err := parseInt(value)
 	if err == nil && clock < 0 {
@@ -241,7 +243,7 @@ func parseObject(value string) (string, error) {
 	return value, nil
 }
 
-// parseTime returns the time that a JSON string holds.
+// parseTime returns the time in a JSON string.
 func parseTime(value string) (time.Time, error) {
 	s, err := parseString(value)
 	if err != nil {
@@ -254,10 +256,9 @@ func parseTime(value string) (time.Time, error) {
 	return t, nil
 }
 
-// parseTimestamp reads an RFC 3339 date and time, and what the Python library
-// writes and reads besides: without a zone, which means UTC, with a space for
-// the T, and a bare date. More than nine decimals would be lost, so they are
-// refused.
+// parseTimestamp parses an RFC 3339 date and time, and the other forms used by
+// the Python library: no zone, which means UTC, a space for the T, or a bare
+// date. It refuses more than nine decimals, because they would be lost.
 func parseTimestamp(s string) (t time.Time, ok bool) {
 	const date = len("2006-01-02")
 	const second = len("2006-01-02T15:04:05")
@@ -275,7 +276,7 @@ func parseTimestamp(s string) (t time.Time, ok bool) {
 	} else {
 		s += zone
 	}
-	// What follows are faults that time.Parse overlooks.
+	// These faults are overlooked by time.Parse.
 	switch {
 	case fraction != "" && fraction[0] != '.', len(fraction) > len(".999999999"):
 		return t, false
@@ -286,7 +287,7 @@ func parseTimestamp(s string) (t time.Time, ok bool) {
 	return wireTime(t), err == nil
 }
 
-// member is a member of an object that readObject reads.
+// member is a member of an object for readObject.
 type member struct {
 	name string
 	read func(value string) error
@@ -300,9 +301,9 @@ func into[T any](to *T, parse func(string) (T, error)) func(string) error {
 	}
 }
 
-// readObject reads a JSON object that must have exactly these members, in any
-// order. The JSON forms of the state types are canonical, one text for each state,
-// so their readers accept only what the writers write.
+// readObject reads a JSON object with exactly the given members, in any order.
+// The JSON forms of the state types are canonical, with one text for each
+// state, so readers accept only the output of the writers.
 func readObject(text string, members ...member) error {
 	if text[0] != '{' {
 		return invalid("", reasonNotObject)
@@ -332,11 +333,11 @@ func readObject(text string, members ...member) error {
 	return nil
 }
 
-// copyName returns a copy of the name: an error that held the name itself would
+// copyName returns a copy of the name. An error holding the name itself would
 // move the members of every call to the heap.
 func (m member) copyName() string { return strings.Clone(m.name) }
 
-// readArray calls item for each element of a JSON array, until there is an error.
+// readArray calls item for each element of a JSON array, until the first error.
 func readArray(value string, item func(text string) error) error {
 	if value[0] != '[' {
 		return invalid("", reasonNotArray)
@@ -349,12 +350,12 @@ func readArray(value string, item func(text string) error) error {
 	return nil
 }
 
-// appendString appends the name with its punctuation, then s as a JSON string.
+// appendString appends the punctuated name, then s as a JSON string.
 func appendString(b []byte, name, s string) []byte {
 	return rawjson.AppendString(append(b, name...), s)
 }
 
-// appendOptional is appendString, with null for a value that is absent.
+// appendOptional is like appendString, but writes null for an absent value.
 func appendOptional(b []byte, name, s string, present bool) []byte {
 	if present {
 		return appendString(b, name, s)

@@ -12,11 +12,11 @@ type nodeKey struct{ project, node string }
 // line is the events of a node in a project.
 type line struct {
 	nodeKey
-	events []int32 // their numbers, in ascending order, and so by their clocks
+	events []int32 // their numbers in ascending order, and so by clock
 	lanes  []int32
-	next   int // which of them is looked at next for the next event
-	// sharedTo is the clock up to which it is certain that they were one line. isForked says
-	// that it counts.
+	next   int // the next one to look at for the next event
+	// sharedTo is the clock up to which it is certain that they were one line.
+	// isForked says that it counts.
 	sharedTo int64
 	isForked bool
 }
@@ -26,11 +26,12 @@ func (l *line) upTo(events []Event, time int64) int {
 	return sort.Search(len(l.events), func(i int) bool { return events[l.events[i]].clock > time })
 }
 
-// isForkedBy reports whether the node had forked by a time.
+// isForkedBy reports whether the node had forked by the given time.
 func (l *line) isForkedBy(time int64) bool { return l != nil && l.isForked && time > l.sharedTo }
 
-// last returns the last event that had certainly happened when the line was at a time, or noIndex.
-// isClock says that time is the clock of one of its events, rather than one before a clock.
+// last returns the last event that had certainly happened when the line was at
+// the given time, or noIndex. isClock reports whether time is the clock of an
+// event, rather than just before one.
 func (l *line) last(events []Event, time int64, isClock bool) int32 {
 	if l == nil {
 		return noIndex
@@ -39,7 +40,7 @@ func (l *line) last(events []Event, time int64, isClock bool) int32 {
 	if n > 0 && l.isForkedBy(time) {
 		isOne := events[l.events[n-1]].clock == time && (n == 1 || events[l.events[n-2]].clock < time)
 		if isClock && isOne {
-			return l.events[n-1] // this one, on whatever branch it is
+			return l.events[n-1] // this event, on whichever branch it is
 		}
 		n = l.upTo(events, l.sharedTo)
 	}
@@ -49,11 +50,12 @@ func (l *line) last(events []Event, time int64, isClock bool) int32 {
 	return l.events[n-1]
 }
 
-// findFork finds out whether the node has forked, and up to which clock it had not. A stamped event
-// covers the clocks from the one that it names to its own, and the plain events before the first stamped
-// one cover all up to the last of them; on a line that has not forked no two cover the same clock. Plain
-// events also tell if they share a clock, or come after stamped ones; as they do not tell where the branches
-// began, it is taken to be there.
+// findFork determines whether the node has forked, and from which clock. A
+// stamped event covers the clocks from the one it names to its own, and the
+// plain events before the first stamped one cover everything up to the last of
+// them. On a line without a fork, no two cover the same clock. Plain events
+// show a fork if they share a clock or come after stamped ones. They do not
+// show where the branches begin, so that is assumed to be there.
 func (l *line) findFork(events []Event) {
 	fork := func(sharedTo int64) {
 		if !l.isForked || sharedTo < l.sharedTo {
@@ -78,15 +80,15 @@ func (l *line) findFork(events []Event) {
 	}
 }
 
-// cover is what an event covers: the clocks after previous, up to its own.
+// cover is the clocks covered by an event: those after previous, up to its own.
 type cover struct {
 	previous int64
 	Event
 }
 
-// covers returns what the last plain event before the first stamped one covers, and the stamped
-// ones, in the order of previous. Then one covers clocks that an earlier one covers if that one's clock is
-// above its previous.
+// covers returns the covers of the last plain event before the first stamped
+// one and of the stamped events, in the order of previous. In this order, a
+// cover overlaps an earlier one if the clock of that one is above its previous.
 func (l *line) covers(events []Event) []cover {
 	var covers []cover
 	for _, k := range l.events {
@@ -103,13 +105,14 @@ func (l *line) covers(events []Event) []cover {
 	return covers
 }
 
-// firstOverlap returns the clock after which events, of which some do, first cover the same.
+// firstOverlap returns the clock after which events first cover the same
+// clocks. Some events must overlap.
 func (l *line) firstOverlap(events []Event) int64 {
 	covers := l.covers(events)
 	farthest := covers[0]
 	for _, c := range covers[1:] {
 		if c.previous < farthest.clock {
-			if farthest.previous < 0 { // plain events, that are one after the other
+			if farthest.previous < 0 { // plain events in sequence
 				return c.previous
 			}
 			break
@@ -119,7 +122,8 @@ func (l *line) firstOverlap(events []Event) int64 {
 	return farthest.previous
 }
 
-// appendForks appends the forks of the node: as few branches as there may be.
+// appendForks appends the forks of the node, assuming as few branches as
+// possible.
 func (l *line) appendForks(forks []ForkError, events []Event) []ForkError {
 	known := len(forks)
 	fork := func(a, b Event) {
@@ -127,8 +131,8 @@ func (l *line) appendForks(forks []ForkError, events []Event) []ForkError {
 		slices.Sort(ids)
 		forks = append(forks, ForkError{NodeID: l.node, LamportClock: max(a.clock, b.clock), IDs: ids})
 	}
-	var tips []int64           // the clocks that branches have come to, in ascending order
-	first := map[int64]Event{} // of those that name a clock
+	var tips []int64           // the latest clocks of the branches, in ascending order
+	first := map[int64]Event{} // of those naming a clock
 	var farthest Event
 	for _, c := range l.covers(events) {
 		other, isSecond := first[c.previous]
@@ -160,7 +164,8 @@ func (l *line) appendForks(forks []ForkError, events []Event) []ForkError {
 	return forks
 }
 
-// plainAfterStamped returns the first stamped event and the first plain one after it, if there are such.
+// plainAfterStamped returns the first stamped event and the first plain one
+// after it, if any.
 func (l *line) plainAfterStamped(events []Event) (stamped, plain Event, ok bool) {
 	for _, k := range l.events {
 		switch e := events[k]; {

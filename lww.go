@@ -20,8 +20,8 @@ func decodeValue[T any](e Event, text string) (T, error) {
 	return value, nil
 }
 
-// parseValue returns the value that a JSON value holds, as json.Unmarshal does, but for
-// numbers without a type, of which a float64 would lose digits: they are a json.Number.
+// parseValue decodes a JSON value as json.Unmarshal does, except that untyped
+// numbers become a json.Number, because a float64 would lose digits.
 func parseValue[T any](text string) (value T, err error) {
 	switch {
 	case rawjson.HasLoneSurrogate(text):
@@ -30,7 +30,7 @@ func parseValue[T any](text string) (value T, err error) {
 		return value, invalid("", reasonTooDeep)
 	}
 	var decoded T                                               // not value: a failed decoder may have written to it
-	if s, ok := any(&decoded).(*string); ok && text[0] == '"' { // most often
+	if s, ok := any(&decoded).(*string); ok && text[0] == '"' { // the most common case
 		*s, _ = rawjson.Unquote(text)
 		detach(s)
 		return decoded, nil
@@ -43,17 +43,19 @@ func parseValue[T any](text string) (value T, err error) {
 	return decoded, nil
 }
 
-// LWWRegister is a last-writer-wins register (Shapiro et al. 2011, specification
-// 8): of the writes that it has heard of, in any order and any number of times,
-// it holds the last one under [Compare]. It is the state form of [MergeLWW].
+// LWWRegister is a last-writer-wins register (Shapiro et al. 2011,
+// specification 8). Writes are applied in any order and any number of times,
+// and the register holds the last one under [Compare]. It is the state form of
+// [MergeLWW].
 //
-// The zero value is a register that was never written. A copy is a register of
-// its own if T's values are. An LWWRegister is safe for concurrent use unless one
+// The zero value is a register that was never written. A copy is independent if
+// copies of T are. An LWWRegister is safe for concurrent use unless one
 // goroutine changes it.
 //
-// Before a node writes, it must advance its clock past [LWWRegister.LamportClock]
-// (see [LamportClock.Update]), or its write loses to the one it meant to replace.
-// A node that has observed the events has done so already.
+// Before a node writes, it must advance its clock past
+// [LWWRegister.LamportClock] (see [LamportClock.Update]), or its write loses to
+// the one it meant to replace. If the node has observed the events, it has done
+// so already.
 type LWWRegister[T any] struct {
 	stamp writeStamp
 	value T
@@ -66,7 +68,7 @@ type writeStamp struct {
 	id    EventID
 }
 
-// compare is [Compare] for stamps.
+// compare is like [Compare], for stamps.
 func (s writeStamp) compare(o writeStamp) int {
 	if s.clock != o.clock {
 		return cmp.Compare(s.clock, o.clock)
@@ -101,17 +103,17 @@ func (r *LWWRegister[T]) Set(e Event, value T) error {
 	if e.p == nil {
 		return errZeroEvent()
 	}
-	// The register outlives the event, whose text it must not keep.
+	// Clone the ID, so that the register does not keep the event's text.
 	stamp := writeStamp{e.clock, e.p.NodeID, EventID(strings.Clone(string(e.p.ID)))}
 	return r.Merge(LWWRegister[T]{stamp, value})
 }
 
 // Merge applies the other register's write. Afterwards the registers share
-// whatever the value refers to. If both hold the same event with two different
+// anything the value refers to. If both hold the same event with two different
 // values, Merge returns an [*IDConflictError] and changes nothing. It compares
-// values with T's method Equal(T) bool, or otherwise with [reflect.DeepEqual] and
-// by their JSON, and treats two values that are not equal to themselves, such as
-// NaN, as equal.
+// values with T's method Equal(T) bool, or otherwise with [reflect.DeepEqual]
+// and by their JSON, and treats two values that are not equal to themselves,
+// such as NaN, as equal.
 func (r *LWWRegister[T]) Merge(other LWWRegister[T]) error {
 	c := other.stamp.compare(r.stamp)
 	switch {
@@ -126,10 +128,10 @@ func (r *LWWRegister[T]) Merge(other LWWRegister[T]) error {
 	return nil
 }
 
-// equalValues reports whether two values that one event wrote are the same.
+// equalValues reports whether two values written by one event are the same.
 func equalValues[T any](a, b T) bool {
 	switch x := any(a).(type) {
-	case string: // most often, and without reflection
+	case string: // the most common case, without reflection
 		y, _ := any(b).(string)
 		return x == y
 	case interface{ Equal(T) bool }:
@@ -141,28 +143,27 @@ func equalValues[T any](a, b T) bool {
 	x, errA := encodeJSON(a)
 	y, errB := encodeJSON(b)
 	if errA == nil && errB == nil {
-		return rawjson.Equal(x, y) // 1 and 1.0 of two json.Number
+		return rawjson.Equal(x, y) // two json.Numbers may be 1 and 1.0
 	}
-	return !reflect.DeepEqual(a, a) && !reflect.DeepEqual(b, b) //nolint:gocritic // a NaN in it is not equal to itself
+	return !reflect.DeepEqual(a, a) && !reflect.DeepEqual(b, b) //nolint:gocritic // values containing NaN are not equal to themselves
 }
 
-// Value returns the value, and reports whether there is one. The register retains
-// what the value refers to.
+// Value returns the value, and reports whether there is one. The register
+// retains anything the value refers to.
 func (r LWWRegister[T]) Value() (value T, ok bool) { return r.value, r.stamp.id != "" }
 
-// EventID returns the event that wrote the value, or "" if there was none.
+// EventID returns the event with the write, or "" if there was none.
 func (r LWWRegister[T]) EventID() EventID { return r.stamp.id }
 
-// NodeID returns the node that wrote the value, or "" if there was none.
+// NodeID returns the writing node, or "" if there was none.
 func (r LWWRegister[T]) NodeID() string { return r.stamp.node }
 
-// LamportClock returns the clock of the event that wrote the value, or 0 if there
-// was none.
+// LamportClock returns the clock of the write, or 0 if there was none.
 func (r LWWRegister[T]) LamportClock() int64 { return r.stamp.clock }
 
-// MarshalJSON writes the value, as [json.Marshal] does, and the event that wrote
-// it, or {} if there was none. It returns a [*ValidationError] if the value has
-// no JSON form, or one that UnmarshalJSON does not read: a string that is not
+// MarshalJSON encodes the value, as [json.Marshal] does, and the event that
+// wrote it, or {} if there was none. It returns a [*ValidationError] if the
+// value has no JSON form, or one refused by UnmarshalJSON: a string that is not
 // valid UTF-8, half of a surrogate pair, or more than 1000 levels.
 func (r LWWRegister[T]) MarshalJSON() ([]byte, error) {
 	if r.stamp.id == "" {
@@ -170,7 +171,7 @@ func (r LWWRegister[T]) MarshalJSON() ([]byte, error) {
 	}
 	value, err := encodeJSON(r.value)
 	if err == nil {
-		_, err = parseValue[json.RawMessage](value) // what cannot be read is not written
+		_, err = parseValue[json.RawMessage](value) // do not write an unreadable value
 	}
 	if err != nil {
 		return nil, inField("value", err)
@@ -182,9 +183,9 @@ func (r LWWRegister[T]) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *r
-// unchanged and returns a [*ValidationError] that names the member. It does not
-// retain data.
+// UnmarshalJSON decodes the output of MarshalJSON. If data is invalid, it
+// leaves *r unchanged and returns a [*ValidationError] naming the member. It
+// does not retain data.
 func (r *LWWRegister[T]) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

@@ -5,13 +5,14 @@ import (
 	"slices"
 )
 
-// Append stores all events or none, and says where; see [Appender].
+// Append stores all events or none, and reports where. See [Appender].
 func (s *MemEventStore) Append(ctx context.Context, events []Event) (Appended, error) {
 	return s.append(ctx, events, func(int) error { return nil })
 }
 
-// SaveEventsIf stores all events or none, if nothing was saved that the condition speaks
-// of; see [Appender]. It takes time in proportion to the entries after the cursor.
+// SaveEventsIf stores all events or none, unless an event matching the
+// condition was saved. See [Appender]. It takes time linear in the number of
+// entries after the cursor.
 func (s *MemEventStore) SaveEventsIf(ctx context.Context, after Cursor, c Condition, events []Event) (Appended, error) {
 	if err := checkContext(ctx); err != nil {
 		return Appended{}, err
@@ -36,8 +37,8 @@ func (s *MemEventStore) SaveEventsIf(ctx context.Context, after Cursor, c Condit
 	})
 }
 
-// append stores the events if isAllowed, which is called with the lock and with how many
-// of them are stored, returns nil.
+// append stores the events if isAllowed returns nil. isAllowed is called under
+// the lock, with the number of events already stored.
 func (s *MemEventStore) append(ctx context.Context, events []Event, isAllowed func(stored int) error) (Appended, error) {
 	if err := checkContext(ctx); err != nil {
 		return Appended{}, err

@@ -9,16 +9,17 @@ import (
 	"sync"
 )
 
-// MemCheckpointStorage is a [CheckpointStorage] in memory. It lasts as long as the
-// process. The zero value is empty. It is safe for concurrent use, and must not be copied
-// after first use.
+// MemCheckpointStorage is a [CheckpointStorage] in memory. It lasts as long as
+// the process. The zero value is empty. It is safe for concurrent use, and must
+// not be copied after first use.
 type MemCheckpointStorage struct {
 	mu     sync.Mutex
 	stored map[string]Checkpoint
 	latest uint64 // revision
 }
 
-// LoadCheckpoint returns the checkpoint of this name; see [CheckpointStorage].
+// LoadCheckpoint returns the checkpoint with this name. See
+// [CheckpointStorage].
 func (s *MemCheckpointStorage) LoadCheckpoint(ctx context.Context, name string) (Checkpoint, error) {
 	if err := checkName(ctx, name); err != nil {
 		return Checkpoint{}, err
@@ -30,7 +31,8 @@ func (s *MemCheckpointStorage) LoadCheckpoint(ctx context.Context, name string) 
 	return c, nil
 }
 
-// SaveCheckpoint replaces the checkpoint of this name; see [CheckpointStorage].
+// SaveCheckpoint replaces the checkpoint with this name. See
+// [CheckpointStorage].
 func (s *MemCheckpointStorage) SaveCheckpoint(ctx context.Context, name string, c Checkpoint) (revision uint64, err error) {
 	if err := checkName(ctx, name); err != nil {
 		return 0, err
@@ -53,7 +55,8 @@ func (s *MemCheckpointStorage) SaveCheckpoint(ctx context.Context, name string, 
 	return c.Revision, nil
 }
 
-// DeleteCheckpoint deletes the checkpoint of this name; see [CheckpointStorage].
+// DeleteCheckpoint deletes the checkpoint with this name. See
+// [CheckpointStorage].
 func (s *MemCheckpointStorage) DeleteCheckpoint(ctx context.Context, name string) error {
 	if err := checkName(ctx, name); err != nil {
 		return err
@@ -64,8 +67,8 @@ func (s *MemCheckpointStorage) DeleteCheckpoint(ctx context.Context, name string
 	return nil
 }
 
-// Checkpoints yields the names of all checkpoints; see [CheckpointStorage]. A range sees
-// those that were there when it began.
+// Checkpoints yields the names of all checkpoints. See [CheckpointStorage]. A
+// range yields those existing when it began.
 func (s *MemCheckpointStorage) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 	return texts(ctx, func() ([]string, error) {
 		s.mu.Lock()

@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// MemClockStorage is a [ClockStorage] and [ClockAdvancer] in memory. It lasts as
-// long as the process. The zero value is empty. It is safe for concurrent use,
-// and must not be copied after first use.
+// MemClockStorage is a [ClockStorage] and [ClockAdvancer] in memory. It lasts
+// as long as the process. The zero value is empty. It is safe for concurrent
+// use, and must not be copied after first use.
 type MemClockStorage struct {
 	mu     sync.Mutex
 	values map[string]*int64
 }
 
-// LoadClock returns the node's value; see [ClockStorage].
+// LoadClock returns the node's value. See [ClockStorage].
 func (s *MemClockStorage) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 	if err := checkContext(ctx); err != nil {
 		return 0, err
@@ -30,7 +30,7 @@ func (s *MemClockStorage) LoadClock(ctx context.Context, nodeID string) (int64, 
 	return 0, nil
 }
 
-// SaveClock replaces the node's value; see [ClockStorage].
+// SaveClock replaces the node's value. See [ClockStorage].
 func (s *MemClockStorage) SaveClock(ctx context.Context, nodeID string, value int64) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (s *MemClockStorage) SaveClock(ctx context.Context, nodeID string, value in
 	return nil
 }
 
-// AdvanceClock reserves values; see [ClockAdvancer].
+// AdvanceClock reserves values. See [ClockAdvancer].
 func (s *MemClockStorage) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
 	if err := checkContext(ctx); err != nil {
 		return 0, err
@@ -73,8 +73,8 @@ func (s *MemClockStorage) AdvanceClock(ctx context.Context, nodeID string, floor
 	return *stored, nil
 }
 
-// value returns where the value of a node is, and makes the place for a node
-// that is new. The caller holds the lock.
+// value returns the location of a node's value, which it creates if needed. The
+// caller holds the lock.
 func (s *MemClockStorage) value(nodeID string) (*int64, error) {
 	if value := s.values[nodeID]; value != nil {
 		return value, nil

@@ -6,15 +6,16 @@ import (
 	"iter"
 )
 
-// memDigestPage is how many entries are looked at under one lock.
+// memDigestPage is the number of entries examined under one lock.
 const memDigestPage = 1024
 
-// digestPages returns pages of keys, of the entries first to last of the log: each call, with the lock, adds
-// the next one to an empty slice, and says whether there may be more.
+// digestPages returns a function that reads keys of the entries first to last
+// of the log page by page. Each call, made under the lock, appends the next
+// page to an empty slice, and reports whether there may be more.
 type digestPages func(first, last int) func(page []SyncKey) (_ []SyncKey, more bool)
 
-// ReadDigests yields keys in order; see [DigestReader]. The first call, and the first after a save, makes
-// the keys of what was saved.
+// ReadDigests yields keys in order. See [DigestReader]. The first call, and the
+// first after a save, computes the keys of newly saved events.
 func (s *MemEventStore) ReadDigests(ctx context.Context, f Filter, from, to SyncKey, upTo Cursor) iter.Seq2[SyncKey, error] {
 	return s.readDigests(ctx, f, Cursor{}, upTo, func(_, last int) func([]SyncKey) ([]SyncKey, bool) {
 		d := &s.digests
@@ -38,7 +39,7 @@ func (s *MemEventStore) ReadDigests(ctx context.Context, f Filter, from, to Sync
 	})
 }
 
-// ReadDigestLog yields keys in arrival order; see [DigestReader].
+// ReadDigestLog yields keys in arrival order. See [DigestReader].
 func (s *MemEventStore) ReadDigestLog(ctx context.Context, f Filter, after, upTo Cursor) iter.Seq2[SyncKey, error] {
 	return s.readDigests(ctx, f, after, upTo, func(first, last int) func([]SyncKey) ([]SyncKey, bool) {
 		return func(page []SyncKey) ([]SyncKey, bool) {
@@ -103,7 +104,7 @@ func (s *MemEventStore) digestRange(ctx context.Context, f Filter, after, upTo C
 	return int(from), int(to), err
 }
 
-// LoadDigests yields the events with these keys; see [DigestReader].
+// LoadDigests yields the events with these keys. See [DigestReader].
 func (s *MemEventStore) LoadDigests(ctx context.Context, keys []SyncKey) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		for _, key := range keys {
@@ -122,7 +123,8 @@ func (s *MemEventStore) LoadDigests(ctx context.Context, keys []SyncKey) iter.Se
 	}
 }
 
-// makeDigests makes the keys of what was saved since. Saves can go on between its steps.
+// makeDigests computes the keys of newly saved events. Saves can continue
+// between its steps.
 func (s *MemEventStore) makeDigests(ctx context.Context) error {
 	for {
 		s.mu.Lock()

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// DefaultErrorLimit is how many entries an error storage keeps by default.
+// DefaultErrorLimit is the default number of entries kept by an error storage.
 const DefaultErrorLimit = 100
 
 // MemErrorStorage is an [ErrorStorage] in memory. It lasts as long as the
@@ -16,12 +16,12 @@ const DefaultErrorLimit = 100
 type MemErrorStorage struct {
 	mu      sync.Mutex
 	limit   int          // 0 means DefaultErrorLimit
-	entries []ErrorEntry // a ring once it is full: next is then the oldest
+	entries []ErrorEntry // a ring once full, when next is the oldest
 	next    int
 }
 
-// NewMemErrorStorage returns a storage that keeps the latest limit entries. It
-// returns a [*ValidationError] if limit < 1.
+// NewMemErrorStorage returns a storage for the latest limit entries. It returns
+// a [*ValidationError] if limit < 1.
 func NewMemErrorStorage(limit int) (*MemErrorStorage, error) {
 	if limit < 1 {
 		return nil, invalid("limit", reasonNotPositive)
@@ -29,7 +29,7 @@ func NewMemErrorStorage(limit int) (*MemErrorStorage, error) {
 	return &MemErrorStorage{limit: limit}, nil
 }
 
-// AppendError adds an entry; see [ErrorStorage].
+// AppendError adds an entry. See [ErrorStorage].
 func (s *MemErrorStorage) AppendError(ctx context.Context, e ErrorEntry) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (s *MemErrorStorage) AppendError(ctx context.Context, e ErrorEntry) error {
 	return nil
 }
 
-// RecentErrors returns the latest entries; see [ErrorStorage].
+// RecentErrors returns the latest entries. See [ErrorStorage].
 func (s *MemErrorStorage) RecentErrors(ctx context.Context, limit int) ([]ErrorEntry, error) {
 	if err := checkContext(ctx); err != nil {
 		return nil, err

@@ -5,17 +5,17 @@ import (
 	"sort"
 )
 
-// memKeys are the keys of a log, as far as somebody has read them.
+// memKeys has the keys of a log, computed when they are first read.
 type memKeys struct {
 	keys  []SyncKey // of the first entries of the log
 	order []int     // indexes of keys, in the order of keys
 }
 
-// fillStep is how many keys are made under one lock.
+// fillStep is the number of keys computed under one lock.
 const fillStep = 1 << 13
 
-// fill adds the keys of entries that have come since, some at a time, and reports whether it has all. The
-// caller holds the lock.
+// fill adds keys of new entries, up to fillStep at a time, and reports whether
+// it has all. The caller holds the lock.
 func (d *memKeys) fill(log []Event) (isDone bool) {
 	first := len(d.keys)
 	last := min(first+fillStep, len(log))
@@ -28,7 +28,7 @@ func (d *memKeys) fill(log []Event) (isDone bool) {
 	}
 	added := slices.Clone(d.order[first:])
 	slices.SortFunc(added, func(a, b int) int { return d.keys[a].Compare(d.keys[b]) })
-	// From the end: what is before the first new one stays where it is.
+	// Merge from the end: everything before the first new key stays in place.
 	old := first
 	for i := len(d.order) - 1; len(added) > 0; i-- {
 		next := added[len(added)-1]
@@ -43,7 +43,7 @@ func (d *memKeys) fill(log []Event) (isDone bool) {
 	return last == len(log)
 }
 
-// find returns the place in order of the first key that is not before k.
+// find returns the index in order of the first key at or after k.
 func (d *memKeys) find(k SyncKey) int {
 	return sort.Search(len(d.order), func(i int) bool { return d.keys[d.order[i]].Compare(k) >= 0 })
 }

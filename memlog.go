@@ -6,8 +6,8 @@ import (
 	"iter"
 )
 
-// ReadLog yields the entries after the cursor; see [LogReader]. A range sees the
-// events that were stored when it began.
+// ReadLog yields the entries after the cursor. See [LogReader]. A range sees
+// the events stored when it began.
 func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error] {
 	return func(yield func(LogEntry, error) bool) {
 		if err := checkContext(ctx); err != nil {
@@ -33,7 +33,7 @@ func (s *MemEventStore) ReadLog(ctx context.Context, after Cursor) iter.Seq2[Log
 	}
 }
 
-// Head returns the cursor of the latest entry; see [LogReader].
+// Head returns the cursor of the latest entry. See [LogReader].
 func (s *MemEventStore) Head(ctx context.Context) (Cursor, error) {
 	if err := checkContext(ctx); err != nil {
 		return Cursor{}, err
@@ -42,15 +42,15 @@ func (s *MemEventStore) Head(ctx context.Context) (Cursor, error) {
 	return cursors.head(), nil
 }
 
-// arrivals returns the log as it is now and its cursors, which it makes up when
-// somebody asks: stores without readers need none.
+// arrivals returns the current log and its cursors, which it computes on
+// demand, because stores without readers need none.
 func (s *MemEventStore) arrivals() ([]Event, memCursors) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log, s.cursors()
 }
 
-// cursors returns those of the log. The caller holds the lock.
+// cursors returns the cursors of the log. The caller holds the lock.
 func (s *MemEventStore) cursors() memCursors {
 	if s.logID == [16]byte{} {
 		_, _ = rand.Read(s.logID[:]) // never fails
@@ -83,12 +83,12 @@ func (c memCursors) head() Cursor { return c.at(uint64(len(c.hashes))) }
 
 func (c memCursors) hashAt(position uint64) ([8]byte, error) { return c.hashes[position-1], nil }
 
-// WaitLog waits for an entry after the cursor; see [LogWaiter].
+// WaitLog waits for an entry after the cursor. See [LogWaiter].
 func (s *MemEventStore) WaitLog(ctx context.Context, after Cursor) error {
 	if err := checkContext(ctx); err != nil {
 		return err
 	}
-	saved := s.nextSave() // before looking, so that nothing comes in between
+	saved := s.nextSave() // before reading, so as not to miss a save
 	log, cursors := s.arrivals()
 	position, err := after.PositionIn(cursors.head(), cursors.hashAt)
 	if err != nil || position < uint64(len(log)) {
@@ -97,7 +97,7 @@ func (s *MemEventStore) WaitLog(ctx context.Context, after Cursor) error {
 	return waitFor(ctx, saved, waitLimit)
 }
 
-// nextSave returns a channel that the next save closes.
+// nextSave returns a channel closed by the next save.
 func (s *MemEventStore) nextSave() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,8 +9,9 @@ import (
 	"sync"
 )
 
-// MemRejectedStorage is a [RejectedStorage] in memory. It lasts as long as the process. The
-// zero value is empty. It is safe for concurrent use, and must not be copied after first use.
+// MemRejectedStorage is a [RejectedStorage] in memory. It lasts as long as the
+// process. The zero value is empty. It is safe for concurrent use, and must not
+// be copied after first use.
 type MemRejectedStorage struct {
 	mu     sync.Mutex
 	byKey  map[RejectedKey]*memRejected
@@ -21,13 +22,13 @@ type MemRejectedStorage struct {
 
 type memRejected struct {
 	Rejected
-	number uint64 // from 1, in the order in which they came
+	number uint64 // from 1, in the order of arrival
 }
 
 // compareNumber orders entries by their numbers.
 func compareNumber(r *memRejected, number uint64) int { return cmp.Compare(r.number, number) }
 
-// AppendRejected stores r; see [RejectedStorage].
+// AppendRejected stores r. See [RejectedStorage].
 func (s *MemRejectedStorage) AppendRejected(ctx context.Context, r Rejected) (stored bool, err error) {
 	if err := checkContext(ctx); err != nil {
 		return false, err
@@ -67,7 +68,7 @@ func (s *MemRejectedStorage) AppendRejected(ctx context.Context, r Rejected) (st
 	return true, nil
 }
 
-// Rejected yields what is stored; see [RejectedStorage].
+// Rejected yields the stored entries. See [RejectedStorage].
 func (s *MemRejectedStorage) Rejected(ctx context.Context) iter.Seq2[Rejected, error] {
 	return func(yield func(Rejected, error) bool) {
 		number := uint64(0)
@@ -98,7 +99,7 @@ func (s *MemRejectedStorage) after(number uint64) (next memRejected, ok bool) {
 	return next, true
 }
 
-// DeleteRejected deletes what has this key; see [RejectedStorage].
+// DeleteRejected deletes the entry with this key. See [RejectedStorage].
 func (s *MemRejectedStorage) DeleteRejected(ctx context.Context, key RejectedKey) error {
 	if err := checkContext(ctx); err != nil {
 		return err

@@ -9,9 +9,10 @@ import (
 	"sync"
 )
 
-// MemStore is a [Store] in memory: the five storages in one. It lasts as long as the
-// process. The zero value is empty, with an error log of [DefaultErrorLimit] entries. It is
-// safe for concurrent use, and must not be copied after first use.
+// MemStore is a [Store] in memory, combining the five storages. It lasts as
+// long as the process. The zero value is empty, with an error log of
+// [DefaultErrorLimit] entries. It is safe for concurrent use, and must not be
+// copied after first use.
 type MemStore struct {
 	MemEventStore
 	MemClockStorage
@@ -20,25 +21,25 @@ type MemStore struct {
 	MemRejectedStorage
 }
 
-// MemEventStore is an [EventStore] in memory, with every capability. It lasts as
-// long as the process. The zero value is an empty store. It is safe for
+// MemEventStore is an [EventStore] in memory, with every capability. It lasts
+// as long as the process. The zero value is an empty store. It is safe for
 // concurrent use, and must not be copied after first use.
 //
-// SaveEvent runs in amortized constant time, and LoadEvents in time linear in the
-// number of events it returns.
+// SaveEvent runs in amortized constant time, and LoadEvents in time linear in
+// the number of events it returns.
 type MemEventStore struct {
 	mu         sync.Mutex
-	log        []Event // in arrival order; only ever appended to
+	log        []Event // in arrival order, append-only
 	ids        idTable // of log
 	all        sortedEvents
 	aggregates map[string]*memAggregate
 	logID      [16]byte
-	hashes     [][8]byte // of the first entries of log, as far as somebody has read
+	hashes     [][8]byte // of the first entries of log, computed on demand
 	digests    memKeys
 	saved      chan struct{} // closed by the next save, nil if nobody waits for it
 }
 
-// SaveEvent stores e; see [EventStore].
+// SaveEvent stores e. See [EventStore].
 func (s *MemEventStore) SaveEvent(ctx context.Context, e Event) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -57,10 +58,11 @@ func (s *MemEventStore) SaveEvent(ctx context.Context, e Event) error {
 	return nil
 }
 
-// slot returns where the ID of e is or can be. The caller holds the lock.
+// slot returns the slot of e's ID, which may be free. The caller holds the
+// lock.
 func (s *MemEventStore) slot(e Event) *idSlot { return s.ids.find(s.log, e.p.ID, e.p.idHash) }
 
-// SaveEvents stores all events or none; see [BatchSaver].
+// SaveEvents stores all events or none. See [BatchSaver].
 func (s *MemEventStore) SaveEvents(ctx context.Context, events []Event) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -78,9 +80,9 @@ func (s *MemEventStore) SaveEvents(ctx context.Context, events []Event) error {
 	return err
 }
 
-// contradictions returns the IDs that are in conflict among the events.
+// contradictions returns the IDs shared by different events.
 func contradictions(events []Event) ([]EventID, error) {
-	if len(events) == 1 && events[0].p != nil { // most often
+	if len(events) == 1 && events[0].p != nil { // the most common case
 		return nil, nil
 	}
 	d := newDeduper(events)
@@ -93,8 +95,8 @@ func contradictions(events []Event) ([]EventID, error) {
 	return d.conflicts, nil
 }
 
-// find returns how many of the events are stored, or the error for those that are in conflict
-// with what is stored or among themselves. The caller holds the lock.
+// find returns the number of events already stored, or the error for events in
+// conflict with each other or with stored ones. The caller holds the lock.
 func (s *MemEventStore) find(events []Event, conflicts []EventID) (stored int, err error) {
 	s.ids.grow(len(events))
 	for _, e := range events {
@@ -109,7 +111,7 @@ func (s *MemEventStore) find(events []Event, conflicts []EventID) (stored int, e
 	return stored, errIDConflict(conflicts)
 }
 
-// addAll stores the events that are not stored. The caller holds the lock.
+// addAll stores the events not stored yet. The caller holds the lock.
 func (s *MemEventStore) addAll(events []Event) {
 	for _, e := range events {
 		s.add(e, s.slot(e))
@@ -141,7 +143,8 @@ func (s *MemEventStore) add(e Event, slot *idSlot) {
 	}
 }
 
-// isStored reports whether there is an event with this ID. The caller holds the lock.
+// isStored reports whether an event with this ID is stored. The caller holds
+// the lock.
 func (s *MemEventStore) isStored(id EventID) bool { return s.ids.find(s.log, id, hashID(id)).next > 0 }
 
 // memAggregate is an aggregate ID, which may be in several projects.
@@ -155,7 +158,7 @@ type memHeads struct {
 	headSet
 }
 
-// headsIn returns the heads in a project, nil if it has no events.
+// headsIn returns the heads in a project, or nil if it has no events.
 func (a *memAggregate) headsIn(project string) *headSet {
 	for i := range a.heads {
 		if a.heads[i].project == project {
@@ -173,8 +176,8 @@ func (a *memAggregate) addHead(e Event, isStored func(EventID) bool) {
 	a.headsIn(e.p.ProjectUUID).add(e, isStored)
 }
 
-// LoadHeads returns the heads of an aggregate; see [HeadLoader]. If it has plain events, it
-// takes time in proportion to the aggregate.
+// LoadHeads returns the heads of an aggregate. See [HeadLoader]. If the
+// aggregate has plain events, it takes time linear in its number of events.
 func (s *MemEventStore) LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]EventID, error) {
 	if err := checkContext(ctx); err != nil {
 		return nil, err
@@ -198,8 +201,8 @@ func (s *MemEventStore) LoadHeads(ctx context.Context, projectUUID, aggregateID 
 	return headIDs(aggregate.view(), project)
 }
 
-// MissingParents yields the IDs of parents that are not stored; see [HeadLoader]. It takes time in
-// proportion to the aggregates.
+// MissingParents yields the IDs of missing parents. See [HeadLoader]. It takes
+// time linear in the number of aggregates.
 func (s *MemEventStore) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[EventID, error] {
 	return parentIDs(ctx, projectUUID, func(project string) ([]EventID, error) {
 		s.mu.Lock()
@@ -208,7 +211,7 @@ func (s *MemEventStore) MissingParents(ctx context.Context, projectUUID string) 
 		for _, aggregate := range s.aggregates {
 			if heads := aggregate.headsIn(project); heads != nil {
 				for id := range heads.named {
-					if !s.isStored(id) { // in another aggregate, where it is no parent
+					if !s.isStored(id) { // stored in another aggregate, where it is no parent
 						isMissing[id] = true
 					}
 				}
@@ -218,7 +221,7 @@ func (s *MemEventStore) MissingParents(ctx context.Context, projectUUID string) 
 	})
 }
 
-// LoadEvents returns the events of one aggregate; see [EventStore].
+// LoadEvents returns the events of one aggregate. See [EventStore].
 func (s *MemEventStore) LoadEvents(ctx context.Context, aggregateID string) ([]Event, error) {
 	if err := checkContext(ctx); err != nil {
 		return nil, err
@@ -235,7 +238,7 @@ func (s *MemEventStore) LoadEvents(ctx context.Context, aggregateID string) ([]E
 	return slices.Clone(aggregate.view()), nil
 }
 
-// FindEvent returns the event with this ID; see [EventFinder].
+// FindEvent returns the event with this ID. See [EventFinder].
 func (s *MemEventStore) FindEvent(ctx context.Context, id EventID) (Event, error) {
 	if err := checkContext(ctx); err != nil {
 		return Event{}, err
@@ -255,8 +258,8 @@ func (s *MemEventStore) FindEvent(ctx context.Context, id EventID) (Event, error
 	return Event{}, nil
 }
 
-// Aggregates yields the IDs of all aggregates; see [AggregateLister]. A range sees those
-// that were there when it began.
+// Aggregates yields the IDs of all aggregates. See [AggregateLister]. A range
+// sees the aggregates stored when it began.
 func (s *MemEventStore) Aggregates(ctx context.Context) iter.Seq2[string, error] {
 	return texts(ctx, func() ([]string, error) {
 		s.mu.Lock()
@@ -265,8 +268,8 @@ func (s *MemEventStore) Aggregates(ctx context.Context) iter.Seq2[string, error]
 	})
 }
 
-// AllEvents yields all events; see [EventStore]. A range sees the events that
-// were stored when it began.
+// AllEvents yields all events. See [EventStore]. A range sees the events stored
+// when it began.
 func (s *MemEventStore) AllEvents(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		if err := checkContext(ctx); err != nil {
@@ -288,10 +291,11 @@ func (s *MemEventStore) AllEvents(ctx context.Context) iter.Seq2[Event, error] {
 	}
 }
 
-// sortedEvents holds events for reading in the order of Compare. Events that
-// arrive in order are appended; late ones wait, and the next read merges them.
+// sortedEvents holds events for reading in the order of Compare. Events
+// arriving in order are appended; late ones wait for the next read, which
+// merges them.
 type sortedEvents struct {
-	sorted []Event // elements that a view has shown never change
+	sorted []Event // elements visible in a view never change
 	late   []Event
 }
 
@@ -303,7 +307,8 @@ func (s *sortedEvents) add(e Event) {
 	}
 }
 
-// view returns all events in order. It stays as it is while events are added.
+// view returns all events in order. The result does not change when events are
+// added.
 func (s *sortedEvents) view() []Event {
 	if len(s.late) > 0 {
 		slices.SortFunc(s.late, Compare)

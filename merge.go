@@ -7,19 +7,19 @@ import (
 	"slices"
 )
 
-// The merges are pure functions of the set of events: the order of the input,
-// repetitions in it and the order of delivery make no difference, and neither
-// does the spelling of a JSON value. Where several events are at fault, the
-// error is about the one that comes first under [Compare].
+// The merges are pure functions of the set of events. The order of the input,
+// duplicates, the order of delivery and the spelling of JSON values make no
+// difference. If several events are invalid, the error is about the first under
+// [Compare].
 
 // MergeGSet returns the union of the string arrays in the payload member "tags"
 // of the events, sorted bytewise: the value of a grow-only set (Shapiro et al.,
 // "A comprehensive study of Convergent and Commutative Replicated Data Types",
 // 2011, specification 11). A missing member means no tags.
 //
-// The caller owns the result. MergeGSet returns a [*ValidationError] if tags are
-// not an array of strings or an event is zero, and an [*IDConflictError] if two
-// different events share an ID.
+// The caller owns the result. MergeGSet returns a [*ValidationError] if tags
+// are not an array of strings or an event is zero, and an [*IDConflictError] if
+// two different events share an ID.
 func MergeGSet(events []Event) ([]string, error) {
 	var tags []string // reused: MergeGSetFunc copies the elements
 	return MergeGSetFunc(events, func(e Event) ([]string, error) {
@@ -30,9 +30,10 @@ func MergeGSet(events []Event) ([]string, error) {
 }
 
 // MergeGSetFunc is like [MergeGSet], but calls elements to extract the elements
-// of an event. The function must be pure. The slices it returns are not retained.
-// An error of the function comes back as the cause of a [*ValidationError]; NaN
-// and strings that are not valid UTF-8 are rejected with one, too.
+// of an event. The function must be pure. The slices it returns are not
+// retained. MergeGSetFunc returns a [*ValidationError] if the function returns
+// an error, which becomes the cause, or if an element is NaN or not valid
+// UTF-8.
 func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, error)) ([]E, error) {
 	if elements == nil {
 		return nil, invalid("elements", reasonNil)
@@ -44,7 +45,7 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 			return err
 		}
 		for _, element := range found {
-			if _, known := union[element]; known { // cheaper than to check and write it again
+			if _, known := union[element]; known { // cheaper than checking and assigning again
 				continue
 			}
 			if reason := checkElement(element); reason != "" {
@@ -62,33 +63,33 @@ func MergeGSetFunc[E cmp.Ordered](events []Event, elements func(Event) ([]E, err
 	return sorted, nil
 }
 
-// MergeORSet returns the elements of the observed-remove set that the changes in
-// the payloads of the events make, in ascending order: those with an add that no
-// remove had seen (Shapiro et al. 2011, specification 15). See [ORSetChange] for
-// the payload and [ORSet] for what counts as an add.
+// MergeORSet returns the elements of the observed-remove set defined by the
+// changes in the payloads of the events, in ascending order: those with an add
+// not seen by any remove (Shapiro et al. 2011, specification 15). See
+// [ORSetChange] for the payload and [ORSet] for the definition of an add.
 //
 // The caller owns the result. MergeORSet returns a [*ValidationError] if a
-// payload is not such a change or an event is zero, an [*IDConflictError] if different
-// events share an ID, and a [*ForkError] if two events of one node and clock add one
-// element.
+// payload is not such a change or an event is zero, an [*IDConflictError] if
+// different events share an ID, and a [*ForkError] if two events of one node
+// and clock add the same element.
 func MergeORSet(events []Event) ([]string, error) {
-	var c ORSetChange[string] // reused: MergeORSetFunc copies what it keeps
+	var c ORSetChange[string] // reused: MergeORSetFunc copies elements
 	return MergeORSetFunc(events, func(e Event) (ORSetChange[string], error) {
 		err := c.read(e)
 		return c, err
 	})
 }
 
-// MergeORSetFunc is like [MergeORSet], but calls change to extract the change of
-// an event. The function must be pure. What the changes refer to is not retained.
-// An error of the function comes back as the cause of a [*ValidationError];
-// changes that break the rules of [ORSetChange] are rejected with one, too.
+// MergeORSetFunc is like [MergeORSet], but calls change to extract the change
+// of an event. The function must be pure. Its changes are not retained.
+// MergeORSetFunc returns a [*ValidationError] if the function returns an error,
+// which becomes the cause, or if a change breaks the rules of [ORSetChange].
 func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChange[E], error)) ([]E, error) {
 	if change == nil {
 		return nil, invalid("change", reasonNil)
 	}
 	var s ORSet[E]
-	var earlier forkFinder // of adds that the set does not have, as there are later ones
+	var earlier forkFinder // of adds superseded by later ones
 	err := forEachOnce(events, func(e Event) error {
 		c, err := change(e)
 		if err != nil {
@@ -116,8 +117,8 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 	return s.sorted(), nil
 }
 
-// checkForkedAdds returns a *ForkError if an element was added by two events of one of
-// these dots, of which a remove would have removed both.
+// checkForkedAdds returns a *ForkError if two events with one of these dots
+// added the same element. A remove would have removed both.
 func checkForkedAdds[E cmp.Ordered](
 	events []Event, change func(Event) (ORSetChange[E], error), dots map[dot][]EventID,
 ) error {
@@ -149,12 +150,12 @@ func checkForkedAdds[E cmp.Ordered](
 }
 
 // MergeCounter returns the sum of the integers in the payload member "delta" of
-// the events, each event ID once: the value of an operation-based counter
-// (Shapiro et al. 2011, specification 5). A missing member means 0.
+// the events, counting each event ID once: the value of an operation-based
+// counter (Shapiro et al. 2011, specification 5). A missing member means 0.
 //
-// MergeCounter returns a [*ValidationError] if a delta or the total does not fit
-// in an int64 (intermediate sums may overflow) or if an event is zero, and an
-// [*IDConflictError] if two different events share an ID.
+// MergeCounter returns a [*ValidationError] if a delta or the total does not
+// fit in an int64 (intermediate sums may overflow) or if an event is zero, and
+// an [*IDConflictError] if two different events share an ID.
 func MergeCounter(events []Event) (int64, error) {
 	return MergeCounterFunc(events, func(e Event) (int64, error) {
 		delta, _, err := e.payloadDelta()
@@ -163,8 +164,8 @@ func MergeCounter(events []Event) (int64, error) {
 }
 
 // MergeCounterFunc is like [MergeCounter], but calls delta to extract the delta
-// of an event. The function must be pure. Its error comes back as the cause of a
-// [*ValidationError].
+// of an event. The function must be pure. If it returns an error,
+// MergeCounterFunc returns a [*ValidationError] with this cause.
 func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, error) {
 	if delta == nil {
 		return 0, invalid("delta", reasonNil)
@@ -182,16 +183,17 @@ func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, 
 }
 
 // MergeLWW returns the payload member "value" of the last event under [Compare]
-// that has one: the value of a last-writer-wins register (Shapiro et al. 2011,
-// specification 9). It is decoded as [json.Unmarshal] does, except that a number
-// without a type becomes a [json.Number], which keeps its digits. ok is false if
-// no event has a value. Because Compare extends causality, a write wins over
-// those that its node had seen. Which of two concurrent writes wins is arbitrary,
-// but the same everywhere. See [History.Conflicts] for what is lost.
+// to have one: the value of a last-writer-wins register (Shapiro et al. 2011,
+// specification 9). It decodes the value as [json.Unmarshal] does, except that
+// an untyped number becomes a [json.Number], which keeps its digits. ok is
+// false if no event has a value. Because Compare extends causality, a write
+// wins over any write its node had seen. The winner of concurrent writes is
+// arbitrary, but the same everywhere. Use [History.Conflicts] to find the
+// losers.
 //
-// MergeLWW returns a [*ValidationError] if the last value does not decode into T
-// or an event is zero, and an [*IDConflictError] if two different events share an
-// ID. It does not decode the other values.
+// MergeLWW returns a [*ValidationError] if the last value does not decode into
+// T or an event is zero, and an [*IDConflictError] if two different events
+// share an ID. It does not decode the other values.
 func MergeLWW[T any](events []Event) (value T, ok bool, err error) {
 	e, text, err := lastWrite(events, func(e Event) (string, bool, error) {
 		text, ok := e.payloadMember("value")
@@ -205,8 +207,9 @@ func MergeLWW[T any](events []Event) (value T, ok bool, err error) {
 }
 
 // MergeLWWFunc is like [MergeLWW], but calls value to extract the value of an
-// event; the function returns false for an event that writes none. It must be
-// pure. Its error comes back as the cause of a [*ValidationError].
+// event. The function returns false for an event without one, and must be pure.
+// If it returns an error, MergeLWWFunc returns a [*ValidationError] with this
+// cause.
 func MergeLWWFunc[T any](
 	events []Event, value func(Event) (T, bool, error),
 ) (last T, ok bool, err error) {
@@ -217,7 +220,7 @@ func MergeLWWFunc[T any](
 	return last, e.p != nil, err
 }
 
-// lastWrite returns the last event that has a value, and the value; the zero
+// lastWrite returns the last event with a value, and the value, or the zero
 // Event if there is none.
 func lastWrite[T any](
 	events []Event, value func(Event) (T, bool, error),
@@ -236,27 +239,29 @@ func lastWrite[T any](
 	return last, latest, nil
 }
 
-// Write is a value, and the event that wrote it. The caller of [MergeMV] owns it; the zero value is never
-// returned.
+// A Write is a value and the event that wrote it. The caller of [MergeMV] owns
+// it; the zero value is never returned.
 type Write[T any] struct {
-	// Value is what Event wrote.
+	// Value is the value written by Event.
 	Value T
 	// Event is the event.
 	Event Event
 }
 
-// MergeMV returns the values in the payload member "value" of the events of an aggregate that no other
-// write has in its past: those of a multi-value register (Shapiro et al. 2011, section 3.2.2), for
-// people to choose from. One write is the value; of several, none had read the others, as far as is known
-// ([History]). They are in the order of [Compare], and decoded as [MergeLWW] does. Without writes the
-// result is empty.
+// MergeMV returns the current values of a multi-value register (Shapiro et al.
+// 2011, section 3.2.2), for people to choose from: those in the payload member
+// "value" of events of an aggregate not followed by another write. A single
+// write is the value. If there are several, none of the writers had read the
+// others, as far as the [History] of the events tells. They are in the order of
+// [Compare], and decoded as by [MergeLWW]. Without writes the result is empty.
 //
-// Pass every event of the aggregate: those without a value connect the others. For one of several fields,
-// use [MergeMVFunc]; do not filter.
+// Pass every event of the aggregate, because events without a value connect the
+// others. For one of several fields, use [MergeMVFunc]; do not filter.
 //
-// The caller owns the result. MergeMV returns a [*ValidationError] if one of these values does not decode
-// into T, if the events are of several aggregates or projects, or if one is zero, and an
-// [*IDConflictError] if different events share an ID. It does not decode the other values.
+// The caller owns the result. MergeMV returns a [*ValidationError] if one of
+// these values does not decode into T, if the events are of several aggregates
+// or projects, or if one is zero, and an [*IDConflictError] if different events
+// share an ID. It does not decode the other values.
 func MergeMV[T any](events []Event) ([]Write[T], error) {
 	h, last, texts, err := lastWrites(events, func(e Event) (string, bool, error) {
 		text, ok := e.payloadMember("value")
@@ -275,9 +280,10 @@ func MergeMV[T any](events []Event) ([]Write[T], error) {
 	return writes, nil
 }
 
-// MergeMVFunc is like [MergeMV], but calls value to extract the value of an event; the function returns
-// false for an event that writes none. It must be pure. Its error comes back as the cause of a
-// [*ValidationError], unless another write has the event in its past.
+// MergeMVFunc is like [MergeMV], but calls value to extract the value of an
+// event. The function returns false for an event without one, and must be pure.
+// If it returns an error for an event not followed by another write,
+// MergeMVFunc returns a [*ValidationError] with this cause.
 func MergeMVFunc[T any](events []Event, value func(Event) (T, bool, error)) ([]Write[T], error) {
 	if value == nil {
 		return nil, invalid("value", reasonNil)
@@ -293,13 +299,15 @@ func MergeMVFunc[T any](events []Event, value func(Event) (T, bool, error)) ([]W
 	return writes, nil
 }
 
-// differs is the error for an event of which a member is not what it is in the others.
+// differs returns the error for an event whose field differs from that of the
+// others.
 func (e Event) differs(field int) error {
 	return &ValidationError{EventID: e.ID(), Fields: []FieldError{{fieldNames[field], "must be the same in all events"}}}
 }
 
-// lastWrites returns the last events of an aggregate that write something, and what they write. An error of
-// read, or of check, counts if its event is one of them; that of the first one is returned.
+// lastWrites returns the last writes of an aggregate and their events. An error
+// of read or check is ignored for events followed by another write; of the
+// others, the first is returned.
 func lastWrites[T any](
 	events []Event, read func(Event) (T, bool, error), check func(Event, T) error,
 ) (h *History, last []int32, values []T, err error) {
@@ -339,13 +347,13 @@ func lastWrites[T any](
 	return h, last, values, nil
 }
 
-// forEachOnce calls f once for each distinct event. If f fails more than once, it
-// returns the error for the least event under Compare, so that the result does
-// not depend on the order of events.
+// forEachOnce calls f once for each distinct event. If f fails more than once,
+// it returns the error for the least event under Compare, so that the result
+// does not depend on the order of events.
 func forEachOnce(events []Event, f func(Event) error) error {
 	d := newDeduper(events)
 	isNew := make([]bool, len(events))
-	for i, e := range events { // on its own, so that its cache misses overlap
+	for i, e := range events { // in a separate loop, so that cache misses overlap
 		isNew[i] = d.isNew(e, i)
 	}
 	if err := d.err(); err != nil {
@@ -364,10 +372,11 @@ func forEachOnce(events []Event, f func(Event) error) error {
 	return err
 }
 
-// extractionError is what an error of the function that reads an event becomes.
+// extractionError returns the error for e after the caller's function has
+// failed.
 func extractionError(e Event, err error) error {
 	var ours *ValidationError
-	if errors.As(err, &ours) && ours != nil && ours.EventID == e.p.ID { // a typed nil is an error, too
+	if errors.As(err, &ours) && ours != nil && ours.EventID == e.p.ID { // a typed nil is a cause, too
 		return err
 	}
 	return e.payloadError("was refused by the function that reads it", err)

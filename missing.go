@@ -6,13 +6,15 @@ import (
 	"slices"
 )
 
-// Missing returns what the store lacks of the project, as far as its events tell: first holes
-// between stamped events, in the order of node IDs and clocks, and then parents, in the order of
-// their IDs. Whoever has the events of the node after After, up to UpTo, and the event Parent,
-// sends them. A parent may be one of the events of a hole. Of a node whose events are all missing,
-// or the latest, nothing is known but what others name.
+// Missing returns the events of the project that the store lacks, as far as its
+// events tell: first holes between stamped events, in the order of node IDs and
+// clocks, then parents, in the order of their IDs. To fill a [Gap], obtain the
+// node's events after After up to UpTo, and the event Parent, from a peer. A
+// parent may be one of the events of a hole. If all or the latest events of a
+// node are missing, only those named by other events are known.
 //
-// Errors are those of reading the store, and [ErrClosed]. The caller owns the result.
+// Errors are those of reading the store, and [ErrClosed]. The caller owns the
+// result.
 func (n *Node) Missing(ctx context.Context) ([]Gap, error) {
 	if err := n.begin(ctx); err != nil {
 		return nil, err

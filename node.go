@@ -11,88 +11,96 @@ import (
 	"unicode/utf8"
 )
 
-// NodeOptions are the options of [OpenNode]. ProjectUUID is required; the zero value of the
-// others means the default.
+// NodeOptions are the options of [OpenNode]. ProjectUUID is required; otherwise
+// the zero value means the default.
 type NodeOptions struct {
 	// ProjectUUID is the project of the node, a UUID with hyphens. Required.
 	ProjectUUID string
-	// ProjectSlug is the project's short name, for events that give none.
+	// ProjectSlug is the project's short name, for events that do not set one.
 	ProjectSlug string
-	// MaxJump limits how far ahead of the node's clock that of a received event may be, so
-	// that one faulty node cannot drag all clocks to the end of their range. Zero means
-	// 2^40 ticks, and a negative value no limit.
+	// MaxJump limits how far ahead of the node's clock the clock of a received
+	// event may be, so that one faulty node cannot drag all clocks to the end
+	// of their range. Zero means 2^40 ticks, and a negative value no limit.
 	MaxJump int64
-	// VectorClocks gives each event that the node emits the full vector clock of what the
-	// node has seen, for audits across aggregates. It weighs the node ID and about 10 bytes
-	// for each node, in every event, and an event holds 65,536 nodes at most: beyond them Emit
-	// returns a [*ValidationError]. Events name their parents in any case, which is exact within
-	// an aggregate.
+	// VectorClocks adds the full vector clock of the node to each emitted
+	// event, for audits across aggregates. It costs the node ID and about 10
+	// bytes for each node, in every event, and is limited to 65,536 nodes,
+	// beyond which Emit returns a [*ValidationError]. Without it, events still
+	// name their parents, which is exact within an aggregate.
 	VectorClocks bool
-	// MergeAbove, for a hub, one node of a project: after Receive, the node emits an event of
-	// type "causal.merged" and no payload for each aggregate that has more heads than this, so
-	// that they do not pile up. It says that the hub has seen them, and resolves nothing. Zero
-	// means never.
+	// MergeAbove is for a hub, of which a project should have one. After
+	// Receive, the node emits an event of type "causal.merged" without payload
+	// for each aggregate with more than this many heads, so that they do not
+	// pile up. The event records their receipt by the hub, but resolves
+	// nothing. Zero means never.
 	MergeAbove int
-	// AfterRestore opens the node on a store that was restored from a backup, where OpenNode
-	// would return [ErrRestored]. Set it only after all that the peers have was received into
-	// the store, by another node: this one goes on after its own events that are there, and if
-	// a peer has later ones, its history forks. If none has an event in between, Emit returns a
-	// [*GapError] for ever. In doubt give the node a new ID. The store counts as restored no
-	// more, perhaps also if OpenNode fails. Do not leave it on: the next backup would be
-	// opened, too.
+	// AfterRestore opens the node on a store restored from a backup, for which
+	// OpenNode otherwise returns [ErrRestored]. First open the store under
+	// another node ID and receive all events the peers have. Only then set
+	// AfterRestore: the node resumes after the last of its own events in the
+	// store, and if a peer has a later one, its history forks. If an event in
+	// between is lost, Emit permanently returns a [*GapError]. When in doubt,
+	// use a new node ID instead. The store then no longer counts as restored,
+	// possibly even if OpenNode fails. Do not leave the option on, or the next
+	// restored backup will be opened as well.
 	AfterRestore bool
-	// OnFork is called with each fork that the node finds, also in what other processes
-	// save; see [Receipt]. One goroutine at a time calls it, perhaps after the call that has
-	// found the fork, and it may use the node.
+	// OnFork is called with each fork found by the node, including those in
+	// events saved by other processes; see [Receipt]. It is called by one
+	// goroutine at a time, possibly after the call finding the fork has
+	// returned, and may use the node.
 	OnFork func(ForkError)
-	// Now returns the Timestamp of events that have none. nil means the current time.
+	// Now returns the Timestamp of events without one. nil means the current
+	// time.
 	Now func() time.Time
-	// NewID returns the ID of events that have none. nil means [NewEventID].
+	// NewID returns the ID of events without one. nil means [NewEventID].
 	NewID func() EventID
 }
 
-// Node emits and receives the events of one node in one project, and keeps them in a store.
-// It knows what the store holds: an event that it emits comes after all that was stored when
-// Emit was called, whoever has stored it, and names the heads of its aggregate as its parents
-// and the node's previous event, so that readers see conflicts, gaps and forks.
+// A Node emits and receives the events of one node in one project, and keeps
+// them in a store. An emitted event follows everything stored when Emit was
+// called, by any writer. It names the heads of its aggregate as its parents,
+// and the node's previous event, so that readers notice conflicts, gaps and
+// forks.
 //
-// Use [OpenNode], and Close at the end; the zero value refuses every call. A Node is safe for
-// concurrent use, and must not be copied. Several nodes may share a store, in one process or in
-// many. So may several processes that open a node under one ID: then they are slower, but
-// their events are one history. On stores of their own they would fork it.
+// Use [OpenNode], and Close at the end; the zero value refuses every call. A
+// Node is safe for concurrent use, and must not be copied. Several nodes may
+// share a store, within one process or across processes. Several processes may
+// even open the same node on a shared store; this is slower, but their events
+// form one history. On separate stores they would fork it.
 type Node struct {
 	options NodeOptions // with defaults
 	id      string
 	storage NodeStorage
-	life    context.Context // of saves that have begun; ends with Close
+	life    context.Context // the context of shared saves; canceled by Close
 	end     context.CancelFunc
 
 	patience time.Duration // of Close
 
-	lock    contextMutex // guards emitter, except where that says otherwise
+	lock    contextMutex // guards emitter, unless noted there
 	emitter emitter
 
-	mu        sync.Mutex // guards what follows, and is held for moments
+	mu        sync.Mutex // guards the fields below, and is held briefly
 	queue     []*emission
-	isSaving  bool // somebody empties the queue
+	isSaving  bool // a goroutine is emptying the queue
 	isClosed  bool
-	idle      chan struct{} // of Close, which waits until nobody does
+	idle      chan struct{} // closed when no goroutine is, for Close
 	untold    []ForkError
 	isTelling bool
 }
 
-// closeLimit is how long Close takes at most.
+// closeLimit is the maximum duration of Close.
 const closeLimit = 5 * time.Second
 
-// OpenNode opens the node with this ID on a store. It reads what was stored since the node was
-// closed, for which it keeps a checkpoint in the store, "causal/node/", the project, "/" and the
-// node; the first one is written before the first event. Events that are too far ahead (see
-// MaxJump) do not keep it from opening: they stay in the store, and are neither seen nor followed.
+// OpenNode opens the node with the given ID on a store. It reads the events
+// stored since the node was closed, starting from a checkpoint in the store
+// named "causal/node/", the project, "/" and the node, which is first written
+// before the first event. Events with a clock too far ahead (see MaxJump) stay
+// in the store, but the node neither counts them as seen nor follows them.
 //
-// A node ID is for one history: an installation that begins anew needs a new one. OpenNode
-// returns [ErrRestored] if the store was restored from a backup that it can tell from the
-// original, as those of Backup in module causalsqlite, a [*ValidationError] if an argument is
-// invalid, and the errors of the store.
+// A node ID is for one history, so a new installation needs a new one. OpenNode
+// returns [ErrRestored] if the store can be recognized as a restored backup,
+// such as one made by Backup in module causalsqlite, a [*ValidationError] if an
+// argument is invalid, and the errors of the store.
 func OpenNode(ctx context.Context, nodeID string, s NodeStorage, o NodeOptions) (*Node, error) {
 	if err := checkContext(ctx); err != nil {
 		return nil, err
@@ -137,15 +145,17 @@ func (n *Node) ID() string { return n.id }
 // ProjectUUID returns the UUID of the node's project, in lower case.
 func (n *Node) ProjectUUID() string { return n.options.ProjectUUID }
 
-// Storage returns the store that the node was opened on.
+// Storage returns the store on which the node was opened.
 func (n *Node) Storage() NodeStorage { return n.storage }
 
-// Seen returns what the node's store has of the project, as of the latest call of the node: of
-// each node, the clock up to which no event is missing between stamped ones. A plain event
-// stands for the earlier ones of its node.
+// Seen returns the vector clock of the events in the node's store, for its
+// project, as of the node's latest call. For each node, it has the clock up to
+// which no stamped event is missing. A plain event stands for all earlier
+// events of its node.
 func (n *Node) Seen() VectorClock { return n.emitter.seen() }
 
-// begin returns an error if nothing can be done.
+// begin returns an error if the node is closed or was not opened, or ctx is
+// done.
 func (n *Node) begin(ctx context.Context) error {
 	if err := checkContext(ctx); err != nil {
 		return err
@@ -189,10 +199,11 @@ func (n *Node) tell(forks []ForkError) {
 	}()
 }
 
-// Close saves what the node knows, so that it opens fast, and ends it. It waits for what is
-// being emitted, at most 5 seconds, and does not close the store. An error matches
-// [ErrOutcomeUnknown] if that of an emission still is. Calls after the first do nothing. After
-// Close, other calls return [ErrClosed], but for Seen.
+// Close saves the node's state, so that it opens fast, and closes the node but
+// not the store. It waits up to 5 seconds for events being emitted. If the
+// outcome of one is still unknown, the error matches [ErrOutcomeUnknown].
+// Further calls of Close do nothing. All other calls except Seen then return
+// [ErrClosed].
 func (n *Node) Close() error {
 	if n.storage == nil {
 		return invalid("node", "must come from OpenNode")
@@ -231,7 +242,8 @@ func (n *Node) Close() error {
 	return errors.Join(n.emitter.saveCheckpoint(ctx), n.emitter.saveClock(ctx))
 }
 
-// stop refuses what comes from now on. The channel is closed when nothing is saved any more.
+// stop makes the node refuse new calls. The channel is closed when the last
+// save has ended.
 func (n *Node) stop() (idle chan struct{}, isClosed bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -245,7 +257,7 @@ func (n *Node) stop() (idle chan struct{}, isClosed bool) {
 	return idle, isClosed
 }
 
-// abandon finishes the emissions that nobody has begun to save.
+// abandon finishes the emissions whose save has not begun.
 func (n *Node) abandon() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// NodeStorage is what a [Node] needs of a store. What a [Store] has besides is used: what was
-// rejected is kept, for example.
+// NodeStorage is the part of a [Store] required by a [Node]. A Node uses the
+// other parts if they are there, for example to keep rejected events.
 type NodeStorage interface {
 	EventStore
 	Appender
@@ -19,42 +19,44 @@ type NodeStorage interface {
 	CheckpointStorage
 }
 
-// nodeLog is what a node knows of the log of its store, up to an entry: it has read them all.
-// Its methods are for the holder of the node's lock, except where they say otherwise.
+// nodeLog is a node's view of the log of its store, up to the last entry read.
+// The caller of its methods must hold the node's lock, unless noted otherwise.
 type nodeLog struct {
 	storage       NodeStorage
 	node, project string
-	maxJump       int64 // negative without a limit
+	maxJump       int64 // negative if there is no limit
 
-	at      Cursor   // of the last entry that was read
-	clock   int64    // the greatest that is followed
-	ahead   linkHeap // events that are too far ahead to be followed
+	at      Cursor   // of the last entry read
+	clock   int64    // the greatest clock followed
+	ahead   linkHeap // events with a clock too far ahead to follow
 	isAhead map[EventID]bool
 	heads   headCache
-	forks   []ForkError // that were found, and not told yet
+	forks   []ForkError // found, but not reported yet
 
-	mu     sync.Mutex // guards what follows, and is held for moments
+	mu     sync.Mutex // guards the fields below, and is held briefly
 	chains chains
 
 	saved      Checkpoint // of this log, without its state
-	tried      uint64     // the position when that was to be saved last
+	tried      uint64     // the position at the latest attempt to save
 	savedClock int64
 }
 
 const (
-	checkpointEvery = 4096   // entries come between two saves of what is known
-	clockEvery      = 1024   // clock values come between two saves of the clock
-	maxWaiting      = 10_000 // holes, beyond which an older checkpoint must serve
+	checkpointEvery = 4096   // entries between two saves of the state
+	clockEvery      = 1024   // clock values between two saves of the clock
+	maxWaiting      = 10_000 // holes, beyond which an older checkpoint must do
 )
 
-// readingEvery is how many entries come between two saves while the log is read, which each take
-// as long as some thousand entries. It is a variable for tests.
+// readingEvery is the number of entries between two saves while the log is
+// read. A save takes as long as several thousand entries. It is a variable for
+// tests.
 var readingEvery uint64 = 262_144
 
 // readOn reads the log to its end.
 func (l *nodeLog) readOn(ctx context.Context) error { return l.readTo(ctx, Cursor{}) }
 
-// readTo reads the log on up to an entry or, if there is none with this cursor, to its end.
+// readTo reads the log up to the given cursor or, if no entry has it, to the
+// end.
 func (l *nodeLog) readTo(ctx context.Context, last Cursor) error {
 	if l.at == last && last != (Cursor{}) {
 		return nil
@@ -74,13 +76,13 @@ func (l *nodeLog) readTo(ctx context.Context, last Cursor) error {
 			return nil
 		}
 		if l.at.position-l.tried >= readingEvery {
-			_ = l.saveCheckpoint(ctx) // what fails is tried again later
+			_ = l.saveCheckpoint(ctx) // a failed save is retried later
 		}
 	}
 	return nil
 }
 
-// take takes the event of the next entry.
+// take processes the event of the next entry.
 func (l *nodeLog) take(e Event) {
 	k := linkOf(e)
 	isOwn := k.Node == l.node && e.p.ProjectUUID == l.project
@@ -100,13 +102,13 @@ func (l *nodeLog) take(e Event) {
 	l.follow(k)
 }
 
-// isJump reports whether a remote clock is more than maxJump ahead, or at the end of the
-// range, from where there is no way on.
+// isJump reports whether a remote clock is more than maxJump ahead, or at the
+// end of the range, where no value is left to follow it.
 func isJump(now, remote, maxJump int64) bool {
 	return remote > maxRemoteClock || maxJump >= 0 && remote > now && remote-now > maxJump
 }
 
-// jumpError returns the error for a clock that is a jump.
+// jumpError returns the error for a clock that is too far ahead.
 func (l *nodeLog) jumpError(now, remote int64) error {
 	if remote > maxRemoteClock {
 		return ErrClockOverflow
@@ -114,13 +116,13 @@ func (l *nodeLog) jumpError(now, remote int64) error {
 	return &ClockJumpError{Local: now, Remote: remote, MaxJump: l.maxJump}
 }
 
-// follow follows an event, and those that are not too far ahead any more.
+// follow follows an event, and then those no longer too far ahead.
 func (l *nodeLog) follow(k link) {
 	l.followOne(k)
 	l.followAhead()
 }
 
-// followAhead follows what is not too far ahead any more.
+// followAhead follows the events no longer too far ahead.
 func (l *nodeLog) followAhead() {
 	for len(l.ahead) > 0 && !isJump(l.clock, l.ahead[0].Clock, l.maxJump) {
 		next, _ := heap.Pop(&l.ahead).(link)
@@ -130,7 +132,8 @@ func (l *nodeLog) followAhead() {
 	}
 }
 
-// followOne moves the clock, and adds an event of the project to the chain of its node.
+// followOne advances the clock, and adds an event of the project to the chain
+// of its node.
 func (l *nodeLog) followOne(k link) {
 	l.clock = max(l.clock, k.Clock)
 	if k.Node == "" {
@@ -144,14 +147,15 @@ func (l *nodeLog) followOne(k link) {
 	}
 }
 
-// tellForks returns the forks that were not told yet.
+// tellForks returns the forks not reported yet.
 func (l *nodeLog) tellForks() []ForkError {
 	forks := l.forks
 	l.forks = nil
 	return forks
 }
 
-// own returns the clock of the node's latest event in the project, and what its chain waits for.
+// own returns the clock of the node's latest event in the project. The error
+// says what its chain waits for, if it does.
 func (l *nodeLog) own() (previous int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -170,7 +174,7 @@ func clockOf(node string, time int64) VectorClock {
 	return v
 }
 
-// seen returns what is seen. It needs no lock.
+// seen returns the vector clock of the events seen. It needs no lock.
 func (l *nodeLog) seen() VectorClock {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -179,7 +183,7 @@ func (l *nodeLog) seen() VectorClock {
 
 // nodeState is the state of a checkpoint.
 type nodeState struct {
-	Log   []byte // the ID of the log, which the cursor of a backup has no more
+	Log   []byte // the ID of the log; in a restored backup, cursors have another
 	Clock int64
 	Nodes json.RawMessage
 	Ahead []link
@@ -187,7 +191,8 @@ type nodeState struct {
 
 func (l *nodeLog) checkpointName() string { return internalNames + "node/" + l.project + "/" + l.node }
 
-// load loads what was saved last. The error is ErrRestored if it is of another timeline.
+// load loads the last saved state. The error matches ErrRestored if it belongs
+// to another timeline.
 func (l *nodeLog) load(ctx context.Context) error {
 	head, err := l.storage.Head(ctx)
 	if err != nil {
@@ -236,11 +241,12 @@ func (l *nodeLog) load(ctx context.Context) error {
 	return nil
 }
 
-// saveCheckpoint saves what is known, if it is not too much: then an older checkpoint serves, too.
+// saveCheckpoint saves the state unless it is too large, in which case an older
+// checkpoint has to do.
 func (l *nodeLog) saveCheckpoint(ctx context.Context) error {
 	l.tried = l.at.position
 	head, err := l.storage.Head(ctx)
-	if err == nil && head.log != l.at.log { // another one has taken its place
+	if err == nil && head.log != l.at.log { // the log has been replaced
 		err = ErrInvalidCursor
 	}
 	if err != nil {
@@ -268,9 +274,9 @@ func (l *nodeLog) saveCheckpoint(ctx context.Context) error {
 		stored, err = l.storage.LoadCheckpoint(ctx, l.checkpointName())
 		switch {
 		case err != nil:
-		case json.Unmarshal(stored.State, &state) == nil && string(state.Log) == string(log[:]): // that of another process serves as well
+		case json.Unmarshal(stored.State, &state) == nil && string(state.Log) == string(log[:]): // a checkpoint of another process will do
 			revision, c.Cursor = stored.Revision, stored.Cursor
-		default: // it is of a log that is no more
+		default: // of a log that no longer exists
 			c.Revision = stored.Revision
 			revision, err = l.storage.SaveCheckpoint(ctx, l.checkpointName(), c)
 		}
@@ -295,7 +301,8 @@ func (l *nodeLog) marshal(log []byte) (state []byte, waiting int, err error) {
 	return state, waiting + len(l.ahead), err
 }
 
-// saveClock stores the clock for those that are not a Node.
+// saveClock stores the clock for other users of the node ID, such as a
+// LamportClock.
 func (l *nodeLog) saveClock(ctx context.Context) error {
 	value := l.clock
 	if value == l.savedClock {
@@ -314,7 +321,7 @@ func (l *nodeLog) saveClock(ctx context.Context) error {
 	return nil
 }
 
-// keep saves from time to time what is known. What fails is tried again later.
+// keep saves the state from time to time. A failed save is retried later.
 func (l *nodeLog) keep(ctx context.Context) {
 	if l.at.position-l.tried >= checkpointEvery {
 		_ = l.saveCheckpoint(ctx)
@@ -324,7 +331,7 @@ func (l *nodeLog) keep(ctx context.Context) {
 	}
 }
 
-// loadClock takes over the stored clock.
+// loadClock raises the clock to the stored one.
 func (l *nodeLog) loadClock(ctx context.Context) error {
 	value, err := l.storage.LoadClock(ctx, l.node)
 	switch {
@@ -337,7 +344,7 @@ func (l *nodeLog) loadClock(ctx context.Context) error {
 	return nil
 }
 
-// linkHeap is a heap of events that are too far ahead, by their clocks.
+// linkHeap is a heap of events with a clock too far ahead, ordered by clock.
 type linkHeap []link
 
 func (h linkHeap) Len() int           { return len(h) }

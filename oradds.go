@@ -5,16 +5,17 @@ import (
 	"unique"
 )
 
-// orAdd is an add and whether it was removed. Under join it only moves up: a later
-// add of the node stands for the earlier ones, and removed is above not removed.
+// orAdd is the add of an element by a node, and its removal. Under join it only
+// grows: a later add of the node replaces earlier ones, and removed is greater
+// than not removed.
 type orAdd struct {
-	add     origin // without ID if only a removal has named it
-	removed origin // by which event, the least if several; zero if it was not removed
+	add     origin // without ID if known only from a removal
+	removed origin // the event that removed it, the least if several; zero if none
 }
 
 func (a orAdd) isRemoved() bool { return a.removed.time > 0 }
 
-// join returns the upper of two adds of one node.
+// join returns the least upper bound of two adds of one node.
 func (a orAdd) join(b orAdd) orAdd {
 	switch {
 	case a.add.time > b.add.time:
@@ -31,7 +32,7 @@ func (a orAdd) join(b orAdd) orAdd {
 	return a
 }
 
-// noteSeen notes the parts of the add that v has seen.
+// noteSeen notes the parts of the add covered by v.
 func (a orAdd) noteSeen(f *forkFinder, v VectorClock) {
 	if a.add.seenBy(v) {
 		f.add(a.add)
@@ -41,25 +42,26 @@ func (a orAdd) noteSeen(f *forkFinder, v VectorClock) {
 	}
 }
 
-// seenBy reports whether v has seen the add and, if it is removed, its removal.
+// seenBy reports whether v covers the add and, if it is removed, its removal.
 func (a orAdd) seenBy(v VectorClock) bool {
 	return a.add.seenBy(v) && (!a.isRemoved() || a.removed.seenBy(v))
 }
 
-// maxScan is how many adds are searched one by one. Few elements have more.
+// maxScan is the number of adds up to which a linear search is used. Few
+// elements have more.
 const maxScan = 16
 
-// orAdds are the adds of one element: for each node, its latest. A copy shares
+// orAdds are the adds of one element: the latest of each node. A copy shares
 // storage with the original.
 type orAdds struct {
 	all   []orAdd
 	index *orIndex // nil up to maxScan
 }
 
-// orIndex answers for many adds what a search answers for few.
+// orIndex replaces the linear search if there are many adds.
 type orIndex struct {
-	at   map[unique.Handle[string]]int // the place of each node's add
-	live int                           // how many adds are not removed
+	at   map[unique.Handle[string]]int // the index of each node's add
+	live int                           // the number of adds not removed
 }
 
 // newOrAdds returns the adds, one for each node. It retains all.
@@ -75,7 +77,7 @@ func newOrAdds(all []orAdd) orAdds {
 	return adds
 }
 
-// note notes an add of a node that had none.
+// note records an add of a node that had none.
 func (x *orIndex) note(i int, a orAdd) {
 	x.at[a.add.node] = i
 	if !a.isRemoved() {
@@ -83,7 +85,7 @@ func (x *orIndex) note(i int, a orAdd) {
 	}
 }
 
-// find returns the index of the add by a's node, -1 if there is none.
+// find returns the index of the add by a's node, or -1 if there is none.
 func (adds orAdds) find(a orAdd) int {
 	if adds.index == nil {
 		return slices.IndexFunc(adds.all, func(b orAdd) bool { return a.add.node == b.add.node })
@@ -114,7 +116,7 @@ func (adds orAdds) set(i int, a orAdd) {
 	adds.all[i] = a
 }
 
-// with returns the adds and one of a node that had none.
+// with returns the adds with an add of a node that had none.
 func (adds orAdds) with(a orAdd) orAdds {
 	adds.all = append(adds.all, a)
 	if adds.index == nil {
@@ -124,8 +126,8 @@ func (adds orAdds) with(a orAdd) orAdds {
 	return adds
 }
 
-// without returns the adds for which gone is false. The receiver is not to be used
-// afterwards.
+// without returns the adds for which gone is false. The receiver must not be
+// used afterwards.
 func (adds orAdds) without(gone func(orAdd) bool) orAdds {
 	kept := slices.DeleteFunc(adds.all, gone)
 	if len(kept) == len(adds.all) {

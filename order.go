@@ -2,23 +2,23 @@ package causal
 
 import "strconv"
 
-// Order is how one event relates to another ([History.Relation]), or one vector clock to
-// another ([VectorClock.Compare]). The zero value is OrderUnknown.
+// Order is how one event relates to another ([History.Relation]), or one vector
+// clock to another ([VectorClock.Compare]). The zero value is OrderUnknown.
 type Order int
 
-// The orders of a to b. Of events, "a happens before b" means that b's node had seen
-// a when it emitted b (Lamport 1978); of vector clocks, that b has seen all that a
-// has, and more.
+// The orders of a and b. For events, "a happens before b" means b's node had
+// seen a when it emitted b (Lamport 1978). For vector clocks, it means b covers
+// a.
 const (
-	// OrderUnknown means that what is known proves nothing, or contradicts itself.
+	// OrderUnknown means no evidence, or a contradiction.
 	OrderUnknown Order = iota
-	// OrderSame means that a and b are the same event, or have seen the same.
+	// OrderSame means a and b are the same event, or equal vector clocks.
 	OrderSame
-	// OrderBefore means that a happens before b.
+	// OrderBefore means a happens before b.
 	OrderBefore
-	// OrderAfter means that b happens before a.
+	// OrderAfter means b happens before a.
 	OrderAfter
-	// OrderConcurrent means that neither happens before the other.
+	// OrderConcurrent means neither happens before the other.
 	OrderConcurrent
 )
 
@@ -39,7 +39,7 @@ func (o Order) String() string {
 	return "Order(" + strconv.Itoa(int(o)) + ")"
 }
 
-// reverse returns how b relates to a if a relates to b like this.
+// reverse returns the order of b and a, given that of a and b.
 func (o Order) reverse() Order {
 	switch o {
 	case OrderBefore:

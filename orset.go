@@ -8,27 +8,27 @@ import (
 	"unique"
 )
 
-// ORSet is an observed-remove set: a remove takes away the adds that its node had
-// seen, so an add that is concurrent with it wins (Shapiro et al. 2011,
-// specification 15). The same events give the same answer, in any order and any
-// number of times, even if a remove arrives before the adds that it removes.
-// ORSet is the state form of [MergeORSet].
+// ORSet is an observed-remove set. A remove cancels the adds its node had seen,
+// so a concurrent add wins (Shapiro et al. 2011, specification 15). The same
+// events give the same result in any order and any number of times, even if a
+// remove arrives before the adds it removes. ORSet is the state form of
+// [MergeORSet].
 //
-// An add is identified by the node and the Lamport clock of its event, and also
-// stands for the earlier adds of the element by its node. So the set keeps one
+// An add is identified by the node and the Lamport clock of its event, and
+// replaces earlier adds of the element by the same node. So the set keeps one
 // entry for each element and each node that ever added it (Bieniusa et al., "An
 // optimized conflict-free replicated set", 2012). [ORSet.Compact] drops the
 // entries of removed elements.
 //
 // The zero value is an empty set. A copied ORSet shares storage with the
-// original; do not use both. To clone a set, merge it into a zero ORSet. An ORSet
-// is safe for concurrent use unless one goroutine changes it. NaN and strings
-// that are not valid UTF-8 cannot be elements.
+// original; do not use both. To clone a set, merge it into a zero ORSet. An
+// ORSet is safe for concurrent use unless one goroutine changes it. NaN and
+// strings that are not valid UTF-8 cannot be elements.
 type ORSet[E cmp.Ordered] struct {
 	elements map[E]orAdds
 	live     int // elements with an add that is not removed
 	seen     VectorClock
-	stable   VectorClock // what Compact has seen: nothing older comes anew
+	stable   VectorClock // the cut of Compact: nothing older arrives for the first time
 }
 
 // Apply applies the change in e's payload; see [ORSetChange]. It returns a
@@ -46,11 +46,11 @@ func (s *ORSet[E]) Apply(e Event) error {
 	return s.Change(e, change)
 }
 
-// Change applies a change on behalf of e. It does not retain what the change
-// refers to. It returns a [*ValidationError] if e is zero or the change breaks
-// the rules of [ORSetChange], and a [*ForkError] if another event of its node and clock
-// added one of the elements: a remove of one would be a remove of both. On error, the
-// set is unchanged.
+// Change applies a change on behalf of e. It does not retain the change. It
+// returns a [*ValidationError] if e is zero or the change breaks the rules of
+// [ORSetChange], and a [*ForkError] if another event of e's node and clock
+// added one of the elements, because removing one would remove both. On error,
+// the set is unchanged.
 func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -74,8 +74,8 @@ func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 	return nil
 }
 
-// apply applies a valid change that an event has made. It calls replaced for each add of
-// which there was one by the same node: with the one that was there, and the new one.
+// apply applies the valid change of an event. It calls replaced for each add
+// that replaces an earlier one by the same node, with both.
 func (s *ORSet[E]) apply(by origin, change ORSetChange[E], replaced func(old, add origin)) {
 	for _, element := range change.Add {
 		element = canonical(element)
@@ -94,8 +94,8 @@ func (s *ORSet[E]) apply(by origin, change ORSetChange[E], replaced func(old, ad
 	}
 }
 
-// join takes an add, unless it is one that was removed and dropped. It returns the add
-// of the node that was there before, if there was one.
+// join joins an add with the node's earlier one, which it returns. It ignores
+// an add that was removed and dropped.
 func (s *ORSet[E]) join(element E, a orAdd) (old origin) {
 	adds := s.elements[element]
 	wasLive := adds.isLive()
@@ -118,7 +118,7 @@ func (s *ORSet[E]) join(element E, a orAdd) (old origin) {
 	return old
 }
 
-// count notes that an element was in the set, and is.
+// count updates live for an element that was, and is, in the set.
 func (s *ORSet[E]) count(was, is bool) {
 	switch {
 	case is && !was:
@@ -128,10 +128,10 @@ func (s *ORSet[E]) count(was, is bool) {
 	}
 }
 
-// Removal returns the change that removes the elements: it names the adds that
-// this set has seen. An element that is not in the set needs no removal. Before
-// the node emits the change, it must advance its clock past [ORSet.LamportClock].
-// A node that has observed the events has done so already.
+// Removal returns the change that removes elements. It names the adds seen by
+// this set; an element not in the set needs no removal. Before the node emits
+// the change, it must advance its clock past [ORSet.LamportClock]. If the node
+// has observed the events, it has done so already.
 func (s ORSet[E]) Removal(elements ...E) ORSetChange[E] {
 	var change ORSetChange[E]
 	for _, element := range elements {
@@ -149,10 +149,10 @@ func (s ORSet[E]) Removal(elements ...E) ORSetChange[E] {
 	return change
 }
 
-// Merge merges the other set into this one. Afterwards the sets share nothing but
-// strings. Merge returns a [*ForkError] if an event would be taken for another one of
-// its node and clock: one that added the element too, or that was removed and compacted.
-// On error, the set is unchanged.
+// Merge merges the other set into this one. Afterwards the sets share nothing
+// but strings. Merge returns a [*ForkError] if an event would be mistaken for
+// another of its node and clock, because that one added the element too, or was
+// removed and compacted. On error, the set is unchanged.
 func (s *ORSet[E]) Merge(other ORSet[E]) error {
 	changed, err := s.compare(other)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *ORSet[E]) Merge(other ORSet[E]) error {
 	}
 	compacted := checkGap(s.stable, other.stable) != nil // further than this set
 	if !other.stable.IsZero() {
-		s.drop(func(element E, a orAdd) bool { // what the other one has dropped
+		s.drop(func(element E, a orAdd) bool { // what other has dropped
 			return (compacted || a.isRemoved()) && a.add.seenBy(other.stable) && other.elements[element].find(a) < 0
 		})
 	}
@@ -173,8 +173,8 @@ func (s *ORSet[E]) Merge(other ORSet[E]) error {
 	return nil
 }
 
-// compare returns the elements of which the other set has adds that this one has not,
-// or not in the same state, or the error of Merge.
+// compare returns the elements with adds in other that are missing or in
+// another state here, or the error of Merge.
 func (s *ORSet[E]) compare(other ORSet[E]) (changed []E, err error) {
 	var found forkFinder
 	for element, adds := range other.elements {
@@ -201,9 +201,10 @@ func (s *ORSet[E]) compare(other ORSet[E]) (changed []E, err error) {
 	return changed, found.err()
 }
 
-// findTaken notes live adds of s that a merge would drop, because other has compacted
-// past them, though other never had them. That is certain if other has another event of
-// the same dot, or if s has seen all that other has compacted, and with it the removal.
+// findTaken notes live adds of s that a merge would drop because other has
+// compacted past them, although other never had them. This is certain if other
+// has another event with the same dot, or if s has seen everything compacted by
+// other, including the removal.
 func (s *ORSet[E]) findTaken(found *forkFinder, other ORSet[E]) {
 	if other.stable.IsZero() {
 		return
@@ -232,7 +233,7 @@ func (s *ORSet[E]) findTaken(found *forkFinder, other ORSet[E]) {
 	}
 }
 
-// mergeAdds takes the adds of these elements of the other set.
+// mergeAdds merges other's adds of the given elements.
 func (s *ORSet[E]) mergeAdds(other ORSet[E], elements []E) {
 	for _, element := range elements {
 		for _, a := range other.elements[element].all {
@@ -241,7 +242,7 @@ func (s *ORSet[E]) mergeAdds(other ORSet[E], elements []E) {
 	}
 }
 
-// isStable reports whether a is removed and no node can lack it.
+// isStable reports whether a is removed and every node has it.
 func (s *ORSet[E]) isStable(_ E, a orAdd) bool { return a.isRemoved() && a.seenBy(s.stable) }
 
 // drop drops the adds for which gone is true.
@@ -267,7 +268,7 @@ func (s ORSet[E]) Len() int { return s.live }
 // All yields the elements in ascending order. It sorts them first.
 func (s ORSet[E]) All() iter.Seq[E] { return slices.Values(s.sorted()) }
 
-// sorted returns the elements in ascending order; the caller owns them.
+// sorted returns the elements in ascending order. The caller owns the slice.
 func (s ORSet[E]) sorted() []E {
 	sorted := make([]E, 0, s.live)
 	for element, adds := range s.elements {
@@ -279,9 +280,9 @@ func (s ORSet[E]) sorted() []E {
 	return sorted
 }
 
-// LamportClock returns the latest clock that the set knows of, or 0 for an empty
-// set. It looks at all entries. A node that merges a set without having observed
-// its events must advance its clock past this value (see [LamportClock.Update])
+// LamportClock returns the latest clock in the set, or 0 if it is empty. It
+// examines all entries. A node that merges a set without having observed its
+// events must advance its clock past this value (see [LamportClock.Update])
 // before it emits a change.
 func (s ORSet[E]) LamportClock() int64 {
 	latest := int64(0)
@@ -299,13 +300,13 @@ func (s ORSet[E]) LamportClock() int64 {
 // Seen returns the set's causal context, as recorded by [ORSet.MarkSeen].
 func (s ORSet[E]) Seen() VectorClock { return s.seen }
 
-// MarkSeen records that the set has applied every relevant event covered by v, as
+// MarkSeen records the application of every relevant event covered by v, as
 // [GSet.MarkSeen] does.
 func (s *ORSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
 // Compact discards entries whose removal every node has seen, as given by cut
-// (see [StableCut]). Afterwards the set ignores events covered by cut, which can
-// only be duplicates. If the set itself has not seen cut, Compact returns a
+// (see [StableCut]). Afterwards the set ignores events covered by cut, which
+// can only be duplicates. If the set itself has not seen cut, Compact returns a
 // [*GapError] and changes nothing.
 func (s *ORSet[E]) Compact(cut VectorClock) error {
 	if err := checkGap(s.seen, cut); err != nil {
@@ -316,10 +317,10 @@ func (s *ORSet[E]) Compact(cut VectorClock) error {
 	return nil
 }
 
-// DeltaSince returns what a replica that has seen since is missing. It returns a
-// [*GapError] if since does not cover what was compacted here: such a replica
-// needs the whole set, and a [*ForkError] if the set holds two events of one node and
-// clock that since covers.
+// DeltaSince returns the part of the set missing from a replica with the vector
+// clock since. It returns a [*GapError] if since does not cover everything
+// compacted here, so that the replica needs the whole set, and a [*ForkError]
+// if the set holds two events of one node and clock covered by since.
 func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 	if err := checkGap(since, s.stable); err != nil {
 		return Delta[ORSet[E]]{}, err
@@ -341,8 +342,8 @@ func (s ORSet[E]) DeltaSince(since VectorClock) (Delta[ORSet[E]], error) {
 }
 
 // MergeDelta merges a delta. It returns a [*GapError] if the set has not seen
-// what the delta depends on, and the errors of [ORSet.Merge]. On error, the set is
-// unchanged.
+// everything the delta depends on, and the errors of [ORSet.Merge]. On error,
+// the set is unchanged.
 func (s *ORSet[E]) MergeDelta(d Delta[ORSet[E]]) error {
 	if err := checkGap(s.seen, d.since); err != nil {
 		return err

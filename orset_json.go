@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// MarshalJSON writes the elements in ascending order, each with the latest add of
-// each node and the event that removed it, and what the set has seen and
-// compacted. It returns a [*ValidationError] if an element has no JSON form, such
-// as an infinite number, or the set has seen more than 65,536 nodes.
+// MarshalJSON encodes the elements in ascending order, each with the latest add
+// of each node and the event that removed it, and the vector clocks of the
+// events seen and compacted. It returns a [*ValidationError] if an element has
+// no JSON form, such as an infinite number, or the set has seen more than
+// 65,536 nodes.
 func (s ORSet[E]) MarshalJSON() ([]byte, error) {
 	b, err := appendSet(s.elements, func(b []byte, adds orAdds) []byte {
 		return append(appendAdds(append(b, `,"adds":[`...), adds.all), ']')

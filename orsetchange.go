@@ -6,10 +6,10 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// ORSetChange is what an event does to an [ORSet], in the form of a payload: use
-// it as [EventParams].Payload. Its JSON is an object with the members "add", an
-// array of elements, and "remove", an array of removals. Other members are
-// ignored. The zero value changes nothing.
+// ORSetChange is a change of an [ORSet] in the form of a payload: use it as
+// [EventParams].Payload. Its JSON is an object with the members "add", an array
+// of elements, and "remove", an array of removals. Other members are ignored.
+// The zero value changes nothing.
 //
 // Adds and removes need an event with a Lamport clock of at least 1.
 type ORSetChange[E cmp.Ordered] struct {
@@ -17,17 +17,18 @@ type ORSetChange[E cmp.Ordered] struct {
 	Remove []ORSetRemoval[E] `json:"remove,omitempty"`
 }
 
-// ORSetRemoval removes one element. Use [ORSet.Removal] to make it; the zero
+// ORSetRemoval removes one element. Use [ORSet.Removal] to create it; the zero
 // value is not valid.
 type ORSetRemoval[E cmp.Ordered] struct {
 	Element E `json:"element"`
 	// Observed has, for each node, the clock of its latest observed add of the
-	// element. It has at least one node, and its times are smaller than the
-	// Lamport clock of the event that removes.
+	// element. It has at least one node, and its times are less than the
+	// Lamport clock of the removing event.
 	Observed VectorClock `json:"observed"`
 }
 
-// check returns why an event with this Lamport clock cannot make the change.
+// check returns the reason why an event with this Lamport clock cannot make the
+// change, or "".
 func (c ORSetChange[E]) check(clock int64) string {
 	if clock == 0 && len(c.Add)+len(c.Remove) > 0 {
 		return "changes a set, for which lamport_clock must be at least 1"
@@ -53,7 +54,7 @@ func (c ORSetChange[E]) check(clock int64) string {
 	return ""
 }
 
-// detach copies strings out of the JSON text that they share.
+// detach clones strings that share the JSON text.
 func (c ORSetChange[E]) detach() {
 	for i := range c.Add {
 		detach(&c.Add[i])
@@ -63,10 +64,10 @@ func (c ORSetChange[E]) detach() {
 	}
 }
 
-// read reads the payload of e into c, and reuses its slices.
+// read decodes the payload of e into c, reusing its slices.
 func (c *ORSetChange[E]) read(e Event) (err error) {
 	c.Add, c.Remove = c.Add[:0], c.Remove[:0]
-	add, remove := "", "" // of members with one name the last counts
+	add, remove := "", "" // the last member with a name counts
 	for name, value := range rawjson.Members(e.p.payload) {
 		switch {
 		case rawjson.IsString(name, "add"):

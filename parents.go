@@ -6,11 +6,11 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// maxParents bounds the parents of an event.
+// maxParents is the maximum number of parents of an event.
 const maxParents = 16_384
 
-// sortedParents returns the parents in their canonical form, as far as they are valid:
-// a set, in ascending order, that shares nothing with its source.
+// sortedParents returns the parents in canonical form: a sorted set, with IDs
+// in canonical case where valid. It shares nothing with parents.
 func sortedParents(parents []EventID) []EventID {
 	if parents == nil {
 		return nil
@@ -23,8 +23,8 @@ func sortedParents(parents []EventID) []EventID {
 	return slices.Compact(sorted)
 }
 
-// checkPast returns why the event with this ID and clock cannot have these parents and
-// this previous clock; both texts are empty if it can.
+// checkPast returns the reasons why the event with this ID and clock cannot
+// have these parents and this previous clock, or "".
 func checkPast(parents []EventID, previous int64, id EventID, clock int64) (parentsFault, previousFault string) {
 	switch {
 	case previous < 0:
@@ -51,7 +51,7 @@ func checkPast(parents []EventID, previous int64, id EventID, clock int64) (pare
 	return parentsFault, previousFault
 }
 
-// parseParents returns the parents that a JSON array holds. The result is not nil,
+// parseParents returns the parents in a JSON array. The result is not nil,
 // which would mean that there is no array.
 func parseParents(value string) ([]EventID, error) {
 	parents := []EventID{}

@@ -9,21 +9,23 @@ import (
 	"unique"
 )
 
-// pastFinder finds what came before each event of a History, one event after the other in the
-// order of Compare, which is that of causality.
+// pastFinder computes the past of each event of a History, one event at a time
+// in the order of Compare, which extends causality.
 type pastFinder struct {
 	x        *pastIndex
 	projects map[string]*projectLines
 	latest   *projectLines
-	parents  []int32 // of the events from the next one on, as their numbers or noIndex
-	// of each aggregate, the lanes that have events of it, and where among them each lane is
+	parents  []int32 // of the events from the next one on, as numbers or noIndex
+	// for each aggregate, the lanes with events of it, and the index of each
+	// lane among them
 	aggregates [][]aggregateLane
 	laneOf     map[aggregateOnLane]int32
-	// of each aggregate and line, the last event that did not come after all of the line
+	// for each aggregate and line, the last event that did not follow the whole
+	// line
 	lastAdmitted map[aggregateOnLine]admitted
 }
 
-// projectLines is the nodes and aggregates of a project, by their IDs.
+// projectLines has the nodes and aggregates of a project, by ID.
 type projectLines struct {
 	id         string
 	lines      map[string]*line
@@ -31,7 +33,8 @@ type projectLines struct {
 	aggregates map[string]int32
 }
 
-// aggregateLane is a lane, and which of its events are of an aggregate, as they are counted there.
+// aggregateLane is a lane, with the events of one aggregate on it, as numbered
+// there.
 type aggregateLane struct {
 	lane   int32
 	events []int32
@@ -44,13 +47,14 @@ type aggregateOnLine struct {
 	line      *line
 }
 
-// admitted is how many of the first events of a line were found to come before an event, and what that had read.
+// admitted is the number of events at the start of a line that happen before
+// some event, and the events read by that one.
 type admitted struct {
 	read pastSet
 	n    int
 }
 
-// hasUnread reports whether a set has an event of the lane that was not read.
+// hasUnread reports whether set has an event of the lane outside read.
 func (l *aggregateLane) hasUnread(read, set pastSet) bool {
 	n := read.of(l.lane)
 	if n >= l.events[len(l.events)-1] {
@@ -72,7 +76,7 @@ func (f *pastFinder) project(id string) *projectLines {
 	return f.latest
 }
 
-// newPastIndex returns what the events, of which found knows the numbers, say.
+// newPastIndex computes the pasts of events, whose numbers are known to found.
 func newPastIndex(events []Event, found *deduper) *pastIndex {
 	x := &pastIndex{events: events, found: found}
 	f := newPastFinder(x)
@@ -91,7 +95,7 @@ func newPastFinder(x *pastIndex) *pastFinder {
 	n := len(x.events)
 	x.pasts, x.onLine, x.spots, x.hidden = make([]pastSet, n), make([]pastSet, n), make([]spot, n), make([]int64, n)
 	f := &pastFinder{x: x, projects: map[string]*projectLines{}, laneOf: map[aggregateOnLane]int32{}, lastAdmitted: map[aggregateOnLine]admitted{}}
-	for _, e := range x.events { // on its own, so that its cache misses overlap
+	for _, e := range x.events { // in a separate loop, so that cache misses overlap
 		for _, id := range e.p.Parents {
 			f.parents = append(f.parents, int32(x.found.index(id)))
 		}
@@ -121,8 +125,8 @@ func newPastFinder(x *pastIndex) *pastFinder {
 	return f
 }
 
-// put gives an event that comes after a set its place on a lane of its node, on which it comes after the
-// one before.
+// put puts event k, with the given past, on a lane of its node where it follows
+// the previous event.
 func (f *pastFinder) put(k int32, past pastSet) {
 	x, at := f.x, &f.x.spots[k]
 	at.lane = f.laneAfter(k, past)
@@ -144,8 +148,9 @@ func (f *pastFinder) put(k int32, past pastSet) {
 	(*lanes)[i].events = append((*lanes)[i].events, at.nth)
 }
 
-// laneAfter returns a lane of the node of event k whose last event is in a set. That is mostly the one of
-// the event before, or of a parent; otherwise it looks at some lanes, at others each time, and makes one.
+// laneAfter returns a lane of the node of event k whose last event is in past.
+// This is mostly the lane of the previous event or of a parent. Otherwise it
+// tries a few lanes, different ones each time, and then creates one.
 func (f *pastFinder) laneAfter(k int32, past pastSet) int32 {
 	x, line := f.x, f.x.spots[k].line
 	isFree := func(lane int32) bool { return int(past.of(lane)) == len(x.lanes[lane]) }
@@ -169,8 +174,8 @@ func (f *pastFinder) laneAfter(k int32, past pastSet) int32 {
 	return lane
 }
 
-// before returns the last event of its node that certainly was before an event, or noIndex: the one that it
-// names, if it is stamped.
+// before returns the last event of its node certain to precede event k, or
+// noIndex. For a stamped event it is the one it names.
 func (f *pastFinder) before(k int32) int32 {
 	e, line := f.x.events[k], f.x.spots[k].line
 	if e.IsStamped() {
@@ -179,8 +184,9 @@ func (f *pastFinder) before(k int32) int32 {
 	return line.last(f.x.events, e.clock-1, false)
 }
 
-// plainPast returns what came before a plain event: the events of its node before it, its cause, and what its
-// vector clock says; and what came before these. It notes what may be hidden.
+// plainPast returns the past of a plain event: the earlier events of its node,
+// its cause and the events covered by its vector clock, each with its past. It
+// records what may be hidden.
 func (f *pastFinder) plainPast(k int32, e Event) (past pastSet) {
 	x := f.x
 	var hidden int64
@@ -217,8 +223,8 @@ func (f *pastFinder) plainPast(k int32, e Event) (past pastSet) {
 	return past
 }
 
-// seen yields the nodes, but its own, of which the vector clock of an event has seen something, and up to
-// which clock. Of one without events here the line is nil.
+// seen yields the other nodes in the vector clock of e and their times. The
+// line of a node without events here is nil.
 func (f *pastFinder) seen(e Event) iter.Seq2[*line, int64] {
 	return func(yield func(*line, int64) bool) {
 		if e.p.VectorClock.IsZero() {
@@ -233,13 +239,13 @@ func (f *pastFinder) seen(e Event) iter.Seq2[*line, int64] {
 	}
 }
 
-// hasLine reports whether a set has an event and those of its node before it.
+// hasLine reports whether s has event k and the earlier events of its node.
 func (x *pastIndex) hasLine(s pastSet, k int32) bool {
 	return s.of(x.spots[k].lane) >= x.spots[k].nth && (x.pasts[k].is(x.onLine[k]) || s.has(x.onLine[k]))
 }
 
-// stampedPast returns what came before a stamped event: what it had read; and of what plainPast takes what
-// does not come after an event of its aggregate that it had not read.
+// stampedPast returns the past of a stamped event: the events it had read, and
+// those of plainPast that do not follow an unread event of its aggregate.
 func (f *pastFinder) stampedPast(k int32, e Event) pastSet {
 	x := f.x
 	read := f.readPast(k, e)
@@ -259,8 +265,8 @@ func (f *pastFinder) stampedPast(k int32, e Event) pastSet {
 	return past
 }
 
-// admitLine returns a set of what came before event k and, besides, of what the node of a line had up to a
-// time, as much from the start as has nothing of the aggregate that was not read.
+// admitLine adds the events of a line up to a time to the past of event k,
+// stopping before the first that follows an unread event of the aggregate.
 func (f *pastFinder) admitLine(k int32, read, past pastSet, l *line, time int64) pastSet {
 	x := f.x
 	p := l.last(x.events, time, true)
@@ -280,8 +286,9 @@ func (f *pastFinder) admitLine(k int32, read, past pastSet, l *line, time int64)
 	return past.union(x.onLine[p])
 }
 
-// admitted returns how many of the first events of a line an event that had read this comes after, at most
-// n. It begins where the last event of the aggregate ended that had not read more.
+// admitted returns the number of events at the start of a line, at most n, that
+// an event with the given read set follows. It starts from the result for the
+// last event of the aggregate that had read no more.
 func (f *pastFinder) admitted(k int32, read pastSet, l *line, n int) int {
 	isUnread := func(i int) bool { return f.hasUnread(k, read, f.x.onLine[l.events[i]]) }
 	key := aggregateOnLine{f.x.spots[k].aggregate, l}
@@ -298,8 +305,8 @@ func (f *pastFinder) admitted(k int32, read pastSet, l *line, n int) int {
 	return from
 }
 
-// readPast returns what a stamped event says that it had read: its parents and what came before
-// them. It notes what may be hidden behind a parent that is missing.
+// readPast returns the events that a stamped event had read: its parents and
+// their pasts. It records what may be hidden behind a missing parent.
 func (f *pastFinder) readPast(k int32, e Event) pastSet {
 	x := f.x
 	var past pastSet
@@ -309,7 +316,7 @@ func (f *pastFinder) readPast(k int32, e Event) pastSet {
 	for i, p := range parents {
 		switch {
 		case p == noIndex:
-			x.hidden[k] = max(x.hidden[k], e.clock-2) // what came before a parent has a lesser clock than it
+			x.hidden[k] = max(x.hidden[k], e.clock-2) // everything before a parent has a lesser clock than the parent
 		case x.events[p].clock >= e.clock || x.spots[p].aggregate != x.spots[k].aggregate:
 			x.contradictions = append(x.contradictions, Contradiction{e.p.ID, e.p.Parents[i], fieldNames[fieldParents]})
 			x.hidden[k] = e.clock - 1
@@ -322,8 +329,9 @@ func (f *pastFinder) readPast(k int32, e Event) pastSet {
 	return past
 }
 
-// hides returns up to which clock there may be events that came before event k and are not known
-// to: any earlier one, unless the event is plain and has a vector clock.
+// hides returns the clock up to which there may be unknown events before event
+// k. This is any earlier clock, unless the event is plain and has a vector
+// clock.
 func (x *pastIndex) hides(k int32) int64 {
 	if e := x.events[k]; e.IsStamped() {
 		return e.clock - 1
@@ -331,7 +339,8 @@ func (x *pastIndex) hides(k int32) int64 {
 	return x.hidden[k]
 }
 
-// cause returns the event that e names as its cause, or noIndex if it is not there or cannot be.
+// cause returns the event named by e as its cause, or noIndex if it is missing
+// or impossible.
 func (f *pastFinder) cause(e Event) int32 {
 	x := f.x
 	if e.p.CausationID == "" {
@@ -348,16 +357,17 @@ func (f *pastFinder) cause(e Event) int32 {
 	return int32(i)
 }
 
-// hasUnread reports whether a set has an event of the aggregate of event k that was not read. It looks at
-// the lanes of the aggregate and, if they are many, also at those of which the set has more than
-// what was read, and is done when it is done with one or the other.
+// hasUnread reports whether set has an event of the aggregate of event k
+// outside read. It examines the lanes of the aggregate. If they are many, it
+// alternates with the lanes of which set has more than read, and stops when it
+// has finished either.
 func (f *pastFinder) hasUnread(k int32, read, set pastSet) bool {
 	aggregate := f.x.spots[k].aggregate
 	lanes := f.aggregates[aggregate]
 	if len(lanes) <= 2*lanesInGroup {
 		return slices.ContainsFunc(lanes, func(l aggregateLane) bool { return l.hasUnread(read, set) })
 	}
-	own := f.x.spots[k].line.lanes // which mostly have what was not read
+	own := f.x.spots[k].line.lanes // where unread events are most likely
 	for _, lane := range own[:min(len(own), lanesInGroup)] {
 		if i, ok := f.laneOf[aggregateOnLane{aggregate, lane}]; ok && lanes[i].hasUnread(read, set) {
 			return true

@@ -2,21 +2,22 @@ package causal
 
 import "slices"
 
-// pastIndex is what some events, in the order of Compare, say about the past of each other.
+// pastIndex has the pasts of events, as stated by the events, in the order of
+// Compare.
 type pastIndex struct {
 	events []Event
-	found  *deduper  // that knows their numbers
-	pasts  []pastSet // of each event, and the event itself
-	onLine []pastSet // the same of each event and those of its node before it
+	found  *deduper  // has their numbers
+	pasts  []pastSet // of each event, including the event
+	onLine []pastSet // the same, with the earlier events of its node
 	spots  []spot
-	lanes  [][]int32 // the events on each
+	lanes  [][]int32 // the events on each lane
 	hidden []int64   // see hides
 	lines  []*line   // in the order of node IDs, then of projects
 
 	contradictions []Contradiction
 }
 
-// spot is where an event is.
+// spot is the position of an event.
 type spot struct {
 	line      *line // of its node
 	lane, nth int32 // from 0, and from 1
@@ -28,7 +29,7 @@ func (x *pastIndex) isBefore(i, j int) bool {
 	return i != j && x.pasts[j].of(x.spots[i].lane) >= x.spots[i].nth
 }
 
-// relation is that of [History.Relation].
+// relation implements [History.Relation].
 func (x *pastIndex) relation(i, j int) Order {
 	a, b := x.events[i], x.events[j]
 	switch {
@@ -46,8 +47,8 @@ func (x *pastIndex) relation(i, j int) Order {
 	return OrderUnknown
 }
 
-// isAbout reports whether event j says of event i whether it comes after it: if it is stamped, of its
-// aggregate, and of its project otherwise.
+// isAbout reports whether event j states whether it follows event i. It does if
+// it is in the same aggregate or, unless it is stamped, in the same project.
 func (x *pastIndex) isAbout(j, i int) bool {
 	if x.events[j].IsStamped() {
 		return x.spots[i].aggregate == x.spots[j].aggregate
@@ -55,7 +56,7 @@ func (x *pastIndex) isAbout(j, i int) bool {
 	return x.spots[i].line.project == x.spots[j].line.project
 }
 
-// parents returns the last events before an event, in ascending order.
+// parents returns the last events before event i, in ascending order.
 func (x *pastIndex) parents(i int) []int32 {
 	own := x.spots[i]
 	var last []int32 // of each lane
@@ -71,14 +72,14 @@ func (x *pastIndex) parents(i int) []int32 {
 	return x.maximal(last, nil)
 }
 
-// maximal returns those of some events, which are in ascending order, that happen before no other
-// of them, in ascending order. covered is of use to callers with many events: it has a place for
-// each lane, all zero, and is left so.
+// maximal returns those of the given events that no other one of them follows.
+// Both are in ascending order. covered lets callers avoid an allocation: it has
+// a zero for each lane, and is left so.
 func (x *pastIndex) maximal(events, covered []int32) (maximal []int32) {
 	if len(events) > 32 && covered == nil {
 		covered = make([]int32, len(x.lanes))
 	}
-	for _, k := range slices.Backward(events) { // what an event happens before was looked at
+	for _, k := range slices.Backward(events) { // the pasts of later events are covered
 		at := x.spots[k]
 		switch {
 		case len(events) > 32:
@@ -104,25 +105,26 @@ func (x *pastIndex) maximal(events, covered []int32) (maximal []int32) {
 	return maximal
 }
 
-// names reports whether e names an event as its cause or a parent.
+// names reports whether e names the event as its cause or a parent.
 func (e Event) names(id EventID) bool {
 	_, isParent := slices.BinarySearch(e.p.Parents, id)
 	return isParent || e.p.CausationID == id
 }
 
-// isFork reports whether a node used one clock value for two events of which one is plain, so that nothing
-// but their clocks says how they relate.
+// isFork reports whether a and b are two events of a node with the same clock,
+// at least one of them plain, so that only their clocks relate them.
 func isFork(a, b Event) bool {
 	return a.clock == b.clock && a.p.NodeID == b.p.NodeID && (!a.IsStamped() || !b.IsStamped())
 }
 
-// isCertain reports whether events of an aggregate of which none happens before another, in
-// ascending order, are all concurrent.
+// isCertain reports whether events of an aggregate, in ascending order and with
+// none following another, are all concurrent.
 func (x *pastIndex) isCertain(events []int32) bool {
 	first := x.events[events[0]].clock
 	for i, k := range events[1:] {
 		e, before := x.events[k], x.events[events[i]]
-		// The first has the lowest clock: if it cannot be hidden, no other one can.
+		// The first has the lowest clock: if it cannot be hidden, no other one
+		// can.
 		if first < e.clock && first <= x.hidden[k] || isFork(before, e) {
 			return false
 		}
@@ -131,7 +133,7 @@ func (x *pastIndex) isCertain(events []int32) bool {
 	for _, k := range events {
 		ids[x.events[k].p.ID] = struct{}{}
 	}
-	return !slices.ContainsFunc(events, func(k int32) bool { // names another one, which is a contradiction
+	return !slices.ContainsFunc(events, func(k int32) bool { // naming another one would be a contradiction
 		e := x.events[k].p
 		_, isCause := ids[e.CausationID]
 		return isCause && e.CausationID != e.ID || slices.ContainsFunc(e.Parents, func(id EventID) bool { _, ok := ids[id]; return ok })

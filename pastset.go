@@ -2,15 +2,16 @@ package causal
 
 import "slices"
 
-// pastSet is a set of events that has, with each event, all that lies before it. Events are
-// on lanes, on each of which one comes after the other: the set is how many of each lane are
-// in it. It is a value; sets share what they have in common, so that one that adds to
-// another one takes the room of what it adds. It is the idea of a vector clock with lanes in
-// place of nodes (Fidge 1988, Mattern 1989), as events of one node need not be in order.
+// pastSet is a set of events that includes the past of each of its events.
+// Events are on lanes, on each of which one follows the other, so the set is
+// the number of events on each lane. It is a value. Sets share their common
+// parts, so a set derived from another takes memory only for its additions. It
+// resembles a vector clock with lanes in place of nodes (Fidge 1988, Mattern
+// 1989), because the events of one node need not be ordered.
 type pastSet []laneBlock
 
-// laneBlock is what a set has of the lanes from first on, in groups; nil has none. Blocks are in
-// ascending order.
+// laneBlock has the counts of the lanes from first on, in groups; nil stands
+// for zeros. Blocks are in ascending order.
 type laneBlock struct {
 	first  int32
 	groups *laneGroups // not to be modified
@@ -26,7 +27,7 @@ type (
 	laneCounts [lanesInGroup]int32
 )
 
-// of returns how many events of a lane are in the set.
+// of returns the number of events of a lane in the set.
 func (s pastSet) of(lane int32) int32 {
 	i, ok := s.search(lane)
 	if !ok {
@@ -41,13 +42,13 @@ func (s pastSet) of(lane int32) int32 {
 
 func (s pastSet) search(lane int32) (int, bool) {
 	first := lane - lane%lanesInBlock
-	if len(s) > 0 && s[0].first >= first { // mostly it is here
+	if len(s) > 0 && s[0].first >= first { // the most common case
 		return 0, s[0].first == first
 	}
 	return slices.BinarySearchFunc(s, first, func(b laneBlock, first int32) int { return int(b.first) - int(first) })
 }
 
-// has reports whether s has all that t has.
+// has reports whether s includes t.
 func (s pastSet) has(t pastSet) bool {
 	i := 0
 	for _, b := range t {
@@ -85,7 +86,7 @@ func (c *laneCounts) has(d *laneCounts) bool {
 	return true
 }
 
-// union returns the set of what is in s or in t.
+// union returns the union of s and t.
 func (s pastSet) union(t pastSet) pastSet {
 	switch {
 	case s.has(t):
@@ -140,7 +141,8 @@ func (c *laneCounts) union(d *laneCounts) *laneCounts {
 	return &both
 }
 
-// with returns the set that has the first n events of a lane besides, which are more than s has.
+// with returns s with the first n events of a lane, which must be more than s
+// has.
 func (s pastSet) with(lane, n int32) pastSet {
 	at, ok := s.search(lane)
 	t := make(pastSet, len(s), len(s)+1)
@@ -162,7 +164,7 @@ func (s pastSet) with(lane, n int32) pastSet {
 	return t
 }
 
-// all yields how many events of each lane the set has, if there are any.
+// all yields the number of events of each lane in the set, if there are any.
 func (s pastSet) all(yield func(lane, n int32) bool) {
 	for _, b := range s {
 		for i, counts := range b.groups {
@@ -178,8 +180,8 @@ func (s pastSet) all(yield func(lane, n int32) bool) {
 	}
 }
 
-// more yields each lane of which t has more than s, and how many of it t has, until yield returns
-// false; then it does, too.
+// more yields each lane of which t has more events than s, and their number in
+// t, until yield returns false. It reports whether yield never did.
 func (s pastSet) more(t pastSet, yield func(lane, n int32) bool) bool {
 	i := 0
 	for _, b := range t {
@@ -204,5 +206,5 @@ func (s pastSet) more(t pastSet, yield func(lane, n int32) bool) bool {
 	return true
 }
 
-// is reports whether s and t are one set in memory.
+// is reports whether s and t share memory, and so are equal.
 func (s pastSet) is(t pastSet) bool { return len(s) == len(t) && (len(s) == 0 || &s[0] == &t[0]) }

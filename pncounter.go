@@ -10,32 +10,32 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// PNCounter is a counter that goes up and down: the sum of the deltas of events,
-// each counted once, in any order and however often they arrive. It is the state
-// form of [MergeCounter]. Like a PN-Counter (Shapiro et al. 2011, specification
-// 7) it has one total for each node. Events that others may still be missing it
-// keeps one by one, until [PNCounter.Compact].
+// PNCounter is a counter with increments and decrements: the sum of the deltas
+// of events, each counted once, in any order and however often it arrives. It
+// is the state form of [MergeCounter]. Like a PN-Counter (Shapiro et al. 2011,
+// specification 7) it has one total for each node. Until [PNCounter.Compact],
+// it keeps events separately, because other replicas may be missing them.
 //
 // The zero value is 0. A copied PNCounter shares storage with the original; do
 // not use both. To clone a counter, merge it into a zero PNCounter. A PNCounter
 // is safe for concurrent use unless one goroutine changes it.
 type PNCounter struct {
 	totals map[unique.Handle[string]]counterTotal // by node
-	events map[EventID]counterEvent               // those that are not in a total
-	sum    int128                                 // of all
+	events map[EventID]counterEvent               // those not in a total
+	sum    int128                                 // of everything
 	seen   VectorClock
 }
 
-// counterTotal is the sum of all events of a node up to this time, and a digest of
-// their IDs: totals of the same events have the same.
+// counterTotal is the sum of all events of a node up to a time, and a digest of
+// their IDs, which is the same for totals of the same events.
 type counterTotal struct {
 	time   int64
 	sum    int128
 	digest uint64
 }
 
-// with returns the total and another event. An event that adds nothing makes no
-// difference, as Apply does not even see it.
+// with returns the total including another event. An event without a delta
+// makes no difference, because Apply does not see it either.
 func (t counterTotal) with(id EventID, delta int64) counterTotal {
 	if delta == 0 {
 		return t
@@ -64,8 +64,8 @@ func (c *PNCounter) Apply(e Event) error {
 	return c.Add(e, delta)
 }
 
-// payloadDelta returns the integer in the payload member "delta", and whether
-// there is one.
+// payloadDelta returns the integer in the payload member "delta", and reports
+// whether it exists.
 func (e Event) payloadDelta() (delta int64, ok bool, err error) {
 	number, ok := e.payloadMember("delta")
 	if !ok {
@@ -78,9 +78,9 @@ func (e Event) payloadDelta() (delta int64, ok bool, err error) {
 	return delta, true, nil
 }
 
-// Add counts the delta of e, once. It returns a [*ValidationError] if e is zero,
-// and an [*IDConflictError] if the counter holds another delta, node or clock for
-// this event. On error, the counter is unchanged.
+// Add counts the delta of e, once. It returns a [*ValidationError] if e is
+// zero, and an [*IDConflictError] if the counter holds another delta, node or
+// clock for this event. On error, the counter is unchanged.
 func (c *PNCounter) Add(e Event, delta int64) error {
 	if e.p == nil {
 		return errZeroEvent()
@@ -114,17 +114,17 @@ func (c *PNCounter) setTotal(node unique.Handle[string], total counterTotal) {
 	c.totals[node] = total
 }
 
-// counted reports whether a total has the event.
+// counted reports whether the event is in a total.
 func (c *PNCounter) counted(d dot) bool { return d.time > 0 && d.time <= c.totals[d.node].time }
 
-// Merge counts what the other counter has counted and this one has not.
-// Afterwards they share nothing. It returns an [*IDConflictError] if different events
-// share an ID, and a [*ForkError] if a total of one counter is not over the events of
-// the node that the other one has seen: the node used a clock value twice, or a counter
-// was marked as seen too early. On error, c is unchanged.
+// Merge counts everything counted by other and not yet by c. Afterwards they
+// share nothing. It returns an [*IDConflictError] if different events share an
+// ID, and a [*ForkError] if a total of one counter is not the sum of the node's
+// events seen by the other. Either the node used a clock value twice, or a
+// counter was marked as seen too early. On error, c is unchanged.
 func (c *PNCounter) Merge(other PNCounter) error { return c.merge(other, other.seen) }
 
-// merge is Merge; seen says of which events other lacks none.
+// merge is Merge. other lacks none of the events covered by seen.
 func (c *PNCounter) merge(other PNCounter, seen VectorClock) error {
 	if err := c.checkConflicts(other); err != nil {
 		return err
@@ -149,7 +149,8 @@ func (c *PNCounter) merge(other PNCounter, seen VectorClock) error {
 	return nil
 }
 
-// checkConflicts returns the error for IDs of which the counters have different events.
+// checkConflicts returns the error for different events with the same ID in c
+// and other.
 func (c *PNCounter) checkConflicts(other PNCounter) error {
 	var conflicts []EventID
 	for id, e := range other.events {
@@ -160,12 +161,12 @@ func (c *PNCounter) checkConflicts(other PNCounter) error {
 	return errIDConflict(conflicts)
 }
 
-// compareTotals notes totals that are certainly not over the same events as this counter
-// has up to their times, which lacks none of those that seen covers. It cannot know where
-// it lacks events, unless two of them have one clock value: a total may then have one of
-// the two.
+// compareTotals notes totals that are certainly not the sum of the events in c
+// up to their times, provided c lacks none of the events covered by seen. Where
+// c may lack events, it can only notice a total over one of two events with the
+// same clock.
 func (c *PNCounter) compareTotals(found *forkFinder, totals map[unique.Handle[string]]counterTotal, seen VectorClock) {
-	mine := map[unique.Handle[string]]counterTotal{} // of those that can be compared
+	mine := map[unique.Handle[string]]counterTotal{} // of the comparable ones
 	for node, total := range totals {
 		my := c.totals[node]
 		if my.time == total.time || my.time < total.time && (dot{node, total.time}).seenBy(seen) {
@@ -189,7 +190,7 @@ func (c *PNCounter) compareTotals(found *forkFinder, totals map[unique.Handle[st
 	}
 }
 
-// total returns the sum of all that the counter has.
+// total returns the sum of everything in the counter.
 func (c *PNCounter) total() (sum int128) {
 	for _, total := range c.totals {
 		sum = sum.add(total.sum)
@@ -200,11 +201,11 @@ func (c *PNCounter) total() (sum int128) {
 	return sum
 }
 
-// Value returns the sum. It returns a [*ValidationError] if the sum does not fit
-// in an int64; a later delta may bring it back.
+// Value returns the sum. It returns a [*ValidationError] if the sum does not
+// fit in an int64; a later delta may bring it back.
 func (c PNCounter) Value() (int64, error) { return counterValue(c.sum) }
 
-// counterValue returns the sum of the deltas of a counter.
+// counterValue returns sum as an int64.
 func counterValue(sum int128) (int64, error) {
 	value, ok := sum.int64()
 	if !ok {
@@ -213,17 +214,18 @@ func counterValue(sum int128) (int64, error) {
 	return value, nil
 }
 
-// Seen returns the counter's causal context, as recorded by [PNCounter.MarkSeen].
+// Seen returns the counter's causal context, as recorded by
+// [PNCounter.MarkSeen].
 func (c PNCounter) Seen() VectorClock { return c.seen }
 
-// MarkSeen records that the counter has applied every relevant event covered by
-// v, as [GSet.MarkSeen] does for a set.
+// MarkSeen records the application of every relevant event covered by v, as
+// [GSet.MarkSeen] does for a set.
 func (c *PNCounter) MarkSeen(v VectorClock) { c.seen = c.seen.Merge(v) }
 
 // Compact adds the events covered by cut to the totals of their nodes, so that
-// the counter no longer grows with them. Any cut that the counter has seen will
-// do. Afterwards the counter ignores those events, which can only be duplicates.
-// If the counter has not seen cut, Compact returns a [*GapError] and changes
+// the counter no longer grows with them. Any cut seen by the counter will do.
+// Afterwards the counter ignores those events, which can only be duplicates. If
+// the counter has not seen cut, Compact returns a [*GapError] and changes
 // nothing.
 func (c *PNCounter) Compact(cut VectorClock) error {
 	if err := checkGap(c.seen, cut); err != nil {
@@ -245,9 +247,10 @@ func (c *PNCounter) Compact(cut VectorClock) error {
 	return nil
 }
 
-// DeltaSince returns what a replica that has seen since is missing. It returns a
-// [*ForkError] if the counter holds two events of one node and clock that since covers:
-// the replica may have seen one of them only.
+// DeltaSince returns the part of the counter missing from a replica with the
+// vector clock since. It returns a [*ForkError] if the counter holds two events
+// of one node and clock covered by since, because the replica may have seen
+// only one of them.
 func (c PNCounter) DeltaSince(since VectorClock) (Delta[PNCounter], error) {
 	part := PNCounter{seen: c.seen}
 	for node, total := range c.totals {
@@ -270,12 +273,12 @@ func (c PNCounter) DeltaSince(since VectorClock) (Delta[PNCounter], error) {
 	return Delta[PNCounter]{since, part}, nil
 }
 
-// MergeDelta merges a delta. It returns a [*GapError] if the counter has not seen
-// what the delta depends on, and the errors of [PNCounter.Merge]. On error, the
-// counter is unchanged.
+// MergeDelta merges a delta. It returns a [*GapError] if the counter has not
+// seen everything the delta depends on, and the errors of [PNCounter.Merge]. On
+// error, the counter is unchanged.
 func (c *PNCounter) MergeDelta(d Delta[PNCounter]) error {
 	if err := checkGap(c.seen, d.since); err != nil {
 		return err
 	}
-	return c.merge(d.part, VectorClock{}) // a part lacks events that it has seen
+	return c.merge(d.part, VectorClock{}) // a part lacks events it has seen
 }

@@ -11,9 +11,9 @@ import (
 	"unique"
 )
 
-// MarshalJSON writes the totals by node, the other events in the order of
+// MarshalJSON encodes the totals by node, the other events in the order of
 // [Compare], and the causal context. It returns a [*ValidationError] if a total
-// does not fit 96 bits, or the counter has seen more than 65,536 nodes.
+// does not fit in 96 bits, or the counter has seen more than 65,536 nodes.
 func (c PNCounter) MarshalJSON() ([]byte, error) {
 	b := []byte(`{"totals":[`)
 	nodes := slices.SortedFunc(maps.Keys(c.totals), func(x, y unique.Handle[string]) int {

@@ -6,22 +6,24 @@ import (
 	"time"
 )
 
-// Receipt says what became of what was received. The zero value says that nothing was. The
-// caller owns it.
+// A Receipt reports the outcome of receiving events. The zero value means there
+// were none. The caller owns it.
 type Receipt struct {
-	// Saved is how many events are new and were stored, Known how many were stored before.
+	// Saved is the number of new events, which were stored, and Known the
+	// number of events already stored.
 	Saved, Known int
-	// Rejected are those that were not taken, in the order in which they came.
+	// Rejected lists the refused events, in the order of the input.
 	Rejected []Rejection
-	// Forks are those that the node has found since the receipt before, in these events or in
-	// others that its store has: a node was restored from a backup, or is run twice. All of its
-	// branches are stored. IDs has the event that shows a fork, and what goes on with a branch
-	// is none: if the events come in order, each fork is told once, and otherwise each node at
-	// least. Those that OpenNode finds go to OnFork only.
+	// Forks lists the forks found since the previous receipt, in these events
+	// or in others in the store. A fork means a node was restored from a backup
+	// or is running twice. All branches are stored. IDs has the event proving
+	// the fork; later events of a branch are not reported again. If events
+	// arrive in order, each fork is reported once, and otherwise each node at
+	// least once. Forks found by OpenNode are passed only to OnFork.
 	Forks []ForkError
 }
 
-// add adds what a further call has done.
+// add adds the outcome of a further call.
 func (r *Receipt) add(other Receipt) {
 	r.Saved += other.Saved
 	r.Known += other.Known
@@ -29,27 +31,29 @@ func (r *Receipt) add(other Receipt) {
 	r.Forks = append(r.Forks, other.Forks...)
 }
 
-// Rejection is something that was received and not taken. The zero value is never given.
+// A Rejection is a refused event. The zero value is never returned.
 type Rejection struct {
 	Rejected
-	// Err says why: a [*ValidationError], an [*IDConflictError], a [*ClockJumpError],
-	// [ErrClockOverflow], or an error of the store about this event. Its text is the Reason.
+	// Err is the reason: a [*ValidationError], an [*IDConflictError], a
+	// [*ClockJumpError], [ErrClockOverflow], or an error of the store about
+	// this event. Its text is the Reason.
 	Err error
-	// IsStored says that the store keeps it, for [Node.RetryRejected] and for people. It
-	// does not if it is no [RejectedStorage] or has no room.
+	// IsStored reports whether the store keeps the rejected event, for
+	// [Node.RetryRejected] and for people. It does not if it is not a
+	// [RejectedStorage] or is full.
 	IsStored bool
 }
 
-// incoming is one thing that is received.
+// incoming is one received event or text.
 type incoming struct {
-	event Event  // zero if it could not be read
-	data  []byte // as it came, nil if it came as an event
-	err   error  // why it is rejected
+	event Event  // zero if it could not be decoded
+	data  []byte // as received; nil if it was received as an event
+	err   error  // the reason for rejecting it
 
-	stored Event // that has its ID, if it was looked for
+	stored Event // the event with its ID, if looked up
 }
 
-// rejection returns what is kept of something that is rejected.
+// rejection returns the entry to keep for a rejected event or text.
 func (in *incoming) rejection(source string) Rejection {
 	r := Rejection{Err: in.err, Rejected: Rejected{
 		Data: in.data, Source: source, EventID: in.event.ID(), Reason: strings.ToValidUTF8(in.err.Error(), "\uFFFD"), Time: time.Now().UTC(), Count: 1,
@@ -58,7 +62,7 @@ func (in *incoming) rejection(source string) Rejection {
 		r.EventID = invalid.EventID
 	}
 	if in.data == nil && in.event.p != nil {
-		r.Data, _ = in.event.MarshalJSON() // of an event that is not zero never fails
+		r.Data, _ = in.event.MarshalJSON() // never fails for a nonzero event
 	}
 	return r
 }

@@ -9,26 +9,31 @@ import (
 	"unicode/utf8"
 )
 
-// ReceiveOptions are the options of [Node.Receive]. nil and the zero value mean the defaults.
+// ReceiveOptions are the options of [Node.Receive]. nil and the zero value mean
+// the defaults.
 type ReceiveOptions struct {
-	// Source says from whom the events come, for what is rejected: see [Rejected].
+	// Source names the sender of the events in [Rejected] entries.
 	Source string
 }
 
-// Receive stores events that come from elsewhere. It takes each one alone: one that is of
-// another project, zero or beyond MaxJump, or whose ID is taken by other content, is rejected
-// with its reason, kept as it came if the store is a [RejectedStorage], and does not stop the
-// others. They are taken in the order of [Compare], and saved together.
+// Receive stores events received from elsewhere. It judges each event
+// separately. An event is rejected if it is zero, belongs to another project,
+// is beyond MaxJump, or has the ID of a different stored event. A rejected
+// event is reported with its reason, kept unchanged if the store is a
+// [RejectedStorage], and does not affect the others. Events are processed in
+// the order of [Compare], and saved together.
 //
-// An event that lacks just what older peers drop of one that is stored, its parents and
-// previous clock, its vector clock or all of its unknown members, is taken for known. Events of
-// the node itself, which come back after its store has gone back, are events like others: its
-// clock moves beyond them, and what it emits comes after them.
+// An event counts as known if it differs from a stored one only in lacking
+// members that older peers drop: its parents and previous clock, its vector
+// clock, or all of its unknown members. Events of the node itself, which come
+// back after a restore, are treated like any others: the node's clock advances
+// past them, and later events follow them.
 //
-// If an error is returned, what the receipt says is done; receiving all again is safe, and
-// completes it. It is a [*ValidationError] if the source is not UTF-8, [ErrClosed], a failure of
-// the store, which matches [ErrOutcomeUnknown] if the events may be stored, or, with MergeAbove,
-// one of Emit. Receive does not retain the slice.
+// If Receive returns an error, the receipt is still accurate; receiving
+// everything again is safe, and completes the work. The error is a
+// [*ValidationError] if the source is not UTF-8, [ErrClosed], a failure of the
+// store, which matches [ErrOutcomeUnknown] if the events may be stored, or,
+// with MergeAbove, an error of Emit. Receive does not retain the slice.
 func (n *Node) Receive(ctx context.Context, events []Event, o *ReceiveOptions) (Receipt, error) {
 	batch := make([]incoming, len(events))
 	for i, e := range events {
@@ -40,12 +45,12 @@ func (n *Node) Receive(ctx context.Context, events []Event, o *ReceiveOptions) (
 	return n.receive(ctx, batch, o)
 }
 
-// receivedTogether is how many texts ReceiveJSON takes at once.
+// receivedTogether is the number of texts that ReceiveJSON processes at once.
 const receivedTogether = 1000
 
-// ReceiveJSON is Receive for events in their wire format, one each: what cannot be read is
-// rejected like what cannot be taken, byte by byte as it came. It takes 1000 at a time, as far
-// as texts yields them, and retains none.
+// ReceiveJSON is like Receive for events in their wire format, one in each
+// text. An undecodable text is rejected as well, and kept byte for byte.
+// ReceiveJSON processes up to 1000 texts at a time, and retains none.
 func (n *Node) ReceiveJSON(ctx context.Context, texts iter.Seq[[]byte], o *ReceiveOptions) (Receipt, error) {
 	var all Receipt
 	if texts == nil {
@@ -72,7 +77,7 @@ func (n *Node) ReceiveJSON(ctx context.Context, texts iter.Seq[[]byte], o *Recei
 	return all, err
 }
 
-// receive takes a batch, keeps what is rejected, and tells forks.
+// receive processes a batch, keeps what is rejected, and reports forks.
 func (n *Node) receive(ctx context.Context, batch []incoming, o *ReceiveOptions) (Receipt, error) {
 	if o == nil {
 		o = &ReceiveOptions{}
@@ -101,7 +106,7 @@ func (n *Node) receive(ctx context.Context, batch []incoming, o *ReceiveOptions)
 // mergedType is the type of events that only name the heads of their aggregate.
 const mergedType = "causal.merged"
 
-// merge emits an event that names the heads of each aggregate which has too many.
+// merge emits an event naming the heads of each aggregate with too many.
 func (n *Node) merge(ctx context.Context, batch []incoming) error {
 	if err := n.enter(ctx); err != nil {
 		return err
@@ -114,8 +119,8 @@ func (n *Node) merge(ctx context.Context, batch []incoming) error {
 	return err
 }
 
-// tooManyHeads returns the events that are to be emitted. Heads that are too far ahead do not count,
-// as no event can name them.
+// tooManyHeads returns the events to emit. Heads with a clock too far ahead do
+// not count, because no event can name them.
 func (n *Node) tooManyHeads(ctx context.Context, batch []incoming) (merged []EventParams, err error) {
 	heads := map[string][]EventID{}
 	for _, in := range batch {
@@ -142,7 +147,8 @@ func (n *Node) tooManyHeads(ctx context.Context, batch []incoming) (merged []Eve
 	return merged, nil
 }
 
-// keepRejected stores what was rejected. What fails does not stop the others.
+// keepRejected stores rejected events. If storing one fails, it continues with
+// the others.
 func (n *Node) keepRejected(ctx context.Context, rejected []Rejection) error {
 	storage, ok := n.storage.(RejectedStorage)
 	if !ok {

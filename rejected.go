@@ -9,37 +9,39 @@ import (
 	"unicode/utf8"
 )
 
-// What a [RejectedStorage] keeps: so many at most, of so many bytes together, and none that is
-// larger than MaxRejectedSize. The size of one is that of its Data, Source and Reason.
+// Limits of a [RejectedStorage]: the number of entries, the sum of their sizes,
+// and the size of one entry, which counts its Data, Source and Reason.
 const (
 	MaxRejected      = 10_000
 	MaxRejectedBytes = 64 << 20
 	MaxRejectedSize  = 1 << 20
 )
 
-// Rejected is something that was to be an event and was not taken, as it came: so that nothing
-// is lost, people can look at it, and it can be tried again. The zero value lacks a reason and a time. It is
-// a value, but Data is a slice: who is given one owns it.
+// A Rejected is data refused as an event, kept unchanged so that nothing is
+// lost. People can look at it, and it can be retried. The zero value is not
+// valid. It is a value, but Data is a slice, owned by the caller who received
+// it.
 type Rejected struct {
-	// Data is what came, byte by byte. It may be empty.
+	// Data is the received data, byte for byte. It may be empty.
 	Data []byte
-	// Source says from whom it came, in the words of who has taken it in. It may be empty.
+	// Source names the sender, as given by the receiver. It may be empty.
 	Source string
-	// EventID is the ID of the event, "" if that could not be read.
+	// EventID is the ID of the event, or "" if it could not be decoded.
 	EventID EventID
-	// Reason says why it was not taken. Required.
+	// Reason says why the event was refused. Required.
 	Reason string
-	// Time is when it came last, with a year of 1 through 9999. Required. It is kept in UTC.
+	// Time is the latest time of arrival, with a year of 1 through 9999, kept
+	// in UTC. Required.
 	Time time.Time
-	// Count is how often it has come. The storage counts.
+	// Count is the number of arrivals, maintained by the storage.
 	Count uint64
 }
 
-// RejectedKey tells what was rejected from all else: two are the same if they have the same
-// Source and Data.
+// A RejectedKey identifies rejected data: two have the same key if they have
+// the same Source and Data.
 type RejectedKey [32]byte
 
-// Key returns what r is known by: the SHA-256 of the length of Source as a uvarint, Source and
+// Key returns the SHA-256 of the length of Source as a uvarint, Source and
 // Data.
 func (r Rejected) Key() (key RejectedKey) {
 	h := sha256.New()
@@ -49,10 +51,10 @@ func (r Rejected) Key() (key RejectedKey) {
 	return RejectedKey(h.Sum(key[:0]))
 }
 
-// Size returns what r counts for in [MaxRejectedBytes].
+// Size returns the size of r, as limited by [MaxRejectedBytes].
 func (r Rejected) Size() int { return len(r.Data) + len(r.Source) + len(r.Reason) }
 
-// Validate returns a [*ValidationError] that names the fields at fault, nil if there are none.
+// Validate returns a [*ValidationError] listing every invalid field, or nil.
 func (r Rejected) Validate() error {
 	err := &ValidationError{}
 	add := func(field, reason string) { err.Fields = append(err.Fields, FieldError{field, reason}) }
@@ -77,23 +79,27 @@ func (r Rejected) Validate() error {
 	return nil
 }
 
-// A RejectedStorage keeps what was rejected, and is implemented by storage adapters. Its
-// methods must be safe for concurrent use. Contexts and failures are as for [EventStore].
+// A RejectedStorage keeps rejected events, and is implemented by storage
+// adapters. Its methods must be safe for concurrent use. Contexts and failures
+// are as for [EventStore].
 type RejectedStorage interface {
-	// AppendRejected stores r, and reports whether it is stored: not if it, or all
-	// together, would be too large or too many; see [MaxRejected]. What is stored stays. If
-	// the same is stored already, its count is raised, and it takes over the event ID, the
-	// reason and the time, at its place; if there is no room for a longer reason, nothing
-	// changes, and AppendRejected reports false. r.Count is ignored. If r is invalid, the
-	// error is that of [Rejected.Validate]. r.Data is not retained.
+	// AppendRejected stores r, and reports whether it is stored. It is not if r
+	// is too large, or the storage is full; see [MaxRejected]. Stored entries
+	// are never replaced. If an entry with the same key exists, its count is
+	// incremented, and its event ID, reason and time are updated in place. If
+	// there is no room for a longer reason, nothing changes, and AppendRejected
+	// reports false. r.Count is ignored. If r is invalid, the error is that of
+	// [Rejected.Validate]. r.Data is not retained.
 	AppendRejected(ctx context.Context, r Rejected) (stored bool, err error)
 
-	// Rejected yields what is stored, in the order in which it came first. Errors and
-	// ranges are as in AllEvents of [EventStore], with the zero Rejected beside the error,
-	// also at one that is damaged. A range sees what is there all the time, and perhaps
-	// what is added or deleted meanwhile.
+	// Rejected yields the entries in the order of their first arrival. Errors
+	// and ranges are as in AllEvents of [EventStore]; an error, including that
+	// for a damaged entry, comes with the zero Rejected. A range includes all
+	// entries that exist throughout, and may include those added or deleted
+	// during it.
 	Rejected(ctx context.Context) iter.Seq2[Rejected, error]
 
-	// DeleteRejected deletes what has this key. If there is none, it does nothing.
+	// DeleteRejected deletes the entry with this key. If there is none, it does
+	// nothing.
 	DeleteRejected(ctx context.Context, key RejectedKey) error
 }

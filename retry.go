@@ -5,9 +5,10 @@ import (
 	"errors"
 )
 
-// RetryRejected tries to take again what was rejected and may be taken by now: events of the
-// project that were too far ahead, or whose ID was taken. What is taken, or known, is no longer
-// kept. The receipt's Rejected are those that are rejected again. If the store is no
+// RetryRejected retries rejected events in case they are acceptable by now:
+// those of the project whose clock was too far ahead, or whose ID was taken.
+// Events that are now stored or known are deleted from the rejected ones, and
+// the others are listed in the receipt. If the store is not a
 // [RejectedStorage], there are none. Errors are those of Receive.
 func (n *Node) RetryRejected(ctx context.Context) (Receipt, error) {
 	if err := n.begin(ctx); err != nil {
@@ -36,7 +37,7 @@ func (n *Node) RetryRejected(ctx context.Context) (Receipt, error) {
 	}
 	for rejected, err := range storage.Rejected(ctx) {
 		if err != nil {
-			err = errors.Join(err, retry()) // of what came before
+			err = errors.Join(err, retry()) // of earlier entries
 			return all, err
 		}
 		e, err := decodeEvent(rejected.Data)

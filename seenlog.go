@@ -5,21 +5,21 @@ import (
 	"errors"
 )
 
-// seenLog knows what the log has of a project up to an entry. The zero value knows nothing,
-// and is not asked.
+// seenLog computes the vector clock of the events in a log up to an entry. The
+// zero value has no project and must not be read.
 type seenLog struct {
 	project, consumer string
 	chains            chains
-	at                Cursor // up to which it knows
+	at                Cursor // the last entry included
 	unsaved           int    // entries
 }
 
-// seenSaves is how many entries come between two saves of a seenLog.
+// seenSaves is the number of entries between two saves of a seenLog.
 const seenSaves = 4096
 
 func (s *seenLog) name() string { return internalNames + "seen/" + s.project + "/" + s.consumer }
 
-// load loads what was saved last, if that is before a cursor.
+// load loads the last saved state, if it is not beyond upTo.
 func (s *seenLog) load(ctx context.Context, storage ConsumerStorage, upTo Cursor) error {
 	saved, err := storage.LoadCheckpoint(ctx, s.name())
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *seenLog) readTo(ctx context.Context, storage ConsumerStorage, upTo Curs
 			err = errYieldedZero()
 		}
 		if s.at != (Cursor{}) && (errors.Is(err, ErrInvalidCursor) || errors.Is(err, ErrCursorAhead)) {
-			s.at, s.chains = Cursor{}, chains{} // what was saved is of another log
+			s.at, s.chains = Cursor{}, chains{} // the saved state belongs to another log
 			return s.readTo(ctx, storage, upTo)
 		}
 		if err == nil {
@@ -64,7 +64,8 @@ func (s *seenLog) addEntry(entry LogEntry) {
 	}
 }
 
-// add adds the entries that follow, and returns what is seen with them; nothing if nobody asks.
+// add adds the entries that follow, and returns the vector clock including
+// them, which is zero without a project.
 func (s *seenLog) add(entries []LogEntry) VectorClock {
 	if s.project == "" {
 		return VectorClock{}
@@ -75,8 +76,8 @@ func (s *seenLog) add(entries []LogEntry) VectorClock {
 	return s.chains.seen()
 }
 
-// save saves from time to time what is known, so that the log need not be read from its
-// beginning again.
+// save saves the state from time to time, so that the log need not be read from
+// its beginning again.
 func (s *seenLog) save(ctx context.Context, storage ConsumerStorage) error {
 	if s.unsaved < seenSaves {
 		return nil
@@ -85,7 +86,7 @@ func (s *seenLog) save(ctx context.Context, storage ConsumerStorage) error {
 	if err != nil {
 		return err
 	}
-	if len(state) <= MaxCheckpointState { // otherwise what was saved before serves, too
+	if len(state) <= MaxCheckpointState { // otherwise the earlier state has to do
 		saved, err := storage.LoadCheckpoint(ctx, s.name())
 		if err == nil {
 			_, err = storage.SaveCheckpoint(ctx, s.name(), Checkpoint{Cursor: s.at, State: state, Revision: saved.Revision})

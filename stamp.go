@@ -8,36 +8,38 @@ import (
 	"sync/atomic"
 )
 
-// emitter saves what a node emits. Its methods are for the holder of the node's lock.
+// emitter saves the emitted events of a node. The caller of its methods must
+// hold the node's lock.
 type emitter struct {
 	nodeLog
 	hasVectors bool
 
-	pending   *attempt    // whose outcome is unknown; it comes before all else
-	isPending atomic.Bool // there is one; it needs no lock
-	quiet     int         // saves in a row that found that nobody else had saved
+	pending   *attempt    // whose outcome is unknown; it must be settled first
+	isPending atomic.Bool // pending is not nil; needs no lock
+	quiet     int         // consecutive saves that found no other writer
 }
 
-// quietSaves is how many saves in a row must have found that nobody else has saved, for the
-// next one to be made without reading the log on before, on the condition that it is still so.
+// quietSaves is the number of consecutive saves without another writer after
+// which the next save does not read the log first, but is conditional on there
+// still being none.
 const quietSaves = 8
 
 // attempt is a group of emissions with their stamps.
 type attempt struct {
 	group     []*emission
 	events    []Event
-	single    [1]Event // that events often is
+	single    [1]Event // backs events if there is one
 	after     Cursor
 	condition Condition
-	isQuiet   bool     // the condition is that nobody else has saved
-	loaded    []string // aggregates whose heads were loaded: until it is saved, they may be later than the clock
+	isQuiet   bool     // the save is conditional on there being no other writer
+	loaded    []string // aggregates whose heads were loaded; until the save, they may be later than the clock
 }
 
-// stamp gives the drafts their places after all that is stored.
+// stamp places the drafts after everything stored.
 func (w *emitter) stamp(ctx context.Context, a *attempt) error {
 	w.heads.trim()
 	a.events = a.single[:0]
-	d := a.group[0].decision // which is alone
+	d := a.group[0].decision // alone in its group
 	a.isQuiet = w.quiet >= quietSaves
 	if !a.isQuiet {
 		if err := w.readOn(ctx); err != nil {
@@ -46,7 +48,7 @@ func (w *emitter) stamp(ctx context.Context, a *attempt) error {
 	}
 	err := w.loadHeads(ctx, a)
 	if err == nil && !a.isQuiet && len(a.loaded) > 0 {
-		err = w.readOn(ctx) // so that the heads are before the clock
+		err = w.readOn(ctx) // so that the clock covers the heads
 	}
 	if err == nil && len(w.isAhead) > 0 {
 		err = w.leaveOutAhead(ctx, a)
@@ -64,7 +66,8 @@ func (w *emitter) stamp(ctx context.Context, a *attempt) error {
 	return w.stampAll(ctx, a)
 }
 
-// condition returns the condition that the chain of the node goes on, and the decision holds.
+// condition returns the condition that the chain of the node continues, and the
+// decision still holds.
 func (w *emitter) condition(d *decision) Condition {
 	c := Condition{ProjectUUID: w.project, NodeID: w.node}
 	if d != nil {
@@ -113,14 +116,14 @@ func (w *emitter) stampAll(ctx context.Context, a *attempt) error {
 	return nil
 }
 
-// headsAfter returns the heads after an event with these parents.
+// headsAfter returns the heads after an event with the given parents.
 func headsAfter(heads, parents []EventID, id EventID) []EventID {
 	if len(heads) == len(parents) && slices.Equal(heads, parents) {
 		return []EventID{id}
 	}
 	after := make([]EventID, 0, len(heads)+1)
 	for _, h := range heads {
-		for len(parents) > 0 && parents[0] < h { // both are in order
+		for len(parents) > 0 && parents[0] < h { // both are sorted
 			parents = parents[1:]
 		}
 		if len(parents) == 0 || h != parents[0] {
@@ -131,7 +134,7 @@ func headsAfter(heads, parents []EventID, id EventID) []EventID {
 	return slices.Insert(after, i, id)
 }
 
-// loadHeads gives the drafts the heads of their aggregates.
+// loadHeads sets the heads of the drafts' aggregates.
 func (w *emitter) loadHeads(ctx context.Context, a *attempt) error {
 	for _, e := range a.group {
 		for i := range e.drafts {
@@ -152,8 +155,8 @@ func (w *emitter) loadHeads(ctx context.Context, a *attempt) error {
 	return nil
 }
 
-// leaveOutAhead leaves events that are too far ahead out of the heads: they cannot come before, nor
-// be between the others and what is emitted now.
+// leaveOutAhead removes events with a clock too far ahead from the heads: no
+// new event can follow them, and none lies between them and the others.
 func (w *emitter) leaveOutAhead(ctx context.Context, a *attempt) error {
 	for _, e := range a.group {
 		for i := range e.drafts {
@@ -172,8 +175,9 @@ func (w *emitter) leaveOutAhead(ctx context.Context, a *attempt) error {
 	return nil
 }
 
-// followedHeads returns the heads of an aggregate among the events that are followed, if there are
-// others among its heads. Unless nobody else has saved, it reads on, so that they are before the clock.
+// followedHeads returns the heads of an aggregate among the events that are
+// followed, if some of its heads are not. Unless there is no other writer, it
+// first reads the log, so that the clock covers them.
 func (w *emitter) followedHeads(ctx context.Context, aggregateID string, heads []EventID, isQuiet bool) ([]EventID, error) {
 	if !slices.ContainsFunc(heads, func(id EventID) bool { return w.isAhead[id] }) {
 		return heads, nil
@@ -188,7 +192,8 @@ func (w *emitter) followedHeads(ctx context.Context, aggregateID string, heads [
 	return headIDs(slices.DeleteFunc(events, func(e Event) bool { return w.isAhead[e.ID()] }), w.project)
 }
 
-// parents returns the parents of a draft: those that its caller had read, or the heads.
+// parents returns the parents of a draft: those given by its caller, or the
+// heads.
 func (w *emitter) parents(ctx context.Context, d *draft) ([]EventID, error) {
 	if d.parents != nil {
 		return d.parents, nil
@@ -203,8 +208,9 @@ func (w *emitter) parents(ctx context.Context, d *draft) ([]EventID, error) {
 	return parents, nil
 }
 
-// mostParents returns as many heads as an event may name: the latest of the node itself, which may
-// be one of this attempt, and otherwise the last in the order of Compare. The others stay heads.
+// mostParents returns as many heads as an event may name: the latest of the
+// node itself, which may be one of this attempt, and then the last in the order
+// of Compare. The others remain heads.
 func (w *emitter) mostParents(ctx context.Context, aggregateID string, heads []EventID) ([]EventID, error) {
 	events, err := w.storage.LoadEvents(ctx, aggregateID)
 	if err != nil {
@@ -233,7 +239,7 @@ func (w *emitter) mostParents(ctx context.Context, aggregateID string, heads []E
 	return parents, nil
 }
 
-// withParents returns the emissions whose given parents are what they must be, and finishes
+// withParents returns the emissions whose given parents are valid, and finishes
 // the others.
 func (w *emitter) withParents(ctx context.Context, group []*emission) []*emission {
 	return slices.DeleteFunc(group, func(e *emission) bool {
@@ -245,7 +251,8 @@ func (w *emitter) withParents(ctx context.Context, group []*emission) []*emissio
 	})
 }
 
-// checkParents checks that the given parents are earlier events of the same aggregate.
+// checkParents checks that the given parents are earlier events of the same
+// aggregate.
 func (w *emitter) checkParents(ctx context.Context, e *emission) error {
 	inEmission := map[EventID]string{} // their aggregates
 	for i := range e.drafts {
@@ -260,7 +267,7 @@ func (w *emitter) checkParents(ctx context.Context, e *emission) error {
 				}
 			}
 			parent, err := FindEvent(ctx, w.storage, id)
-			if err == nil && parent.clock > w.clock && !w.isAhead[id] { // another process has just saved it
+			if err == nil && parent.clock > w.clock && !w.isAhead[id] { // just saved by another process
 				w.quiet = 0
 				err = w.readOn(ctx)
 			}
@@ -278,7 +285,7 @@ func (w *emitter) checkParents(ctx context.Context, e *emission) error {
 	return nil
 }
 
-// check returns ErrConcurrentSave if a decision does not hold any more.
+// check returns ErrConcurrentSave if a decision no longer holds.
 func (w *emitter) check(ctx context.Context, d *decision) error {
 	if d.after.position >= w.at.position {
 		return nil

@@ -14,14 +14,14 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// dot names an event by its node and Lamport clock (Almeida et al. 2018). It is
-// small, and does not keep the text of the event that it is about.
+// dot identifies an event by its node and Lamport clock (Almeida et al. 2018).
+// It is small, and does not keep the event's text in memory.
 type dot struct {
 	node unique.Handle[string]
 	time int64
 }
 
-// dotOf returns the name of a valid event.
+// dotOf returns the dot of a valid event.
 func dotOf(e Event) dot { return dot{e.p.node, e.clock} }
 
 // compare orders dots by time, then node, as [Compare] does.
@@ -32,17 +32,18 @@ func (d dot) compare(o dot) int {
 	return strings.Compare(d.node.Value(), o.node.Value())
 }
 
-// origin names an event in full: its ID tells it from another event of a broken node
-// that used one clock value twice. It is empty where only the dot is known.
+// origin identifies an event in full: the ID distinguishes it from another
+// event of a faulty node that used a clock value twice. The ID is empty where
+// only the dot is known.
 type origin struct {
 	dot
 	id EventID
 }
 
-// originOf returns the name of a valid event.
+// originOf returns the origin of a valid event.
 func originOf(e Event) origin { return origin{dotOf(e), e.p.ID} }
 
-// detached returns the origin without the text of the event, which a state outlives.
+// detached returns the origin without the event's text, which a state outlives.
 func (o origin) detached() origin { return origin{o.dot, EventID(strings.Clone(string(o.id)))} }
 
 // compare orders events as [Compare] does.
@@ -50,24 +51,25 @@ func (o origin) compare(p origin) int {
 	return cmp.Or(o.dot.compare(p.dot), strings.Compare(string(o.id), string(p.id)))
 }
 
-// isFork reports whether two events have one name but for their IDs.
+// isFork reports whether two events have the same dot but different IDs.
 func (o origin) isFork(p origin) bool {
 	return o.dot == p.dot && o.id != p.id && o.id != "" && p.id != ""
 }
 
-// appendJSON appends the members of an origin, with the punctuation before them.
+// appendJSON appends the members of an origin, preceded by the punctuation in
+// before.
 func (o origin) appendJSON(b []byte, before string) []byte {
 	b = o.dot.appendJSON(b, before)
 	return appendOptional(b, `,"event_id":`, string(o.id), o.id != "")
 }
 
-// forkFinder finds clock values that a node used twice. The zero value is ready.
+// forkFinder finds clock values used twice by a node. The zero value is ready.
 type forkFinder struct {
 	ids    map[dot]EventID // the first of each
 	forked map[dot][]EventID
 }
 
-// add notes an event.
+// add records an event.
 func (f *forkFinder) add(o origin) {
 	first, known := f.ids[o.dot]
 	switch {
@@ -82,7 +84,7 @@ func (f *forkFinder) add(o origin) {
 	}
 }
 
-// note notes a value that was used twice, and the events as far as they are known.
+// note records a value used twice, and the known events.
 func (f *forkFinder) note(d dot, ids ...EventID) {
 	if f.forked == nil {
 		f.forked = map[dot][]EventID{}
@@ -90,8 +92,8 @@ func (f *forkFinder) note(d dot, ids ...EventID) {
 	f.forked[d] = append(f.forked[d], ids...)
 }
 
-// err returns the *ForkError for the first value, by clock and node; nil if there is
-// none.
+// err returns the *ForkError for the first value, by clock and node, or nil if
+// there is none.
 func (f *forkFinder) err() error {
 	if len(f.forked) == 0 {
 		return nil
@@ -100,25 +102,27 @@ func (f *forkFinder) err() error {
 	return errFork(first, f.forked[first]...)
 }
 
-// errFork returns the error for a clock value that was used for these events.
+// errFork returns the error for a clock value used by these events.
 func errFork(d dot, ids ...EventID) error {
 	slices.Sort(ids)
 	return &ForkError{NodeID: d.node.Value(), LamportClock: d.time, IDs: slices.Compact(ids)}
 }
 
-// seenBy reports whether v has seen the event. The time 0 is in no vector clock.
+// seenBy reports whether v covers the event. No vector clock has the time 0.
 func (d dot) seenBy(v VectorClock) bool {
 	return d.time > 0 && !v.IsZero() && d.time <= v.At(d.node.Value())
 }
 
-// appendJSON appends the members of a dot, with the punctuation before them.
+// appendJSON appends the members of a dot, preceded by the punctuation in
+// before.
 func (d dot) appendJSON(b []byte, before string) []byte {
 	b = appendString(append(b, before...), `"node_id":`, d.node.Value())
 	return strconv.AppendInt(append(b, `,"lamport_clock":`...), d.time, 10)
 }
 
-// appendVector appends a vector clock of a state as a member, with the punctuation
-// before its name. It returns a *ValidationError if no reader accepts so many nodes.
+// appendVector appends a vector clock of a state as a member with the given
+// name, preceded by the punctuation in before. It returns a *ValidationError if
+// there are more nodes than a reader accepts.
 func appendVector(b []byte, before, name string, v VectorClock) ([]byte, error) {
 	if v.Len() > maxVectorNodes {
 		return nil, invalid(name, reasonVectorSize)
@@ -127,8 +131,9 @@ func appendVector(b []byte, before, name string, v VectorClock) ([]byte, error) 
 	return v.appendJSON(b), nil
 }
 
-// parseStateID returns the event ID that a JSON string of a state holds, which keeps
-// none of the JSON text. A state has one text, so other cases are refused.
+// parseStateID returns the event ID in a JSON string of a state, without
+// keeping the JSON text. The text of a state is canonical, so other cases are
+// refused.
 func parseStateID(value string) (EventID, error) {
 	s, err := parseString(value)
 	if err != nil {
@@ -143,18 +148,18 @@ func parseStateID(value string) (EventID, error) {
 	return EventID(strings.Clone(s)), err
 }
 
-// parseDotNode returns the node of a dot, which keeps none of the JSON text.
+// parseDotNode returns the node of a dot, without keeping the JSON text.
 func parseDotNode(value string) (unique.Handle[string], error) {
 	node, err := parseNodeID(value)
 	return unique.Make(node), err
 }
 
-// The elements of sets: NaN is not equal to itself, so a set would never find it,
+// Elements of sets: NaN does not equal itself, so a set would never find it,
 // and a string that is not UTF-8 has no JSON form.
 
-// checkElement returns why a set cannot have the element, "" if it can.
+// checkElement returns the reason why a set cannot have the element, or "".
 func checkElement[E cmp.Ordered](element E) string {
-	if element != element { //nolint:gocritic // only NaN is not itself
+	if element != element { //nolint:gocritic // only NaN differs from itself
 		return "must not be NaN"
 	}
 	text, isString := any(element).(string)
@@ -171,14 +176,14 @@ func checkElement[E cmp.Ordered](element E) string {
 	return ""
 }
 
-// canonical returns the element, 0 for the other zero of floats.
+// canonical returns the element, with 0 for the negative zero.
 func canonical[E cmp.Ordered](element E) E {
 	var zero E
 	return element + zero
 }
 
-// parseElement returns the element that a JSON value holds. A string shares the
-// memory of the JSON text.
+// parseElement returns the element in a JSON value. A string shares the memory
+// of the JSON text.
 func parseElement[E cmp.Ordered](value string) (element E, err error) {
 	if _, isText := any(element).(string); isText {
 		text, err := parseString(value)
@@ -188,8 +193,8 @@ func parseElement[E cmp.Ordered](value string) (element E, err error) {
 	return decodeElement[E](value)
 }
 
-// decodeElement is parseElement for all types but string. It is on its own because
-// its result is on the heap.
+// decodeElement is parseElement for all types but string. It is separate
+// because its result is on the heap.
 func decodeElement[E cmp.Ordered](value string) (element E, err error) {
 	switch {
 	case value == "null":
@@ -206,7 +211,7 @@ func decodeElement[E cmp.Ordered](value string) (element E, err error) {
 	return canonical(element), nil
 }
 
-// appendPayloadElements appends the elements of the array in this member of the
+// appendPayloadElements appends the elements of the array in a member of the
 // payload of e; a missing member has none.
 func appendPayloadElements[E cmp.Ordered](e Event, member string, to []E) ([]E, error) {
 	array, ok := e.payloadMember(member)
@@ -216,7 +221,7 @@ func appendPayloadElements[E cmp.Ordered](e Event, member string, to []E) ([]E, 
 	return appendElements(e, member, array, to)
 }
 
-// appendElements appends the elements of the array that is the value of this member
+// appendElements appends the elements of array, which is the value of a member
 // of the payload of e.
 func appendElements[E cmp.Ordered](e Event, member, array string, to []E) ([]E, error) {
 	if array[0] != '[' {
@@ -233,16 +238,16 @@ func appendElements[E cmp.Ordered](e Event, member, array string, to []E) ([]E, 
 	return to, nil
 }
 
-// detach copies a string out of the JSON text that it shares: a set outlives the
-// event, and would keep all of its text.
+// detach clones a string that shares the JSON text. A set outlives the event,
+// and would keep all of its text.
 func detach[E cmp.Ordered](element *E) {
 	if text, ok := any(element).(*string); ok {
 		*text = strings.Clone(*text)
 	}
 }
 
-// appendElement appends an element as JSON. The error is a *ValidationError for an
-// infinite number.
+// appendElement appends an element as JSON. It returns a *ValidationError for
+// an infinite number.
 func appendElement[E cmp.Ordered](b []byte, element E) ([]byte, error) {
 	if text, ok := any(element).(string); ok {
 		return rawjson.AppendString(b, text), nil
@@ -254,8 +259,9 @@ func appendElement[E cmp.Ordered](b []byte, element E) ([]byte, error) {
 	return append(b, text...), nil
 }
 
-// appendSet begins the JSON form of a set: its elements in ascending order, each an
-// object with the member "element" and those that rest appends.
+// appendSet appends the start of the JSON form of a set: its elements in
+// ascending order, each an object with the member "element" and the members
+// appended by rest.
 func appendSet[E cmp.Ordered, V any](elements map[E]V, rest func([]byte, V) []byte) (b []byte, err error) {
 	b = append(b, `{"elements":[`...)
 	for i, element := range slices.Sorted(maps.Keys(elements)) {
@@ -270,8 +276,8 @@ func appendSet[E cmp.Ordered, V any](elements map[E]V, rest func([]byte, V) []by
 	return append(b, ']'), nil
 }
 
-// readElements reads an array of the elements of a set, which must be in ascending
-// order. read reads one of them and returns it.
+// readElements reads an array of the elements of a set, which must be in
+// ascending order. read decodes and returns one of them.
 func readElements[E cmp.Ordered](value string, read func(text string) (E, error)) error {
 	var last E
 	isFirst := true

@@ -5,44 +5,45 @@ import (
 	"fmt"
 )
 
-// StateMachine says how [MergeStateMachine] and [ResolveState] find and rank states.
-// Priority must not be modified during a merge.
+// StateMachine defines where [MergeStateMachine] and [ResolveState] find states
+// and how they rank them. Priority must not be modified during a merge.
 type StateMachine struct {
-	// Priority ranks every state that may occur; the highest wins.
+	// Priority ranks every possible state; the highest wins.
 	Priority map[string]int
-	// Key is the payload member that holds the state. It defaults to "state". For
-	// "state", an event in which the member is missing or null has its state in
+	// Key is the payload member with the state. It defaults to "state", for
+	// which an event without the member, or with null, has its state in
 	// "status".
 	Key string
 }
 
-// ConflictResolution is the result of [MergeStateMachine] and [ResolveState]. The caller
-// owns it. The zero value comes with errors.
+// ConflictResolution is the result of [MergeStateMachine] and [ResolveState].
+// The caller owns it. The zero value comes with errors.
 type ConflictResolution struct {
-	// MergedEvent is the event whose state wins; nothing is merged into it. State is that state.
+	// MergedEvent is the event whose state wins; nothing is merged into it.
+	// State is the state.
 	MergedEvent Event
 	State       string
-	// ResolutionNote says for people which state won, why, and over how many
+	// ResolutionNote explains to people which state won, why, and over how many
 	// events. It is the same for the same set of events. Its wording may change
 	// between versions.
 	ResolutionNote string
-	// RequiresManualReview says that the ranking alone does not decide: that the
-	// highest priority is that of several events, or that it is not known of two events
-	// whether one follows the other. MergeStateMachine never sets it: there, a tie is
-	// decided by the order of the events.
+	// RequiresManualReview reports whether the ranking alone does not decide:
+	// several events have the highest priority, or it is unknown whether one of
+	// two events follows the other. MergeStateMachine never sets it, because it
+	// breaks ties by the order of the events.
 	RequiresManualReview bool
-	// ConflictingEvents are the events that were ranked, each once, in the order of
-	// Compare: for MergeStateMachine all of the input.
+	// ConflictingEvents are the ranked events, without duplicates, in the order
+	// of Compare. For MergeStateMachine, these are all of the input.
 	ConflictingEvents []Event
 }
 
 // MergeStateMachine resolves the conflict between events that change one
-// aggregate at one Lamport clock. The state with the highest priority wins, and
-// among events with that priority the first under [Compare], which is the one
-// with the least node ID.
+// aggregate at the same Lamport clock. The state with the highest priority
+// wins. Among events with the same priority, the first under [Compare] wins,
+// which is the one with the least node ID.
 //
-// MergeStateMachine returns a [*ValidationError] if there are no events, if they
-// differ in clock or aggregate, if a state is missing, not a string or not
+// MergeStateMachine returns a [*ValidationError] if there are no events, if
+// they differ in clock or aggregate, if a state is missing, not a string or not
 // ranked, or if an event is zero. It returns an [*IDConflictError] if two
 // different events share an ID.
 func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, error) {
@@ -55,7 +56,7 @@ func MergeStateMachine(events []Event, m StateMachine) (ConflictResolution, erro
 	})
 }
 
-// member returns the member that has the state of an event, as JSON text.
+// member returns the JSON text of the member with the state of e.
 func (m StateMachine) member(e Event) (value string, ok bool) {
 	key := cmp.Or(m.Key, "state")
 	value, ok = e.payloadMember(key)
@@ -80,8 +81,8 @@ func (m StateMachine) state(e Event) (state string, ok bool, err error) {
 }
 
 // MergeStateMachineFunc is like [MergeStateMachine], but calls state to extract
-// the state of an event. The function must be pure. Its error comes back as the
-// cause of a [*ValidationError].
+// the state of an event. The function must be pure. If it returns an error,
+// MergeStateMachineFunc returns a [*ValidationError] with this cause.
 func MergeStateMachineFunc(
 	events []Event, priority map[string]int, state func(Event) (string, error),
 ) (ConflictResolution, error) {
@@ -114,19 +115,22 @@ func MergeStateMachineFunc(
 	return resolution, nil
 }
 
-// ResolveState takes all events of an aggregate and returns its state. Candidates are the events that
-// carry a state and that no other one with a state follows ([History]). One candidate is the answer. Of
-// several, the highest priority wins; on a tie, the first under [Compare]. RequiresManualReview is set on
-// a tie, and if it is not known whether one candidate follows another. Unlike [MergeStateMachine],
-// ResolveState takes events of any clocks.
+// ResolveState returns the state of an aggregate, given all of its events. The
+// candidates are the events with a state not followed by another event with a
+// state, as far as their [History] tells. A single candidate is the answer. Of
+// several, the one with the highest priority wins; on a tie, the first under
+// [Compare]. RequiresManualReview is set on a tie, and if it is unknown whether
+// one candidate follows another. Unlike [MergeStateMachine], ResolveState
+// accepts events with different clocks.
 //
-// An event in which the state is missing or null carries none. Pass every event of the aggregate: those
-// without a state connect the others. For a field of its own,
-// use [ResolveStateFunc] or [StateMachine].Key; do not filter.
+// An event whose state is missing or null has none. Pass every event of the
+// aggregate, because events without a state connect the others. For one of
+// several fields, use [ResolveStateFunc] or [StateMachine].Key; do not filter.
 //
-// ResolveState returns a [*ValidationError] if no event carries a state, if one of the last states is not a
-// string or not ranked, if the events are of several aggregates or projects, or if one is zero. It
-// returns an [*IDConflictError] if different events share an ID.
+// ResolveState returns a [*ValidationError] if no event has a state, if a
+// candidate's state is not a string or not ranked, if the events are of several
+// aggregates or projects, or if one is zero. It returns an [*IDConflictError]
+// if different events share an ID.
 func ResolveState(events []Event, m StateMachine) (ConflictResolution, error) {
 	return ResolveStateFunc(events, m.Priority, func(e Event) (string, bool, error) {
 		if value, ok := m.member(e); !ok || value == "null" {
@@ -136,9 +140,10 @@ func ResolveState(events []Event, m StateMachine) (ConflictResolution, error) {
 	})
 }
 
-// ResolveStateFunc is like [ResolveState], but calls state to extract the state of an event; the function
-// returns false for an event that carries none. It must be pure. Its error comes back as the cause of a
-// [*ValidationError], unless an event that carries a state follows.
+// ResolveStateFunc is like [ResolveState], but calls state to extract the state
+// of an event. The function returns false for an event without one, and must be
+// pure. If it returns an error for an event not followed by another event with
+// a state, ResolveStateFunc returns a [*ValidationError] with this cause.
 func ResolveStateFunc(
 	events []Event, priority map[string]int, state func(Event) (string, bool, error),
 ) (ConflictResolution, error) {
@@ -164,8 +169,9 @@ func ResolveStateFunc(
 
 const reasonUnranked = "has a state that is not in the priority map"
 
-// rank returns which of the events, which have these states, wins, and how many have its priority. The
-// order of the events, which decides between these, is described.
+// rank returns the winner among events with the given states, and the number of
+// events with its priority. order describes the order of the events, which
+// breaks ties.
 func rank(events []Event, states []string, priority map[string]int, order string) (r ConflictResolution, ties int) {
 	best := 0
 	for i, s := range states {
@@ -185,7 +191,7 @@ func rank(events []Event, states []string, priority map[string]int, order string
 }
 
 // resolutionNote explains the choice of a winner among count events, of which
-// ties have its priority, so that it wins by the order.
+// ties have its priority, so that the order decides.
 func resolutionNote(winner Event, state string, priority, count, ties int, order string) string {
 	claim := fmt.Sprintf("state %q (priority %d) from node %q", state, priority, winner.p.NodeID)
 	if count == 1 {

@@ -9,41 +9,43 @@ import (
 	"strings"
 )
 
-// An EventStore is an append-only log of events, implemented by storage adapters.
-// Its methods must be safe for concurrent use.
+// An EventStore is an append-only log of events, implemented by storage
+// adapters. Its methods must be safe for concurrent use.
 //
 // If ctx is done before the call, nothing is written and the error matches
-// ctx.Err() and [context.Cause]. The adapter's own failures are [*StorageError]; after
-// its Close they match [ErrClosed]. If a save returns an error, nothing of it is stored,
-// now or later, unless the error matches [ErrOutcomeUnknown]. A [*ValidationError] names the parameter in snake
-// case, such as aggregate_id: a nil context as ctx, the zero Event as event. IDs are
-// texts: not empty, and valid UTF-8.
+// ctx.Err() and [context.Cause]. The adapter's own failures are
+// [*StorageError]; after its Close they match [ErrClosed]. If a save returns an
+// error, nothing of it is stored, now or later, unless the error matches
+// [ErrOutcomeUnknown]. A [*ValidationError] names the parameter in snake case,
+// such as aggregate_id: a nil context as ctx, the zero Event as event. IDs must
+// be valid UTF-8 and not empty.
 type EventStore interface {
-	// SaveEvent stores e. When it returns nil, e is durable at the level that the
-	// adapter states, and visible to every later read. Saving an event again does
-	// nothing. If the ID is taken by different content (not [Event.Equal]),
-	// SaveEvent returns an [*IDConflictError] and the stored event is unchanged.
-	// If e is zero, it returns a [*ValidationError].
+	// SaveEvent stores e. When it returns nil, e is durable, at the level
+	// stated by the adapter, and visible to every later read. Saving an event
+	// again does nothing. If different content (see [Event.Equal]) is stored
+	// under the ID, SaveEvent returns an [*IDConflictError] and the stored
+	// event is unchanged. If e is zero, it returns a [*ValidationError].
 	SaveEvent(ctx context.Context, e Event) error
 
 	// LoadEvents returns the events of one aggregate in the order of [Compare].
 	// The caller owns the slice; it is empty, and the error nil, if there are
-	// none. LoadEvents returns a [*ValidationError] if aggregateID is no text.
+	// none. LoadEvents returns a [*ValidationError] if aggregateID is empty or
+	// not UTF-8.
 	LoadEvents(ctx context.Context, aggregateID string) ([]Event, error)
 
-	// AllEvents yields all events in the order of [Compare]. If the read fails or
-	// ctx is canceled, the last pair yielded is the zero Event and the error, so
-	// a truncated read never looks complete. Each range over the sequence starts
-	// a new read. No lock, transaction or connection is held while the loop body
-	// runs, so the body may call the store. Whether the range then sees what the
-	// body saves is not specified.
+	// AllEvents yields all events in the order of [Compare]. If the read fails
+	// or ctx is canceled, the last pair yielded is the zero Event and the
+	// error, so a truncated read never looks complete. Each range over the
+	// sequence starts a new read. No lock, transaction or connection is held
+	// while the loop body runs, so the body may call the store. It is not
+	// specified whether the range then includes events saved by the body.
 	AllEvents(ctx context.Context) iter.Seq2[Event, error]
 }
 
-// A ClockStorage keeps one Lamport clock value for each node, and is implemented
-// by storage adapters. Its methods must be safe for concurrent use. Contexts and
-// failures are as for [EventStore]. A nodeID that is no text is reported as a
-// [*ValidationError].
+// A ClockStorage keeps one Lamport clock value for each node, and is
+// implemented by storage adapters. Its methods must be safe for concurrent use.
+// Contexts and failures are as for [EventStore]. An empty nodeID, or one that
+// is not UTF-8, is reported as a [*ValidationError].
 type ClockStorage interface {
 	// LoadClock returns the last saved value, or 0 if there is none.
 	LoadClock(ctx context.Context, nodeID string) (int64, error)
@@ -54,78 +56,80 @@ type ClockStorage interface {
 	SaveClock(ctx context.Context, nodeID string, value int64) error
 }
 
-// An ErrorStorage keeps the latest entries of an error log, and is implemented by
-// storage adapters. Its methods must be safe for concurrent use. Contexts and
-// failures are as for [EventStore].
+// An ErrorStorage keeps the latest entries of an error log, and is implemented
+// by storage adapters. Its methods must be safe for concurrent use. Contexts
+// and failures are as for [EventStore].
 type ErrorStorage interface {
-	// AppendError appends e and discards the oldest entries beyond the storage's
-	// limit. If e is invalid, it returns the error of [ErrorEntry.Validate].
+	// AppendError appends e and discards the oldest entries beyond the
+	// storage's limit. If e is invalid, it returns the error of
+	// [ErrorEntry.Validate].
 	AppendError(ctx context.Context, e ErrorEntry) error
 
-	// RecentErrors returns up to limit entries, the newest first. The caller owns
-	// the slice; it is empty, and the error nil, if there are none. RecentErrors
-	// returns a [*ValidationError] if limit < 1.
+	// RecentErrors returns up to limit entries, the newest first. The caller
+	// owns the slice; it is empty, and the error nil, if there are none.
+	// RecentErrors returns a [*ValidationError] if limit < 1.
 	RecentErrors(ctx context.Context, limit int) ([]ErrorEntry, error)
 }
 
 // BatchSaver is an optional capability of an [EventStore]. Use [SaveAll], which
 // falls back to single saves.
 type BatchSaver interface {
-	// SaveEvents stores all events or none of them. Each
-	// event is treated as SaveEvent would, even one that occurs twice in events; an
-	// [*IDConflictError] names every event that was refused.
-	// SaveEvents does not retain the slice.
+	// SaveEvents stores all events or none of them. Each event is treated as
+	// SaveEvent would, even one that occurs twice in events; an
+	// [*IDConflictError] names every refused event. SaveEvents does not retain
+	// the slice.
 	SaveEvents(ctx context.Context, events []Event) error
 }
 
-// EventFinder is an optional capability of an [EventStore]. Use [FindEvent], which falls
-// back to reading all events.
+// EventFinder is an optional capability of an [EventStore]. Use [FindEvent],
+// which falls back to reading all events.
 type EventFinder interface {
-	// FindEvent returns the event with this ID, whose case does not matter. It is
-	// zero, and the error nil, if there is none. FindEvent returns a
-	// [*ValidationError] if id is no event ID.
+	// FindEvent returns the event with this ID, whose case does not matter. It
+	// returns the zero Event and no error if there is none, and a
+	// [*ValidationError] if id is not an event ID.
 	FindEvent(ctx context.Context, id EventID) (Event, error)
 }
 
-// AggregateLister is an optional capability of an [EventStore]. Use [Aggregates], which
-// falls back to reading all events.
+// AggregateLister is an optional capability of an [EventStore]. Use
+// [Aggregates], which falls back to reading all events.
 type AggregateLister interface {
-	// Aggregates yields the ID of each aggregate that has events, once, in the order
-	// of their bytes. Errors and ranges are as in AllEvents, with "" beside the error.
+	// Aggregates yields the ID of each aggregate with events, once, in bytewise
+	// order. Errors and ranges are as in AllEvents; an error comes with "".
 	Aggregates(ctx context.Context) iter.Seq2[string, error]
 }
 
-// HeadLoader is an optional capability of an [EventStore]: what follows from the parents of its
-// events. Use [LoadHeads], which falls back to reading the aggregate, and [MissingParents], which
-// falls back to reading all events.
+// HeadLoader is an optional capability of an [EventStore]: queries about the
+// parents of its events. Use [LoadHeads], which falls back to reading the
+// aggregate, and [MissingParents], which falls back to reading all events.
 type HeadLoader interface {
-	// LoadHeads returns the IDs of the [Heads] of an aggregate in a project, of all of its
-	// events that are stored, in ascending order, as [EventParams.Parents] takes them: the
-	// slice is never nil, which would make a plain event. The caller owns it. LoadHeads
-	// returns a [*ValidationError] if projectUUID is no UUID with hyphens or aggregateID is
-	// no text.
+	// LoadHeads returns the IDs of the [Heads] of an aggregate in a project,
+	// among all stored events, in ascending order. The result fits
+	// [EventParams.Parents]: it is never nil, which would mean a plain event.
+	// The caller owns it. LoadHeads returns a [*ValidationError] if projectUUID
+	// is not a UUID with hyphens or aggregateID is empty or not UTF-8.
 	LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]EventID, error)
 
-	// MissingParents yields the IDs that stored events of the project name as parents and no
-	// stored event has, in ascending order, each once. Errors and ranges are as in AllEvents,
-	// with "" beside the error, and those of the project as in LoadHeads.
+	// MissingParents yields, in ascending order without duplicates, the IDs of
+	// parents named by stored events of the project but not stored. Errors and
+	// ranges are as in AllEvents, with "" in place of an event. An invalid
+	// project is reported as in LoadHeads.
 	MissingParents(ctx context.Context, projectUUID string) iter.Seq2[EventID, error]
 }
 
-// LogReader is an optional capability of an [EventStore]: reading events in the
-// order of their arrival, for replication. The order of [Compare] does not serve,
-// because a late event from an offline node sorts before events that a reader has
-// already consumed.
+// LogReader is an optional capability of an [EventStore]: reading events in
+// arrival order, for replication. The order of [Compare] is unsuitable, because
+// a late event from an offline node sorts before events already consumed by a
+// reader.
 type LogReader interface {
 	// ReadLog yields the entries after the given cursor in arrival order, up to
-	// the end of the log as of some moment during the call. Arrival order has no
-	// gaps: new entries only ever appear at the end. The cursor of an entry is the
-	// [Cursor.Next] of that of the entry before it. Errors and ranges are as in
+	// the end of the log as of some moment during the call. Arrival order has
+	// no gaps: new entries only ever appear at the end. The cursor of an entry
+	// is the [Cursor.Next] of its predecessor's. Errors and ranges are as in
 	// AllEvents. The errors for the cursor are those of [Cursor.PositionIn].
 	ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error]
 
-	// Head returns the cursor of the latest entry. Reading after it yields what
-	// is saved from then on.
+	// Head returns the cursor of the latest entry. Reading after it yields
+	// everything saved later.
 	Head(ctx context.Context) (Cursor, error)
 }
 
@@ -137,29 +141,31 @@ type LogEntry struct {
 	Cursor Cursor
 }
 
-// LogWaiter is an optional capability of a [LogReader]: waiting for what is saved next. Use
-// [Follow], or [WaitLog], which falls back to a pause.
+// LogWaiter is an optional capability of a [LogReader]: waiting for the next
+// save. Use [Follow], or [WaitLog], which falls back to a pause.
 type LogWaiter interface {
-	// WaitLog returns nil when the log may have an entry after the cursor: at once if
-	// it has one, otherwise when one is saved, and after about a second in any case. Whoever
-	// waits reads then, and waits again. Errors are those of ReadLog, also if
-	// ctx ends or the store is closed meanwhile.
+	// WaitLog returns nil when the log may have an entry after the cursor:
+	// immediately if it has one, otherwise when one is saved, and in any case
+	// after about a second. The caller then reads, and waits again. Errors are
+	// those of ReadLog, even if ctx is done or the store is closed during the
+	// wait.
 	WaitLog(ctx context.Context, after Cursor) error
 }
 
 // ClockAdvancer is an optional capability of a [ClockStorage]. It lets several
-// processes share a node ID. [LamportClock] uses it if it is there.
+// processes share a node ID. [LamportClock] uses it if available.
 type ClockAdvancer interface {
 	// AdvanceClock sets the node's value to max(value, floor) + by and returns
 	// it, atomically across goroutines and processes: the by values up to the
-	// returned one belong to the caller alone. It returns a [*ValidationError] if
-	// floor is negative or by < 1. If the result is above [math.MaxInt64], it
-	// returns [ErrClockOverflow] and the value is unchanged.
+	// returned one belong to the caller alone. It returns a [*ValidationError]
+	// if floor is negative or by < 1. If the result is above [math.MaxInt64],
+	// it returns [ErrClockOverflow] and the value is unchanged.
 	AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error)
 }
 
-// Store is a store that has everything: events with all capabilities, clocks, the error
-// log, checkpoints and what was rejected. [MemStore] and the stores of the adapter modules are one.
+// A Store combines events with all capabilities, clocks, an error log,
+// checkpoints and rejected events. [MemStore] and the stores of the adapter
+// modules implement it.
 type Store interface {
 	EventStore
 	BatchSaver
@@ -177,7 +183,7 @@ type Store interface {
 	RejectedStorage
 }
 
-// ConsumerStorage is what [Consume] needs of a store.
+// ConsumerStorage is the part of a store used by [Consume].
 type ConsumerStorage interface {
 	LogReader
 	CheckpointStorage
@@ -204,8 +210,8 @@ func SaveAll(ctx context.Context, s EventStore, events []Event) error {
 	return nil
 }
 
-// Append stores the events, and says where they are; see [Appender]. If s is none, the error
-// matches [errors.ErrUnsupported].
+// Append stores the events, and reports where they are; see [Appender]. If s is
+// not an Appender, the error matches [errors.ErrUnsupported].
 func Append(ctx context.Context, s EventStore, events []Event) (Appended, error) {
 	a, err := appender(s, "append events")
 	if err != nil {
@@ -214,12 +220,13 @@ func Append(ctx context.Context, s EventStore, events []Event) (Appended, error)
 	return a.Append(ctx, events)
 }
 
-// SaveEventsIf stores the events if nothing was saved after the cursor that the condition
-// speaks of; see [Appender]. If s is none, the error matches [errors.ErrUnsupported].
+// SaveEventsIf stores the events unless a matching event was saved after the
+// cursor; see [Appender]. If s is not an Appender, the error matches
+// [errors.ErrUnsupported].
 //
-// With it a decision is saved only if it was made on what is still so: take the Head of
-// the log, read what the decision depends on, decide, and save after that head. If the error
-// matches [ErrConcurrentSave], begin again.
+// Use it to save a decision only if its basis has not changed: get the Head of
+// the log, read the events the decision depends on, decide, and save after this
+// head. If the error matches [ErrConcurrentSave], start over.
 func SaveEventsIf(ctx context.Context, s EventStore, after Cursor, c Condition, events []Event) (Appended, error) {
 	a, err := appender(s, "save events if")
 	if err != nil {
@@ -239,8 +246,8 @@ func appender(s EventStore, op string) (Appender, error) {
 	return a, nil
 }
 
-// FindEvent returns the event of s with this ID; see [EventFinder]. If s is none, it reads
-// all events.
+// FindEvent returns the event of s with this ID; see [EventFinder]. If s is not
+// an EventFinder, it reads all events.
 func FindEvent(ctx context.Context, s EventStore, id EventID) (Event, error) {
 	if isNil(s) {
 		return Event{}, invalid("store", reasonNil)
@@ -269,8 +276,8 @@ func FindEvent(ctx context.Context, s EventStore, id EventID) (Event, error) {
 	return Event{}, nil
 }
 
-// Aggregates yields the IDs of the aggregates of s; see [AggregateLister]. If s is none,
-// it reads all events first.
+// Aggregates yields the IDs of the aggregates of s; see [AggregateLister]. If s
+// is not an AggregateLister, it reads all events first.
 func Aggregates(ctx context.Context, s EventStore) iter.Seq2[string, error] {
 	if l, ok := s.(AggregateLister); ok && !isNil(s) {
 		return l.Aggregates(ctx)
@@ -285,7 +292,8 @@ func Aggregates(ctx context.Context, s EventStore) iter.Seq2[string, error] {
 	})
 }
 
-// texts yields what read returns when a range begins, until ctx is done, and then an error.
+// texts yields the result of read, called when a range begins, until ctx is
+// done, and then an error.
 func texts(ctx context.Context, read func() ([]string, error)) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		err := checkContext(ctx)
@@ -305,8 +313,8 @@ func texts(ctx context.Context, read func() ([]string, error)) iter.Seq2[string,
 	}
 }
 
-// LoadHeads returns the heads of an aggregate; see [HeadLoader]. If s is none, it reads the
-// aggregate.
+// LoadHeads returns the heads of an aggregate; see [HeadLoader]. If s is not a
+// HeadLoader, it reads the aggregate.
 func LoadHeads(ctx context.Context, s EventStore, projectUUID, aggregateID string) ([]EventID, error) {
 	if isNil(s) {
 		return nil, invalid("store", reasonNil)
@@ -327,8 +335,8 @@ func LoadHeads(ctx context.Context, s EventStore, projectUUID, aggregateID strin
 	return headIDs(events, strings.ToLower(projectUUID))
 }
 
-// MissingParents yields the IDs of parents that are not stored; see [HeadLoader]. If s is none, it
-// reads all events first.
+// MissingParents yields the IDs of missing parents; see [HeadLoader]. If s is
+// not a HeadLoader, it reads all events first.
 func MissingParents(ctx context.Context, s EventStore, projectUUID string) iter.Seq2[EventID, error] {
 	if l, ok := s.(HeadLoader); ok && !isNil(s) {
 		return l.MissingParents(ctx, projectUUID)
@@ -351,7 +359,8 @@ func MissingParents(ctx context.Context, s EventStore, projectUUID string) iter.
 	})
 }
 
-// parentIDs yields what read returns for a project when a range begins.
+// parentIDs yields the result of read for a project, called when a range
+// begins.
 func parentIDs(ctx context.Context, projectUUID string, read func(project string) ([]EventID, error)) iter.Seq2[EventID, error] {
 	return func(yield func(EventID, error) bool) {
 		all := texts(ctx, func() ([]string, error) {

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// take stores what can be taken of a batch, and gives all else its error.
+// take stores the acceptable events of a batch, and sets the errors of the
+// others.
 func (n *Node) take(ctx context.Context, batch []incoming) (Receipt, error) {
 	var r Receipt
 	if err := n.enter(ctx); err != nil {
@@ -20,11 +21,12 @@ func (n *Node) take(ctx context.Context, batch []incoming) (Receipt, error) {
 	return r, err
 }
 
-// maxContents is how many contents of one ID are tried, if the store refuses one after another.
+// maxContents is the number of different events tried for one ID, if the store
+// refuses one after another.
 const maxContents = 4
 
-// takeAll stores events of the project. Of those that have one ID and differ it tries one first, and
-// the others are compared with what is stored then.
+// takeAll stores events of the project. If several different events share an
+// ID, it tries one first, and then compares the others with the stored one.
 func (n *Node) takeAll(ctx context.Context, left []*incoming, r *Receipt) error {
 	for try := 1; len(left) > 0; try++ {
 		first := firstContents(left)
@@ -59,7 +61,8 @@ func (n *Node) takeAll(ctx context.Context, left []*incoming, r *Receipt) error 
 	return nil
 }
 
-// firstContents returns of the events of each ID the first, or a fuller form of it.
+// firstContents returns, for each ID, the first event with it, or a fuller form
+// of that event.
 func firstContents(all []*incoming) map[EventID]*incoming {
 	first := make(map[EventID]*incoming, len(all))
 	for _, in := range all {
@@ -71,7 +74,7 @@ func firstContents(all []*incoming) map[EventID]*incoming {
 	return first
 }
 
-// compare rejects an event with the ID of one that is stored, or counts it as known.
+// compare rejects an event with the ID of a stored one, or counts it as known.
 func (in *incoming) compare(stored Event, r *Receipt) {
 	if stored.Equal(in.event) {
 		in.reject(errKnown, r)
@@ -80,14 +83,14 @@ func (in *incoming) compare(stored Event, r *Receipt) {
 	in.reject(conflictWith(in.event, stored), r)
 }
 
-// reject gives something its error, or counts it if it is known.
+// reject sets the error of in, or counts it if it is known.
 func (in *incoming) reject(err error, r *Receipt) {
 	if in.err = err; errors.Is(err, errKnown) {
 		r.Known++
 	}
 }
 
-// screen returns what is of the project.
+// screen returns the events of the project, and rejects the others.
 func (n *Node) screen(batch []incoming) []*incoming {
 	good := make([]*incoming, 0, len(batch))
 	for i := range batch {
@@ -102,10 +105,10 @@ func (n *Node) screen(batch []incoming) []*incoming {
 	return good
 }
 
-// errKnown marks what is stored in a fuller form.
+// errKnown marks an event stored in a fuller form.
 var errKnown = errors.New("known")
 
-// conflictWith returns the error for an event that has the ID of another one.
+// conflictWith returns the error for an event with the ID of another one.
 func conflictWith(e, stored Event) error {
 	if isPart(e, stored) {
 		return errKnown
@@ -113,7 +116,8 @@ func conflictWith(e, stored Event) error {
 	return &IDConflictError{IDs: []EventID{e.p.ID}}
 }
 
-// isPart reports whether an event lacks just what peers drop that do not know it.
+// isPart reports whether e differs from stored only in lacking members dropped
+// by peers that do not know them.
 func isPart(e, stored Event) bool {
 	if stored.p == nil {
 		return false
@@ -135,13 +139,14 @@ func withoutErrors(good []*incoming) []*incoming {
 	return slices.DeleteFunc(good, func(in *incoming) bool { return in.err != nil })
 }
 
-// screenClocks returns the events that are not too far ahead. One may lead to the next.
+// screenClocks returns the events whose clock is not too far ahead. One may
+// lead to the next.
 func (n *Node) screenClocks(ctx context.Context, good []*incoming, r *Receipt) ([]*incoming, error) {
 	w := &n.emitter
 	isFresh := false
 	now := w.clock
 	for _, in := range good {
-		if isJump(now, in.event.clock, w.maxJump) && !isFresh { // the store may know better
+		if isJump(now, in.event.clock, w.maxJump) && !isFresh { // the store may be further
 			if err := w.readOn(ctx); err != nil {
 				return nil, err
 			}
@@ -165,11 +170,11 @@ func (n *Node) screenClocks(ctx context.Context, good []*incoming, r *Receipt) (
 	return withoutErrors(good), nil
 }
 
-// append stores events, in the order of Compare, that have IDs of their own. Those that the store
-// refuses get its error, and the others are stored.
+// append stores events with distinct IDs in the order of Compare. It sets the
+// errors of those refused by the store, and stores the others.
 func (n *Node) append(ctx context.Context, good []*incoming, r *Receipt) error {
 	w := &n.emitter
-	good, err := n.screenClocks(ctx, good, r) // each time: what is refused leads to nothing
+	good, err := n.screenClocks(ctx, good, r) // each time, because a refused event leads to nothing
 	if err != nil || len(good) == 0 {
 		return err
 	}
@@ -206,7 +211,8 @@ func (n *Node) append(ctx context.Context, good []*incoming, r *Receipt) error {
 	return n.append(ctx, good[half:], r)
 }
 
-// sortOut gives the events whose IDs are taken their error, and returns the others.
+// sortOut sets the errors of events whose IDs are taken, and returns the
+// others.
 func (n *Node) sortOut(ctx context.Context, good []*incoming, conflict *IDConflictError, r *Receipt) ([]*incoming, error) {
 	isTaken := map[EventID]bool{}
 	for _, id := range conflict.IDs {
@@ -225,7 +231,7 @@ func (n *Node) sortOut(ctx context.Context, good []*incoming, conflict *IDConfli
 	return withoutErrors(good), nil
 }
 
-// received takes over what was stored.
+// received updates the node after a save.
 func (n *Node) received(ctx context.Context, events []Event, a Appended, r *Receipt) {
 	w := &n.emitter
 	for i := range events {
@@ -236,7 +242,7 @@ func (n *Node) received(ctx context.Context, events []Event, a Appended, r *Rece
 		}
 	}
 	if len(a.New) != len(events) || a.Before == a.After || a.Before != w.at && (w.readTo(ctx, a.Before) != nil || w.at != a.Before) {
-		return // what is not known is read later
+		return // the rest is read later
 	}
 	for i, e := range events {
 		if a.New[i] {

@@ -6,15 +6,15 @@ import (
 )
 
 // TopologicalSort returns the events sorted so that every cause precedes its
-// effects. Among events that are ready, the least under [Compare] comes first
-// (Kahn, "Topological Sorting of Large Networks", 1962), so the result does not
-// depend on the order of the input. Duplicates are dropped, and causes missing
-// from events are ignored.
+// effects. Among the events ready, the least under [Compare] comes first (Kahn,
+// "Topological Sorting of Large Networks", 1962), so the result does not depend
+// on the order of the input. Duplicates are dropped, and causes missing from
+// events are ignored.
 //
 // The caller owns the result. TopologicalSort returns a [*CycleError] if events
 // cause each other or themselves, an [*IDConflictError] if two different events
-// share an ID, and a [*ValidationError] if an event is zero. It takes O(n log n)
-// time for any input.
+// share an ID, and a [*ValidationError] if an event is zero. It takes O(n log
+// n) time for any input.
 func TopologicalSort(events []Event) ([]Event, error) {
 	sorted, found, err := distinct(events)
 	if err != nil {
@@ -35,15 +35,15 @@ func TopologicalSort(events []Event) ([]Event, error) {
 	return kahn(sorted, cause)
 }
 
-// What stands in place of the index of an event's cause.
+// Special values in place of the index of an event's cause.
 const (
 	noIndex = -1 // the event has no cause among the events
-	placed  = -2 // the event has its place in the order
+	placed  = -2 // the event is already sorted
 )
 
-// kahn sorts events, which are in the order of Compare, so that each comes after
-// its cause. Each event has one cause at most, so the effects of an event form a
-// list: first holds its head and next its links.
+// kahn sorts events, given in the order of Compare, so that each comes after
+// its cause. Each event has at most one cause, so the effects of an event form
+// a list: first holds its head and next its links.
 func kahn(events []Event, cause []int) ([]Event, error) {
 	first, next := make([]int, len(events)), make([]int, len(events))
 	for i := range events {
@@ -60,7 +60,7 @@ func kahn(events []Event, cause []int) ([]Event, error) {
 	}
 	out := make([]Event, 0, len(events))
 	for len(ready) > 0 {
-		i := heap.Pop(&ready).(int) //nolint:forcetypeassert // the heap has nothing else
+		i := heap.Pop(&ready).(int) //nolint:forcetypeassert // the heap has no other type
 		out = append(out, events[i])
 		cause[i] = placed
 		for effect := first[i]; effect != noIndex; effect = next[effect] {
@@ -73,7 +73,8 @@ func kahn(events []Event, cause []int) ([]Event, error) {
 	return out, nil
 }
 
-// findCycle returns the cycle that the first event without a place leads to.
+// findCycle returns the cycle reached from the first event that could not be
+// sorted.
 func findCycle(events []Event, cause []int) *CycleError {
 	at := slices.IndexFunc(cause, func(c int) bool { return c != placed })
 	for range events { // walk to causes until certainly inside the cycle

@@ -11,8 +11,8 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// rules interprets the validate tags of this package. Nothing of it leaves the
-// package.
+// rules interprets the validate tags of this package. It is not visible
+// outside.
 var rules = newRules()
 
 func newRules() *validator.Validate {
@@ -34,12 +34,12 @@ func newRules() *validator.Validate {
 	return v
 }
 
-// checkFields checks the struct that s points to by its validate tags. It
-// returns one FieldError for each field at fault, in the order of names; faults
-// holds what is known before, which counts first.
+// checkFields checks the struct pointed to by s by its validate tags. It
+// returns one FieldError for each invalid field, in the order of names; faults
+// has the reasons already known, which take precedence.
 func checkFields(s any, names, faults []string) []FieldError {
 	var found validator.ValidationErrors
-	_ = errors.As(rules.Struct(s), &found) // no other error: s points to a struct
+	_ = errors.As(rules.Struct(s), &found) // no other error is possible: s points to a struct
 	for _, f := range found {
 		if i := slices.Index(names, f.Field()); faults[i] == "" {
 			faults[i] = ruleReason(f.Tag(), f.Param())
@@ -54,7 +54,7 @@ func checkFields(s any, names, faults []string) []FieldError {
 	return fields
 }
 
-// ruleReason is the text for a failed rule of a validate tag.
+// ruleReason returns the reason for a failed rule of a validate tag.
 func ruleReason(tag, param string) string {
 	switch tag {
 	case "required":
@@ -88,7 +88,7 @@ func checkText(field, s string) error {
 	return nil
 }
 
-// textFault returns what is wrong with a text that must be there, "" if nothing is.
+// textFault returns the reason why a required text is invalid, or "".
 func textFault(s string) string {
 	switch {
 	case s == "":
@@ -99,24 +99,24 @@ func textFault(s string) string {
 	return ""
 }
 
-// isNil reports whether an interface holds nothing, or a nil pointer.
+// isNil reports whether x is nil or holds a nil pointer.
 func isNil(x any) bool {
 	v := reflect.ValueOf(x)
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// now returns the current time without digits that peers do not keep: Python has
-// microseconds.
+// now returns the current time in microseconds, the precision of Python, which
+// all peers keep.
 func now() time.Time { return time.Now().Truncate(time.Microsecond) }
 
-// hasYear reports whether the wire format has a place for the year of t.
+// hasYear reports whether the year of t fits the wire format.
 func hasYear(t time.Time) bool {
 	year := wireTime(t).Year()
 	return 1 <= year && year <= 9999
 }
 
-// wireTime returns t as the wire can carry it: without a monotonic reading, in UTC
-// or at a fixed offset. Offsets that RFC 3339 cannot express, with seconds or of a
+// wireTime returns t without a monotonic reading, in UTC or at a fixed offset,
+// as on the wire. Offsets that RFC 3339 cannot express, with seconds or of a
 // day or more, become UTC.
 func wireTime(t time.Time) time.Time {
 	const day = 24 * 60 * 60

@@ -12,20 +12,20 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// VectorClock says how much of each node's history has been seen: for each node
-// the Lamport time of its latest event (Fidge, "Timestamps in Message-Passing
-// Systems That Preserve the Partial Ordering", 1988; Mattern, "Virtual Time and
-// Global States of Distributed Systems", 1988; here with Lamport times as
-// entries, so that gaps between the times of one node mean nothing). Two vector
-// clocks tell exactly whether one event can have caused another, which Lamport
-// clocks cannot.
+// A VectorClock records how much of each node's history has been seen: for each
+// node the Lamport time of its latest event (Fidge, "Timestamps in
+// Message-Passing Systems That Preserve the Partial Ordering", 1988; Mattern,
+// "Virtual Time and Global States of Distributed Systems", 1988; here with
+// Lamport times as entries, so gaps between the times of one node have no
+// meaning). Unlike Lamport clocks, two vector clocks tell exactly whether one
+// event can have caused another.
 //
-// A VectorClock is an immutable value, cheap to copy and safe for concurrent use.
-// The zero value has seen nothing. No entry has the time 0: a node is in the
-// clock if something of it was seen. Compare two clocks with
-// [VectorClock.Compare]; == does not compile.
+// A VectorClock is an immutable value, cheap to copy and safe for concurrent
+// use. The zero value has no nodes. No entry is 0: a node is in the clock if
+// one of its events was seen. Compare two clocks with [VectorClock.Compare]; ==
+// does not compile.
 type VectorClock struct {
-	entries []vectorEntry // ascending by node; shared by copies, never written to
+	entries []vectorEntry // ascending by node; shared by copies, never modified
 }
 
 type vectorEntry struct {
@@ -33,11 +33,10 @@ type vectorEntry struct {
 	time int64
 }
 
-// maxVectorNodes bounds how many nodes a vector clock has when it comes from
-// outside.
+// maxVectorNodes limits the nodes of a vector clock from outside.
 const maxVectorNodes = 1 << 16
 
-// NewVectorClock returns the vector clock with these times, without the nodes
+// NewVectorClock returns the vector clock with the given times, omitting nodes
 // whose time is 0. It returns a [*ValidationError] if a node is empty or not
 // valid UTF-8, if a time is negative, or if there are more than 65,536 nodes.
 func NewVectorClock(times map[string]int64) (VectorClock, error) {
@@ -57,7 +56,7 @@ func NewVectorClock(times map[string]int64) (VectorClock, error) {
 	return VectorClock{entries}, nil
 }
 
-// The member that errors about vector clocks name, and what may be wrong.
+// The member named by errors about vector clocks, and the reasons.
 const (
 	vectorField      = "vector_clock"
 	reasonVectorSize = "must not have more than 65536 nodes"
@@ -65,7 +64,7 @@ const (
 	reasonVectorTime = "must not have negative times"
 )
 
-// checkVectorEntry returns what is wrong with an entry.
+// checkVectorEntry returns the error for an invalid entry.
 func checkVectorEntry(node string, time int64) error {
 	switch {
 	case node == "" || !utf8.ValidString(node):
@@ -79,7 +78,7 @@ func checkVectorEntry(node string, time int64) error {
 // Len returns the number of nodes in v.
 func (v VectorClock) Len() int { return len(v.entries) }
 
-// IsZero reports whether v has seen nothing.
+// IsZero reports whether v has no nodes.
 func (v VectorClock) IsZero() bool { return len(v.entries) == 0 }
 
 // At returns the entry for node, or 0 if v has none.
@@ -90,7 +89,8 @@ func (v VectorClock) At(node string) int64 {
 	return 0
 }
 
-// search returns where the node is or would be, and whether it is there.
+// search returns the index at which the node is or would be, and reports
+// whether it is there.
 func (v VectorClock) search(node string) (int, bool) {
 	return slices.BinarySearchFunc(v.entries, node, func(e vectorEntry, node string) int {
 		return strings.Compare(e.node, node)
@@ -109,10 +109,10 @@ func (v VectorClock) All() iter.Seq2[string, int64] {
 	}
 }
 
-// Advance returns v with the entry for node raised to time, as after an event of the
-// node at this time was seen. It returns v itself if the entry is there already, and
-// for the time 0. The error is a [*ValidationError] if node is empty or not valid
-// UTF-8, or if time is negative.
+// Advance returns v with the entry for node raised to time, as after seeing an
+// event of the node at this time. It returns v itself if the entry is not
+// raised, including for the time 0. It returns a [*ValidationError] if node is
+// empty or not valid UTF-8, or if time is negative.
 func (v VectorClock) Advance(node string, time int64) (VectorClock, error) {
 	if err := checkVectorEntry(node, time); err != nil {
 		return VectorClock{}, inField(vectorField, err)
@@ -135,16 +135,16 @@ func (v VectorClock) Advance(node string, time int64) (VectorClock, error) {
 // String returns the clock as its JSON text, for people.
 func (v VectorClock) String() string { return string(v.appendJSON(nil)) }
 
-// Compare returns how v relates to w: v is [OrderBefore] w if w has seen all that v
-// has, and more, which is to say that no time of v is later than that of w and one
-// is earlier (Mattern 1988). A node that is absent counts as the time 0. The result
-// is never [OrderUnknown]. Compare passes over both once and allocates nothing.
+// Compare returns how v relates to w. v is [OrderBefore] w if no time of v is
+// later than that of w and at least one is earlier (Mattern 1988), in which
+// case w covers v. An absent node counts as the time 0. The result is never
+// [OrderUnknown]. Compare makes one pass over both and allocates nothing.
 func (v VectorClock) Compare(w VectorClock) Order {
 	x, y := v.entries, w.entries
 	if len(x) == len(y) && (len(x) == 0 || &x[0] == &y[0]) {
 		return OrderSame // copies of one clock
 	}
-	less, greater := false, false // is a time of v earlier, later than that of w
+	less, greater := false, false // whether a time of v is earlier, or later, than that of w
 	for len(x) > 0 && len(y) > 0 && (!less || !greater) {
 		switch {
 		case x[0].node == y[0].node:
@@ -171,8 +171,8 @@ func (v VectorClock) Compare(w VectorClock) Order {
 	return OrderSame
 }
 
-// Merge returns what v and w have seen together: for each node the later time (the
-// least upper bound). It returns v or w itself if that has seen all.
+// Merge returns the later time of each node in v and w (the least upper bound).
+// It returns v or w itself if that is already the result.
 func (v VectorClock) Merge(w VectorClock) VectorClock {
 	switch v.Compare(w) {
 	case OrderSame, OrderAfter:
@@ -196,11 +196,11 @@ func (v VectorClock) Merge(w VectorClock) VectorClock {
 	return VectorClock{append(append(merged, x...), y...)}
 }
 
-// StableCut returns what every one of the clocks has seen: for each node the
-// earliest time (the greatest lower bound). If the clocks are those of all nodes,
-// no future event is concurrent with an event covered by the cut, so what is kept
-// to resolve such conflicts can be discarded. Without clocks the cut is the zero
-// VectorClock: nothing is known to be stable.
+// StableCut returns the earliest time of each node in all clocks (the greatest
+// lower bound), which covers the events seen by all. If the clocks are those of
+// all nodes, no future event is concurrent with an event covered by the cut, so
+// anything kept to resolve such conflicts can be discarded. Without clocks the
+// result is the zero VectorClock: nothing is known to be stable.
 func StableCut(clocks ...VectorClock) VectorClock {
 	if len(clocks) == 0 {
 		return VectorClock{}
@@ -212,7 +212,7 @@ func StableCut(clocks ...VectorClock) VectorClock {
 	return cut
 }
 
-// lowerBound returns the earlier time of each node that both have.
+// lowerBound returns the earlier time of each node in both.
 func lowerBound(a, b VectorClock) VectorClock {
 	switch a.Compare(b) {
 	case OrderSame, OrderBefore:
@@ -236,9 +236,9 @@ func lowerBound(a, b VectorClock) VectorClock {
 	return VectorClock{bound}
 }
 
-// MarshalJSON writes the clock as an object of integers by node, in ascending
-// bytewise order of the nodes. It returns a [*ValidationError] if there are more
-// than 65,536 nodes.
+// MarshalJSON encodes the clock as an object of integers by node, in ascending
+// bytewise order of the nodes. It returns a [*ValidationError] if there are
+// more than 65,536 nodes.
 func (v VectorClock) MarshalJSON() ([]byte, error) {
 	if len(v.entries) > maxVectorNodes {
 		return nil, invalid(vectorField, reasonVectorSize)
@@ -258,10 +258,10 @@ func (v VectorClock) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. Each clock has one form, so it
-// rejects nodes that are out of order or repeated, and times that are not
-// positive integers. If data is invalid, UnmarshalJSON leaves *v unchanged and
-// returns a [*ValidationError]. It does not retain data.
+// UnmarshalJSON decodes the output of MarshalJSON. The form is canonical: nodes
+// out of order or repeated, and times other than positive integers, are
+// invalid. If data is invalid, UnmarshalJSON leaves *v unchanged and returns a
+// [*ValidationError]. It does not retain data.
 func (v *VectorClock) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {
@@ -275,7 +275,7 @@ func (v *VectorClock) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// parseVectorClock returns the vector clock that a JSON object holds.
+// parseVectorClock returns the vector clock in a JSON object.
 func parseVectorClock(text string) (VectorClock, error) {
 	if text[0] != '{' {
 		return VectorClock{}, invalid("", reasonNotObject)
@@ -297,8 +297,7 @@ func parseVectorClock(text string) (VectorClock, error) {
 	return VectorClock{entries}, nil
 }
 
-// appendVectorEntry appends an entry that comes from outside, if it can follow the
-// others.
+// appendVectorEntry appends an entry from outside, if it is valid and in order.
 func appendVectorEntry(entries []vectorEntry, node string, time int64) ([]vectorEntry, error) {
 	if err := checkVectorEntry(node, time); err != nil {
 		return nil, err
@@ -315,14 +314,14 @@ func appendVectorEntry(entries []vectorEntry, node string, time int64) ([]vector
 }
 
 // The binary form is a version byte, the number of entries, and for each entry
-// the length of the node, the node and the time. Numbers are unsigned varints in
-// their shortest form (encoding/binary).
+// the length of the node, the node and the time. Numbers are unsigned varints
+// in their shortest form (encoding/binary).
 const (
 	vectorVersion    = 1
 	vectorEntryBytes = 3 // at least: two varints and a node of one byte
 )
 
-// MarshalBinary writes the clock in a compact binary form. It returns a
+// MarshalBinary encodes the clock in a compact binary form. It returns a
 // [*ValidationError] if there are more than 65,536 nodes.
 func (v VectorClock) MarshalBinary() ([]byte, error) {
 	if len(v.entries) > maxVectorNodes {
@@ -342,11 +341,11 @@ func (v VectorClock) MarshalBinary() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary reads what MarshalBinary writes. It rejects data that ends
-// early or continues after the clock, a count that the data cannot hold, numbers
-// that are not in their shortest form, and everything that UnmarshalJSON rejects.
-// If data is invalid, UnmarshalBinary leaves *v unchanged and returns a
-// [*ValidationError]. It does not retain data.
+// UnmarshalBinary decodes the output of MarshalBinary. It rejects truncated or
+// trailing data, a count that exceeds the data, numbers not in their shortest
+// form, and everything rejected by UnmarshalJSON. If data is invalid,
+// UnmarshalBinary leaves *v unchanged and returns a [*ValidationError]. It does
+// not retain data.
 func (v *VectorClock) UnmarshalBinary(data []byte) error {
 	decoded, err := parseVectorBytes(data)
 	if err != nil {
@@ -386,7 +385,7 @@ func parseVectorBytes(data []byte) (VectorClock, error) {
 	return VectorClock{entries}, nil
 }
 
-// cutUvarint reads a varint in its shortest form from the front of data.
+// cutUvarint decodes a varint in its shortest form from the front of data.
 func cutUvarint(data []byte) (n uint64, rest []byte, ok bool) {
 	n, size := binary.Uvarint(data)
 	if size <= 0 || size > 1 && data[size-1] == 0 {
