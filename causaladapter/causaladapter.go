@@ -1,9 +1,10 @@
-// Package causaladapter checks the arguments of a storage adapter, for authors of
-// adapters. Each method with arguments of its own has a check that says what the
-// contract says; AllEvents, Aggregates, Checkpoints, Rejected, DeleteRejected, LoadDigests and
-// Head have [CheckContext], and so have ReadLog, ReadDigests and ReadDigestLog, whose cursors
-// [causal.Cursor.PositionIn] checks, and whose filters [causal.Filter.Validate]. A method begins
-// with its check:
+// Package causaladapter checks the arguments of a storage adapter, for authors
+// of adapters. Each method with arguments of its own has a function that checks
+// them as the contract requires. Use [CheckContext] for AllEvents, Aggregates,
+// Checkpoints, Rejected, DeleteRejected, LoadDigests and Head. Use it also for
+// ReadLog, ReadDigests and ReadDigestLog, whose cursors are checked by
+// [causal.Cursor.PositionIn] and whose filters by [causal.Filter.Validate]. A
+// method begins with its check:
 //
 //	func (s *Store) LoadClock(ctx context.Context, nodeID string) (int64, error) {
 //		if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
@@ -12,15 +13,15 @@
 //		...
 //	}
 //
-// Then it looks whether the storage is open, and returns a [*causal.StorageError] with
-// [causal.ErrClosed] as its Err if it is not, and only then at what is stored. Failures
-// of the storage are a StorageError, too; errors that are already one of package causal
-// or of the context are returned as they are. Package causaltest checks the result.
+// If the storage is closed, the method then returns a [*causal.StorageError]
+// whose Err is [causal.ErrClosed]. Only then does it access the storage.
+// Failures of the storage are a StorageError, too. Errors of package causal or
+// of the context are returned unchanged. Package causaltest checks the result.
 //
-// All functions are safe for concurrent use and retain nothing. The context is checked
-// first: if it is done, the error matches ctx.Err() and [context.Cause]. Every other
-// fault is a [*causal.ValidationError] that names the parameter. IDs must be texts: not
-// empty, and valid UTF-8.
+// All functions are safe for concurrent use and retain nothing. They check the
+// context first: if it is done, the error matches ctx.Err() and
+// [context.Cause]. Every other fault is a [*causal.ValidationError] naming the
+// parameter. IDs must be valid UTF-8 and not empty.
 package causaladapter
 
 import (
@@ -33,8 +34,8 @@ import (
 	"github.com/spec-kitty/causal/internal/ctxerr"
 )
 
-// CheckContext returns an error if ctx is nil or done. It is the check for methods
-// without a check of their own, and for loops between two steps.
+// CheckContext returns an error if ctx is nil or done. It is for methods
+// without a check of their own, and between the steps of a loop.
 func CheckContext(ctx context.Context) error {
 	if ctx == nil {
 		return Invalid("ctx", "must not be nil")
@@ -42,8 +43,8 @@ func CheckContext(ctx context.Context) error {
 	return ctxerr.Of(ctx)
 }
 
-// CheckSaveEvents is the check for SaveEvents and Append, and for SaveEvent with its one
-// event in a slice: no event may be zero.
+// CheckSaveEvents checks the arguments of SaveEvents and Append, and of
+// SaveEvent with its event in a slice: no event may be zero.
 func CheckSaveEvents(ctx context.Context, events []causal.Event) error {
 	if err := CheckContext(ctx); err != nil {
 		return err
@@ -56,8 +57,8 @@ func CheckSaveEvents(ctx context.Context, events []causal.Event) error {
 	return nil
 }
 
-// CheckSaveEventsIf is the check for SaveEventsIf: the condition must be valid, and no event
-// zero.
+// CheckSaveEventsIf checks the arguments of SaveEventsIf: the condition must be
+// valid, and no event zero.
 func CheckSaveEventsIf(ctx context.Context, c causal.Condition, events []causal.Event) error {
 	if err := CheckContext(ctx); err != nil {
 		return err
@@ -68,13 +69,15 @@ func CheckSaveEventsIf(ctx context.Context, c causal.Condition, events []causal.
 	return CheckSaveEvents(ctx, events)
 }
 
-// CheckLoadEvents is the check for LoadEvents: the aggregate must be a text.
+// CheckLoadEvents checks the arguments of LoadEvents: the aggregate must be
+// valid UTF-8 and not empty.
 func CheckLoadEvents(ctx context.Context, aggregateID string) error {
 	return check(ctx, textFault("aggregate_id", aggregateID))
 }
 
-// CheckLoadHeads is the check for LoadHeads: the project must be a UUID with hyphens, and the
-// aggregate a text. It returns the UUID as events have it, in lower case.
+// CheckLoadHeads checks the arguments of LoadHeads: the project must be a UUID
+// with hyphens, and the aggregate valid UTF-8 and not empty. It returns the
+// UUID in lower case, as in events.
 func CheckLoadHeads(ctx context.Context, projectUUID, aggregateID string) (project string, err error) {
 	if err := CheckContext(ctx); err != nil {
 		return "", err
@@ -86,14 +89,14 @@ func CheckLoadHeads(ctx context.Context, projectUUID, aggregateID string) (proje
 	return strings.ToLower(projectUUID), check(ctx, textFault("aggregate_id", aggregateID))
 }
 
-// CheckMissingParents is the check for MissingParents: the project must be a UUID with hyphens. It
-// returns the UUID as events have it, in lower case.
+// CheckMissingParents checks the arguments of MissingParents: the project must
+// be a UUID with hyphens. It returns the UUID in lower case, as in events.
 func CheckMissingParents(ctx context.Context, projectUUID string) (project string, err error) {
 	return CheckLoadHeads(ctx, projectUUID, "any")
 }
 
-// CheckFindEvent is the check for FindEvent. It returns the ID as it is stored, in its
-// canonical case.
+// CheckFindEvent checks the arguments of FindEvent. It returns the ID in its
+// canonical case, as stored.
 func CheckFindEvent(ctx context.Context, id causal.EventID) (causal.EventID, error) {
 	if err := CheckContext(ctx); err != nil {
 		return "", err
@@ -101,32 +104,34 @@ func CheckFindEvent(ctx context.Context, id causal.EventID) (causal.EventID, err
 	return causal.ParseEventID(string(id))
 }
 
-// CheckLoadClock is the check for LoadClock: the node must be a text.
+// CheckLoadClock checks the arguments of LoadClock: the node must be valid
+// UTF-8 and not empty.
 func CheckLoadClock(ctx context.Context, nodeID string) error {
 	return check(ctx, textFault("node_id", nodeID))
 }
 
-// CheckSaveClock is the check for SaveClock: the node must be a text, and the value
-// not negative.
+// CheckSaveClock checks the arguments of SaveClock: the node must be valid
+// UTF-8 and not empty, and the value not negative.
 func CheckSaveClock(ctx context.Context, nodeID string, value int64) error {
 	return check(ctx, notNegative("value", value), textFault("node_id", nodeID))
 }
 
-// CheckAdvanceClock is the check for AdvanceClock: the node must be a text, floor not
-// negative, and by at least 1. That the sum stays in range is for the adapter to
-// check, as it depends on what is stored.
+// CheckAdvanceClock checks the arguments of AdvanceClock: the node must be
+// valid UTF-8 and not empty, floor not negative, and by at least 1. The adapter
+// has to check that the sum stays in range, because it depends on the stored
+// value.
 func CheckAdvanceClock(ctx context.Context, nodeID string, floor, by int64) error {
 	return check(ctx, notNegative("floor", floor), positive("by", by), textFault("node_id", nodeID))
 }
 
-// CheckLoadCheckpoint is the check for LoadCheckpoint and DeleteCheckpoint: the name must
-// be a text.
+// CheckLoadCheckpoint checks the arguments of LoadCheckpoint and
+// DeleteCheckpoint: the name must be valid UTF-8 and not empty.
 func CheckLoadCheckpoint(ctx context.Context, name string) error {
 	return check(ctx, textFault("name", name))
 }
 
-// CheckSaveCheckpoint is the check for SaveCheckpoint: the name must be a text, and the
-// state not too large.
+// CheckSaveCheckpoint checks the arguments of SaveCheckpoint: the name must be
+// valid UTF-8 and not empty, and the state not too large.
 func CheckSaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) error {
 	var size causal.FieldError
 	if len(c.State) > causal.MaxCheckpointState {
@@ -135,8 +140,9 @@ func CheckSaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) 
 	return check(ctx, textFault("name", name), size)
 }
 
-// CheckAppendRejected is the check for AppendRejected: r must be valid. It returns r as it is
-// stored: with its ID in the canonical case, and its time in UTC.
+// CheckAppendRejected checks the arguments of AppendRejected: r must be valid.
+// It returns r as it should be stored, with its ID in canonical case and its
+// time in UTC.
 func CheckAppendRejected(ctx context.Context, r causal.Rejected) (causal.Rejected, error) {
 	if err := CheckContext(ctx); err != nil {
 		return causal.Rejected{}, err
@@ -154,7 +160,8 @@ func CheckAppendRejected(ctx context.Context, r causal.Rejected) (causal.Rejecte
 	return r, nil
 }
 
-// CheckAppendError is the check for AppendError: the entry must be valid.
+// CheckAppendError checks the arguments of AppendError: the entry must be
+// valid.
 func CheckAppendError(ctx context.Context, e causal.ErrorEntry) error {
 	if err := CheckContext(ctx); err != nil {
 		return err
@@ -162,13 +169,15 @@ func CheckAppendError(ctx context.Context, e causal.ErrorEntry) error {
 	return e.Validate()
 }
 
-// CheckRecentErrors is the check for RecentErrors: the limit must be at least 1.
+// CheckRecentErrors checks the arguments of RecentErrors: the limit must be at
+// least 1.
 func CheckRecentErrors(ctx context.Context, limit int) error {
 	return check(ctx, positive("limit", int64(limit)))
 }
 
-// IDConflict returns the [*causal.IDConflictError] for the events of a call whose IDs are
-// taken by different content, nil if there are none. It sorts ids and retains it.
+// IDConflict sorts ids and returns the [*causal.IDConflictError] that retains
+// it, or nil if there are none. ids are the IDs of a call under which different
+// content is stored.
 func IDConflict(ids []causal.EventID) error {
 	if len(ids) == 0 {
 		return nil
@@ -177,13 +186,14 @@ func IDConflict(ids []causal.EventID) error {
 	return &causal.IDConflictError{IDs: slices.Compact(ids)}
 }
 
-// Invalid returns the [*causal.ValidationError] for one bad parameter. The reason is
-// a clause such as "must not be empty", and must not contain the value.
+// Invalid returns the [*causal.ValidationError] for one invalid parameter. The
+// reason is a clause such as "must not be empty", and must not contain the
+// value.
 func Invalid(field, reason string) error {
 	return &causal.ValidationError{Fields: []causal.FieldError{{Field: field, Reason: reason}}}
 }
 
-// check returns the error for the context, or for the first fault that has a reason.
+// check returns the error of the context, or the first fault with a reason.
 func check(ctx context.Context, faults ...causal.FieldError) error {
 	if err := CheckContext(ctx); err != nil {
 		return err
@@ -196,7 +206,7 @@ func check(ctx context.Context, faults ...causal.FieldError) error {
 	return nil
 }
 
-// textFault says what is wrong with a text that must be there.
+// textFault returns the fault of a required text.
 func textFault(field, text string) causal.FieldError {
 	switch {
 	case text == "":

@@ -9,14 +9,15 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// batches lets calls share messages: those that come while some are sent wait in a queue, and share the next
-// one. It is sent on the store's life, so that a caller who leaves does not fail the others.
+// batches lets calls share messages: those arriving during a send wait in a
+// queue, and share the next message. It is sent under the store's context, so
+// that a caller who leaves does not affect the others.
 type batches[R interface {
 	comparable
-	Size() int // in bytes, about
+	Size() int // in bytes, approximately
 }] struct {
-	run        func([]R)           // gives each its result
-	fits       func() func(R) bool // as [adapter.Queue.Take] takes it; nil: all fit
+	run        func([]R)           // sends each request its result
+	fits       func() func(R) bool // as for [adapter.Queue.Take]; nil if all fit
 	background *sync.WaitGroup
 
 	mu      sync.Mutex
@@ -24,8 +25,8 @@ type batches[R interface {
 	running bool
 }
 
-// do runs a request, and returns when its channel has the result. If ctx ends before, the request is withdrawn,
-// or it has been taken and isUnknown is set.
+// do runs a request, and returns its result from the channel. If ctx is done
+// first, the request is withdrawn, or it is being sent and isUnknown is set.
 func (b *batches[R]) do(ctx context.Context, r R, result <-chan error) (isUnknown bool, err error) {
 	b.mu.Lock()
 	b.queue.Push(r)
@@ -73,8 +74,9 @@ func (b *batches[R]) take() []R {
 	return batch
 }
 
-// yield lets callers that have just got their results come again, for as long as more come: otherwise each batch
-// would have half of those that call in a loop, and the other half would wait.
+// yield lets callers that have just got their results call again, for as long
+// as more do. Otherwise each batch would have half of the callers in a loop,
+// while the other half waits.
 func (b *batches[R]) yield() {
 	for before, now := -1, b.waiting(); now > before; before, now = now, b.waiting() {
 		runtime.Gosched()

@@ -11,7 +11,7 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// storedCheckpoint is what is stored of a checkpoint beside its state.
+// storedCheckpoint is the stored part of a checkpoint beside its state.
 type storedCheckpoint struct {
 	Name   string        `json:"name"`
 	Cursor causal.Cursor `json:"cursor"`
@@ -21,7 +21,7 @@ func (s *Store) checkpointSubject(name string) string {
 	return s.client.names.checkpoints + hashed(name)
 }
 
-// checkpointOf returns a checkpoint, zero if there is none.
+// checkpointOf returns a checkpoint, or the zero value if there is none.
 func checkpointOf(v value) (c causal.Checkpoint, name string, err error) {
 	if len(v.content) == 0 {
 		return causal.Checkpoint{}, "", nil
@@ -34,8 +34,8 @@ func checkpointOf(v value) (c causal.Checkpoint, name string, err error) {
 	return causal.Checkpoint{Cursor: stored.Cursor, State: bytes.Clone(state), Revision: v.sequence}, stored.Name, nil
 }
 
-// LoadCheckpoint returns the checkpoint of this name, as the leader of the stream has it; see
-// [causal.CheckpointStorage].
+// LoadCheckpoint returns the checkpoint with this name, from the leader of the
+// stream. See [causal.CheckpointStorage].
 func (s *Store) LoadCheckpoint(ctx context.Context, name string) (c causal.Checkpoint, err error) {
 	if err := causaladapter.CheckLoadCheckpoint(ctx, name); err != nil {
 		return causal.Checkpoint{}, err
@@ -52,8 +52,9 @@ func (s *Store) LoadCheckpoint(ctx context.Context, name string) (c causal.Check
 	return c, err
 }
 
-// SaveCheckpoint replaces the checkpoint of this name; see [causal.CheckpointStorage]. It has to fit into one
-// message of the servers: what is larger is a [*causal.StorageError].
+// SaveCheckpoint replaces the checkpoint with this name. See
+// [causal.CheckpointStorage]. If it does not fit into one message of the
+// servers, SaveCheckpoint returns a [*causal.StorageError].
 func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (revision uint64, err error) {
 	if err := causaladapter.CheckSaveCheckpoint(ctx, name, c); err != nil {
 		return 0, err
@@ -81,7 +82,8 @@ func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkp
 	return revision, nil
 }
 
-// DeleteCheckpoint deletes the checkpoint of this name; see [causal.CheckpointStorage]. Some bytes of it stay.
+// DeleteCheckpoint deletes the checkpoint with this name. See
+// [causal.CheckpointStorage]. A few bytes of it remain.
 func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 	if err := causaladapter.CheckLoadCheckpoint(ctx, name); err != nil {
 		return err
@@ -97,8 +99,8 @@ func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 	})
 }
 
-// Checkpoints yields the names of all checkpoints; see [causal.CheckpointStorage]. A range reads all of
-// them when it begins.
+// Checkpoints yields the names of all checkpoints. See
+// [causal.CheckpointStorage]. A range reads all of them when it begins.
 func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 	const op = "read checkpoints"
 	return func(yield func(string, error) bool) {

@@ -18,7 +18,7 @@ import (
 	"github.com/spec-kitty/causal/internal/ctxerr"
 )
 
-// client asks servers, again and again until they answer.
+// client sends requests to servers, and retries until they answer.
 type client struct {
 	conn   *nats.Conn
 	names  names
@@ -27,12 +27,13 @@ type client struct {
 
 func newClient(nc *nats.Conn, o *Options) *client { return &client{nc, o.names(), o.retry()} }
 
-// An attempt ends after this time, since a server that dies does not answer: a second, more if there is
-// much to send, and more when the attempts before were not answered.
+// The time limit of an attempt, because a server that dies does not answer: a
+// second, more if there is much to send, and more if earlier attempts were not
+// answered.
 const (
 	attemptTime    = time.Second
 	maxAttemptTime = 4 * time.Second
-	slowest        = 1 << 20 // bytes a second
+	slowest        = 1 << 20 // bytes per second
 )
 
 var (
@@ -44,8 +45,8 @@ var (
 	errTime       = errors.New("the server does not answer")
 )
 
-// retry calls f until it succeeds, fails for good, the budget is spent or ctx ends. size is how many
-// bytes f sends.
+// retry calls f until it succeeds, fails permanently, the budget is spent or
+// ctx is done. size is the number of bytes sent by f.
 func (c *client) retry(ctx context.Context, size int, f func(ctx context.Context) error) error {
 	deadline := time.Now().Add(c.budget)
 	limit := attemptTime + time.Duration(size/slowest)*time.Second
@@ -62,7 +63,7 @@ func (c *client) retry(ctx context.Context, size int, f func(ctx context.Context
 			limit = max(limit, min(2*limit, maxAttemptTime))
 		}
 		wait := pause.Next()
-		if errors.Is(err, errChanged) { // who waits longer than others write, never comes to write
+		if errors.Is(err, errChanged) { // a caller that waits longer than the others never gets to write
 			wait = min(wait, maxTurn)
 		}
 		if err := adapter.Sleep(ctx, jitter(wait)); err != nil {
@@ -71,11 +72,12 @@ func (c *client) retry(ctx context.Context, size int, f func(ctx context.Context
 	}
 }
 
-// maxTurn is how long a call waits, at most, before it tries again to write what others write, too.
+// maxTurn is the maximum time a call waits before retrying a write in conflict
+// with others.
 const maxTurn = 8 * time.Millisecond
 
-// attempt calls f once. What is sent while there is no connection would be kept, and be sent when nobody
-// expects it any more.
+// attempt calls f once. Without a connection it must not send anything: that
+// would be kept, and sent when nobody expects it any more.
 func (c *client) attempt(ctx context.Context, limit time.Duration, f func(ctx context.Context) error) error {
 	if c.conn.IsClosed() {
 		return nats.ErrConnectionClosed
@@ -92,7 +94,7 @@ func (c *client) attempt(ctx context.Context, limit time.Duration, f func(ctx co
 	return err
 }
 
-// notThere returns the error for a connection that is lost, with the reason if it is known.
+// notThere returns the error for a lost connection, with the reason if known.
 func (c *client) notThere() error {
 	if reason := c.conn.LastError(); reason != nil {
 		return fmt.Errorf("%w: %w", errNotThere, reason)
@@ -100,7 +102,7 @@ func (c *client) notThere() error {
 	return errNotThere
 }
 
-// jitter returns between half of d and all of it.
+// jitter returns a random duration from half of d to d.
 func jitter(d time.Duration) time.Duration {
 	var b [1]byte
 	_, _ = rand.Read(b[:]) // never fails
@@ -118,7 +120,7 @@ func (c *client) requestMsg(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
 	if err == nil {
 		return answer, nil
 	}
-	// A refusal comes beside, not as an answer.
+	// A refusal arrives separately, not as an answer.
 	refused := c.conn.LastError()
 	//nolint:errorlint // whether it is another one than before
 	if refused != before && errors.Is(refused, nats.ErrPermissionViolation) && strings.Contains(refused.Error(), strconv.Quote(m.Subject)) {
@@ -155,7 +157,7 @@ func acknowledged(answer *nats.Msg) (uint64, error) {
 	return ack.Sequence, nil
 }
 
-// message is one that a leader has read from its stream.
+// message is a message read by a leader from its stream.
 type message struct {
 	Subject  string `json:"subject"`
 	Sequence uint64 `json:"seq"`
@@ -163,7 +165,8 @@ type message struct {
 	Data     []byte `json:"data"`
 }
 
-// getMessage returns a message of a stream, as its leader has it: zero if there is none.
+// getMessage returns a message of a stream from its leader, or zero if there is
+// none.
 func (c *client) getMessage(ctx context.Context, stream, request string) (message, error) {
 	answer, err := c.request(ctx, "$JS.API.STREAM.MSG.GET."+stream, []byte(request))
 	if err != nil {
@@ -184,7 +187,7 @@ func (c *client) getMessage(ctx context.Context, stream, request string) (messag
 	return got.Message, nil
 }
 
-// apiError returns an error without a value in it as nil.
+// apiError returns a nil error for a nil pointer.
 func apiError(e *jetstream.APIError) error {
 	if e == nil {
 		return nil
@@ -197,7 +200,8 @@ func lastBySubject(subject string) string { return `{"last_by_subj":` + strconv.
 
 func bySequence(n uint64) string { return `{"seq":` + strconv.FormatUint(n, 10) + `}` }
 
-// Codes of errors that package jetstream does not name, as the server's file errors.json has them.
+// Codes of errors without a name in package jetstream, from the server's file
+// errors.json.
 const (
 	codeAccountExceeded  jetstream.ErrorCode = 10002
 	codeNoPeers          jetstream.ErrorCode = 10005
@@ -217,16 +221,17 @@ const (
 	codeTooManyBatchesIn jetstream.ErrorCode = 10211
 )
 
-// isRefusal reports whether a server says that it has not stored what it was sent, and will not.
+// isRefusal reports whether a server says that it has not stored the message,
+// and will not.
 func isRefusal(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == codeStoreFailed {
-		return strings.Contains(api.Description, "maximum") // of bytes; else the store has failed
+		return strings.Contains(api.Description, "maximum") // of bytes; otherwise the store has failed
 	}
 	return isAPI(err, codeAccountExceeded, codeNoResources, codeStorageExceeded, codeMessageTooLarge, codeBatchTooLarge, codeNoBatches, jetstream.JSErrCodeStreamNotFound)
 }
 
-// isTransient reports whether the same may succeed in a moment.
+// isTransient reports whether a retry may succeed.
 func isTransient(err error) bool {
 	var api *jetstream.APIError
 	if errors.As(err, &api) {

@@ -12,19 +12,20 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// clocks are those of the nodes that this Store has advanced.
+// clocks are those of the nodes advanced by this Store.
 type clocks struct {
 	mu     sync.Mutex
 	byNode map[string]*clock
 }
 
-// clock is what is known of a node's value. A write says which message it replaces, so it may be old.
+// clock is the known value of a node. A write names the message it replaces, so
+// an outdated value does no harm.
 type clock struct {
 	advances batches[*advance]
 
-	sequence uint64 // 0 if nothing is known
+	sequence uint64 // 0 if the value is unknown
 	value    int64
-	highest  uint64 // sequence that was ever known
+	highest  uint64 // sequence ever seen
 }
 
 // advance is one call of AdvanceClock.
@@ -34,7 +35,7 @@ type advance struct {
 	result    chan error
 }
 
-// Size returns about how many bytes a call adds to a message.
+// Size returns the approximate number of bytes that a call adds to a message.
 func (*advance) Size() int { return 0 }
 
 func (s *Store) clock(nodeID string) *clock {
@@ -55,7 +56,8 @@ func (s *Store) clock(nodeID string) *clock {
 
 func (s *Store) clockSubject(nodeID string) string { return s.client.names.clocks + hashed(nodeID) }
 
-// LoadClock returns the node's value, as the leader of the stream has it; see [causal.ClockStorage].
+// LoadClock returns the node's value, from the leader of the stream. See
+// [causal.ClockStorage].
 func (s *Store) LoadClock(ctx context.Context, nodeID string) (v int64, err error) {
 	if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
 		return 0, err
@@ -72,7 +74,7 @@ func (s *Store) LoadClock(ctx context.Context, nodeID string) (v int64, err erro
 	return v, err
 }
 
-// SaveClock replaces the node's value; see [causal.ClockStorage].
+// SaveClock replaces the node's value. See [causal.ClockStorage].
 func (s *Store) SaveClock(ctx context.Context, nodeID string, v int64) error {
 	if err := causaladapter.CheckSaveClock(ctx, nodeID, v); err != nil {
 		return err
@@ -83,8 +85,9 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, v int64) error {
 	})
 }
 
-// AdvanceClock reserves values; see [causal.ClockAdvancer]. Calls for one node in one Store share messages. Those of
-// several processes for one node ID are slow, as each has to see what the others have written.
+// AdvanceClock reserves values. See [causal.ClockAdvancer]. Calls for one node
+// in one Store share messages. Calls of several processes for one node are
+// slow, because each has to see the writes of the others.
 func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
 	if err := causaladapter.CheckAdvanceClock(ctx, nodeID, floor, by); err != nil {
 		return 0, err
@@ -103,7 +106,8 @@ func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64
 	return a.value, nil
 }
 
-// advance serves calls with one message. No two run at a time for one clock.
+// advance serves calls with one message. For each clock, only one runs at a
+// time.
 func (s *Store) advance(c *clock, subject string, group []*advance) {
 	errs := make([]error, len(group))
 	id := newNonce()
@@ -118,13 +122,13 @@ func (s *Store) advance(c *clock, subject string, group []*advance) {
 				if err != nil {
 					return err
 				}
-				c.sequence = old.sequence // perhaps of an attempt whose answer was lost: then its values are left out
+				c.sequence = old.sequence // possibly by an attempt whose answer was lost; its values are then skipped
 				if c.value, err = clockValue(old); err != nil {
 					return err
 				}
 			}
 			value, isMoved := reserve(group, errs, c.value)
-			if !isMoved && wasKnown { // what is known may be old
+			if !isMoved && wasKnown { // the known value may be outdated
 				c.sequence = 0
 				continue
 			}
@@ -146,12 +150,13 @@ func (s *Store) advance(c *clock, subject string, group []*advance) {
 	}
 }
 
-// errStateLost says that a stream has lost what would be given out again.
+// errStateLost reports that a stream has lost a value, which would be issued
+// again.
 func errStateLost(last, known uint64) error {
 	return fmt.Errorf("%w: its last message beside the events is %d, and was %d", ErrLogLost, last, known)
 }
 
-// reserve gives each call its values after one, and returns the last value.
+// reserve assigns each call its values after value, and returns the last one.
 func reserve(group []*advance, errs []error, value int64) (_ int64, isMoved bool) {
 	for i, a := range group {
 		base := max(value, a.floor)

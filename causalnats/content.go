@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 )
 
-// The content of a checkpoint, and of what was rejected, is the length of its JSON as a uvarint, the JSON, and
-// data of any kind. No content at all means that it was deleted.
+// The content of a checkpoint or a rejected event is the length of its JSON as
+// a uvarint, the JSON, and data of any form. Empty content means that it was
+// deleted.
 
 func encodeContent(v any, data []byte) ([]byte, error) {
 	text, err := json.Marshal(v)

@@ -10,8 +10,8 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// AppendError adds an entry; see [causal.ErrorStorage]. The streams have the limit: [Options.ErrorLimit] of
-// Provision.
+// AppendError adds an entry. See [causal.ErrorStorage]. The streams limit the
+// number of entries: see [Options.ErrorLimit] of Provision.
 func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	if err := causaladapter.CheckAppendError(ctx, e); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 		}
 		m := nats.NewMsg(s.client.names.errorSubject)
 		m.Data = data
-		m.Header.Set("Nats-Msg-Id", fmt.Sprintf("%x", newNonce())) // sent twice, it would push out another one
+		m.Header.Set("Nats-Msg-Id", fmt.Sprintf("%x", newNonce())) // sent twice, it would push out another entry
 		return s.client.retry(ctx, len(data), func(ctx context.Context) error {
 			_, err := s.client.publish(ctx, m)
 			return err
@@ -34,7 +34,8 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	})
 }
 
-// RecentErrors returns the latest entries, as the leader of the stream has them; see [causal.ErrorStorage].
+// RecentErrors returns the latest entries, from the leader of the stream. See
+// [causal.ErrorStorage].
 func (s *Store) RecentErrors(ctx context.Context, limit int) (entries []causal.ErrorEntry, err error) {
 	if err := causaladapter.CheckRecentErrors(ctx, limit); err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func (s *Store) RecentErrors(ctx context.Context, limit int) (entries []causal.E
 			if err != nil {
 				return err
 			}
-			if !isThere { // dropped meanwhile, as are those before
+			if !isThere { // dropped in the meantime, as are all earlier ones
 				break
 			}
 			entries = append(entries, e)

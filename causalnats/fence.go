@@ -10,8 +10,8 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// fences let readers that come at once share one question to the leader, but none that was asked before
-// they came.
+// fences lets readers that arrive together share a question to the leader, but
+// not one asked before they arrived.
 type fences struct {
 	mu      sync.Mutex
 	running bool
@@ -23,7 +23,8 @@ type fence struct {
 	err  error
 }
 
-// fence returns when the replica has all that was saved, by whomever, before the call.
+// fence returns when the replica has everything saved before the call, by any
+// process.
 func (s *Store) fence(ctx context.Context) error {
 	f := &s.fences
 	f.mu.Lock()
@@ -59,7 +60,8 @@ func (s *Store) runFences() {
 	}
 }
 
-// catchUp asks the leader, and applies the log up to where it is now.
+// catchUp asks the leader for the end of the log, and applies the log up to
+// there.
 func (s *Store) catchUp() error {
 	last, err := s.verify(s.life)
 	if err != nil {
@@ -80,18 +82,19 @@ func (s *Store) catchUp() error {
 	return nil
 }
 
-// verified is what is known of the stream.
+// verified is the known state of the stream.
 type verified struct {
 	mu   sync.Mutex
 	term term
 	at   time.Time
 }
 
-// trustTime is for how long a stream stays the one that it was verified to be: that most servers start again, without
-// what they had, and elect a leader, takes longer.
+// trustTime is how long a verified stream is trusted. It takes longer for a
+// majority of servers to restart without their data and elect a leader.
 const trustTime = 250 * time.Millisecond
 
-// isTrusted reports whether the stream cannot have gone back since it was verified.
+// isTrusted reports whether the stream cannot have gone back since it was
+// verified.
 func (s *Store) isTrusted() bool {
 	v := &s.verified
 	v.mu.Lock()
@@ -99,8 +102,9 @@ func (s *Store) isTrusted() bool {
 	return v.term != term{} && time.Since(v.at) < trustTime && (v.term.server == "" || v.term.server == s.client.conn.ConnectedServerId())
 }
 
-// verify asks the leader what the stream is, and requires that it is the one whose records are applied. It
-// returns the sequence of its last message.
+// verify asks the leader for the state of the stream, and requires that it is
+// the one whose records are applied. It returns the sequence of its last
+// message.
 func (s *Store) verify(ctx context.Context) (last uint64, err error) {
 	asked, latest := time.Now(), *s.replica.latest.Load()
 	var info *streamInfo
@@ -127,8 +131,9 @@ func (s *Store) verify(ctx context.Context) (last uint64, err error) {
 	return info.State.LastSeq, nil
 }
 
-// checkLast requires that the stream is the same as before and, if its leader is another one than before,
-// that it still has what was applied last before it was asked.
+// checkLast requires that the stream is the same as before and, if its leader
+// has changed, that it still has the last record applied before the leader was
+// asked.
 func (s *Store) checkLast(ctx context.Context, last mark, info *streamInfo, now term) error {
 	stream := s.client.names.log
 	log, err := s.client.checkStream(stream, info, 1)
@@ -158,7 +163,8 @@ func (s *Store) checkLast(ctx context.Context, last mark, info *streamInfo, now 
 	return nil
 }
 
-// applyTo applies the log up to a sequence, which it has. The caller holds the lock of the replica.
+// applyTo applies the log up to a sequence, which it must have. The caller
+// holds the lock of the replica.
 func (s *Store) applyTo(ctx context.Context, to uint64) error {
 	latest := *s.replica.latest.Load()
 	if latest.sequence >= to {
@@ -170,7 +176,7 @@ func (s *Store) applyTo(ctx context.Context, to uint64) error {
 		records []record
 		err     error
 	}
-	windows := make(chan window, 3) // read while those before are applied
+	windows := make(chan window, 3) // read while earlier ones are applied
 	go func() {
 		defer close(windows)
 		r := reader{client: s.client, last: latest, to: to}
@@ -187,7 +193,7 @@ func (s *Store) applyTo(ctx context.Context, to uint64) error {
 		}
 	}()
 	for w := range windows {
-		for range len(windows) { // a file takes them together faster than one by one
+		for range len(windows) { // a file applies them faster together than one by one
 			if w.err != nil {
 				break
 			}
@@ -201,7 +207,7 @@ func (s *Store) applyTo(ctx context.Context, to uint64) error {
 			return w.err
 		}
 	}
-	if s.replica.applied() < to { // only if ctx has ended
+	if s.replica.applied() < to { // only if ctx is done
 		return context.Cause(ctx)
 	}
 	return nil

@@ -12,17 +12,19 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// What one request reads of a stream at most; one message may be larger.
+// Limits of one request for messages of a stream; a single message may be
+// larger.
 const (
 	windowCount = 1000
 	windowBytes = 4 << 20
 )
 
-// fetch reads messages of a stream from a sequence on, which is at least 1, from any server that has it. They come in
-// order and without a hole but those of the stream; those at the end may be missing. filter is a subject, or "".
+// fetch reads messages of a stream starting at a sequence, at least 1, from any
+// server that has it. They are in order, without holes other than those of the
+// stream, but possibly truncated. filter is a subject, or "".
 func (c *client) fetch(ctx context.Context, stream string, from uint64, count int, filter string) ([]*nats.Msg, error) {
 	inbox := c.conn.NewInbox()
-	answers := make(chan *nats.Msg, 2*(count+1)) // some may come twice
+	answers := make(chan *nats.Msg, 2*(count+1)) // some may arrive twice
 	sub, err := c.conn.ChanSubscribe(inbox, answers)
 	if err != nil {
 		return nil, err
@@ -42,7 +44,7 @@ func (c *client) fetch(ctx context.Context, stream string, from uint64, count in
 		select {
 		case <-ctx.Done():
 			if len(messages) > 0 {
-				return messages, nil // they are in order, so what is there can be used
+				return messages, nil // they are in order and can be used
 			}
 			return nil, ctx.Err()
 		case m := <-answers:
@@ -52,14 +54,14 @@ func (c *client) fetch(ctx context.Context, stream string, from uint64, count in
 				if err != nil {
 					return nil, err
 				}
-				if sequence <= last { // it came twice
+				if sequence <= last { // a duplicate
 					continue
 				}
 				if before := m.Header.Get("Nats-Last-Sequence"); before != strconv.FormatUint(previous, 10) {
 					if len(messages) == 0 {
 						return nil, errLag
 					}
-					return messages, nil // one was lost on the way, such as when a connection was lost
+					return messages, nil // one was lost, for example with a connection
 				}
 				if messages, last, previous = append(messages, m), sequence, sequence; len(messages) == count {
 					return messages, nil
@@ -78,8 +80,8 @@ func (c *client) fetch(ctx context.Context, stream string, from uint64, count in
 	}
 }
 
-// fetchOrGet is fetch, but if who answers does not have the first message yet, the leader is asked for it. There may
-// be none.
+// fetchOrGet is fetch, except that if the answering server does not have the
+// first message yet, the leader is asked for it. It may return none.
 func (c *client) fetchOrGet(ctx context.Context, stream string, from uint64, count int, filter string) ([]*nats.Msg, error) {
 	messages, err := c.fetch(ctx, stream, from, count, filter)
 	if !errors.Is(err, errLag) {
@@ -104,7 +106,7 @@ func (c *client) fetchOrGet(ctx context.Context, stream string, from uint64, cou
 	return []*nats.Msg{{Header: header, Data: m.Data}}, nil
 }
 
-// sequenceOf returns the sequence of a message that was fetched.
+// sequenceOf returns the sequence of a fetched message.
 func sequenceOf(m *nats.Msg) (uint64, error) {
 	n, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 	if err != nil {
@@ -113,8 +115,9 @@ func sequenceOf(m *nats.Msg) (uint64, error) {
 	return n, nil
 }
 
-// A record that is too large for a message is sent as several, each with this header: its number from 1,
-// how many there are, and the nonce of the record in hexadecimal.
+// A record too large for a message is sent as several, each with this header:
+// its number from 1, the number of parts, and the nonce of the record in
+// hexadecimal.
 const partHeader = "Causal-Part"
 
 type part struct {
@@ -134,7 +137,8 @@ func parsePart(text string) (p part, err error) {
 	return p, nil
 }
 
-// markOf returns the place and the nonce of a message, which is a record or the last part of one.
+// markOf returns the position and nonce of a message, which is a record or the
+// last part of one.
 func markOf(sequence uint64, header, data []byte) (mark, error) {
 	for line := range strings.Lines(string(header)) {
 		if value, ok := strings.CutPrefix(line, partHeader+":"); ok {
@@ -148,22 +152,23 @@ func markOf(sequence uint64, header, data []byte) (mark, error) {
 	return mark{sequence, nonce(data[1:17])}, nil
 }
 
-// reader reads records of the log, one window after another.
+// reader reads records of the log, window by window.
 type reader struct {
 	*client
-	last mark   // of the last record that was read; the first window begins with it, and it must still be there
-	to   uint64 // sequence up to which to read; the record there is read to its end
+	last mark   // of the last record read; the first window begins with it, and it must still be there
+	to   uint64 // sequence up to which to read, including all of the record there
 
 	hasLast bool   // whether last was seen again
-	data    []byte // of the parts of a record that were read
+	data    []byte // of the parts read so far
 	parts   uint64
 	nonce   nonce // of them
 }
 
-// isDone reports whether all was read.
+// isDone reports whether everything was read.
 func (r *reader) isDone() bool { return r.last.sequence >= r.to && r.parts == 0 }
 
-// next returns the records of the next window; there may be none if it is a part of one.
+// next returns the records of the next window. There may be none if it is only
+// a part of one.
 func (r *reader) next(ctx context.Context) ([]record, error) {
 	records, raw, err := r.read(ctx)
 	if err == nil {
@@ -175,7 +180,8 @@ func (r *reader) next(ctx context.Context) ([]record, error) {
 	return records, nil
 }
 
-// read returns the places of the records of the next window, and their bytes.
+// read returns the positions of the records of the next window, and their
+// bytes.
 func (r *reader) read(ctx context.Context) (records []record, raw [][]byte, err error) {
 	from := r.last.sequence + r.parts
 	if r.hasLast || from == 0 {
@@ -204,7 +210,7 @@ func (r *reader) read(ctx context.Context) (records []record, raw [][]byte, err 
 	return records, raw, nil
 }
 
-// window reads messages, which follow each other without a hole.
+// window reads consecutive messages.
 func (r *reader) window(ctx context.Context, from uint64) (messages []*nats.Msg, err error) {
 	count := windowCount
 	if r.to >= from {
@@ -226,7 +232,7 @@ func (r *reader) window(ctx context.Context, from uint64) (messages []*nats.Msg,
 	return messages, err
 }
 
-// seeLast requires that a message is the last of the record that was read last.
+// seeLast requires that a message is the last one of the last record read.
 func (r *reader) seeLast(m *nats.Msg) error {
 	header := partHeader + ":" + m.Header.Get(partHeader)
 	if m.Header.Get(partHeader) == "" {
@@ -243,7 +249,7 @@ func errOther(sequence uint64) error {
 	return fmt.Errorf("%w: the message %d is another one than it was", ErrLogLost, sequence)
 }
 
-// add adds a message, and returns the record that it completes, if it does.
+// add adds a message, and returns the record it completes, if any.
 func (r *reader) add(m *nats.Msg) (data []byte, whole record, err error) {
 	text := m.Header.Get(partHeader)
 	if text == "" {
@@ -270,7 +276,7 @@ func (r *reader) add(m *nats.Msg) (data []byte, whole record, err error) {
 	return data, whole, nil
 }
 
-// decode fills in a record from what was read of it.
+// decode decodes a record.
 func (r *record) decode(raw []byte) error {
 	got, err := decodeRecord(raw)
 	if err == nil && got.nonce != r.nonce {
@@ -283,7 +289,7 @@ func (r *record) decode(raw []byte) error {
 	return nil
 }
 
-// decodeAll fills in records from what was read of them, on all processors.
+// decodeAll decodes records, on all processors.
 func decodeAll(records []record, raw [][]byte) error {
 	errs := make([]error, len(records))
 	decode := func(i int) { errs[i] = records[i].decode(raw[i]) }

@@ -10,35 +10,38 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// Options are the options of [Provision], [Open] and [New]. nil and the zero value mean the
-// defaults.
+// Options are the options of [Provision], [Open] and [New]. nil and the zero
+// value mean the defaults.
 type Options struct {
-	// Name is what the names of the streams and of their subjects begin with: up to 32 letters,
-	// digits and hyphens. It defaults to "causal". Each name is a store of its own, such as
-	// for another application.
+	// Name is the prefix of the names of the streams and their subjects: up to
+	// 32 letters, digits and hyphens. It defaults to "causal". Each name is a
+	// separate store, for example for another application.
 	Name string
-	// Replicas is how many servers keep each stream: 1, 3 or 5; zero means 3. Open and New
-	// refuse a store that has fewer.
+	// Replicas is the number of servers keeping each stream: 1, 3 or 5; zero
+	// means 3. Open and New refuse a store with fewer.
 	Replicas int
-	// MaxBytes bounds the stream of the events, for Provision; zero means no bound. When it is
-	// full, saves return a [*causal.StorageError]; nothing is dropped.
+	// MaxBytes limits the stream of the events, for Provision; zero means no
+	// limit. When it is full, saves return a [*causal.StorageError]; nothing is
+	// dropped.
 	MaxBytes int64
-	// ErrorLimit is how many entries of the error log are kept, for Provision. Zero means
-	// [causal.DefaultErrorLimit].
+	// ErrorLimit is the number of entries kept in the error log, for Provision.
+	// Zero means [causal.DefaultErrorLimit].
 	ErrorLimit int
-	// Replica is the copy of the log that this Store reads: a store that nobody else writes, and
-	// no other Store has, such as one of package causalsqlite in a file, best with SyncNormal, since
-	// the log repairs it. It is empty, or what an earlier Store with the same Name had, or a
-	// backup of that. Others may read it. It stays the caller's, who closes it after the
-	// Store. nil means one in memory, which is filled anew each time: good for up to a
-	// million events.
+	// Replica is the copy of the log read by this Store. Use a store without
+	// other writers, such as a file of package causalsqlite, preferably with
+	// SyncNormal, because the log repairs it. It must be empty, or have the
+	// content left by an earlier Store with the same Name, or be a backup of
+	// that, and belong to only one Store. Others may read it. The caller must
+	// close it after the Store. nil means a replica in memory, which is filled
+	// again each time and suitable for up to a million events.
 	Replica causal.Store
-	// Retry is how long a call goes on trying while servers do not answer, unless its context
-	// ends before. Zero means 30 seconds, which is longer than servers take to elect a leader.
+	// Retry is how long a call is retried while servers do not answer, unless
+	// its context is done first. Zero means 30 seconds, which is longer than
+	// the servers need to elect a leader.
 	Retry time.Duration
 }
 
-// names are those of the streams and subjects of a store.
+// names are the names of the streams and subjects of a store.
 type names struct{ log, state, rejects, errors, logSubject, hintSubject, clocks, checkpoints, rejected, errorSubject string }
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9-]{1,32}$`)
@@ -52,7 +55,7 @@ func (o *Options) names() names {
 	}
 }
 
-// check returns what is wrong with the options.
+// check returns the error for invalid options.
 func (o *Options) check() error {
 	switch {
 	case o.Name != "" && !validName.MatchString(o.Name):

@@ -7,16 +7,17 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// recentEntry is an entry of the log that a condition may speak of.
+// recentEntry is an entry of the log, for conditions.
 type recentEntry struct {
 	event causal.Event
 	at    causal.Cursor // in the store
 }
 
-// A replica remembers so many entries, so that conditions can be looked at without the store.
+// maxRecent is the number of entries a replica remembers, to check conditions
+// without the store.
 const maxRecent = 4096
 
-// remember adds an entry that follows those of the store.
+// remember adds an entry following those of the store.
 func (r *replica) remember(e causal.Event) {
 	if len(r.recent) >= 2*maxRecent {
 		r.recent = append([]recentEntry(nil), r.recent[maxRecent:]...)
@@ -25,13 +26,13 @@ func (r *replica) remember(e causal.Event) {
 	r.recent = append(r.recent, recentEntry{e, r.at})
 }
 
-// plan applies the rule to saves before anything is stored, so that they can be stored together. It does what the store
-// would do with one after another.
+// plan applies the rule to saves before storing them, so that they can be
+// stored together. The result is the same as storing them one after another.
 type plan struct {
 	*replica
-	head   causal.Cursor // in the store, after what is to be stored
+	head   causal.Cursor // in the store, after the pending entries
 	events []causal.Event
-	recent []recentEntry // with those that are to be stored
+	recent []recentEntry // including the pending ones
 	byID   map[causal.EventID]causal.Event
 }
 
@@ -39,7 +40,8 @@ func (r *replica) newPlan() *plan {
 	return &plan{replica: r, head: r.at, recent: r.recent[:len(r.recent):len(r.recent)], byID: map[causal.EventID]causal.Event{}}
 }
 
-// decide sets the result of a save. It does not if the condition speaks of entries that are not remembered.
+// decide sets the result of a save, unless its condition refers to entries that
+// are not remembered.
 func (p *plan) decide(ctx context.Context, s save, r *result) (isDecided bool, err error) {
 	isNew := make([]bool, len(s.events))
 	first := map[causal.EventID]causal.Event{}
@@ -92,7 +94,7 @@ func (p *plan) decide(ctx context.Context, s save, r *result) (isDecided bool, e
 	return true, nil
 }
 
-// find returns the event with an ID, zero if there is none.
+// find returns the event with an ID, or the zero Event if there is none.
 func (p *plan) find(ctx context.Context, id causal.EventID) (causal.Event, error) {
 	if e, ok := p.byID[id]; ok {
 		return e, nil
@@ -100,9 +102,10 @@ func (p *plan) find(ctx context.Context, id causal.EventID) (causal.Event, error
 	return p.replica.store.FindEvent(ctx, id)
 }
 
-// holds returns the error by which a condition is refused, or that this is not known.
+// holds returns the error by which a condition is refused, or false if this is
+// unknown.
 func (p *plan) holds(c *condition) (refused error, isKnown bool) {
-	first := p.head.Position() - uint64(len(p.recent)) // the position before what is remembered
+	first := p.head.Position() - uint64(len(p.recent)) // the position before the remembered entries
 	if c.position <= first || c.position > p.head.Position() {
 		return nil, false
 	}
@@ -118,7 +121,7 @@ func (p *plan) holds(c *condition) (refused error, isKnown bool) {
 	return nil, true
 }
 
-// store stores what is to be stored.
+// store stores the pending events.
 func (p *plan) store(ctx context.Context) error {
 	if len(p.events) == 0 {
 		return nil

@@ -16,19 +16,22 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// What the metadata of each stream say.
+// Keys of the metadata of each stream.
 const (
 	metaLog     = "causal_log"     // ID of the log, in hexadecimal
-	metaVersion = "causal_version" // of what is in the streams
+	metaVersion = "causal_version" // of the content of the streams
 	version     = "1"
 )
 
-// Provision creates the streams of a store, when a program is installed or updated. Those that are there
-// already are checked, and not changed. The connection stays the caller's.
+// Provision creates the streams of a store. Call it when a program is installed
+// or updated. Existing streams are checked, and not changed. The connection
+// remains open.
 //
-// It returns a [*causal.ValidationError] if the connection is nil or an option is not valid, and a
-// [*causal.StorageError] if a stream is there that is not as it must be, or the servers refuse one; every
-// other failure is one, too, except that of ctx. Run again, it completes what another run has begun.
+// Provision returns a [*causal.ValidationError] if the connection is nil or an
+// option is invalid, and a [*causal.StorageError] if an existing stream differs
+// from the required one, or the servers refuse to create one. Any other failure
+// except the error of ctx is a StorageError, too. Run again, it completes an
+// interrupted run.
 func Provision(ctx context.Context, nc *nats.Conn, o *Options) error {
 	const op = "provision streams"
 	o = o.orDefaults()
@@ -49,7 +52,8 @@ func checkOpening(ctx context.Context, nc *nats.Conn, o *Options) error {
 	return o.check()
 }
 
-// provision creates the stream of the log first: its ID is that of the others.
+// provision creates the stream of the log first, because the others have its
+// ID.
 func (c *client) provision(ctx context.Context, o *Options) error {
 	var log [16]byte
 	if _, err := rand.Read(log[:]); err != nil {
@@ -59,7 +63,7 @@ func (c *client) provision(ctx context.Context, o *Options) error {
 		info, err := c.info(ctx, stream)
 		if isAPI(err, jetstream.JSErrCodeStreamNotFound) {
 			err = c.createStream(ctx, c.streamConfig(o, stream, log))
-			if err == nil || isAPI(err, jetstream.JSErrCodeStreamNameInUse) { // by another one at the same time
+			if err == nil || isAPI(err, jetstream.JSErrCodeStreamNameInUse) { // by another process at the same time
 				info, err = c.info(ctx, stream)
 			}
 		}
@@ -98,7 +102,7 @@ func (c *client) createStream(ctx context.Context, config jetstream.StreamConfig
 	return apiError(answer.Error)
 }
 
-// subjects returns those of a stream.
+// subjects returns the subjects of a stream.
 func (c *client) subjects(stream string) []string {
 	switch stream {
 	case c.names.log:
@@ -130,7 +134,7 @@ func (c *client) streamConfig(o *Options, stream string, log [16]byte) jetstream
 	return config
 }
 
-// isAPI reports whether an error is one of these of the servers.
+// isAPI reports whether an error has one of these codes of the servers.
 func isAPI(err error, codes ...jetstream.ErrorCode) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode)

@@ -8,7 +8,7 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// LoadEvents returns the events of one aggregate; see [causal.EventStore].
+// LoadEvents returns the events of one aggregate. See [causal.EventStore].
 func (s *Store) LoadEvents(ctx context.Context, aggregateID string) (events []causal.Event, err error) {
 	if err := causaladapter.CheckLoadEvents(ctx, aggregateID); err != nil {
 		return nil, err
@@ -20,7 +20,7 @@ func (s *Store) LoadEvents(ctx context.Context, aggregateID string) (events []ca
 	return events, err
 }
 
-// FindEvent returns the event with this ID; see [causal.EventFinder].
+// FindEvent returns the event with this ID. See [causal.EventFinder].
 func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (e causal.Event, err error) {
 	if id, err = causaladapter.CheckFindEvent(ctx, id); err != nil {
 		return causal.Event{}, err
@@ -32,7 +32,7 @@ func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (e causal.Even
 	return e, err
 }
 
-// LoadHeads returns the heads of an aggregate; see [causal.HeadLoader].
+// LoadHeads returns the heads of an aggregate. See [causal.HeadLoader].
 func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) (ids []causal.EventID, err error) {
 	project, err := causaladapter.CheckLoadHeads(ctx, projectUUID, aggregateID)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 	return ids, err
 }
 
-// Head returns the cursor of the latest entry; see [causal.LogReader].
+// Head returns the cursor of the latest entry. See [causal.LogReader].
 func (s *Store) Head(ctx context.Context) (head causal.Cursor, err error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return causal.Cursor{}, err
@@ -61,12 +61,12 @@ func (s *Store) Head(ctx context.Context) (head causal.Cursor, err error) {
 	return head, nil
 }
 
-// Aggregates yields the IDs of all aggregates; see [causal.AggregateLister].
+// Aggregates yields the IDs of all aggregates. See [causal.AggregateLister].
 func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
 	return after(ctx, s, "read aggregates", s.replicaOf().Aggregates)
 }
 
-// MissingParents yields the IDs of parents that are not stored; see [causal.HeadLoader].
+// MissingParents yields the IDs of missing parents. See [causal.HeadLoader].
 func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[causal.EventID, error] {
 	return checked(ctx, func() error { _, err := causaladapter.CheckMissingParents(ctx, projectUUID); return err },
 		after(ctx, s, "read missing parents", func(ctx context.Context) iter.Seq2[causal.EventID, error] {
@@ -74,14 +74,15 @@ func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq
 		}))
 }
 
-// AllEvents yields all events; see [causal.EventStore]. A range sees the events that were stored when
-// it began.
+// AllEvents yields all events. See [causal.EventStore]. A range sees the events
+// stored when it began.
 func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 	return after(ctx, s, "read events", s.replicaOf().AllEvents)
 }
 
-// ReadLog yields the entries after the cursor; see [causal.LogReader]. All Stores on the same streams have the
-// same log, whose cursors are good in each of them. A range sees the events that were stored when it began.
+// ReadLog yields the entries after the cursor. See [causal.LogReader]. All
+// Stores on the same streams have the same log, so a cursor is valid in each of
+// them. A range sees the events stored when it began.
 func (s *Store) ReadLog(ctx context.Context, cursor causal.Cursor) iter.Seq2[causal.LogEntry, error] {
 	return after(ctx, s, "read log", func(ctx context.Context) iter.Seq2[causal.LogEntry, error] {
 		return func(yield func(causal.LogEntry, error) bool) {
@@ -102,7 +103,7 @@ func (s *Store) ReadLog(ctx context.Context, cursor causal.Cursor) iter.Seq2[cau
 	})
 }
 
-// local returns a cursor of the log as one of the replica.
+// local translates a cursor of the log into one of the replica.
 func (s *Store) local(ctx context.Context, c causal.Cursor) (causal.Cursor, error) {
 	head, err := s.replica.store.Head(ctx)
 	if err != nil {
@@ -111,7 +112,7 @@ func (s *Store) local(ctx context.Context, c causal.Cursor) (causal.Cursor, erro
 	return s.replica.local(c, head), nil
 }
 
-// ReadDigests yields keys in order; see [causal.DigestReader].
+// ReadDigests yields keys in order. See [causal.DigestReader].
 func (s *Store) ReadDigests(
 	ctx context.Context, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor,
 ) iter.Seq2[causal.SyncKey, error] {
@@ -120,7 +121,7 @@ func (s *Store) ReadDigests(
 	})
 }
 
-// ReadDigestLog yields keys in arrival order; see [causal.DigestReader].
+// ReadDigestLog yields keys in arrival order. See [causal.DigestReader].
 func (s *Store) ReadDigestLog(ctx context.Context, f causal.Filter, cursor, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	return s.digests(ctx, f, cursor, upTo, func(cursor, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 		return s.replica.store.ReadDigestLog(ctx, f, cursor, upTo)
@@ -146,7 +147,7 @@ func (s *Store) digests(
 	}))
 }
 
-// LoadDigests yields the events with these keys; see [causal.DigestReader].
+// LoadDigests yields the events with these keys. See [causal.DigestReader].
 func (s *Store) LoadDigests(ctx context.Context, keys []causal.SyncKey) iter.Seq2[causal.Event, error] {
 	return after(ctx, s, "load digests", func(ctx context.Context) iter.Seq2[causal.Event, error] {
 		return s.replicaOf().LoadDigests(ctx, keys)
@@ -161,7 +162,7 @@ func (s *Store) replicaOf() causal.Store {
 	return s.replica.store
 }
 
-// checked yields the error of a check, or what there is.
+// checked yields the error of a check, or all.
 func checked[T any](ctx context.Context, check func() error, all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		err := causaladapter.CheckContext(ctx)
@@ -177,7 +178,8 @@ func checked[T any](ctx context.Context, check func() error, all iter.Seq2[T, er
 	}
 }
 
-// after yields what the replica has, after a fence, until the store is closed.
+// after yields the result of a read from the replica, after a fence, until the
+// store is closed.
 func after[T any](ctx context.Context, s *Store, op string, read func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T

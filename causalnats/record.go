@@ -8,9 +8,10 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// A record is what the stream of the log holds: one message or, if it is too large for that, several. It
-// has the saves of one or more callers, each of which is stored whole or not at all, by a rule that all
-// replicas apply alike:
+// A record is an entry of the stream of the log: one message or, if it is too
+// large, several. It has the saves of one or more callers, each of which is
+// stored completely or not at all, by a rule that all replicas apply in the
+// same way:
 //
 //	version  1 byte, 1
 //	nonce    16 random bytes: two records that have the same are one that was sent twice
@@ -18,18 +19,20 @@ import (
 //	         applied, zero if it had none
 //	saves    up to the end
 //
-// A save is a byte, 0 without a condition and 1 with one, the condition, the number of its events, and for
-// each its length and its JSON. A condition is a position of the log, 8 bytes of hash, the project, the
-// node, the number of aggregates and each of them. Texts have their length before them, and numbers and
-// lengths are uvarints.
+// A save is a byte, 0 without a condition and 1 with one, the condition, the
+// number of events, and for each its length and its JSON. A condition is a
+// position of the log, 8 bytes of hash, the project, the node, the number of
+// aggregates and each of them. Texts are preceded by their length, and numbers
+// and lengths are uvarints.
 //
-// Which events are stored follows from the records alone, and so from how events are read from JSON and
-// when two are [causal.Event.Equal]. A change of those is another version of the record.
+// The stored events depend only on the records, and so on the decoding of
+// events from JSON and on [causal.Event.Equal]. A change of those needs a new
+// version of the record.
 const recordVersion = 1
 
 type nonce [16]byte
 
-// mark is a record's place in the stream, and its nonce.
+// mark is the position of a record in the stream, and its nonce.
 type mark struct {
 	sequence uint64 // of its last message
 	nonce    nonce
@@ -39,7 +42,7 @@ func (m mark) compare(sequence uint64) int { return cmp.Compare(m.sequence, sequ
 
 const recordHead = 1 + len(nonce{}) + 8 + len(nonce{})
 
-// save is what one caller wants to be stored.
+// save is one caller's save.
 type save struct {
 	condition *condition // nil if there is none
 	events    []causal.Event
@@ -51,10 +54,10 @@ type condition struct {
 	causal.Condition
 }
 
-// record is one that was read.
+// record is a decoded record.
 type record struct {
 	mark
-	messages uint64 // of which it consists
+	messages uint64 // its number of messages
 	witness  mark
 	saves    []save
 }
@@ -63,14 +66,14 @@ func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// encodeHead begins a record.
+// encodeHead appends the start of a record.
 func encodeHead(b []byte, id nonce, witness mark) []byte {
 	b = append(append(b, recordVersion), id[:]...)
 	b = binary.BigEndian.AppendUint64(b, witness.sequence)
 	return append(b, witness.nonce[:]...)
 }
 
-// encodeSave appends a save, whose events have this JSON.
+// encodeSave appends a save, given the JSON of its events.
 func encodeSave(b []byte, c *condition, data [][]byte) []byte {
 	if c == nil {
 		b = append(b, 0)
@@ -90,13 +93,14 @@ func encodeSave(b []byte, c *condition, data [][]byte) []byte {
 	return b
 }
 
-// Why a record cannot be applied. It is never left out: replicas would differ for ever.
+// Reasons why a record cannot be applied. It is never skipped, because replicas
+// would then differ permanently.
 var (
 	errDamaged = errors.New("is damaged")
 	errVersion = errors.New("is of a later version of this package")
 )
 
-// decodeRecord reads a record.
+// decodeRecord decodes a record.
 func decodeRecord(b []byte) (record, error) {
 	if len(b) > 0 && b[0] > recordVersion {
 		return record{}, errVersion
@@ -117,7 +121,8 @@ func decodeRecord(b []byte) (record, error) {
 	return r, nil
 }
 
-// decoder reads values from the beginning of what is left, until one fails.
+// decoder decodes values from the start of the remaining bytes, until one
+// fails.
 type decoder struct {
 	left   []byte
 	failed bool
@@ -143,7 +148,7 @@ func (d *decoder) number() uint64 {
 	return v
 }
 
-// count reads how many things follow, each of which has at least one byte.
+// count reads the number of items that follow, each of at least one byte.
 func (d *decoder) count() uint64 {
 	n := d.number()
 	if n > uint64(len(d.left)) {

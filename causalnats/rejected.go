@@ -16,10 +16,10 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// rejectedIndex is what is known of what was rejected, up to a message of the state. A write says which
-// message was the last one, so what is known may be old.
+// rejectedIndex is the known content of the rejected events, up to a message of
+// the state. A write names the last message, so an outdated index does no harm.
 type rejectedIndex struct {
-	turn  chan struct{} // has a place for the call that has the rest
+	turn  chan struct{} // holds a token while a call has the index
 	last  uint64        // sequence
 	byKey map[causal.RejectedKey]rejectedEntry
 	bytes int64
@@ -27,12 +27,12 @@ type rejectedIndex struct {
 
 type rejectedEntry struct {
 	sequence uint64
-	number   uint64 // in the order in which they came first
+	number   uint64 // in the order of first arrival
 	count    uint64
 	size     int64
 }
 
-// storedRejected is what is stored of a [causal.Rejected] beside its data.
+// storedRejected is the stored part of a [causal.Rejected] beside its data.
 type storedRejected struct {
 	Number  uint64         `json:"number"`
 	Count   uint64         `json:"count"`
@@ -42,7 +42,8 @@ type storedRejected struct {
 	Time    time.Time      `json:"time"`
 }
 
-// rejectedOf returns what is stored in a value, zero if it was deleted.
+// rejectedOf returns the rejected event in a value, or the zero value if it was
+// deleted.
 func rejectedOf(v value) (r causal.Rejected, number uint64, err error) {
 	if len(v.content) == 0 {
 		return causal.Rejected{}, 0, nil
@@ -61,7 +62,7 @@ func (s *Store) rejectedSubject(key causal.RejectedKey) string {
 	return s.client.names.rejected + hex.EncodeToString(key[:])
 }
 
-// refresh reads what was written since, in the turn of the caller.
+// refresh reads later messages, in the turn of the caller.
 func (s *Store) refresh(ctx context.Context) error {
 	x, c := &s.rejected, s.client
 	var info *streamInfo
@@ -88,7 +89,7 @@ func (s *Store) refresh(ctx context.Context) error {
 	})
 }
 
-// set notes the message with a key that follows the last one.
+// set records the message with a key that follows the last one.
 func (x *rejectedIndex) set(key causal.RejectedKey, e rejectedEntry) {
 	x.bytes -= x.byKey[key].size
 	delete(x.byKey, key)
@@ -101,7 +102,7 @@ func (x *rejectedIndex) set(key causal.RejectedKey, e rejectedEntry) {
 	}
 }
 
-// room is what is stored, with what is stored under a key.
+// room returns the state of the storage and of the entry under a key.
 func (x *rejectedIndex) room(key causal.RejectedKey) adapter.Room {
 	room := adapter.Room{Count: int64(len(x.byKey)), Bytes: x.bytes}
 	if old, ok := x.byKey[key]; ok {
@@ -110,8 +111,9 @@ func (x *rejectedIndex) room(key causal.RejectedKey) adapter.Room {
 	return room
 }
 
-// changeRejected writes what next makes of what is stored under a key, until nobody else has written in
-// between. If it returns no entry, nothing is written.
+// changeRejected replaces the entry under a key by the result of next, and
+// starts over until nobody else writes in between. If next returns no entry,
+// nothing is written.
 func (s *Store) changeRejected(ctx context.Context, key causal.RejectedKey, next func(old rejectedEntry) (*rejectedEntry, []byte, error)) error {
 	x := &s.rejected
 	if err := x.begin(ctx); err != nil {
@@ -123,7 +125,7 @@ func (s *Store) changeRejected(ctx context.Context, key causal.RejectedKey, next
 	for deadline := time.Now().Add(s.client.budget); ; {
 		old := x.byKey[key]
 		entry, content, err := next(old)
-		if err == nil && entry == nil && !isFresh { // what is known may be old
+		if err == nil && entry == nil && !isFresh { // the index may be outdated
 			if isFresh, err = true, s.refresh(ctx); err == nil {
 				continue
 			}
@@ -153,7 +155,7 @@ func (s *Store) changeRejected(ctx context.Context, key causal.RejectedKey, next
 				v, err = s.client.getValue(ctx, s.client.names.rejects, subject)
 				return err
 			})
-			if err == nil && v.nonce == id { // an attempt whose answer was lost
+			if err == nil && v.nonce == id { // from an attempt whose answer was lost
 				return nil
 			}
 			err = errors.Join(err, errReplaced)
@@ -186,8 +188,8 @@ func (x *rejectedIndex) begin(ctx context.Context) error {
 
 func (x *rejectedIndex) end() { <-x.turn }
 
-// AppendRejected stores r; see [causal.RejectedStorage]. What does not fit into one message of the servers is not
-// stored.
+// AppendRejected stores r. See [causal.RejectedStorage]. It does not store r if
+// it does not fit into one message of the servers.
 func (s *Store) AppendRejected(ctx context.Context, r causal.Rejected) (stored bool, err error) {
 	r, err = causaladapter.CheckAppendRejected(ctx, r)
 	if err != nil {
@@ -212,7 +214,8 @@ func (s *Store) AppendRejected(ctx context.Context, r causal.Rejected) (stored b
 	return stored && err == nil, err
 }
 
-// DeleteRejected deletes what has this key; see [causal.RejectedStorage]. Some bytes of it stay.
+// DeleteRejected deletes the entry with this key. See [causal.RejectedStorage].
+// A few bytes of it remain.
 func (s *Store) DeleteRejected(ctx context.Context, key causal.RejectedKey) error {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return err
@@ -227,7 +230,7 @@ func (s *Store) DeleteRejected(ctx context.Context, key causal.RejectedKey) erro
 	})
 }
 
-// Rejected yields what is stored; see [causal.RejectedStorage].
+// Rejected yields the entries. See [causal.RejectedStorage].
 func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] {
 	const op = "read rejected"
 	return func(yield func(causal.Rejected, error) bool) {
@@ -251,7 +254,7 @@ func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] 
 	}
 }
 
-// rejectedKeys returns the keys in the order in which they came first.
+// rejectedKeys returns the keys in the order of first arrival.
 func (s *Store) rejectedKeys(ctx context.Context) ([]causal.RejectedKey, error) {
 	x := &s.rejected
 	if err := x.begin(ctx); err != nil {
@@ -264,7 +267,8 @@ func (s *Store) rejectedKeys(ctx context.Context) ([]causal.RejectedKey, error) 
 	}), err
 }
 
-// loadRejected returns what is stored under a key, zero if it is not there any more.
+// loadRejected returns the entry under a key, or the zero value if it was
+// deleted.
 func (s *Store) loadRejected(ctx context.Context, op string, key causal.RejectedKey) (r causal.Rejected, err error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return causal.Rejected{}, err

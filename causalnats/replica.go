@@ -13,42 +13,46 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// ErrLogLost means that the stream of the events has lost entries that it had acknowledged, is another one
-// than before, or may lose entries; or that the replica has events that are not from it. A Store that has
-// noticed it returns nothing else any more, since what it would answer is not what others see. What to do
-// then is in docs/nats.md, "When the log was lost".
+// ErrLogLost reports that the stream of the events has lost acknowledged
+// entries, has been replaced, or may lose entries, or that the replica has
+// events from elsewhere. A Store that has detected this returns no other
+// errors, because its answers would differ from those of other Stores. For
+// recovery see docs/nats.md, "When the log was lost".
 var ErrLogLost = errors.New("causalnats: the log has lost entries, may lose them, or is another one (docs/nats.md says what to do)")
 
-// replica applies records, in the order of the stream, to a store that nobody else writes.
+// replica applies records, in the order of the stream, to a store without other
+// writers.
 type replica struct {
 	store causal.Store
-	log   [16]byte // ID of the log of the stream, which its cursors have
+	log   [16]byte // ID of the log of the stream, used in its cursors
 
-	mu       sync.Mutex               // held while records are applied
-	at       causal.Cursor            // in the store: after what it has
-	isUnsure bool                     // the store may have more, as a call has failed
-	expected []causal.EventID         // events that the store has and that the next records must bring
-	marks    []mark                   // of the last records that were applied
+	mu       sync.Mutex               // held while applying records
+	at       causal.Cursor            // in the store: after its last entry
+	isUnsure bool                     // the store may have more, because a call has failed
+	expected []causal.EventID         // events in the store that the next records must bring
+	marks    []mark                   // of the last records applied
 	latest   atomic.Pointer[mark]     // the last of them
-	callers  map[nonce]func([]result) // who waits for the results of records
+	callers  map[nonce]func([]result) // callers waiting for the results of records
 	recent   []recentEntry            // the last ones of the log
-	saved    uint64                   // the sequence that is stored beside the events
-	revision uint64                   // of that
+	saved    uint64                   // the sequence stored with the events
+	revision uint64                   // of its checkpoint
 }
 
-// result is what has become of a save.
+// result is the result of a save.
 type result struct {
-	appended causal.Appended // its cursors are those of the log
+	appended causal.Appended // with cursors of the log
 	err      error
 }
 
-// A replica keeps so many marks, and stores its place after as many records.
+// maxMarks is the number of marks kept by a replica, which stores its position
+// after as many records.
 const maxMarks = 1024
 
-// positionName is the name of the checkpoint, in the replica's store, that has the place in the stream.
+// positionName is the name of the checkpoint, in the replica's store, with the
+// position in the stream.
 const positionName = "causalnats"
 
-// openReplica continues where the store was, or begins.
+// openReplica resumes from the content of a store.
 func openReplica(ctx context.Context, store causal.Store, log [16]byte) (*replica, error) {
 	r := &replica{store: store, log: log, callers: map[nonce]func([]result){}}
 	r.latest.Store(&mark{})
@@ -74,10 +78,11 @@ func openReplica(ctx context.Context, store causal.Store, log [16]byte) (*replic
 	return r, r.resync(ctx)
 }
 
-// applied returns the sequence up to which the stream is applied.
+// applied returns the sequence up to which the stream has been applied.
 func (r *replica) applied() uint64 { return r.latest.Load().sequence }
 
-// resync finds what the store has beyond what is known: records bring it again. The caller holds the lock.
+// resync finds entries of the store that are not known, which records will
+// bring again. The caller holds the lock.
 func (r *replica) resync(ctx context.Context) error {
 	if !r.isUnsure {
 		return nil
@@ -100,7 +105,8 @@ func (r *replica) resync(ctx context.Context) error {
 	return nil
 }
 
-// apply applies records, which follow what is applied. The caller holds the lock.
+// apply applies records that follow those applied so far. The caller holds the
+// lock.
 func (r *replica) apply(ctx context.Context, records []record) error {
 	if err := r.resync(ctx); err != nil {
 		return err
@@ -130,7 +136,8 @@ func (r *replica) apply(ctx context.Context, records []record) error {
 	return nil
 }
 
-// applySaves applies saves in their order, with as few writes of the store as it can.
+// applySaves applies saves in order, with as few writes to the store as
+// possible.
 func (r *replica) applySaves(ctx context.Context, saves []save) ([]result, error) {
 	if !slices.ContainsFunc(saves, func(s save) bool { return s.condition != nil }) {
 		return r.saveAll(ctx, saves)
@@ -156,8 +163,8 @@ func (r *replica) applySaves(ctx context.Context, saves []save) ([]result, error
 	return results, p.store(ctx)
 }
 
-// checkWitness compares what a record's writer had applied with what is applied here, and with the records before it
-// that will be.
+// checkWitness compares the last record applied by a record's writer with those
+// applied here, and with those before it in the same window.
 func (r *replica) checkWitness(before []record, of record) error {
 	var here mark
 	if i, ok := slices.BinarySearchFunc(r.marks, of.witness.sequence, mark.compare); ok {
@@ -171,7 +178,7 @@ func (r *replica) checkWitness(before []record, of record) error {
 	return nil
 }
 
-// move notes that a record is applied.
+// move records that a record has been applied.
 func (r *replica) move(m mark) {
 	if len(r.marks) >= 2*maxMarks {
 		r.marks = slices.Delete(r.marks, 0, maxMarks)
@@ -180,7 +187,7 @@ func (r *replica) move(m mark) {
 	r.latest.Store(&m)
 }
 
-// saveAll applies saves without conditions in their order.
+// saveAll applies saves without conditions in order.
 func (r *replica) saveAll(ctx context.Context, saves []save) ([]result, error) {
 	if len(saves) == 0 {
 		return nil, nil
@@ -198,7 +205,7 @@ func (r *replica) saveAll(ctx context.Context, saves []save) ([]result, error) {
 	case len(saves) == 1:
 		return []result{{err: err}}, nil
 	}
-	var results []result // one of them is to blame; alone, each gets what it deserves
+	var results []result // one of them is to blame; saved alone, each gets its own result
 	for i := range saves {
 		got, err := r.saveAll(ctx, saves[i:i+1])
 		if err != nil {
@@ -209,7 +216,8 @@ func (r *replica) saveAll(ctx context.Context, saves []save) ([]result, error) {
 	return results, nil
 }
 
-// split returns what each of the saves has stored of what they have together.
+// split returns the result of each save, given the result of saving them
+// together.
 func (r *replica) split(a causal.Appended, saves []save) ([]result, error) {
 	if err := r.checkAppended(a, saves...); err != nil {
 		return nil, err
@@ -229,8 +237,8 @@ func (r *replica) split(a causal.Appended, saves []save) ([]result, error) {
 	return results, nil
 }
 
-// saveIf applies a save with a condition. What it refuses, it refuses for ever, so that records can be
-// applied again.
+// saveIf applies a save with a condition. A refusal is permanent, so that
+// records can be applied again.
 func (r *replica) saveIf(ctx context.Context, s save) (result, error) {
 	after := causal.NewCursor(r.at.LogID(), s.condition.position, s.condition.hash)
 	if s.condition.position == 0 {
@@ -252,13 +260,15 @@ func (r *replica) saveIf(ctx context.Context, s save) (result, error) {
 	return result{appended: a}, nil
 }
 
-// failed notes that a call of the store has failed, and may have done its work.
+// failed records that a call of the store has failed, and may have had an
+// effect.
 func (r *replica) failed(err error) error {
 	r.isUnsure = true
 	return err
 }
 
-// checkAppended requires that nobody else writes the store, and notes what saves have stored.
+// checkAppended requires that nobody else writes to the store, and records the
+// results of saves.
 func (r *replica) checkAppended(a causal.Appended, saves ...save) error {
 	if a.Before != r.at {
 		return fmt.Errorf("%w: somebody else writes the replica", ErrLogLost)
@@ -278,7 +288,8 @@ func (r *replica) checkAppended(a causal.Appended, saves ...save) error {
 	return nil
 }
 
-// bring requires that what the store had beyond the records comes with them, before anything new does.
+// bring requires that records bring the store's unknown entries, before any new
+// ones.
 func (r *replica) bring(events []causal.Event, isNew []bool) error {
 	for i, e := range events {
 		switch {
@@ -293,7 +304,8 @@ func (r *replica) bring(events []causal.Event, isNew []bool) error {
 	return nil
 }
 
-// checkEnd requires that the store has no more than the records, which are all applied.
+// checkEnd requires, after all records have been applied, that the store has no
+// further entries.
 func (r *replica) checkEnd() error {
 	if len(r.expected) > 0 {
 		return fmt.Errorf("%w: the replica has events that the stream does not have", ErrLogLost)
@@ -301,13 +313,13 @@ func (r *replica) checkEnd() error {
 	return nil
 }
 
-// cursor turns one of the store into the same of the log.
+// cursor translates a cursor of the store into one of the log.
 func (r *replica) cursor(c causal.Cursor) causal.Cursor {
 	return causal.NewCursor(r.log, c.Position(), c.Hash())
 }
 
-// local turns a cursor of the log into the same of the store. That of another log gets an ID that the
-// store refuses.
+// local translates a cursor of the log into one of the store. A cursor of
+// another log gets an ID refused by the store.
 func (r *replica) local(c causal.Cursor, head causal.Cursor) causal.Cursor {
 	switch c.LogID() {
 	case [16]byte{}:
@@ -320,10 +332,11 @@ func (r *replica) local(c causal.Cursor, head causal.Cursor) causal.Cursor {
 	return causal.NewCursor(other, c.Position(), c.Hash())
 }
 
-// The place in the stream is stored as the ID of the log and the marks, each as 8 bytes of sequence, big
-// endian, and a nonce.
+// The stored position in the stream is the ID of the log and the marks, each as
+// 8 bytes of sequence, big endian, and a nonce.
 //
-// As long as the store has events that the records have not brought yet, its place stays before them.
+// As long as the store has entries that records have not brought yet, its
+// position stays before them.
 func (r *replica) savePosition(ctx context.Context) error {
 	if len(r.expected) > 0 {
 		return nil

@@ -10,12 +10,12 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// SaveEvent stores e; see [causal.EventStore].
+// SaveEvent stores e. See [causal.EventStore].
 func (s *Store) SaveEvent(ctx context.Context, e causal.Event) error {
 	return s.saveEvents(ctx, "save event", []causal.Event{e})
 }
 
-// SaveEvents stores all events or none; see [causal.BatchSaver].
+// SaveEvents stores all events or none. See [causal.BatchSaver].
 func (s *Store) SaveEvents(ctx context.Context, events []causal.Event) error {
 	return s.saveEvents(ctx, "save events", events)
 }
@@ -35,7 +35,7 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 	})
 }
 
-// Append stores all events or none, and says where; see [causal.Appender].
+// Append stores all events or none, and reports where. See [causal.Appender].
 func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appended, error) {
 	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
 		return causal.Appended{}, err
@@ -43,8 +43,8 @@ func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appen
 	return s.append(ctx, "append events", &request{events: events})
 }
 
-// SaveEventsIf stores all events or none, if nothing was saved that the condition speaks of; see
-// [causal.Appender].
+// SaveEventsIf stores all events or none, unless an event matching the
+// condition was saved. See [causal.Appender].
 func (s *Store) SaveEventsIf(
 	ctx context.Context, after causal.Cursor, c causal.Condition, events []causal.Event,
 ) (causal.Appended, error) {
@@ -73,7 +73,7 @@ func (s *Store) append(ctx context.Context, op string, r *request) (a causal.App
 	return a, nil
 }
 
-// nothing is what a call has stored whose events were all stored before.
+// nothing returns the result for events that were all stored before.
 func (s *Store) nothing(ctx context.Context, count int) (causal.Appended, error) {
 	if err := s.fence(ctx); err != nil {
 		return causal.Appended{}, err
@@ -86,8 +86,10 @@ func (s *Store) nothing(ctx context.Context, count int) (causal.Appended, error)
 	return causal.Appended{Before: head, After: head, New: make([]bool, count)}, nil
 }
 
-// areStored reports whether the replica has all events of a request, or returns the error for those that are in
-// conflict with what it has or each other, or the one by which it refuses the condition. What it has, is stored.
+// areStored reports whether the replica has all events of a request. It returns
+// the error for events in conflict with stored ones or each other, or the one
+// by which the replica refuses the condition. Everything in the replica is
+// stored.
 func (s *Store) areStored(ctx context.Context, r *request) (isStored bool, err error) {
 	for isFresh := false; ; isFresh = true {
 		isStored, conflicts, err := s.compare(ctx, r.events)
@@ -103,7 +105,7 @@ func (s *Store) areStored(ctx context.Context, r *request) (isStored bool, err e
 		if refused == nil || isFresh {
 			return false, refused
 		}
-		if err := s.fence(ctx); err != nil { // what it does not have yet may say something else
+		if err := s.fence(ctx); err != nil { // entries not in it yet may have other content
 			return false, err
 		}
 	}
@@ -130,11 +132,13 @@ func (s *Store) compare(ctx context.Context, events []causal.Event) (isStored bo
 	return isStored, conflicts, nil
 }
 
-// maxLookBehind is how many entries after a cursor are looked at before a save with a condition is sent.
+// maxLookBehind is the number of entries after a cursor examined before sending
+// a save with a condition.
 const maxLookBehind = 1000
 
-// checkCondition returns the error by which the replica refuses the condition of a request, before it is sent. A
-// cursor must be of the log, so that all replicas find it there.
+// checkCondition returns the error by which the replica refuses the condition
+// of a request, before it is sent. A cursor must be valid in the log, so that
+// all replicas find it there.
 func (s *Store) checkCondition(ctx context.Context, r *request) (refused, err error) {
 	head, position, err := s.locate(ctx, r.after)
 	if errors.Is(err, causal.ErrCursorAhead) || errors.Is(err, causal.ErrInvalidCursor) {
@@ -154,14 +158,15 @@ func (s *Store) checkCondition(ctx context.Context, r *request) (refused, err er
 	return nil, nil
 }
 
-// locate returns the head of the replica, and the position of a cursor of the log.
+// locate returns the head of the replica, and the position of a cursor of the
+// log.
 func (s *Store) locate(ctx context.Context, after causal.Cursor) (head causal.Cursor, position uint64, err error) {
 	if head, err = s.replica.store.Head(ctx); err != nil {
 		return head, 0, err
 	}
 	local := s.replica.local(after, head)
 	position, err = local.PositionIn(head, func(uint64) (hash [8]byte, err error) {
-		for _, err := range s.replica.store.ReadLog(ctx, local) { // refuses a wrong one
+		for _, err := range s.replica.store.ReadLog(ctx, local) { // refuses an invalid one
 			return local.Hash(), err
 		}
 		return local.Hash(), nil
@@ -180,7 +185,7 @@ type request struct {
 	result    chan error // has room for the result
 }
 
-// Size returns about how many bytes are sent.
+// Size returns the approximate number of bytes to send.
 func (r *request) Size() int { return r.size }
 
 func (r *request) finish(got result) {
@@ -188,7 +193,8 @@ func (r *request) finish(got result) {
 	r.result <- got.err
 }
 
-// maxParts is how many messages a record may have: what servers take as one batch.
+// maxParts is the maximum number of messages of a record, which is the maximum
+// size of a batch in the servers.
 const maxParts = 1000
 
 // send stores the events of a request, and returns where.

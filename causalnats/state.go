@@ -13,14 +13,16 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// A value is the last message of a subject in the stream of the state: a nonce of its writer, and content.
+// value is the last message of a subject in the stream of the state: a nonce of
+// its writer, and content.
 type value struct {
 	sequence uint64 // 0 if there is none
 	nonce    nonce
 	content  []byte
 }
 
-// hashed returns the last token of a subject, for a text of any kind and length.
+// hashed returns the last token of a subject, for a text of any kind and
+// length.
 func hashed(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
@@ -40,7 +42,8 @@ func errStateDamaged(sequence uint64) error {
 	return errors.New("message " + strconv.FormatUint(sequence, 10) + " of the state is damaged")
 }
 
-// loadValue is getValue from a leader that has not lost its followers, so that nothing newer is there.
+// loadValue is getValue from a leader that has not lost its followers, so that
+// nothing newer exists.
 func (c *client) loadValue(ctx context.Context, stream, subject string) (value, error) {
 	v, err := c.getValue(ctx, stream, subject)
 	if err != nil {
@@ -59,7 +62,7 @@ func (c *client) currentInfo(ctx context.Context, stream string) (*streamInfo, e
 	return info, err
 }
 
-// getValue returns the value of a subject, as the leader has it.
+// getValue returns the value of a subject from the leader.
 func (c *client) getValue(ctx context.Context, stream, subject string) (value, error) {
 	m, err := c.getMessage(ctx, stream, lastBySubject(subject))
 	if err != nil {
@@ -68,14 +71,15 @@ func (c *client) getValue(ctx context.Context, stream, subject string) (value, e
 	return valueOf(m.Sequence, m.Data)
 }
 
-// What the last message must be for a write to be made: that of the subject, or of the whole stream.
+// Conditions of a write on the last message of the subject, or of the whole
+// stream.
 const (
 	lastOfSubject = "Nats-Expected-Last-Subject-Sequence"
 	lastOfStream  = "Nats-Expected-Last-Sequence"
 )
 
-// setValue replaces the value of a subject if the last message is that with a sequence. Otherwise the error
-// is errChanged.
+// setValue replaces the value of a subject if the last message is the one with
+// the expected sequence. Otherwise the error is errChanged.
 func (c *client) setValue(ctx context.Context, subject string, id nonce, content []byte, expected string, last uint64) (uint64, error) {
 	m := nats.NewMsg(subject)
 	m.Data = slices.Concat(id[:], content)
@@ -87,8 +91,9 @@ func (c *client) setValue(ctx context.Context, subject string, id nonce, content
 	return sequence, err
 }
 
-// change replaces the value of a subject by what next makes of it, and returns its sequence. If others write
-// in between, it begins again, unless what next has returned before may have been written: then the error matches
+// change replaces the value of a subject by the result of next, and returns its
+// sequence. If others write in between, it starts over, unless an earlier
+// result of next may have been written: then the error matches
 // [causal.ErrOutcomeUnknown]. If next returns a nil slice, nothing is written.
 func (c *client) change(ctx context.Context, subject string, next func(old value) ([]byte, error)) (sequence uint64, err error) {
 	id, tried, isUnknown := newNonce(), uint64(0), false
@@ -97,7 +102,7 @@ func (c *client) change(ctx context.Context, subject string, next func(old value
 		if err != nil {
 			return err
 		}
-		if sequence = old.sequence; old.nonce == id { // an attempt whose answer was lost
+		if sequence = old.sequence; old.nonce == id { // from an attempt whose answer was lost
 			return nil
 		}
 		if isUnknown && sequence != tried {
@@ -129,8 +134,8 @@ func (s *Store) checkSize(what string, size int) error {
 	return nil
 }
 
-// readValues calls f for each value of subjects of a stream that was written after a sequence and up to
-// the last one, in that order.
+// readValues calls f for each value of subjects of a stream written after a
+// sequence and up to the last one, in order.
 func (c *client) readValues(ctx context.Context, stream, subjects string, after, last uint64, f func(v value, subject string) error) error {
 	for after < last {
 		var messages []*nats.Msg

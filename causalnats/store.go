@@ -18,13 +18,16 @@ import (
 
 var _ adapter.Store = (*Store)(nil)
 
-// Store keeps events in a stream of JetStream that [Provision] has made, and reads them from a copy of its
-// own; clocks, checkpoints, what was rejected and an error log are in streams beside it. It has every
-// capability. It is safe for concurrent use, and any number of Stores, in any number of processes, may use
-// the same streams. Use [Open] or [New]; the zero value is a closed store. A Store must not be copied.
+// A Store keeps events in a stream of JetStream created by [Provision], and
+// reads them from its own copy. Clocks, checkpoints, rejected events and an
+// error log are in other streams. It has every capability. It is safe for
+// concurrent use, and any number of Stores, in any number of processes, may use
+// the same streams. Use [Open] or [New]; the zero value is a closed store. A
+// Store must not be copied.
 //
-// What a call returns has all that calls of any Store had saved before it began. Once a Store has noticed
-// that the log has lost something, all of its calls return a [*causal.StorageError] that matches [ErrLogLost].
+// The result of a call reflects all saves of any Store completed before the
+// call. Once a Store has detected that the log has lost entries, all of its
+// calls return a [*causal.StorageError] matching [ErrLogLost].
 type Store struct {
 	client   *client // nil in the zero value
 	replica  *replica
@@ -32,14 +35,14 @@ type Store struct {
 	writer   batches[*request]
 	fences   fences
 	verified verified
-	isNew    atomic.Bool // nothing was read yet since the replica was opened
+	isNew    atomic.Bool // nothing has been read yet since the replica was opened
 	lost     atomic.Pointer[error]
 	clocks   clocks
 	rejected rejectedIndex
 	waiters  adapter.Waiters
 	watching sync.Once
 
-	life       context.Context // ends with the store, after its calls
+	life       context.Context // done when the store is closed, after its calls
 	closing    chan struct{}   // closed when Close begins
 	end        context.CancelFunc
 	background sync.WaitGroup
@@ -52,12 +55,15 @@ type Store struct {
 
 const opOpen = "open store"
 
-// Open opens a store whose streams [Provision] has made, over a connection of its own, which is made anew
-// whenever it is lost. url is a list of servers with commas between them, as package nats takes it. ctx bounds
-// the opening, not the store's life. It reads the log up to its end, which takes its time if the replica is new.
-// For credentials, certificates and other options of the connection use New.
+// Open opens a store whose streams were created by [Provision], over a new
+// connection, which reconnects whenever it is lost. url is a list of servers
+// separated by commas, as for package nats. ctx limits the opening, not the
+// store's life. Open reads the log up to its end, which takes long if the
+// replica is new. For credentials, certificates and other options of the
+// connection use New.
 //
-// Errors are those of [New]; every failure of the connection is a [*causal.StorageError], too.
+// Errors are those of [New]; any failure of the connection is a
+// [*causal.StorageError], too.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	o = o.orDefaults()
 	if err := causaladapter.CheckContext(ctx); err != nil {
@@ -71,7 +77,7 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	}
 	nc, err := nats.Connect(url, nats.Timeout(2*time.Second), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond),
 		nats.ReconnectJitter(50*time.Millisecond, 50*time.Millisecond),
-		nats.PingInterval(2*time.Second), nats.MaxPingsOutstanding(2), // a connection that is half open is noticed while calls try again
+		nats.PingInterval(2*time.Second), nats.MaxPingsOutstanding(2), // detect a half-open connection while calls are retried
 		nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // LastError has it
 	if err != nil {
@@ -86,15 +92,18 @@ func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// New returns a store that uses the caller's connection, which the caller closes, after the store. When it is
-// closed for good, calls return errors, so it should reconnect without end (MaxReconnects(-1)), and notice
-// soon that it hangs: Open sets ReconnectWait(50ms), PingInterval(2s) and MaxPingsOutstanding(2). ctx and the
-// time it takes are as for [Open].
+// New returns a store using the caller's connection, which the caller must
+// close after the store. Once the connection is closed permanently, calls
+// return errors, so it should reconnect without limit (MaxReconnects(-1)), and
+// detect quickly that it hangs: Open sets ReconnectWait(50ms), PingInterval(2s)
+// and MaxPingsOutstanding(2). ctx and duration are as for [Open].
 //
-// New returns a [*causal.ValidationError] if the connection is nil or an option is not valid, and a
-// [*causal.StorageError] if a stream is missing, is not as Provision makes it, or is that of another version of
-// this package. If the stream has lost entries, or the replica is of another one, it matches
-// [ErrLogLost]. Every other failure is a StorageError, too, except that of ctx.
+// New returns a [*causal.ValidationError] if the connection is nil or an option
+// is invalid, and a [*causal.StorageError] if a stream is missing, differs from
+// the one created by Provision, or belongs to another version of this package.
+// The error matches [ErrLogLost] if the stream has lost entries, or the replica
+// belongs to another one. Any other failure except the error of ctx is a
+// StorageError, too.
 func New(ctx context.Context, nc *nats.Conn, o *Options) (*Store, error) {
 	o = o.orDefaults()
 	if err := checkOpening(ctx, nc, o); err != nil {
@@ -138,13 +147,14 @@ func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// headerRoom is what is left of the largest message for headers, and minPayload how large that must be.
+// headerRoom is the part of the largest message reserved for headers, and
+// minPayload the minimum size of that message.
 const (
 	headerRoom = 4 << 10
 	minPayload = 16 << 10
 )
 
-// checkStreams returns the ID of the log.
+// checkStreams checks the streams and returns the ID of the log.
 func (c *client) checkStreams(ctx context.Context, replicas int) (log [16]byte, err error) {
 	err = c.retry(ctx, 0, func(ctx context.Context) error {
 		for _, stream := range []string{c.names.log, c.names.state, c.names.rejects, c.names.errors} {
@@ -169,9 +179,10 @@ func (c *client) checkStreams(ctx context.Context, replicas int) (log [16]byte, 
 	return log, err
 }
 
-// Close waits for running calls, notes in the replica up to where it has the log, and closes the connection
-// if Open has made it. Every later call, and every range that continues, returns an error that matches
-// [causal.ErrClosed]. Closing again does nothing and returns the same result.
+// Close waits for running calls, records the position of the replica in the
+// log, and closes a connection created by Open. Later calls, and ranges in
+// progress, return an error matching [causal.ErrClosed]. Closing again does
+// nothing and returns the same result.
 func (s *Store) Close() error {
 	if s.close == nil {
 		return nil
@@ -185,7 +196,7 @@ func (s *Store) shutDown() error {
 	s.mu.Unlock()
 	close(s.closing)
 	s.calls.Wait()
-	s.watching.Do(func() {}) // from now on nobody begins to
+	s.watching.Do(func() {}) // so that watch is not started later
 	s.end()
 	s.background.Wait()
 	r := s.replica
@@ -197,7 +208,8 @@ func (s *Store) shutDown() error {
 	return s.client.failure("close store", r.savePosition(context.Background()))
 }
 
-// begin registers a call, which Close waits for, if it returns nil.
+// begin registers a call, for which Close waits. It returns an error if the
+// store is closed.
 func (s *Store) begin(op string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -218,7 +230,8 @@ func (s *Store) checkLocked(op string) error {
 	return nil
 }
 
-// check returns an error if ctx is done, the store is closed, or the log was lost.
+// check returns an error if ctx is done, the store is closed, or the log was
+// lost.
 func (s *Store) check(ctx context.Context, op string) error {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return err
@@ -228,7 +241,8 @@ func (s *Store) check(ctx context.Context, op string) error {
 	return s.checkLocked(op)
 }
 
-// call runs f as a call that Close waits for, and returns its error in the terms of package causal.
+// call runs f as a registered call, and returns its error in the terms of
+// package causal.
 func (s *Store) call(op string, f func() error) error {
 	if err := s.begin(op); err != nil {
 		return err
@@ -237,7 +251,7 @@ func (s *Store) call(op string, f func() error) error {
 	return s.client.failure(op, f())
 }
 
-// read is call for what reads the replica, after a fence.
+// read is call for reads from the replica, after a fence.
 func (s *Store) read(ctx context.Context, op string, f func() error) error {
 	return s.call(op, func() error {
 		if err := s.fence(ctx); err != nil {
@@ -247,7 +261,7 @@ func (s *Store) read(ctx context.Context, op string, f func() error) error {
 	})
 }
 
-// note remembers that the log was lost.
+// note records that the log was lost.
 func (s *Store) note(err error) error {
 	if errors.Is(err, ErrLogLost) {
 		s.lost.CompareAndSwap(nil, &err)

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// streamInfo is what a leader says of its stream, as far as it matters here.
+// streamInfo is the relevant part of a leader's information about its stream.
 type streamInfo struct {
 	Config struct {
 		Subjects          []string          `json:"subjects"`
@@ -64,7 +64,8 @@ func (c *client) info(ctx context.Context, stream string) (*streamInfo, error) {
 	return &info, nil
 }
 
-// checkStream returns the ID of the log, or what is wrong with a stream of it that is to have so many replicas.
+// checkStream returns the ID of the log, or the error for a stream that is not
+// as it should be.
 func (c *client) checkStream(stream string, i *streamInfo, replicas int) (log [16]byte, err error) {
 	id, err := hex.DecodeString(i.Config.Metadata[metaLog])
 	if err != nil || len(id) != len(log) {
@@ -100,16 +101,17 @@ func (c *client) checkStream(stream string, i *streamInfo, replicas int) (log [1
 	return [16]byte(id), nil
 }
 
-// errConfig says what is wrong with a stream.
+// errConfig reports a problem with a stream.
 func errConfig(stream, reason string) error { return fmt.Errorf("the stream %s %s", stream, reason) }
 
-// maxContact is how long ago a leader may have heard of a follower for that to count as one that
-// follows. In between heartbeats, which come each second, it is up to about 1.9 seconds, and another leader is
-// elected after 4 seconds without one at the earliest.
+// maxContact is the maximum age of the last contact with a follower that counts
+// as following. Between heartbeats, sent each second, the age is up to about
+// 1.9 seconds, and another leader is elected after 4 seconds without one at the
+// earliest.
 const maxContact = 2500 * time.Millisecond
 
-// hasMajority reports whether the stream has a leader that most of its servers follow. One that is
-// cut off from them goes on answering.
+// hasMajority reports whether the stream has a leader followed by a majority of
+// its servers. A leader that is cut off from them still answers.
 func (i *streamInfo) hasMajority() bool {
 	if i.Cluster == nil || i.Config.Replicas == 1 {
 		return true
@@ -123,19 +125,20 @@ func (i *streamInfo) hasMajority() bool {
 	return i.Cluster.Leader != "" && 2*following > i.Config.Replicas
 }
 
-// term identifies how long a stream has had its leader: while it is the same one, nothing of the stream
-// is lost. It is zero if the servers do not say.
+// term identifies a period in which a stream has the same leader, during which
+// it loses nothing. It is zero if the servers do not report it.
 type term struct {
 	created, since time.Time
 	leader, server string
 }
 
-// termOf returns the term in which a stream was asked, over a connection to this server.
+// termOf returns the term in which a stream was queried, over a connection to
+// the given server.
 func (i *streamInfo) termOf(server string) term {
 	switch {
 	case i.Cluster != nil && !i.Cluster.LeaderSince.IsZero():
 		return term{i.Created, i.Cluster.LeaderSince, i.Cluster.Leader, ""}
-	case i.Cluster == nil || i.Cluster.Name == "": // a single server, whose ID is another one when it has started again
+	case i.Cluster == nil || i.Cluster.Name == "": // a single server, whose ID changes when it restarts
 		return term{i.Created, time.Time{}, "", server}
 	}
 	return term{}

@@ -8,8 +8,9 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// WaitLog waits for an entry after the cursor; see [causal.LogWaiter]. The servers tell of each record; if
-// that is lost, it ends after a second.
+// WaitLog waits for an entry after the cursor. See [causal.LogWaiter]. The
+// servers notify of each record; if a notification is lost, the wait ends after
+// a second.
 func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
 	const op = "wait for the log"
 	if err := s.check(ctx, op); err != nil {
@@ -30,7 +31,7 @@ func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
 	return err
 }
 
-// watch lets the servers tell of records.
+// watch subscribes to notifications of records.
 func (s *Store) watch() {
 	sub, err := s.client.conn.Subscribe(s.client.names.hintSubject, func(*nats.Msg) { s.waiters.Wake() })
 	if err != nil {

@@ -12,18 +12,19 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// fits returns a function that accepts requests for as long as they fit into one message.
+// fits returns a function that accepts requests for as long as they fit into
+// one message.
 func (s *Store) fits() func(*request) bool {
 	count, size := 0, recordHead
 	return func(r *request) bool {
 		count++
 		size += r.size + 16
-		return count == 1 || size <= s.maxSize // a large one goes alone
+		return count == 1 || size <= s.maxSize // a large one is sent alone
 	}
 }
 
-// write sends a record with the saves of requests, and gives each its result, which is known when the
-// record is applied, be that here or by a reader that has come first.
+// write sends a record with the saves of requests, and sends each its result,
+// which is known once the record is applied, here or by a concurrent reader.
 func (s *Store) write(requests []*request) {
 	if err := s.writeRecord(requests); err != nil {
 		for _, r := range requests {
@@ -61,13 +62,13 @@ func (s *Store) writeRecord(requests []*request) error {
 		return err
 	}
 	select {
-	case results := <-isDone: // even if something has failed after
+	case results := <-isDone: // even if something failed later
 		for i, q := range requests {
 			q.finish(results[i])
 		}
 		return nil
 	default:
-		if err == nil { // what was applied already at its sequence is another record
+		if err == nil { // another record was applied at its sequence
 			err = adapter.OutcomeUnknown(s.note(fmt.Errorf("%w: a new message has the place of another one", ErrLogLost)))
 		}
 		return err
@@ -95,7 +96,8 @@ func (s *Store) writeAndApply(id nonce, data []byte, own record) error {
 	return nil
 }
 
-// applyOwn applies the log up to a record that was sent here, which need not be read.
+// applyOwn applies the log up to a record sent from here, which need not be
+// read.
 func (s *Store) applyOwn(own record) error {
 	r := s.replica
 	r.mu.Lock()
@@ -130,9 +132,10 @@ func (s *Store) split(id nonce, data []byte) []*nats.Msg {
 	return parts
 }
 
-// publish sends the messages of a record, all or none, and returns the sequence of the last one. It goes on
-// trying, so the record may be in the stream more than once: all but the first change nothing. If it
-// fails, isUnknown says whether the record may be there.
+// publish sends the messages of a record, all or none, and returns the sequence
+// of the last one. It retries, so the record may be in the stream more than
+// once: all but the first have no effect. If it fails, isUnknown reports
+// whether the record may be there.
 func (s *Store) publish(parts []*nats.Msg) (sequence uint64, isUnknown bool, err error) {
 	size := 0
 	for _, m := range parts {
@@ -150,12 +153,12 @@ func (s *Store) publish(parts []*nats.Msg) (sequence uint64, isUnknown bool, err
 	return sequence, isUnknown, err
 }
 
-// isNotStored reports whether an error says that what was sent is not stored.
+// isNotStored reports whether an error proves that the message was not stored.
 func isNotStored(err error) bool {
 	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, errNotThere) || isRefusal(err)
 }
 
-// publishBatch sends messages as one batch, which the last one commits.
+// publishBatch sends messages as one batch, committed by the last one.
 func (c *client) publishBatch(ctx context.Context, parts []*nats.Msg) (uint64, error) {
 	id := fmt.Sprintf("%x", newNonce())
 	for i, m := range parts {
@@ -165,7 +168,7 @@ func (c *client) publishBatch(ctx context.Context, parts []*nats.Msg) (uint64, e
 		case i == len(parts)-1:
 			m.Header.Set("Nats-Batch-Commit", "1")
 			return c.publish(ctx, m)
-		case i == 0: // says early whether the server takes the batch
+		case i == 0: // to learn early whether the server accepts the batch
 			answer, err := c.requestMsg(ctx, m)
 			if err == nil && len(answer.Data) > 0 {
 				_, err = acknowledged(answer)

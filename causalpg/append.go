@@ -12,8 +12,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// Append stores all events or none, and says where; see [causal.Appender]. Each call has a
-// transaction of its own.
+// Append stores all events or none, and reports where. See [causal.Appender].
+// Each call has its own transaction.
 func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appended, error) {
 	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
 		return causal.Appended{}, err
@@ -21,9 +21,10 @@ func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appen
 	return s.append(ctx, "append events", events, nil)
 }
 
-// SaveEventsIf stores all events or none, if nothing was saved that the condition speaks
-// of; see [causal.Appender]. Each call has a transaction of its own, and takes time in
-// proportion to the entries after the cursor or to the events of the aggregates.
+// SaveEventsIf stores all events or none, unless an event matching the
+// condition was saved. See [causal.Appender]. Each call has its own
+// transaction, and takes time linear in the number of entries after the cursor
+// or of events of the aggregates.
 func (s *Store) SaveEventsIf(
 	ctx context.Context, after causal.Cursor, condition causal.Condition, events []causal.Event,
 ) (causal.Appended, error) {
@@ -87,21 +88,21 @@ func (s *Store) appendAll(ctx context.Context, op string, events []causal.Event,
 	}
 }
 
-// isFinal reports whether an error is that of earlier attempts, too: what has refused this one
-// stays, and refuses them, whenever they are made.
+// isFinal reports whether err applies to earlier attempts as well: the reason
+// for refusing this one persists, and refuses them whenever they are made.
 func isFinal(err error) bool {
 	return errors.Is(err, causal.ErrConcurrentSave) || errors.Is(err, causal.ErrIDConflict)
 }
 
-// try is what one transaction has found, and done if it was allowed.
+// try is the result of one transaction.
 type try struct {
 	isAllowed         bool
-	stored, different []string      // IDs of rows that are stored, and of those whose text differs
+	stored, different []string      // IDs of stored rows, and of those with different text
 	before, after     causal.Cursor // the heads of the log
 }
 
-// appended returns the result for events of which these rows are new, but for those that
-// are stored.
+// appended returns the result for events whose rows are new, unless they are
+// stored.
 func (t *try) appended(events []causal.Event, rows []row) causal.Appended {
 	a := causal.Appended{Before: t.before, After: t.after, New: make([]bool, len(events))}
 	isNew := make(map[causal.EventID]bool, len(rows))
@@ -118,8 +119,8 @@ func (t *try) appended(events []causal.Event, rows []row) causal.Appended {
 	return a
 }
 
-// tryAppend stores the rows that are new, if the guard allows it and nothing is in the
-// way. isLost says that the outcome of an attempt is not known.
+// tryAppend stores the new rows, if the guard allows it and nothing is in the
+// way. isLost reports that the outcome of an attempt is unknown.
 func (s *Store) tryAppend(ctx context.Context, rows []row, g *guard, t *try) (isLost bool, err error) {
 	args := []any{nil, nil, nil, nil, nil}
 	if g != nil {
@@ -142,7 +143,7 @@ func (s *Store) tryAppend(ctx context.Context, rows []row, g *guard, t *try) (is
 	return isLost, err
 }
 
-// appendOne stores a single row. If it does not, it says nothing of why.
+// appendOne stores a single row. If it does not, it gives no reason.
 func (s *Store) appendOne(ctx context.Context, c *pgx.Conn, r row, args []any, t *try) (isStored bool, err error) {
 	err = transact(ctx, c, func(b *pgx.Batch) {
 		s.queueLock(b)
@@ -158,8 +159,8 @@ func (s *Store) appendOne(ctx context.Context, c *pgx.Conn, r row, args []any, t
 	return isStored && err == nil, err
 }
 
-// scan reads a result: other columns, the ID of the log, and the position and the hash of its
-// head before and after.
+// scan scans a result: other columns, the ID of the log, and the position and
+// hash of its head before and after.
 func (t *try) scan(r pgx.Rows, others ...any) error {
 	var log, beforeHash, afterHash []byte
 	var before, after int64
@@ -171,14 +172,14 @@ func (t *try) scan(r pgx.Rows, others ...any) error {
 	return nil
 }
 
-// guard is what must not have been saved for a save to be made.
+// guard is the condition of a save.
 type guard struct {
 	after     causal.Cursor
 	condition causal.Condition
 }
 
-// arguments returns the parameters of the statement. They do not have the project, so what
-// they do not allow is to be looked at.
+// arguments returns the parameters of the statement. They do not include the
+// project, so a refusal may be wrong and must be examined.
 func (g *guard) arguments() []any {
 	var log, hash, node []byte
 	if g.after != (causal.Cursor{}) {
@@ -203,9 +204,9 @@ func (g *guard) aggregates() [][]byte {
 	return ids
 }
 
-// explain returns the error for rows that were not stored. If there is none, it drops those
-// that are stored from the request and moves the guard behind what it has looked at, and the
-// save can be tried again.
+// explain returns the error for rows that were not stored. If there is none, it
+// drops stored rows from the request and advances the guard past the examined
+// entries, so that the save can be retried.
 func (s *Store) explain(ctx context.Context, op string, r *request, g *guard, t *try) error {
 	stored, err := s.lookUp(ctx, t.stored)
 	if err != nil {

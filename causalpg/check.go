@@ -11,15 +11,17 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// Check looks for damage: of every entry of the log whether it can be read, has its place
-// and its digest by its content, and follows the one before. It returns nil if it finds none, and a
-// [*causal.StorageError] that names the first entry at fault. Other calls go on meanwhile;
-// a large log takes minutes. What is saved after Check has begun is not checked. It does
-// not look at indexes, which pg_amcheck does. Who edits the JSON of an event on purpose,
-// but for what the cursor and the columns have, is not found: nothing is signed.
+// Check looks for damage. It checks that every entry of the log can be decoded,
+// has the position and digest that fit its content, and follows the previous
+// entry. It returns nil if it finds none, and otherwise a
+// [*causal.StorageError] naming the first damaged entry. It does not block
+// other calls; a large log takes minutes. Events saved after Check has begun
+// are not checked. It does not check indexes; use pg_amcheck. It does not
+// detect a deliberate edit of the JSON of an event outside the parts covered by
+// the cursor and the columns, because nothing is signed.
 //
-// Check calls progress, if it is not nil, with the number of entries that were checked
-// and that of all, in the goroutine of the caller.
+// Check calls progress, if it is not nil, with the number of checked entries
+// and of all entries, in the goroutine of the caller.
 func (s *Store) Check(ctx context.Context, progress func(checked, total uint64)) error {
 	const op = "check"
 	err := s.read(ctx, op, func(c *pgx.Conn) error {
@@ -42,9 +44,10 @@ func (s *Store) Check(ctx context.Context, progress func(checked, total uint64))
 	})
 }
 
-// checkEntries checks the entries after a cursor, and returns that of the last one.
+// checkEntries checks the entries after a cursor, and returns the cursor of the
+// last one.
 func (s *Store) checkEntries(ctx context.Context, c *pgx.Conn, at causal.Cursor, last uint64) (causal.Cursor, error) {
-	var hash pgtype.DriverBytes // of each row, as the other columns
+	var hash pgtype.DriverBytes // of each row, as are the other variables
 	var stored adapter.Stored
 	var digest struct { // zero if there is none
 		isStored    bool

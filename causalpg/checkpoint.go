@@ -14,7 +14,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// LoadCheckpoint returns the checkpoint of this name; see [causal.CheckpointStorage].
+// LoadCheckpoint returns the checkpoint with this name. See
+// [causal.CheckpointStorage].
 func (s *Store) LoadCheckpoint(ctx context.Context, name string) (loaded causal.Checkpoint, err error) {
 	if err := causaladapter.CheckLoadCheckpoint(ctx, name); err != nil {
 		return causal.Checkpoint{}, err
@@ -40,7 +41,8 @@ func (s *Store) LoadCheckpoint(ctx context.Context, name string) (loaded causal.
 	return loaded, nil
 }
 
-// SaveCheckpoint replaces the checkpoint of this name; see [causal.CheckpointStorage].
+// SaveCheckpoint replaces the checkpoint with this name. See
+// [causal.CheckpointStorage].
 func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (revision uint64, err error) {
 	const op = "save checkpoint"
 	if err := causaladapter.CheckSaveCheckpoint(ctx, name, c); err != nil {
@@ -57,7 +59,7 @@ func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkp
 	if c.Revision > 0 {
 		sql, args = s.sql.saveCheckpoint, append(args, int64(c.Revision))
 	}
-	// Once it may be stored, to try again would be refused.
+	// Once it may be stored, a retry would be refused.
 	err = s.retry(ctx, isUndone, func(conn *pgx.Conn) error {
 		found := false
 		err := transact(ctx, conn, func(b *pgx.Batch) {
@@ -82,7 +84,8 @@ func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkp
 	return revision, nil
 }
 
-// DeleteCheckpoint deletes the checkpoint of this name; see [causal.CheckpointStorage].
+// DeleteCheckpoint deletes the checkpoint with this name. See
+// [causal.CheckpointStorage].
 func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 	if err := causaladapter.CheckLoadCheckpoint(ctx, name); err != nil {
 		return err
@@ -92,14 +95,15 @@ func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 	})
 }
 
-// Checkpoints yields the names of all checkpoints; see [causal.CheckpointStorage]. It reads
-// them in pages: a range sees those that are there all the time, and perhaps others.
+// Checkpoints yields the names of all checkpoints. See
+// [causal.CheckpointStorage]. It reads in pages, so a range includes all
+// checkpoints that exist throughout, and may include others.
 func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 	return s.readTexts(ctx, "read checkpoints", s.sql.checkpoints)
 }
 
-// readTexts returns the results of a query for texts after one, up to a number, and with further
-// parameters.
+// readTexts returns the results of a paged query for texts. Its first
+// parameters are the previous text and the size of the page.
 func (s *Store) readTexts(ctx context.Context, op, sql string, more ...any) iter.Seq2[string, error] {
 	return adapter.ReadTexts(func() error { return s.check(ctx, op) }, func(p *adapter.Page[string], after string) error {
 		return s.read(ctx, op, func(c *pgx.Conn) error {
@@ -116,7 +120,7 @@ func (s *Store) readTexts(ctx context.Context, op, sql string, more ...any) iter
 	})
 }
 
-// keyOf returns what identifies a name: an index takes no key as long as a name may be.
+// keyOf returns the key for a name, because names may be too long for an index.
 func keyOf(name string) []byte {
 	key := sha256.Sum256([]byte(name))
 	return key[:]

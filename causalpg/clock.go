@@ -10,7 +10,7 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// LoadClock returns the node's value; see [causal.ClockStorage].
+// LoadClock returns the node's value. See [causal.ClockStorage].
 func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err error) {
 	if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
 		return 0, err
@@ -22,7 +22,7 @@ func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err 
 	return value, err
 }
 
-// SaveClock replaces the node's value; see [causal.ClockStorage].
+// SaveClock replaces the node's value. See [causal.ClockStorage].
 func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error {
 	if err := causaladapter.CheckSaveClock(ctx, nodeID, value); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 	})
 }
 
-// AdvanceClock reserves values, even across processes; see
+// AdvanceClock reserves values, even across processes. See
 // [causal.ClockAdvancer]. A lost connection may cost by values.
 func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (value int64, err error) {
 	if err := causaladapter.CheckAdvanceClock(ctx, nodeID, floor, by); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// maxAttempts bounds how often something is tried that fails for a moment: about
-// three seconds, for a server that starts again.
+// maxAttempts is the number of attempts for temporary failures: about three
+// seconds, for a server that is restarting.
 const maxAttempts = 10
 
 // do runs f on a pooled connection, and retries it while repeat(err) is true. f
@@ -27,7 +27,7 @@ func (s *Store) do(ctx context.Context, op string, repeat func(error) bool, f fu
 	return wrapError(ctx, op, s.retry(ctx, repeat, f))
 }
 
-// read is do for calls that are safe to repeat in any case.
+// read is do for calls that are always safe to repeat.
 func (s *Store) read(ctx context.Context, op string, f func(*pgx.Conn) error) error {
 	return s.do(ctx, op, isTransient, f)
 }
@@ -59,8 +59,8 @@ func (s *Store) attempt(ctx context.Context, probe bool, f func(*pgx.Conn) error
 	return err
 }
 
-// acquire takes a connection from the pool. If probe is set, it pings first, and
-// closes connections left over from a server that has gone away.
+// acquire takes a connection from the pool. If probe is set, it pings first,
+// and closes connections left over from a server that has gone away.
 func (s *Store) acquire(ctx context.Context, probe bool) (*pgxpool.Conn, error) {
 	for range s.pool.Stat().MaxConns() {
 		c, err := s.pool.Acquire(ctx)
@@ -88,13 +88,15 @@ func query(ctx context.Context, c *pgx.Conn, sql string, args []any, row func(pg
 	return rows.Err()
 }
 
-// readByIndex is for statements that read a page by an index, and have no other plan that is as fast: while a table has
-// no statistics, the planner would read and sort all that is left for each page.
+// readByIndex is for statements that read a page by an index, and have no other
+// plan of similar speed. While a table has no statistics, the planner would
+// read and sort all remaining rows for each page.
 const readByIndex = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 	set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`
 
-// queryPage is query for such a statement, of so many rows at most, in one round trip. There must be no transaction. A
-// small page is mostly the only one, and is read at once.
+// queryPage is query for such a statement, with at most limit rows, in one
+// round trip. There must be no transaction. A small page is usually the only
+// one, and is read directly.
 func queryPage(ctx context.Context, c *pgx.Conn, limit int, sql string, args []any, row func(pgx.Rows) error) error {
 	if limit <= adapter.FirstPage {
 		return query(ctx, c, sql, args, row)
@@ -114,11 +116,12 @@ func queryPage(ctx context.Context, c *pgx.Conn, limit int, sql string, args []a
 	return c.SendBatch(ctx, &b).Close()
 }
 
-// beginWrite begins a transaction in which writers of one row wait for each other. Where
-// the default is a higher level, they would fail instead.
+// beginWrite begins a transaction in which writers of one row wait for each
+// other. At a higher default level they would fail instead.
 const beginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
-// transact runs the statements that write queues in a transaction, in one round trip.
+// transact runs the statements queued by write in a transaction, in one round
+// trip.
 func transact(ctx context.Context, c *pgx.Conn, write func(*pgx.Batch)) error {
 	var b pgx.Batch
 	b.Queue(beginWrite)
@@ -127,7 +130,8 @@ func transact(ctx context.Context, c *pgx.Conn, write func(*pgx.Batch)) error {
 	return c.SendBatch(ctx, &b).Close()
 }
 
-// queryInt returns the integer that a query has as its only result, 0 if it has no row.
+// queryInt returns the only result of a query, an integer, or 0 if there is no
+// row.
 func queryInt(ctx context.Context, c *pgx.Conn, sql string, args ...any) (value int64, err error) {
 	err = c.QueryRow(ctx, sql, args...).Scan(&value)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -15,7 +15,7 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// The statements that read keys. $4 to $6 are a filter.
+// The statements for reading keys. $4 to $6 are a filter.
 const (
 	digestsSQL = `SELECT lamport_clock, digest FROM {s}.digests
 		WHERE (lamport_clock, digest) >= ($1, $2) AND (lamport_clock, digest) < ($8, $9) AND position <= $3
@@ -44,9 +44,10 @@ const (
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::uuid[], $5::smallint[]) ON CONFLICT (position) DO NOTHING`
 )
 
-// ReadDigests yields keys in order; see [causal.DigestReader]. The first call stores the keys of all
-// events, about 200 bytes each, and later ones those of what was saved since. If the schema cannot be written,
-// as on a standby, and they are not there yet, the error matches [errors.ErrUnsupported].
+// ReadDigests yields keys in order. See [causal.DigestReader]. The first call
+// stores the keys of all events, about 200 bytes each, and later ones those of
+// newly saved events. If keys are missing and the schema is read-only, as on a
+// standby, the error matches [errors.ErrUnsupported].
 func (s *Store) ReadDigests(ctx context.Context, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	const op = "read digests"
 	sql, add := s.sql.digests, adapter.KeyPage.Add
@@ -69,8 +70,8 @@ func (s *Store) ReadDigests(ctx context.Context, f causal.Filter, from, to causa
 	})
 }
 
-// ReadDigestLog yields keys in arrival order; see [causal.DigestReader]. What ReadDigests says of storing
-// keys is true for it, too.
+// ReadDigestLog yields keys in arrival order. See [causal.DigestReader]. It
+// stores keys as ReadDigests does.
 func (s *Store) ReadDigestLog(ctx context.Context, f causal.Filter, after, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	const op = "read digest log"
 	sql := s.sql.digestLog
@@ -91,8 +92,8 @@ func (s *Store) ReadDigestLog(ctx context.Context, f causal.Filter, after, upTo 
 	})
 }
 
-// LoadDigests yields the events with these keys; see [causal.DigestReader]. What ReadDigests says of
-// storing keys is true for it, too.
+// LoadDigests yields the events with these keys. See [causal.DigestReader]. It
+// stores keys as ReadDigests does.
 func (s *Store) LoadDigests(ctx context.Context, keys []causal.SyncKey) iter.Seq2[causal.Event, error] {
 	const op = "load digests"
 	return adapter.LoadDigests(s.digestSource(ctx, op), keys, func(p *adapter.Page[causal.Event], keys []causal.SyncKey) error {
@@ -136,7 +137,8 @@ func filterArgs(f causal.Filter) []any {
 	return args
 }
 
-// scanKey reads the columns before a key and the key, whose length the schema checks.
+// scanKey scans the columns in before and a key, whose length the schema
+// checks.
 func scanKey(rows pgx.Rows, before ...any) (key causal.SyncKey, err error) {
 	var digest pgtype.DriverBytes
 	if err := rows.Scan(append(before, &key.Clock, &digest)...); err != nil {
@@ -146,11 +148,12 @@ func scanKey(rows pgx.Rows, before ...any) (key causal.SyncKey, err error) {
 	return key, nil
 }
 
-// cannotWrite are the codes for a session that can only read, a full disk, and a role without the right.
+// cannotWrite has the codes for a read-only session, a full disk, and a role
+// without the privilege.
 var cannotWrite = []string{"25006", "53100", "42501"}
 
-// fillDigests stores the keys of the entries up to a position that are not stored. Several may do so at a
-// time.
+// fillDigests stores the missing keys of the entries up to a position. Several
+// processes may do so concurrently.
 func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
 	for {
 		if err := causaladapter.CheckContext(ctx); err != nil {
@@ -181,7 +184,8 @@ func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
 	}
 }
 
-// makeDigests makes the keys of the entries after a position, a page at most. They are needed up to another one.
+// makeDigests computes the keys of the entries after a position and up to
+// another, at most a page of them.
 func (s *Store) makeDigests(ctx context.Context, c *pgx.Conn, after, upTo int64) ([]any, error) {
 	var positions, clocks []int64
 	var digests [][]byte

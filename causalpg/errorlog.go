@@ -12,9 +12,10 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// AppendError appends an entry and discards what exceeds the limit of this Store,
-// in one step; see [causal.ErrorStorage]. If the connection is lost during the
-// call, AppendError returns an error, and the entry may have been appended.
+// AppendError appends an entry and discards entries beyond the limit of this
+// Store, in one step. See [causal.ErrorStorage]. If the connection is lost
+// during the call, AppendError returns an error, and the entry may have been
+// appended.
 func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	const op = "append error"
 	if err := causaladapter.CheckAppendError(ctx, e); err != nil {
@@ -35,13 +36,13 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	})
 }
 
-// RecentErrors returns the latest entries; see [causal.ErrorStorage].
+// RecentErrors returns the latest entries. See [causal.ErrorStorage].
 func (s *Store) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
 	if err := causaladapter.CheckRecentErrors(ctx, limit); err != nil {
 		return nil, err
 	}
-	// Entries that were added at the same moment are over the limit together,
-	// until the next one comes.
+	// Entries added at the same moment exceed the limit together, until the
+	// next one is added.
 	limit = min(limit, s.errorLimit)
 	var entries []causal.ErrorEntry
 	err := s.read(ctx, "read errors", func(c *pgx.Conn) error {

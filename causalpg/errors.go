@@ -12,10 +12,10 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// wrapError returns the error that a caller gets for err: err itself if it says what
-// it is in the terms of package causal, otherwise that of the caller's context if it
-// is done. Errors of the driver are reduced to their text, so that its types stay out
-// of the contract.
+// wrapError returns the error for the caller: err itself if it is an error of
+// package causal, otherwise that of the caller's context if it is done. Errors
+// of the driver are reduced to their text, so that its types are not part of
+// the contract.
 func wrapError(ctx context.Context, op string, err error) error {
 	if err == nil || adapter.IsKnown(err) {
 		return err
@@ -30,7 +30,7 @@ func wrapError(ctx context.Context, op string, err error) error {
 	return &causal.StorageError{Op: op, Err: mark(errors.New(errorText(err)))}
 }
 
-// errorText describes an error of the driver without any value that was written: the
+// errorText describes an error of the driver without any written value. The
 // server puts values into details, and into the messages of some classes.
 func errorText(err error) string {
 	var server *pgconn.PgError
@@ -48,8 +48,8 @@ func errorText(err error) string {
 	}
 }
 
-// isTransient reports whether the same may succeed in a moment: the transaction
-// was in another's way, or the connection is lost.
+// isTransient reports whether a retry may succeed, because transactions were in
+// conflict or the connection was lost.
 func isTransient(err error) bool {
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
@@ -65,19 +65,21 @@ func isTransient(err error) bool {
 	return errors.As(err, &connect) || errors.Is(err, errLost)
 }
 
-// isIn reports whether an error of the server is in one of these classes.
+// isIn reports whether an error of the server is in one of the given classes.
 func isIn(err *pgconn.PgError, classes ...string) bool {
 	return len(err.Code) == 5 && slices.Contains(classes, err.Code[:2])
 }
 
-// isRefusal reports whether the data may be the reason: what is refused together
-// may be accepted one by one. After a timeout that would take as long again for each.
+// isRefusal reports whether the data may be the reason, so that saves refused
+// together may be accepted one by one. After a timeout each of them would take
+// as long again.
 func isRefusal(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && isIn(server, "22", "23", "53", "54", "P0")
 }
 
-// isUndone reports whether the failure of one statement leaves nothing of it.
+// isUndone reports whether the failure of a single statement has left no
+// effect.
 func isUndone(err error) bool {
 	var server *pgconn.PgError
 	var connect *pgconn.ConnectError

@@ -13,7 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// decode reads what is stored of an event, and names its place if it is damaged.
+// decode decodes a stored event. If it is damaged, the error gives its
+// position.
 func decode(data []byte, position int64) (e causal.Event, err error) {
 	if err := e.UnmarshalJSON(data); err != nil {
 		return e, adapter.Damaged(position)
@@ -21,7 +22,7 @@ func decode(data []byte, position int64) (e causal.Event, err error) {
 	return e, nil
 }
 
-// LoadEvents returns the events of one aggregate; see [causal.EventStore].
+// LoadEvents returns the events of one aggregate. See [causal.EventStore].
 func (s *Store) LoadEvents(ctx context.Context, aggregateID string) ([]causal.Event, error) {
 	if err := causaladapter.CheckLoadEvents(ctx, aggregateID); err != nil {
 		return nil, err
@@ -37,11 +38,11 @@ func (s *Store) LoadEvents(ctx context.Context, aggregateID string) ([]causal.Ev
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(events, causal.Compare) // they are almost in order
+	slices.SortFunc(events, causal.Compare) // they are almost sorted
 	return events, nil
 }
 
-// FindEvent returns the event with this ID; see [causal.EventFinder].
+// FindEvent returns the event with this ID. See [causal.EventFinder].
 func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (found causal.Event, err error) {
 	if id, err = causaladapter.CheckFindEvent(ctx, id); err != nil {
 		return causal.Event{}, err
@@ -59,15 +60,16 @@ func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (found causal.
 	return found, nil
 }
 
-// Aggregates yields the IDs of all aggregates; see [causal.AggregateLister]. It reads
-// them in pages: a range sees those that were there when it began, and perhaps others.
+// Aggregates yields the IDs of all aggregates. See [causal.AggregateLister]. It
+// reads in pages, so a range includes all aggregates stored when it began, and
+// may include others.
 func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
 	return s.readTexts(ctx, "read aggregates", s.sql.aggregates)
 }
 
-// AllEvents yields all events; see [causal.EventStore]. A range sees the events
-// that were stored when it began. It holds up to about a megabyte of them at a
-// time, or a single event that is larger.
+// AllEvents yields all events. See [causal.EventStore]. A range sees the events
+// stored when it began. It holds about a megabyte of them at a time, or a
+// single larger event.
 func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 	const op = "read events"
 	return adapter.ReadEvents(s.source(ctx, op), func(p adapter.EventPage) error {
@@ -75,32 +77,33 @@ func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 	})
 }
 
-// fillInOrder fills the page, and moves its key.
+// fillInOrder fills the page, and advances its key.
 func (s *Store) fillInOrder(ctx context.Context, c *pgx.Conn, p adapter.EventPage) error {
 	p.Reset()
 	args := []any{p.After.Clock, p.After.Node, string(p.After.ID), p.Head}
 	if err := queryEventPage(ctx, c, p.Limit(), s.sql.inOrder(p.Limit()), args, p.Add); err != nil {
-		return err // and perhaps the page is read again
+		return err // the page may be read again
 	}
 	*p.After = adapter.KeyOf(p.Last())
 	return nil
 }
 
-// queryEvents calls row for each row of a query for position, data and more columns, with
-// the position, the event and the size of its data; more holds the other columns.
+// queryEvents calls row for each row of a query for position, data and more
+// columns, with the position, the event and the size of its data; more holds
+// the other columns.
 func queryEvents(ctx context.Context, c *pgx.Conn, sql string, args []any, row eventRow, more ...any) error {
 	return query(ctx, c, sql, args, row.scan(more))
 }
 
-// queryEventPage is queryEvents with [queryPage].
+// queryEventPage is like queryEvents, using [queryPage].
 func queryEventPage(ctx context.Context, c *pgx.Conn, limit int, sql string, args []any, row eventRow, more ...any) error {
 	return queryPage(ctx, c, limit, sql, args, row.scan(more))
 }
 
-// eventRow takes the position of an event, the event and the size of its data.
+// eventRow handles an event, its position and the size of its data.
 type eventRow func(position int64, e causal.Event, size int) error
 
-// scan returns a function that calls row with what is in a row of a query.
+// scan returns a function that scans a row and calls row with its content.
 func (row eventRow) scan(more []any) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var position int64

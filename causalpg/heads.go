@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// LoadHeads returns the heads of an aggregate; see [causal.HeadLoader]. If it has plain events,
-// it takes time in proportion to the aggregate.
+// LoadHeads returns the heads of an aggregate. See [causal.HeadLoader]. If the
+// aggregate has plain events, it takes time linear in its number of events.
 func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]causal.EventID, error) {
 	project, err := causaladapter.CheckLoadHeads(ctx, projectUUID, aggregateID)
 	if err != nil {
@@ -34,10 +34,10 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 	if len(ids) == 0 || ids[0] != "" {
 		return ids, nil
 	}
-	return causal.LoadHeads(ctx, struct{ causal.EventStore }{s}, project, aggregateID) // which reads it
+	return causal.LoadHeads(ctx, struct{ causal.EventStore }{s}, project, aggregateID) // which reads the aggregate
 }
 
-// MissingParents yields the IDs of parents that are not stored; see [causal.HeadLoader].
+// MissingParents yields the IDs of missing parents. See [causal.HeadLoader].
 func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[causal.EventID, error] {
 	project, err := causaladapter.CheckMissingParents(ctx, projectUUID)
 	return adapter.EventIDs(err, s.readTexts(ctx, "read missing parents", s.sql.missingParents, project))

@@ -13,8 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// ReadLog yields the entries after the cursor; see [causal.LogReader]. A range
-// sees the events that were stored when it began, and holds as little as one of
+// ReadLog yields the entries after the cursor. See [causal.LogReader]. A range
+// sees the events stored when it began, and uses as little memory as one of
 // AllEvents. Cursors stay valid when the schema is dumped and restored.
 func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
 	const op = "read log"
@@ -34,13 +34,13 @@ func (s *Store) fillByArrival(ctx context.Context, c *pgx.Conn, p adapter.EntryP
 	return p.End()
 }
 
-// Head returns the cursor of the latest entry; see [causal.LogReader].
+// Head returns the cursor of the latest entry. See [causal.LogReader].
 func (s *Store) Head(ctx context.Context) (causal.Cursor, error) {
 	return s.locate(ctx, "read head", causal.Cursor{})
 }
 
-// locate returns the cursor of the latest entry, or the error for one that is not of the
-// log as it is.
+// locate returns the cursor of the latest entry, or the error for a cursor that
+// is not valid in the log.
 func (s *Store) locate(ctx context.Context, op string, after causal.Cursor) (head causal.Cursor, err error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return causal.Cursor{}, err
@@ -67,7 +67,7 @@ func (s *Store) locate(ctx context.Context, op string, after causal.Cursor) (hea
 	return head, nil
 }
 
-// source is what the reads of all events and of the log begin with.
+// source returns the source for reads of all events and of the log.
 func (s *Store) source(ctx context.Context, op string) adapter.Source {
 	return adapter.Source{
 		Locate: func(after causal.Cursor) (causal.Cursor, error) { return s.locate(ctx, op, after) },

@@ -15,16 +15,16 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// Migrate creates the schema that the options name, or brings that of an earlier
-// version of this package up to date. If there is nothing to do, it does nothing.
-// It is one transaction, and any number of processes may call it at a time. dsn
-// is as for [Open]; settings of the pool have no effect. Its role must be allowed to
-// create tables, and the schema if there is none. o.ErrorLimit has no effect; nil
-// means the defaults.
+// Migrate creates the schema named by the options, or updates one of an earlier
+// version of this package. If it is up to date, Migrate does nothing. It runs
+// in one transaction, and any number of processes may call it concurrently. dsn
+// is as for [Open]; settings of the pool have no effect. Its role must be
+// allowed to create tables, and the schema if there is none. o.ErrorLimit has
+// no effect; nil means the defaults.
 //
-// Migrate returns a [*causal.ValidationError] if dsn or an option is invalid. A
-// schema of a later version, and every other failure, is a
-// [*causal.StorageError], and nothing has changed.
+// Migrate returns a [*causal.ValidationError] if dsn or an option is invalid.
+// For a schema of a later version, and any other failure, it returns a
+// [*causal.StorageError] and changes nothing.
 func Migrate(ctx context.Context, dsn string, o *Options) error {
 	return migrate(ctx, dsn, o, migrations)
 }
@@ -57,12 +57,12 @@ func migrate(ctx context.Context, dsn string, o *Options, migrations []string) e
 	return wrapError(ctx, op, err)
 }
 
-// migrateIn brings the schema to the newest version.
+// migrateIn migrates the schema to the newest version.
 func migrateIn(ctx context.Context, tx pgx.Tx, schema string, migrations []string) error {
 	if err := checkServer(ctx, tx); err != nil {
 		return err
 	}
-	// Other processes wait here; each statement after it sees what they did.
+	// Other processes wait here. Each later statement sees their changes.
 	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", lockOf(schema)); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func migrateIn(ctx context.Context, tx pgx.Tx, schema string, migrations []strin
 		return errors.New("the schema is of a version of this package that was never released")
 	}
 	for _, script := range migrations[version:] {
-		// The simple protocol takes several statements.
+		// The simple protocol accepts several statements.
 		if _, err := tx.Conn().PgConn().Exec(ctx, inSchema(schema, script)).ReadAll(); err != nil {
 			return err
 		}
@@ -92,15 +92,15 @@ func migrateIn(ctx context.Context, tx pgx.Tx, schema string, migrations []strin
 	return err
 }
 
-// versionIn returns the version of the schema, which it creates if there is none,
-// 0 if it is empty.
+// versionIn returns the version of the schema, or 0 if it is empty. It creates
+// the schema if there is none.
 func versionIn(ctx context.Context, tx pgx.Tx, schema string) (version int, err error) {
 	var exists bool
 	err = tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema).Scan(&exists)
 	if err != nil {
 		return 0, err
 	}
-	if !exists { // IF NOT EXISTS would need the right to create it in any case
+	if !exists { // IF NOT EXISTS would need the privilege to create it even if it exists
 		_, err = tx.Exec(ctx, inSchema(schema, "CREATE SCHEMA {s}"))
 		return 0, err
 	}
@@ -113,15 +113,15 @@ func versionIn(ctx context.Context, tx pgx.Tx, schema string) (version int, err 
 	return version, err
 }
 
-// lockOf returns the key of the lock that migrations of a schema hold.
+// lockOf returns the key of the lock held by migrations of a schema.
 func lockOf(schema string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("causalpg\x00" + schema)) // never fails
 	return int64(h.Sum64())
 }
 
-// checkServer returns an error if the server is one of those that speak the protocol of
-// PostgreSQL, but do not have its table locks and advisory locks.
+// checkServer returns an error if the server speaks the protocol of PostgreSQL,
+// but does not have its table locks and advisory locks.
 func checkServer(ctx context.Context, q querier) error {
 	var answer string
 	if err := q.QueryRow(ctx, "SELECT version()").Scan(&answer); err != nil {
@@ -133,8 +133,8 @@ func checkServer(ctx context.Context, q querier) error {
 	return nil
 }
 
-// checkMeta returns an error if the server is refused, or the schema is not one of the
-// newest version.
+// checkMeta returns an error if the server is refused, or the schema is not of
+// the newest version.
 func checkMeta(ctx context.Context, q querier, schema string) error {
 	if err := checkServer(ctx, q); err != nil {
 		return err
@@ -166,7 +166,7 @@ func errNewer(version, newest int) error {
 	return fmt.Errorf("the schema has version %d, and this package knows versions up to %d", version, newest)
 }
 
-// errDSN does not contain the parser's error: that quotes the DSN.
+// errDSN omits the parser's error, which quotes the DSN.
 func errDSN() error {
 	return causaladapter.Invalid("dsn", "must be a PostgreSQL connection string")
 }

@@ -5,29 +5,28 @@ import (
 	"time"
 )
 
-// notifyInterval is how often a Store notifies at most, and notifyTimeout how long that
-// may take.
-// The last time, when the store is closed, takes less.
+// notifyInterval is the minimum time between two notifications of a Store, and
+// notifyTimeout the maximum duration of one. The last one, when the store is
+// closed, takes less.
 const (
 	notifyInterval    = 5 * time.Millisecond
 	notifyTimeout     = 3 * time.Second
 	lastNotifyTimeout = 100 * time.Millisecond
 )
 
-// announce wakes those who wait for entries here, and has others told of a save, soon and on
-// another connection.
-// In the transaction that saves, a notification would make the saves of all schemas of the
-// server commit one after another.
+// announce wakes waiters of this Store, and schedules a notification of others
+// about a save, on another connection. A notification in the saving transaction
+// would make the saves of all schemas of the server commit one after another.
 func (s *Store) announce() {
 	s.waiters.Wake()
 	select {
 	case s.saved <- struct{}{}:
-	default: // it will be told
+	default: // it will be notified
 	}
 }
 
-// notify tells of saves until the store is closed. If it fails, those who wait look by
-// themselves.
+// notify notifies others of saves until the store is closed. If that fails,
+// waiters find new entries by themselves.
 func (s *Store) notify() {
 	for {
 		select {

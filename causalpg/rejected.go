@@ -13,9 +13,9 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// AppendRejected stores what was rejected; see [causal.RejectedStorage]. If the connection is
-// lost during the call, it returns an error, and what was rejected may be stored, or its
-// count raised.
+// AppendRejected stores a rejected event. See [causal.RejectedStorage]. If the
+// connection is lost during the call, it returns an error, and the event may
+// have been stored, or its count incremented.
 func (s *Store) AppendRejected(ctx context.Context, r causal.Rejected) (stored bool, err error) {
 	const op = "append rejected"
 	if r, err = causaladapter.CheckAppendRejected(ctx, r); err != nil {
@@ -44,7 +44,8 @@ func (s *Store) AppendRejected(ctx context.Context, r causal.Rejected) (stored b
 	return stored && err == nil, err
 }
 
-// Rejected yields what was rejected; see [causal.RejectedStorage]. It reads in pages.
+// Rejected yields the rejected events. See [causal.RejectedStorage]. It reads
+// in pages.
 func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] {
 	const op = "read rejected"
 	check := func() error { return s.check(ctx, op) }
@@ -57,7 +58,8 @@ func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] 
 	})
 }
 
-// fillRejected fills a page with what has a greater number, and returns the last one.
+// fillRejected fills a page with the entries after a number, and returns the
+// last number.
 func (s *Store) fillRejected(ctx context.Context, c *pgx.Conn, p *adapter.Page[causal.Rejected], after int64) (last int64, err error) {
 	p.Reset()
 	last = after
@@ -80,7 +82,7 @@ func (s *Store) fillRejected(ctx context.Context, c *pgx.Conn, p *adapter.Page[c
 	return last, err
 }
 
-// DeleteRejected deletes what was rejected; see [causal.RejectedStorage].
+// DeleteRejected deletes a rejected event. See [causal.RejectedStorage].
 func (s *Store) DeleteRejected(ctx context.Context, key causal.RejectedKey) error {
 	const op = "delete rejected"
 	if err := s.check(ctx, op); err != nil {

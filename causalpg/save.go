@@ -15,11 +15,11 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// maxData is the most bytes of JSON in one row: a dump doubles them, and the
-// server's limit for that is a gigabyte.
+// maxData is the maximum size of JSON in a row. A dump doubles it, and is
+// limited to a gigabyte by the server.
 const maxData = 500_000_000
 
-// row is what is stored of an event.
+// row is the stored form of an event.
 type row struct {
 	event causal.Event
 	data  []byte
@@ -29,12 +29,12 @@ func (r row) isSame(other row) bool {
 	return bytes.Equal(r.data, other.data) || r.event.Equal(other.event)
 }
 
-// SaveEvent stores e; see [causal.EventStore].
+// SaveEvent stores e. See [causal.EventStore].
 func (s *Store) SaveEvent(ctx context.Context, e causal.Event) error {
 	return s.saveEvents(ctx, "save event", []causal.Event{e})
 }
 
-// SaveEvents stores all events or none; see [causal.BatchSaver].
+// SaveEvents stores all events or none. See [causal.BatchSaver].
 func (s *Store) SaveEvents(ctx context.Context, events []causal.Event) error {
 	return s.saveEvents(ctx, "save events", events)
 }
@@ -74,8 +74,8 @@ func newRequest(ctx context.Context, events []causal.Event) (*request, error) {
 	return r, nil
 }
 
-// dropRepeated leaves one row for each ID, and returns the IDs of rows that contradict an
-// earlier one.
+// dropRepeated leaves one row for each ID, and returns the IDs of rows that
+// contradict an earlier one.
 func (r *request) dropRepeated() (conflicts []causal.EventID) {
 	if len(r.rows) == 1 {
 		return nil
@@ -90,8 +90,8 @@ func (r *request) dropRepeated() (conflicts []causal.EventID) {
 	return conflicts
 }
 
-// refuse returns the error for rows of a batch that has these conflicts in itself. It
-// also names those with what is stored.
+// refuse returns the error for the rows of a batch that contains conflicts. It
+// adds conflicts with stored rows.
 func (s *Store) refuse(ctx context.Context, op string, rows []row, conflicts []causal.EventID) error {
 	given := make(map[causal.EventID]causal.Event, len(rows))
 	ids := make([]string, len(rows))
@@ -115,15 +115,17 @@ func (s *Store) refuse(ctx context.Context, op string, rows []row, conflicts []c
 	return causaladapter.IDConflict(found)
 }
 
-// maxAtOnce is how many bytes of events are sent in one round trip, with the lock.
+// maxAtOnce is the number of bytes of events sent in one round trip, under the
+// lock.
 const maxAtOnce = 256 << 10
 
 // saveAll saves the rows of all requests in one transaction, and finishes each
 // request.
 func (s *Store) saveAll(ctx context.Context, requests []*request) { s.saveGroup(ctx, requests, false) }
 
-// saveGroup is saveAll for requests that may be stored already if isUnknown is set: once
-// one attempt is, all that follow are.
+// saveGroup is saveAll for requests that may already be stored if isUnknown is
+// set: once the outcome of one attempt is unknown, so is that of all later
+// ones.
 func (s *Store) saveGroup(ctx context.Context, requests []*request, isUnknown bool) {
 	for len(requests) > 0 {
 		different, isLost, err := s.insert(ctx, uniqueRows(requests))
@@ -134,7 +136,7 @@ func (s *Store) saveGroup(ctx context.Context, requests []*request, isUnknown bo
 		}
 		switch {
 		case len(requests) > 1 && (isRefusal(err) || errors.Is(err, adapter.ErrDamaged)):
-			// One request is to blame; alone, each gets what it deserves.
+			// One request is to blame. Saved alone, each gets its own result.
 			for i := range requests {
 				s.saveGroup(ctx, requests[i:i+1], isUnknown)
 			}
@@ -154,7 +156,7 @@ func (s *Store) saveGroup(ctx context.Context, requests []*request, isUnknown bo
 	}
 }
 
-// uniqueRows returns the rows of requests that do not contradict each other.
+// uniqueRows returns the rows of requests without contradictions.
 func uniqueRows(requests []*request) []row {
 	if len(requests) == 1 {
 		return requests[0].rows
@@ -166,9 +168,9 @@ func uniqueRows(requests []*request) []row {
 	return all.rows
 }
 
-// dropStored drops the rows that are stored already, if in other words, and
-// finishes the requests that have no other rows or are in conflict with a stored
-// one. What remains can be saved.
+// dropStored drops rows that are already stored, perhaps with other text, and
+// finishes the requests without remaining rows or in conflict with a stored
+// row. The remaining ones can be saved.
 func dropStored(requests []*request, stored map[causal.EventID]row) (left []*request) {
 	for _, r := range requests {
 		if err := r.dropStored(stored); err != nil || len(r.rows) == 0 {
@@ -180,8 +182,8 @@ func dropStored(requests []*request, stored map[causal.EventID]row) (left []*req
 	return left
 }
 
-// dropStored drops the rows that are stored already, or returns the error for those that
-// are in conflict with a stored one.
+// dropStored drops rows that are already stored, or returns the error for those
+// in conflict with a stored row.
 func (r *request) dropStored(stored map[causal.EventID]row) error {
 	var rows []row
 	var conflicts []causal.EventID
@@ -199,9 +201,9 @@ func (r *request) dropStored(stored map[causal.EventID]row) error {
 	return nil
 }
 
-// insert stores the rows whose IDs are free, if all others are stored as they are.
-// Otherwise it stores nothing and returns the IDs of those that may be different. isLost
-// says that the outcome of an attempt is not known.
+// insert stores the rows with new IDs, provided all others are stored
+// unchanged. Otherwise it stores nothing and returns the IDs of rows that may
+// be different. isLost reports that the outcome of an attempt is unknown.
 func (s *Store) insert(ctx context.Context, rows []row) (different []string, isLost bool, err error) {
 	err = s.retry(ctx, isTransient, func(c *pgx.Conn) (err error) {
 		defer func() { isLost = isLost || err != nil && c.IsClosed() }()
@@ -217,7 +219,7 @@ func (s *Store) insert(ctx context.Context, rows []row) (different []string, isL
 	return different, isLost, err
 }
 
-// insertOne is for a single row that is not large.
+// insertOne is insert for a single row that is not large.
 func (s *Store) insertOne(ctx context.Context, c *pgx.Conn, r row) (different []string, err error) {
 	err = transact(ctx, c, func(b *pgx.Batch) {
 		s.queueLock(b)
@@ -238,8 +240,9 @@ func (s *Store) queueLock(b *pgx.Batch) {
 	}
 }
 
-// insertRows runs a statement for rows with the lock, and reads its result: one that takes
-// them as parameters after others, in one round trip, or one that finds them in a table.
+// insertRows runs a statement for rows under the lock, and reads its result.
+// The statement takes the rows as its last parameters, in one round trip, or
+// from a table.
 func (s *Store) insertRows(
 	ctx context.Context, c *pgx.Conn, rows []row, sql, sqlGiven string, args []any, read func(pgx.Rows) error,
 ) error {
@@ -253,7 +256,8 @@ func (s *Store) insertRows(
 			b.Queue(sql, append(args[:len(args):len(args)], arguments(rows)...)...).Query(read)
 		})
 	}
-	// A client that stops while it sends must not stop all others: the lock is taken after.
+	// Take the lock after sending, so that a client that stops while sending
+	// does not block the others.
 	if err := sendRows(ctx, c, rows); err != nil {
 		return err
 	}
@@ -264,7 +268,7 @@ func (s *Store) insertRows(
 	return c.SendBatch(ctx, &b).Close()
 }
 
-// sendRows begins a transaction, and puts the rows into a table of it.
+// sendRows begins a transaction, and sends the rows into a temporary table.
 func sendRows(ctx context.Context, c *pgx.Conn, rows []row) error {
 	var begin pgx.Batch
 	for _, sql := range []string{beginWrite, createGiven} {
@@ -286,7 +290,8 @@ func (r row) columns() []any {
 	return []any{e.LamportClock(), []byte(e.AggregateID()), []byte(e.NodeID()), r.data, e.ProjectUUID(), r.parents()}
 }
 
-// parents returns the IDs of the parents with commas between them, nil if the event is plain.
+// parents returns the IDs of the parents separated by commas, or nil if the
+// event is plain.
 func (r row) parents() *string {
 	if !r.event.IsStamped() {
 		return nil
@@ -311,7 +316,7 @@ func arguments(rows []row) []any {
 	return []any{ids, clocks, aggregates, nodes, data, projects, parents}
 }
 
-// lookUp returns the rows with these IDs, which are stored.
+// lookUp returns the stored rows with these IDs.
 func (s *Store) lookUp(ctx context.Context, ids []string) (stored map[causal.EventID]row, err error) {
 	err = s.retry(ctx, isTransient, func(c *pgx.Conn) error {
 		stored = make(map[causal.EventID]row, len(ids))
@@ -335,8 +340,8 @@ type rowSet struct {
 	byID map[causal.EventID]row
 }
 
-// add adds the rows whose IDs are new. It is false if an ID is taken by different
-// content; the rows before that one are added.
+// add adds the rows with new IDs. It reports false if different content has one
+// of the IDs, after adding the rows before that one.
 func (s *rowSet) add(rows []row) bool {
 	if s.byID == nil {
 		s.byID = make(map[causal.EventID]row, len(rows))

@@ -11,25 +11,26 @@ import (
 
 const (
 	defaultSchema   = "causal"
-	maxSchemaLength = 63 // bytes; the server cuts what is longer
+	maxSchemaLength = 63 // bytes; the server truncates longer names
 )
 
 // firstVersion is the first version of a schema that this package reads.
 const firstVersion = 2
 
-// migrations[n] takes a schema from version n to n+1; meta holds the version.
-// Those that were released never change. {s} stands for the quoted schema.
+// migrations[n] migrates a schema from version n to n+1; meta holds the
+// version. Released ones never change. {s} stands for the quoted schema.
 //
-// hash is that of the entry's cursor, which chain makes of the one before it; start
-// stands for that of the first one. chained is chain for several rows.
+// hash is the hash in the entry's cursor, computed by chain from the previous
+// one; start stands for the first one. chained is chain for several rows.
 //
-// IDs are bytea as they may contain NUL, and are compared byte by byte whatever
-// the locale. Beside the columns that queries need there is the event's JSON as
-// its bytes, which keeps every member and every digit in a database of any
-// encoding. It is not compressed: that costs more time than it saves.
+// IDs are bytea because they may contain NUL, and are compared bytewise
+// whatever the locale. Beside the columns needed by queries, a row has the
+// event's JSON as bytes, which keeps every member and every digit in a database
+// of any encoding. It is not compressed, because that costs more time than it
+// saves.
 //
-// An index takes keys of up to 2,700 bytes and an ID may be longer, so the
-// indexes hold its first bytes only.
+// An index accepts keys of up to 2,700 bytes and an ID may be longer, so the
+// indexes contain only its first bytes.
 var migrations = []string{"", `
 CREATE TABLE {s}.meta (
 	one     boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -156,7 +157,7 @@ func (o *Options) schemaName() string {
 	return o.Schema
 }
 
-// check returns what is wrong with the options.
+// check returns the error for invalid options.
 func (o *Options) check() error {
 	switch {
 	case !utf8.ValidString(o.Schema):
@@ -166,14 +167,14 @@ func (o *Options) check() error {
 	case len(o.Schema) > maxSchemaLength:
 		return causaladapter.Invalid("schema", "must have at most 63 bytes")
 	case strings.HasPrefix(o.Schema, "pg_") || o.Schema == "information_schema" || o.Schema == "$user":
-		return causaladapter.Invalid("schema", "must not be one of the server's own") // $user is the role's, whatever its quotes
+		return causaladapter.Invalid("schema", "must not be one of the server's own") // $user is the role's schema, whatever its quotes
 	case o.ErrorLimit < 0:
 		return causaladapter.Invalid("error_limit", "must not be negative")
 	}
 	return nil
 }
 
-// inSchema puts the schema and its channel into a statement.
+// inSchema inserts the schema and its channel into a statement.
 func inSchema(schema, sql string) string {
 	return strings.NewReplacer("{s}", pgx.Identifier{schema}.Sanitize(), "{channel}", channel(schema)).Replace(sql)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// statements are the texts of the statements of one schema.
+// statements has the statements for one schema.
 type statements struct {
 	lock             []string
 	insert           string
@@ -55,20 +55,21 @@ type statements struct {
 	order            [adapter.CountOfSizes]string
 }
 
-// Before it inserts, a transaction that saves takes the lock on meta, which it holds
-// until its commit is visible to all, and sees all that was saved before: positions are
-// in the order of commits. The settings are for its one plan: it is made once, as making
-// it takes half as long as saving an event, and must not read the whole table, which
-// may have been small then. A table without statistics or an index looks expensive, and
+// Before inserting, a saving transaction takes the lock on meta and holds it
+// until its commit is visible to all, so that it sees everything saved before
+// it, and positions follow the order of commits. The settings are for its
+// single plan. It is made once, because planning takes half as long as saving
+// an event, and must not scan the whole table, which may have been small then.
+// Without statistics, or without an index, a table looks expensive, and
 // compiling would take half a second.
 var lockSave = []string{
 	"SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)",
 	"LOCK TABLE {s}.meta IN EXCLUSIVE MODE",
 }
 
-// insertSQL numbers the rows that are not stored in their order, after those that
-// are. A subquery for each row is an index lookup, where a join would be planned
-// by the size that the table once had.
+// insertSQL numbers the rows to insert in order, after the stored ones. A
+// subquery for each row is an index lookup; a join would be planned for the
+// size that the table once had.
 const insertSQL = `WITH given AS MATERIALIZED (
 	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data, project, parents,
 		(SELECT e.data = g.data FROM {s}.events e WHERE e.event_id = g.event_id) AS same
@@ -81,10 +82,10 @@ const insertSQL = `WITH given AS MATERIALIZED (
 )
 SELECT event_id FROM given WHERE NOT same`
 
-// allowsSQL says whether something may be saved after a position ($1), if one is given: whether
-// the log ($2) and the hash ($3) are those of this log there, and no entry after it is of the
-// node ($4) or of one of the aggregates ($5), whatever its project; or whether there is none at
-// all, if no aggregates are given.
+// allowsSQL reports whether a save after a position ($1), if given, is allowed:
+// the log ($2) and the hash there ($3) must be those of this log, and no later
+// entry may belong to the node ($4) or to one of the aggregates ($5), in any
+// project. If no aggregates are given, there must be no later entry at all.
 const allowsSQL = `$1::bigint IS NULL OR coalesce(
 		($2::bytea IS NULL OR $2 = (SELECT log_id FROM {s}.meta))
 		AND ($2 IS NULL OR $3::bytea = CASE WHEN $1 = 0 THEN '\x0000000000000000'
@@ -99,8 +100,8 @@ const allowsSQL = `$1::bigint IS NULL OR coalesce(
 				AND e.aggregate_id = a.id AND e.position > $1))
 	END`
 
-// appendOneSQL inserts a row that is new if it is allowed, and returns the place of the row and of
-// the one before it.
+// appendOneSQL inserts a row if it is new and allowed, and returns the
+// positions of the row and of its predecessor.
 const appendOneSQL = `INSERT INTO {s}.events AS n (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project, parents)
 	SELECT last.position + 1, {s}.chain(last.hash, $6, NULL), $6, $7, $8, $9, $10, $11, string_to_array($12, ',')
 	FROM (` + lastSQL + `) AS last WHERE ` + allowsSQL + `
@@ -108,8 +109,8 @@ const appendOneSQL = `INSERT INTO {s}.events AS n (position, hash, event_id, lam
 	RETURNING (SELECT log_id FROM {s}.meta), position - 1,
 		coalesce((SELECT hash FROM {s}.events e WHERE e.position = n.position - 1), '\x0000000000000000'), position, hash`
 
-// appendSQL inserts rows like insertSQL, but nothing if it is not allowed or, where a position is
-// given, if a row is stored already.
+// appendSQL inserts rows like insertSQL, but nothing if it is not allowed or,
+// if a position is given, if a row is already stored.
 const appendSQL = `WITH last AS MATERIALIZED (` + lastSQL + `), given AS MATERIALIZED (
 	SELECT n, event_id, lamport_clock, aggregate_id, node_id, data, project, parents,
 		(SELECT e.data = g.data FROM {s}.events e WHERE e.event_id = g.event_id) AS same
@@ -130,7 +131,7 @@ SELECT allows, ARRAY (SELECT event_id FROM given WHERE same IS NOT NULL), ARRAY 
 	coalesce((SELECT hash FROM added ORDER BY position DESC LIMIT 1), last.hash)
 FROM last, guard`
 
-// addRejectedSQL stores what was rejected if it fits beside what is stored; see
+// addRejectedSQL stores a rejected event if there is room. See
 // [causal.RejectedStorage].
 const addRejectedSQL = `WITH room AS (
 	SELECT count(*) AS count, coalesce(sum(size), 0) AS size, (SELECT size FROM {s}.rejected WHERE key = $1) AS old FROM {s}.rejected
@@ -141,47 +142,50 @@ WHERE (old IS NOT NULL OR room.count < $8) AND room.size - coalesce(old, 0) + $2
 ON CONFLICT (key) DO UPDATE SET size = excluded.size, event_id = excluded.event_id, reason = excluded.reason,
 	time = excluded.time, count = rejected.count + 1`
 
-// rejectedSQL is a page of what was rejected, which ends like one of the log.
+// rejectedSQL reads a page of rejected events, which ends like a page of the
+// log.
 const rejectedSQL = `SELECT id, key, source, event_id, reason, time, count, data FROM (
 	SELECT *, sum(size) OVER (ORDER BY id) - size AS before
 	FROM (SELECT * FROM {s}.rejected WHERE id > $1 ORDER BY id LIMIT $2) AS page
 ) AS counted WHERE before < {bytes} ORDER BY id`
 
-// changesSQL returns what appendSQL looks for, up to a position.
+// changesSQL reads the entries examined by appendSQL, up to a position.
 const changesSQL = `SELECT position, data FROM {s}.events
 	WHERE position > $1 AND position <= $2 AND (node_id = $3 OR $4::bytea[] IS NULL OR aggregate_id IN (SELECT unnest($4)))
 	ORDER BY position`
 
-// givenArrays are rows that are given as parameters, whose first number is this one.
+// givenArrays reads rows passed as parameters, numbered from first.
 func givenArrays(first int) string {
 	return fmt.Sprintf(`unnest($%d::text[], $%d::bigint[], $%d::bytea[], $%d::bytea[], $%d::bytea[], $%d::uuid[], $%d::text[])
 		WITH ORDINALITY AS g (event_id, lamport_clock, aggregate_id, node_id, data, project, parents, n)`,
 		first, first+1, first+2, first+3, first+4, first+5, first+6)
 }
 
-// givenTable has rows, and is there until the commit.
+// givenTable has the rows, until the commit.
 const (
 	givenTable  = "pg_temp.causal_given AS g"
 	createGiven = `CREATE TEMPORARY TABLE causal_given (n bigint, event_id text, lamport_clock bigint,
 		aggregate_id bytea, node_id bytea, data bytea, project uuid, parents text) ON COMMIT DROP`
 )
 
-// insertOneSQL does the same for one row, which takes no number if it is stored.
+// insertOneSQL does the same for one row. It skips the row if it is already
+// stored.
 const insertOneSQL = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project, parents)
 	SELECT last.position + 1, {s}.chain(last.hash, $1, NULL), $1, $2, $3, $4, $5, $6, string_to_array($7, ',') FROM (` + lastSQL + `) AS last
 	ON CONFLICT (event_id) DO NOTHING`
 
-// lastSQL is the last entry of the log, at position 0 if there is none.
+// lastSQL reads the last entry of the log, with position 0 if there is none.
 const lastSQL = `SELECT coalesce(max(position), 0) AS position,
 	coalesce((SELECT hash FROM {s}.events ORDER BY position DESC LIMIT 1), '\x0000000000000000') AS hash FROM {s}.events`
 
-// locateSQL also reads the ID of the log: another one may take its place at any time.
+// locateSQL also reads the ID of the log, because another log may replace it at
+// any time.
 const locateSQL = `SELECT log_id, last.position, last.hash, (SELECT hash FROM {s}.events WHERE position = $1)
 	FROM {s}.meta, (` + lastSQL + `) AS last`
 
-// A page ends with the row that makes it a megabyte. The server counts, as it
-// would send the rest too. The limit is a part of the text: to a plan that is kept
-// for all values of a parameter, it could be any part of the table.
+// A page ends with the row that makes it a megabyte. The server counts, because
+// it would send the rest too. The limit is part of the text: a plan kept for
+// all values of a parameter would assume that it may be any part of the table.
 const arrivalSQL = `SELECT position, data, hash FROM (
 	SELECT position, data, hash, sum(octet_length(data)) OVER (ORDER BY position) - octet_length(data) AS before
 	FROM (
@@ -190,8 +194,8 @@ const arrivalSQL = `SELECT position, data, hash FROM (
 	) AS page
 ) AS counted WHERE before < {bytes} ORDER BY position`
 
-// orderSQL sorts by an index on the clock and the first bytes of the node, and by
-// the rest what is equal in these.
+// orderSQL sorts by an index on the clock and the first bytes of the node, and
+// rows with equal values by the rest.
 const orderSQL = `SELECT position, data FROM (
 	SELECT position, data, lamport_clock, start, node_id, event_id,
 		sum(octet_length(data)) OVER (ORDER BY lamport_clock, start, node_id, event_id) - octet_length(data) AS before
@@ -204,8 +208,8 @@ const orderSQL = `SELECT position, data FROM (
 	) AS page
 ) AS counted WHERE before < {bytes} ORDER BY lamport_clock, start, node_id, event_id`
 
-// aggregatesSQL takes a step of the index for each start of an ID, not for each event, and
-// looks at the events of those IDs that are longer.
+// aggregatesSQL takes a step of the index for each prefix of an ID, not for
+// each event, and examines the events with longer IDs.
 const aggregatesSQL = `WITH RECURSIVE starts (start) AS (
 	(SELECT substring(aggregate_id FROM 1 FOR 250) FROM {s}.events
 		WHERE substring(aggregate_id FROM 1 FOR 250) >= substring($1::bytea FROM 1 FOR 250) ORDER BY 1 LIMIT 1)
@@ -286,12 +290,12 @@ func newStatements(schema string) statements {
 	return s
 }
 
-// byArrival returns the statement for a page of this size.
+// byArrival returns the statement for a page of the given size.
 func (s *statements) byArrival(limit int) string {
 	return s.arrival[bits.Len(uint(limit/adapter.FirstPage))-1]
 }
 
-// inOrder returns the statement for a page of this size.
+// inOrder returns the statement for a page of the given size.
 func (s *statements) inOrder(limit int) string {
 	return s.order[bits.Len(uint(limit/adapter.FirstPage))-1]
 }

@@ -13,48 +13,50 @@ import (
 
 var _ adapter.Store = (*Store)(nil)
 
-// Options are the options of [Open], [New] and [Migrate]. nil and the zero value
-// mean the defaults.
+// Options are the options of [Open], [New] and [Migrate]. nil and the zero
+// value mean the defaults.
 type Options struct {
-	// Schema is the schema that holds the tables. It defaults to "causal". It is
-	// used as it is: letters keep their case, and any character but NUL may
-	// occur. It has at most 63 bytes, and is not "$user" or one of the server's own.
+	// Schema is the schema for the tables. It defaults to "causal". It is used
+	// unchanged: letters keep their case, and any character but NUL may occur.
+	// It has at most 63 bytes, and is not "$user" or one of the server's own.
 	Schema string
-	// ErrorLimit is how many entries of the error log are kept, and the most that
-	// RecentErrors returns. Zero means [causal.DefaultErrorLimit].
+	// ErrorLimit is the number of entries kept in the error log, and the
+	// maximum number returned by RecentErrors. Zero means
+	// [causal.DefaultErrorLimit].
 	ErrorLimit int
 }
 
-// Store keeps events, clocks, an error log, checkpoints and what was rejected in a schema of
-// a PostgreSQL database, with every capability. It is safe for concurrent use, even by
-// several processes and by several Stores on one schema. Use [Open] or [New]; the zero value
-// is a closed store. A Store must not be copied.
+// A Store keeps events, clocks, an error log, checkpoints and rejected events
+// in a schema of a PostgreSQL database, with every capability. It is safe for
+// concurrent use, even by several processes and by several Stores on one
+// schema. Use [Open] or [New]; the zero value is a closed store. A Store must
+// not be copied.
 type Store struct {
 	pool       *pgxpool.Pool // nil in the zero value
 	sql        statements
 	errorLimit int
 	writer     writer
 	close      func()          // runs once
-	ctx        context.Context // ends with the store
-	cancel     func()          // ends ctx
-	saved      chan struct{}   // has a token if a save is to be told of
+	ctx        context.Context // done once the store is closed
+	cancel     func()          // cancels ctx
+	saved      chan struct{}   // holds a token if a save has to be announced
 	waiters    adapter.Waiters
 	watching   sync.Once
 
 	mu     sync.Mutex
 	closed bool
-	calls  sync.WaitGroup // that use the pool
+	calls  sync.WaitGroup // calls using the pool
 }
 
-// Open opens the store in a schema that [Migrate] has made, with a connection
-// pool of its own. dsn is a URL or a list of settings as for libpq, with the pool
-// settings that package pgxpool documents; the environment (PGHOST and so on)
-// supplies the rest. ctx bounds the opening, not the store's life.
+// Open opens the store in a schema created by [Migrate], with a new connection
+// pool. dsn is a URL or a list of settings as for libpq, with the pool settings
+// documented by package pgxpool; the environment (PGHOST and so on) supplies
+// the rest. ctx limits the opening, not the store's life.
 //
-// Open returns a [*causal.ValidationError] if dsn or an option is invalid, and a
-// [*causal.StorageError] if the schema is missing or is that of an earlier or
-// later version of this package. Every other failure is a StorageError, too,
-// except that of ctx.
+// Open returns a [*causal.ValidationError] if dsn or an option is invalid, and
+// a [*causal.StorageError] if the schema is missing or has the version of an
+// earlier or later package. Any other failure except the error of ctx is a
+// StorageError, too.
 func Open(ctx context.Context, dsn string, o *Options) (*Store, error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err
@@ -78,9 +80,9 @@ func Open(ctx context.Context, dsn string, o *Options) (*Store, error) {
 
 const opOpen = "open store"
 
-// New returns a store that uses the caller's pool, in a schema that [Migrate] has
-// made. The caller closes the pool, after the store. Errors are those of [Open];
-// if pool is nil, New returns a [*causal.ValidationError].
+// New returns a store using the caller's pool, in a schema created by
+// [Migrate]. The caller must close the pool after the store. Errors are those
+// of [Open]; if pool is nil, New returns a [*causal.ValidationError].
 //
 // The store works with every default_transaction_isolation and every query
 // execution mode of package pgx.
@@ -113,9 +115,9 @@ func New(ctx context.Context, pool *pgxpool.Pool, o *Options) (*Store, error) {
 	return s, nil
 }
 
-// Close waits for running calls, and closes the pool if Open has made it. Every
-// later call, and every range that continues, returns an error that matches
-// [causal.ErrClosed]. Closing again does nothing. The error is always nil.
+// Close waits for running calls, and closes a pool created by Open. Later
+// calls, and ranges in progress, return an error matching [causal.ErrClosed].
+// Closing again does nothing. The error is always nil.
 func (s *Store) Close() error {
 	if s.close != nil {
 		s.close()
@@ -131,7 +133,8 @@ func (s *Store) shutDown() {
 	s.calls.Wait()
 }
 
-// begin registers a call, which Close waits for, if it returns nil.
+// begin registers a call, for which Close waits. It returns an error if the
+// store is closed.
 func (s *Store) begin(op string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,16 +10,16 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// connectTimeout is how long a new connection may wait for the server's answer, and
-// lingering how long one that listens is kept after the last reader has left. Tests change
-// them.
+// connectTimeout is how long a new connection may wait for the server's answer,
+// and lingering how long a listening connection is kept after the last reader
+// has left. Tests change them.
 var (
 	connectTimeout = 3 * time.Second
 	lingering      = 10 * time.Second
 )
 
-// listenInterval is how long a connection listens before the store looks whether somebody
-// still waits, and probeInterval how long it may be silent before it is probed.
+// listenInterval is how long a connection listens before the store checks for
+// waiters, and probeInterval how long it may be silent before it is probed.
 const (
 	listenInterval = time.Second
 	probeInterval  = 5 * time.Second
@@ -27,12 +27,12 @@ const (
 
 const opWait = "wait for entries"
 
-// WaitLog waits for an entry after the cursor; see [causal.LogWaiter]. A save of this Store
-// wakes it at once, and others wake it by the server's NOTIFY, which a Store sends after a
-// save, every 5 ms at most. Poolers drop notifications, lost connections miss them and
-// standbys have none: then the reader looks again a second later. While somebody waits, the
-// Store has a connection of its own that listens, in addition to the pool and with its
-// BeforeConnect.
+// WaitLog waits for an entry after the cursor. See [causal.LogWaiter]. A save
+// of this Store wakes it immediately. Other Stores wake it by the server's
+// NOTIFY, which a Store sends after saves, at most every 5 ms. If a
+// notification is lost, because of a pooler or a lost connection, or on a
+// standby, the reader looks again a second later. During a wait, the Store has
+// a listening connection in addition to the pool, with its BeforeConnect.
 func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
 	if err := s.check(ctx, opWait); err != nil {
 		return err
@@ -51,7 +51,8 @@ func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
 	})
 }
 
-// watch wakes who waits when it hears of saves, until the store is closed.
+// watch wakes the waiters when it is notified of saves, until the store is
+// closed.
 func (s *Store) watch() {
 	var l listener
 	defer l.close()
@@ -65,14 +66,14 @@ func (s *Store) watch() {
 		} else {
 			l.wait(s.ctx)
 		}
-		s.waiters.Wake() // after connecting, as it has heard nothing before
+		s.waiters.Wake() // saves before the connection were not notified
 		if l.conn == nil {
 			pause(s.ctx, listenInterval)
 		}
 	}
 }
 
-// pause returns after some time, or when ctx has ended.
+// pause returns after some time, or when ctx is done.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -80,13 +81,14 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// listener is a connection that hears of saves, if there is one.
+// listener is a connection that receives notifications of saves, if there is
+// one.
 type listener struct {
-	conn  *pgx.Conn // nil if it cannot be had
-	alive time.Time // when it was heard of last
+	conn  *pgx.Conn // nil if unavailable
+	alive time.Time // time of the last sign of life
 }
 
-// connect makes the connection.
+// connect opens the connection.
 func (l *listener) connect(s *Store) {
 	ctx, cancel := context.WithTimeout(s.ctx, connectTimeout)
 	defer cancel()
@@ -104,7 +106,8 @@ func (l *listener) connect(s *Store) {
 	}
 }
 
-// wait returns when a save was heard of, the connection is lost or some time has gone by.
+// wait returns on a notification, when the connection is lost, or after some
+// time.
 func (l *listener) wait(ctx context.Context) {
 	listening, cancel := context.WithTimeout(ctx, listenInterval)
 	defer cancel()
@@ -121,7 +124,7 @@ func (l *listener) wait(ctx context.Context) {
 	}
 }
 
-// rest returns when somebody comes. After a while it closes the connection.
+// rest returns when a waiter arrives. After a while it closes the connection.
 func (l *listener) rest(ctx context.Context, somebody <-chan struct{}) {
 	timer := time.NewTimer(lingering)
 	defer timer.Stop()
@@ -144,5 +147,5 @@ func (l *listener) close() {
 	}
 }
 
-// channel is where the saves of a schema are announced.
+// channel returns the channel on which the saves of a schema are announced.
 func channel(schema string) string { return fmt.Sprintf("causal_%016x", uint64(lockOf(schema))) }

@@ -9,36 +9,37 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// writer lets saves share transactions. Transactions that save commit one after
-// another, so that each costs a flush of the server's disk: the requests that come
-// during one wait in a queue, and share the next one.
+// writer lets saves share transactions. Saving transactions commit one after
+// another, each with a flush of the server's disk, so requests arriving during
+// one wait in a queue and share the next one.
 //
 // A request is in one of three states:
 //
-//   - waiting, in the queue: if its context ends, it is withdrawn, and nothing is saved;
-//   - saving, in a batch, which one goroutine owns: if its context ends, its caller
-//     returns, and it is saved or not;
+//   - waiting, in the queue: if its context is done, it is withdrawn, and
+//     nothing is saved;
+//   - saving, in a batch, owned by one goroutine: if its context is done, its
+//     caller returns, and it may or may not be saved;
 //   - finished: its result is sent.
 //
-// A batch of which no caller waits any more is cancelled.
+// A batch is canceled when all of its callers have stopped waiting.
 type writer struct {
 	save func(ctx context.Context, requests []*request) // finishes all requests
 
 	mu       sync.Mutex
 	queue    adapter.Queue[*request]
-	isSaving bool // somebody saves, and then takes what is in the queue
+	isSaving bool // a goroutine is saving, and then takes the queue
 }
 
 // request is one call's save.
 type request struct {
 	ctx    context.Context // of the call
 	rows   []row
-	size   int        // in bytes, about
+	size   int        // in bytes, approximately
 	result chan error // has room for the result
-	leave  func()     // tells the batch that nobody waits for the request; nil without a batch
+	leave  func()     // tells the batch that the caller has left; nil without a batch
 }
 
-// Size returns about how many bytes are saved.
+// Size returns the approximate number of bytes to save.
 func (r *request) Size() int { return r.size }
 
 // finish sends the result.
@@ -52,7 +53,7 @@ func (r *request) finish(err error) {
 // write saves a request, and returns its result.
 func (w *writer) write(r *request) error {
 	w.mu.Lock()
-	if !w.isSaving { // saves at once, without another goroutine
+	if !w.isSaving { // save immediately, without another goroutine
 		w.isSaving = true
 		w.mu.Unlock()
 		w.save(r.ctx, []*request{r})
@@ -75,7 +76,8 @@ func (w *writer) write(r *request) error {
 	}
 }
 
-// saveWaiting saves in the background what has come during a save.
+// saveWaiting saves, in the background, the requests that arrived during a
+// save.
 func (w *writer) saveWaiting() {
 	if requests := w.next(); len(requests) > 0 {
 		go func() {
@@ -87,7 +89,7 @@ func (w *writer) saveWaiting() {
 	}
 }
 
-// saveBatch saves requests for as long as one of their callers waits.
+// saveBatch saves requests for as long as one of their callers is waiting.
 func (w *writer) saveBatch(requests []*request) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -105,13 +107,13 @@ func (w *writer) saveBatch(requests []*request) {
 	w.save(ctx, requests)
 }
 
-// next takes requests out of the queue that can share a transaction; if there are
-// none, nobody saves any more.
+// next takes requests that can share a transaction from the queue. If there are
+// none, no goroutine is saving any more.
 func (w *writer) next() []*request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var rows rowSet
-	// A request that contradicts another one has to see what becomes of it.
+	// A request that contradicts another one must wait for its result.
 	requests := w.queue.Take(func(r *request) bool { return rows.add(r.rows) })
 	w.isSaving = len(requests) > 0
 	return requests

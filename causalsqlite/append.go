@@ -9,7 +9,7 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// Append stores all events or none, and says where; see [causal.Appender].
+// Append stores all events or none, and reports where. See [causal.Appender].
 func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appended, error) {
 	const op = "append events"
 	if err := causaladapter.CheckSaveEvents(ctx, events); err != nil {
@@ -35,9 +35,10 @@ func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appen
 	return a, nil
 }
 
-// SaveEventsIf stores all events or none, if nothing was saved that the condition speaks
-// of; see [causal.Appender]. It takes time in proportion to the entries after the cursor or,
-// if those are many and there is no node, to the events of the aggregates.
+// SaveEventsIf stores all events or none, unless an event matching the
+// condition was saved. See [causal.Appender]. It takes time linear in the
+// number of entries after the cursor or, if they are many and there is no node,
+// of events of the aggregates.
 func (s *Store) SaveEventsIf(
 	ctx context.Context, after causal.Cursor, condition causal.Condition, events []causal.Event,
 ) (causal.Appended, error) {
@@ -67,10 +68,11 @@ func (s *Store) SaveEventsIf(
 	return a, nil
 }
 
-// manyEntries is how many entries after a cursor are so many that an index is worth while.
+// manyEntries is the number of entries after a cursor from which using an index
+// pays off.
 const manyEntries = 1000
 
-// check returns the error for a cursor that is not of the log, or if an entry after it
+// check returns the error for an invalid cursor, or if an entry after it
 // matches the condition.
 func check(c *sqlite.Conn, after, head causal.Cursor, condition causal.Condition) error {
 	position, err := after.PositionIn(head, func(position uint64) ([8]byte, error) { return hashAt(c, position) })
@@ -96,7 +98,7 @@ func check(c *sqlite.Conn, after, head causal.Cursor, condition causal.Condition
 	return nil
 }
 
-// checkEntriesAfter looks at each entry.
+// checkEntriesAfter checks the condition for each entry.
 func checkEntriesAfter(c *sqlite.Conn, position uint64, condition causal.Condition) error {
 	aggregates := make(map[string]bool, len(condition.Aggregates))
 	for _, id := range condition.Aggregates {
@@ -109,8 +111,8 @@ func checkEntriesAfter(c *sqlite.Conn, position uint64, condition causal.Conditi
 		})
 }
 
-// refuse returns an error if an event of the query, which returns its position and data,
-// matches the condition. Those that cannot are left out.
+// refuse returns an error if an event of the query, which returns positions and
+// data, matches the condition. It need not decode those that cannot.
 func refuse(c *sqlite.Conn, condition causal.Condition, sql string, bind func(*sqlite.Stmt), can func(*sqlite.Stmt) bool) error {
 	return query(c, sql, bind, func(s *sqlite.Stmt) (bool, error) {
 		if !can(s) {
@@ -124,8 +126,9 @@ func refuse(c *sqlite.Conn, condition causal.Condition, sql string, bind func(*s
 	})
 }
 
-// unlessStored returns nil if all rows are stored, the error for those that are in conflict
-// with what is stored or each other, and otherwise the error that is given.
+// unlessStored returns nil if all rows are stored, the error for rows in
+// conflict with stored ones or each other if there are any, and otherwise
+// refused.
 func unlessStored(c *sqlite.Conn, rows []newRow, refused error) error {
 	var conflicts []causal.EventID
 	isStored, first := true, make(map[causal.EventID]causal.Event, len(rows))

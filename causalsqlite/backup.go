@@ -12,22 +12,22 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// backupPages is how many pages are copied between two looks at the context.
+// backupPages is the number of pages copied before checking the context again.
 const backupPages = 256
 
-// Backup copies the store, as it is at some moment during the call, to a new file, which
-// is readable by its owner alone. Calls of other goroutines and processes go on
-// meanwhile. The file is there once it is complete and on disk; if Backup fails, it
-// leaves none.
+// Backup copies the store, as of some moment during the call, to a new file
+// readable only by its owner. It does not block other goroutines and processes.
+// The file appears once it is complete and on disk; if Backup fails, it leaves
+// none.
 //
-// The copy is marked: [Open] gives its log a new ID when it opens it, or a copy of it,
-// for the first time, so that no reader takes what comes after a restore for the history
-// that was lost. Cursors of this log are refused there. Until then, to those who open it
-// with [Options].ReadOnly, its log has the ID that Backup gave it.
+// The copy is marked: when [Open] first opens it, or a copy of it, the log gets
+// a new ID, so that no reader mistakes entries saved after a restore for the
+// lost ones. Its log refuses cursors of the original. Until then, for those who
+// open it with [Options].ReadOnly, its log has an ID assigned by Backup.
 //
-// Backup returns a [*causal.ValidationError] if path is empty. It returns a
-// [*causal.StorageError] that matches [os.ErrExist] if there is a file, and one for every
-// other failure except that of ctx.
+// Backup returns a [*causal.ValidationError] if path is empty, and a
+// [*causal.StorageError] matching [os.ErrExist] if the file exists. Any other
+// failure except the error of ctx is a StorageError, too.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	const op = "back up"
 	if err := s.check(ctx, op); err != nil {
@@ -52,7 +52,7 @@ func (s *Store) backup(ctx context.Context, op, path string) error {
 		return err
 	}
 	defer func() {
-		for _, end := range []string{"", "-journal", "-wal", "-shm"} { // those that are left
+		for _, end := range []string{"", "-journal", "-wal", "-shm"} { // remaining ones
 			_ = os.Remove(partial.Name() + end)
 		}
 	}()
@@ -63,13 +63,14 @@ func (s *Store) backup(ctx context.Context, op, path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Link(partial.Name(), path); err != nil { // which replaces no file
+	if err := os.Link(partial.Name(), path); err != nil { // which does not replace a file
 		return err
 	}
 	return syncDir(filepath.Dir(path))
 }
 
-// copyTo copies the database of a connection to an empty file, and marks the copy.
+// copyTo copies the database of a connection to an empty file, and marks the
+// copy.
 func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
 	to, err := openConn(path, sqlite.OpenReadWrite)
 	if err != nil {
@@ -93,13 +94,14 @@ func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
 			return err
 		}
 	}
-	if err := newTimeline(to); err != nil { // for those who only read it
+	if err := newTimeline(to); err != nil { // for read-only use
 		return err
 	}
-	if err := setGeneration(to, "backup"); err != nil { // of which there is no log of writes
+	if err := setGeneration(to, "backup"); err != nil { // for which there is no write-ahead log
 		return err
 	}
-	// The copy has a log of writes, as the file has: what is in it gets into the copy.
+	// The copy has a write-ahead log, like the file. Its content is moved into
+	// the copy.
 	isBusy, err := queryInt(to, "PRAGMA wal_checkpoint(TRUNCATE)")
 	if err == nil && isBusy != 0 {
 		err = errors.New("the copy is not complete")
@@ -107,7 +109,7 @@ func copyTo(ctx context.Context, c *sqlite.Conn, path string) (err error) {
 	return err
 }
 
-// copyPages copies all pages as they are at one moment.
+// copyPages copies all pages as of one moment.
 func copyPages(ctx context.Context, from, to *sqlite.Conn) (err error) {
 	b, err := sqlite.NewBackup(to, "main", from, "main")
 	if err != nil {
@@ -142,11 +144,11 @@ func syncDir(path string) error {
 	if err != nil {
 		return err
 	}
-	_ = dir.Sync() // not all systems can
+	_ = dir.Sync() // not supported by all systems
 	return dir.Close()
 }
 
-// beginTimeline gives the log of a backup that is opened a new ID.
+// beginTimeline assigns a new ID to the log of a backup.
 func beginTimeline(c *sqlite.Conn) error {
 	if n, err := queryInt(c, isBackup); err != nil || n == 0 {
 		return err
@@ -165,8 +167,8 @@ func beginTimeline(c *sqlite.Conn) error {
 
 const isBackup = "SELECT count(*) FROM meta WHERE name = 'is_backup'"
 
-// newTimeline gives the log a new ID. Checkpoints go with it: what was done since the
-// backup is done again.
+// newTimeline assigns a new ID to the log. It deletes checkpoints with it, so
+// that everything done since the backup is done again.
 func newTimeline(c *sqlite.Conn) error {
 	from, err := readLogID(c)
 	if err == nil {

@@ -11,16 +11,18 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// Check looks for damage: SQLite's own check of the whole file, and of every entry of the
-// log whether it can be read, has its place and its digest by its content, and follows the one before.
-// It returns nil if it finds none, and a [*causal.StorageError] that names the first
-// entry at fault, or says what SQLite has found. Other calls go on meanwhile; a large
-// file takes minutes. What is saved after Check has begun may or may not be checked. Who
-// edits the JSON of an event on purpose, but for what the cursor and the columns have, is
-// not found: nothing is signed.
+// Check looks for damage. It runs SQLite's own check of the whole file, and
+// checks that every entry of the log can be decoded, has the position and
+// digest that fit its content, and follows the previous entry. It returns nil
+// if it finds none, and otherwise a [*causal.StorageError] naming the first
+// damaged entry, or the findings of SQLite. It does not block other calls; a
+// large file takes minutes. Events saved after Check has begun may or may not
+// be checked. It does not detect a deliberate edit of the JSON of an event
+// outside the parts covered by the cursor and the columns, because nothing is
+// signed.
 //
-// Once the file is checked, Check calls progress, if it is not nil, with the number of
-// entries that were checked and that of all, in the goroutine of the caller.
+// Once the file is checked, Check calls progress, if it is not nil, with the
+// number of checked entries and of all entries, in the goroutine of the caller.
 func (s *Store) Check(ctx context.Context, progress func(checked, total uint64)) error {
 	const op = "check"
 	if err := s.check(ctx, op); err != nil {
@@ -39,7 +41,7 @@ func (s *Store) Check(ctx context.Context, progress func(checked, total uint64))
 	})
 }
 
-// checkFile is SQLite's own check.
+// checkFile runs SQLite's own check.
 func checkFile(ctx context.Context, c *sqlite.Conn) error {
 	before := c.SetInterrupt(ctx.Done())
 	defer c.SetInterrupt(before)
@@ -63,7 +65,8 @@ func checkFile(ctx context.Context, c *sqlite.Conn) error {
 	return err
 }
 
-// checkEntries checks the entries after a cursor, and returns that of the last one.
+// checkEntries checks the entries after a cursor, and returns the cursor of the
+// last one.
 func checkEntries(c *sqlite.Conn, at causal.Cursor, last uint64) (causal.Cursor, error) {
 	var data []byte
 	err := query(c, `SELECT e.seq, data, hash, event_id, aggregate_id, e.lamport_clock, node_id, d.lamport_clock, digest, project, tier,

@@ -12,7 +12,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// LoadCheckpoint returns the checkpoint of this name; see [causal.CheckpointStorage].
+// LoadCheckpoint returns the checkpoint with this name. See
+// [causal.CheckpointStorage].
 func (s *Store) LoadCheckpoint(ctx context.Context, name string) (loaded causal.Checkpoint, err error) {
 	const op = "load checkpoint"
 	if err := causaladapter.CheckLoadCheckpoint(ctx, name); err != nil {
@@ -42,7 +43,8 @@ func (s *Store) LoadCheckpoint(ctx context.Context, name string) (loaded causal.
 	return loaded, nil
 }
 
-// SaveCheckpoint replaces the checkpoint of this name; see [causal.CheckpointStorage].
+// SaveCheckpoint replaces the checkpoint with this name. See
+// [causal.CheckpointStorage].
 func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpoint) (revision uint64, err error) {
 	const op = "save checkpoint"
 	if err := causaladapter.CheckSaveCheckpoint(ctx, name, c); err != nil {
@@ -74,7 +76,8 @@ func (s *Store) SaveCheckpoint(ctx context.Context, name string, c causal.Checkp
 	return revision, nil
 }
 
-// replaceCheckpoint stores a checkpoint as a new row, whose number was never used.
+// replaceCheckpoint stores a checkpoint as a new row, with a number that was
+// never used.
 func replaceCheckpoint(conn *sqlite.Conn, name string, c causal.Checkpoint) (revision uint64, err error) {
 	if err := deleteCheckpoint(conn, name); err != nil {
 		return 0, err
@@ -88,7 +91,8 @@ func replaceCheckpoint(conn *sqlite.Conn, name string, c causal.Checkpoint) (rev
 	return uint64(conn.LastInsertRowID()), err
 }
 
-// DeleteCheckpoint deletes the checkpoint of this name; see [causal.CheckpointStorage].
+// DeleteCheckpoint deletes the checkpoint with this name. See
+// [causal.CheckpointStorage].
 func (s *Store) DeleteCheckpoint(ctx context.Context, name string) error {
 	const op = "delete checkpoint"
 	if err := causaladapter.CheckLoadCheckpoint(ctx, name); err != nil {
@@ -108,14 +112,15 @@ func deleteCheckpoint(c *sqlite.Conn, name string) error {
 		func(s *sqlite.Stmt) { s.BindBytes(1, []byte(name)) }, nil)
 }
 
-// Checkpoints yields the names of all checkpoints; see [causal.CheckpointStorage]. It reads
-// them in pages: a range sees those that are there all the time, and perhaps others.
+// Checkpoints yields the names of all checkpoints. See
+// [causal.CheckpointStorage]. It reads in pages, so a range includes all
+// checkpoints that exist throughout, and may include others.
 func (s *Store) Checkpoints(ctx context.Context) iter.Seq2[string, error] {
 	return s.readTexts(ctx, "read checkpoints", "SELECT name FROM checkpoints WHERE name > ? ORDER BY name LIMIT ?")
 }
 
-// readTexts returns the results of a query for texts after one, up to a number, and with further
-// parameters.
+// readTexts returns the results of a paged query for texts. Its first
+// parameters are the previous text and the size of the page.
 func (s *Store) readTexts(ctx context.Context, op, sql string, more ...string) iter.Seq2[string, error] {
 	return adapter.ReadTexts(func() error { return s.check(ctx, op) }, func(p *adapter.Page[string], after string) error {
 		return s.read(ctx, op, func(c *sqlite.Conn) error {
@@ -137,7 +142,7 @@ func (s *Store) readTexts(ctx context.Context, op, sql string, more ...string) i
 	})
 }
 
-// moveCheckpoints makes the cursors of a log those of the log that takes its place.
+// moveCheckpoints turns cursors of one log into those of its replacement.
 func moveCheckpoints(conn *sqlite.Conn, from, to [16]byte) error {
 	cursors := map[int64]causal.Cursor{}
 	err := query(conn, "SELECT revision, cursor FROM checkpoints", nil, func(s *sqlite.Stmt) (bool, error) {

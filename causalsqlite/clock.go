@@ -10,7 +10,7 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// LoadClock returns the node's value; see [causal.ClockStorage].
+// LoadClock returns the node's value. See [causal.ClockStorage].
 func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err error) {
 	const op = "load clock"
 	if err := causaladapter.CheckLoadClock(ctx, nodeID); err != nil {
@@ -29,7 +29,7 @@ func (s *Store) LoadClock(ctx context.Context, nodeID string) (value int64, err 
 	return value, nil
 }
 
-// SaveClock replaces the node's value; see [causal.ClockStorage].
+// SaveClock replaces the node's value. See [causal.ClockStorage].
 func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error {
 	const op = "save clock"
 	if err := causaladapter.CheckSaveClock(ctx, nodeID, value); err != nil {
@@ -44,7 +44,7 @@ func (s *Store) SaveClock(ctx context.Context, nodeID string, value int64) error
 	})
 }
 
-// AdvanceClock reserves values, even across processes; see
+// AdvanceClock reserves values, even across processes. See
 // [causal.ClockAdvancer].
 func (s *Store) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
 	const op = "advance clock"

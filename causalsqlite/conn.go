@@ -12,10 +12,10 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// openConn opens a connection. Whatever is busy is tried again here, not in
-// SQLite, whose waits grow to 100 ms and do not end with a context.
+// openConn opens a connection. Retries while it is busy are made here, not in
+// SQLite, where waits grow to 100 ms and ignore the context.
 func openConn(path string, mode sqlite.OpenFlags) (*sqlite.Conn, error) {
-	c, err := sqlite.OpenConn(path, mode) // no OpenURI: the path is a path
+	c, err := sqlite.OpenConn(path, mode) // without OpenURI, so the path is a path
 	if err != nil {
 		return nil, err
 	}
@@ -23,8 +23,8 @@ func openConn(path string, mode sqlite.OpenFlags) (*sqlite.Conn, error) {
 	return c, nil
 }
 
-// openWriter opens the connection for writing, to a file of the newest schema, and sets
-// what the store knows of the file.
+// openWriter opens the connection for writing, migrates the schema, and records
+// the state of the file.
 func (s *Store) openWriter(ctx context.Context, path string, mode Synchronous, migrations []string) (*sqlite.Conn, error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err
@@ -56,14 +56,15 @@ func (s *Store) openWriter(ctx context.Context, path string, mode Synchronous, m
 	return c, nil
 }
 
-// configure sets up the connection, and reads back what durability depends on.
+// configure sets up the connection, and reads back the settings on which
+// durability depends.
 func configure(c *sqlite.Conn, mode Synchronous) error {
 	level := int64(2)
 	if mode == SyncNormal {
 		level = 1
 	}
 	for _, pragma := range []string{
-		"PRAGMA fullfsync = ON", // on macOS a flush that reaches the disk
+		"PRAGMA fullfsync = ON", // on macOS, flush to the disk
 		"PRAGMA checkpoint_fullfsync = ON",
 		"PRAGMA synchronous = " + string('0'+rune(level)),
 		"PRAGMA journal_size_limit = 67108864",
@@ -82,7 +83,7 @@ func configure(c *sqlite.Conn, mode Synchronous) error {
 	return err
 }
 
-// useWAL has the file use a write-ahead log, and opens it.
+// useWAL makes the file use a write-ahead log, and opens it.
 func useWAL(c *sqlite.Conn) error {
 	var journal string
 	err := query(c, "PRAGMA journal_mode = WAL", nil, func(s *sqlite.Stmt) (bool, error) {
@@ -95,7 +96,7 @@ func useWAL(c *sqlite.Conn) error {
 	return err
 }
 
-// exec runs a statement that returns no rows, or whose rows are of no interest.
+// exec runs a statement and ignores rows.
 func exec(c *sqlite.Conn, sql string) error {
 	return query(c, sql, nil, func(*sqlite.Stmt) (bool, error) { return true, nil })
 }
@@ -113,16 +114,16 @@ func transact(c *sqlite.Conn, f func() error) error {
 	return err
 }
 
-// rollback ends a transaction that was not committed. After some failures SQLite
-// does so by itself.
+// rollback ends a transaction that was not committed. After some failures
+// SQLite has done so already.
 func rollback(c *sqlite.Conn) {
 	if !c.AutocommitEnabled() {
 		_ = exec(c, "ROLLBACK")
 	}
 }
 
-// query runs a statement and calls row for each row until it returns false or an
-// error. The statement holds a lock or a snapshot only until query returns.
+// query runs a statement and calls row for each row until it returns false or
+// an error. The statement holds a lock or a snapshot only until query returns.
 func query(c *sqlite.Conn, sql string, bind func(*sqlite.Stmt), row func(*sqlite.Stmt) (bool, error)) (err error) {
 	stmt, err := c.Prepare(sql)
 	if err != nil {
@@ -148,8 +149,8 @@ func query(c *sqlite.Conn, sql string, bind func(*sqlite.Stmt), row func(*sqlite
 	}
 }
 
-// queryInt returns the integer in the first column of the first row, 0 if there
-// is no row.
+// queryInt returns the integer in the first column of the first row, or 0 if
+// there is no row.
 func queryInt(c *sqlite.Conn, sql string) (value int64, err error) {
 	err = query(c, sql, nil, func(s *sqlite.Stmt) (bool, error) {
 		value = s.ColumnInt64(0)
@@ -162,7 +163,7 @@ func queryInt(c *sqlite.Conn, sql string) (value int64, err error) {
 func appendColumn(buf []byte, s *sqlite.Stmt, column int) []byte {
 	free := buf[len(buf):cap(buf)]
 	n := s.ColumnBytes(column, free)
-	if n == len(free) { // there may be more; to ask before takes time in each row
+	if n == len(free) { // there may be more; asking first would take time for each row
 		if n = s.ColumnLen(column); n > len(free) {
 			buf = slices.Grow(buf, n+1)
 			free = buf[len(buf):cap(buf)]
@@ -177,8 +178,8 @@ func columnBytes(s *sqlite.Stmt, column int, buf []byte) []byte {
 	return appendColumn(buf[:0], s, column)
 }
 
-// retry calls f until nothing is in its way, or ctx ends. A writer in another
-// process leaves gaps that are short.
+// retry calls f until it is no longer busy, or ctx is done. A writer in another
+// process leaves only short gaps.
 func retry(ctx context.Context, f func() error) error {
 	pause := adapter.Backoff{First: 50 * time.Microsecond, Max: time.Millisecond}
 	for {

@@ -14,12 +14,14 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// ReadDigests yields keys in order; see [causal.DigestReader]. The first call stores the keys of all
-// events, about 150 bytes each, and later ones those of what was saved since. If the store cannot be written,
-// and they are not there yet, the error matches [errors.ErrUnsupported].
+// ReadDigests yields keys in order. See [causal.DigestReader]. The first call
+// stores the keys of all events, about 150 bytes each, and later ones those of
+// newly saved events. If keys are missing and the store is read-only, the error
+// matches [errors.ErrUnsupported].
 func (s *Store) ReadDigests(ctx context.Context, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	const op = "read digests"
-	// The index also holds seq: what is not of the read costs no look at the table.
+	// The index includes seq, so rows outside the read need no access to the
+	// table.
 	sql, add := `SELECT lamport_clock, digest FROM digests INDEXED BY digests_in_order
 		WHERE (lamport_clock, digest) >= (?1, ?2) AND (lamport_clock, digest) < (?8, ?9)
 			AND seq <= ?3 AND project BETWEEN ?4 AND ?5 AND tier >= ?6
@@ -47,8 +49,8 @@ func (s *Store) ReadDigests(ctx context.Context, f causal.Filter, from, to causa
 	})
 }
 
-// ReadDigestLog yields keys in arrival order; see [causal.DigestReader]. What ReadDigests says of storing
-// keys is true for it, too.
+// ReadDigestLog yields keys in arrival order. See [causal.DigestReader]. It
+// stores keys as ReadDigests does.
 func (s *Store) ReadDigestLog(ctx context.Context, f causal.Filter, after, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	const op = "read digest log"
 	sql := `SELECT d.lamport_clock, d.digest, d.seq FROM digests d
@@ -71,8 +73,8 @@ func (s *Store) ReadDigestLog(ctx context.Context, f causal.Filter, after, upTo 
 	})
 }
 
-// LoadDigests yields the events with these keys; see [causal.DigestReader]. What ReadDigests says of
-// storing keys is true for it, too.
+// LoadDigests yields the events with these keys. See [causal.DigestReader]. It
+// stores keys as ReadDigests does.
 func (s *Store) LoadDigests(ctx context.Context, keys []causal.SyncKey) iter.Seq2[causal.Event, error] {
 	const op = "load digests"
 	return adapter.LoadDigests(s.digestSource(ctx, op), keys, func(p *adapter.Page[causal.Event], keys []causal.SyncKey) error {
@@ -82,7 +84,7 @@ func (s *Store) LoadDigests(ctx context.Context, keys []causal.SyncKey) iter.Seq
 
 func fillByDigest(c *sqlite.Conn, p *adapter.Page[causal.Event], keys []causal.SyncKey) error {
 	p.Reset()
-	if err := exec(c, "BEGIN"); err != nil { // so that the file is locked once
+	if err := exec(c, "BEGIN"); err != nil { // so as to lock the file only once
 		return err
 	}
 	defer rollback(c)
@@ -91,7 +93,7 @@ func fillByDigest(c *sqlite.Conn, p *adapter.Page[causal.Event], keys []causal.S
 	missing := error(nil)
 	for _, key := range keys {
 		before := len(rows.all)
-		// No join: SQLite would prepare that anew for each key.
+		// SQLite would prepare a join anew for each key.
 		err := query(c, "SELECT seq, data FROM events WHERE seq = (SELECT seq FROM digests WHERE lamport_clock = ? AND digest = ?)",
 			func(s *sqlite.Stmt) {
 				s.BindInt64(1, key.Clock)
@@ -124,7 +126,8 @@ func (s *Store) digestSource(ctx context.Context, op string) adapter.DigestSourc
 	return adapter.DigestSource{Source: s.source(ctx, op), Prepare: func(upTo int64) error { return s.fillDigests(ctx, op, upTo) }}
 }
 
-// bindFilter binds the parameters 4 to 7, the last one only if there is an aggregate.
+// bindFilter binds the parameters 4 to 7, the last one only if there is an
+// aggregate.
 func bindFilter(s *sqlite.Stmt, f causal.Filter) {
 	first, last := make([]byte, 16), []byte(strings.Repeat("\xff", 16))
 	if f.ProjectUUID != "" {
@@ -145,14 +148,15 @@ func projectKey(uuid string) []byte {
 	return key
 }
 
-// columnKey returns the key in a column and the next one; the schema checks its length.
+// columnKey returns the key in a column and the next one. The schema checks its
+// length.
 func columnKey(s *sqlite.Stmt, column int) (key causal.SyncKey) {
 	key.Clock = s.ColumnInt64(column)
 	s.ColumnBytes(column+1, key.Digest[:])
 	return key
 }
 
-// digestRow is what is stored of a key.
+// digestRow is the stored form of a key.
 type digestRow struct {
 	seq     int64
 	key     causal.SyncKey
@@ -160,7 +164,7 @@ type digestRow struct {
 	tier    int
 }
 
-// fillDigests stores the keys of the entries up to a position that are not stored.
+// fillDigests stores the missing keys of the entries up to a position.
 func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
 	for {
 		if err := causaladapter.CheckContext(ctx); err != nil {
@@ -187,17 +191,19 @@ func (s *Store) fillDigests(ctx context.Context, op string, upTo int64) error {
 	}
 }
 
-// cannotWrite reports whether the file cannot be written, while it can be read. Errors of the writer have no
-// code any more.
+// cannotWrite reports whether the file is readable but not writable. Errors of
+// the writer no longer have a code.
 func cannotWrite(err error) bool {
 	return errors.Is(err, errReadOnly) || err != nil && !errors.Is(err, causal.ErrOutcomeUnknown) &&
 		(strings.Contains(err.Error(), "database or disk is full") || strings.Contains(err.Error(), "readonly database"))
 }
 
-// lastDigest returns the position of the last entry whose key is stored, 0 if there is none.
+// lastDigest returns the position of the last entry with a stored key, or 0 if
+// there is none.
 func lastDigest(c *sqlite.Conn) (int64, error) { return queryInt(c, "SELECT max(seq) FROM digests") }
 
-// makeDigests makes the keys of the entries after a position, a batch at most.
+// makeDigests computes the keys of the entries after a position, at most a
+// batch of them.
 func makeDigests(c *sqlite.Conn, after int64) ([]digestRow, error) {
 	rows := newRows()
 	defer rows.free()
@@ -229,7 +235,8 @@ func makeDigests(c *sqlite.Conn, after int64) ([]digestRow, error) {
 	return made, nil
 }
 
-// insertDigests stores keys that follow the last one, unless somebody has stored more meanwhile.
+// insertDigests stores keys following the last one, unless another process has
+// stored more by now.
 func insertDigests(c *sqlite.Conn, last int64, rows []digestRow) (dirty bool, err error) {
 	if now, err := lastDigest(c); err != nil || now != last {
 		return false, err

@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// AppendError appends an entry and discards what exceeds the limit of this Store,
-// in one step; see [causal.ErrorStorage].
+// AppendError appends an entry and discards entries beyond the limit of this
+// Store, in one step. See [causal.ErrorStorage].
 func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	const op = "append error"
 	if err := causaladapter.CheckAppendError(ctx, e); err != nil {
@@ -31,7 +31,8 @@ func (s *Store) AppendError(ctx context.Context, e causal.ErrorEntry) error {
 	})
 }
 
-// insertError relies on IDs without gaps: only the lowest ones are ever deleted.
+// insertError relies on IDs without gaps: only the lowest ones are ever
+// deleted.
 func (s *Store) insertError(c *sqlite.Conn, data []byte) error {
 	err := query(c, "INSERT INTO errors (entry) VALUES (?)",
 		func(s *sqlite.Stmt) { s.BindText(1, string(data)) }, nil)
@@ -43,7 +44,7 @@ func (s *Store) insertError(c *sqlite.Conn, data []byte) error {
 		func(s *sqlite.Stmt) { s.BindInt64(1, oldest) }, nil)
 }
 
-// RecentErrors returns the latest entries; see [causal.ErrorStorage].
+// RecentErrors returns the latest entries. See [causal.ErrorStorage].
 func (s *Store) RecentErrors(ctx context.Context, limit int) ([]causal.ErrorEntry, error) {
 	const op = "read errors"
 	if err := causaladapter.CheckRecentErrors(ctx, limit); err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// wrapError returns the error that a caller gets for err: err itself if it says what
-// it is in the terms of package causal or of package context. Errors of the driver
-// are reduced to their text, so that its types stay out of the contract.
+// wrapError returns the error for the caller: err itself if it is an error of
+// package causal or of package context. Errors of the driver are reduced to
+// their text, so that its types are not part of the contract.
 func wrapError(op string, err error) error {
 	var file *fs.PathError
 	switch {
@@ -28,7 +28,7 @@ func wrapError(op string, err error) error {
 	}
 }
 
-// isBusy reports whether another connection is in the way, for a moment.
+// isBusy reports whether another connection is temporarily in the way.
 func isBusy(err error) bool {
 	if errors.Is(err, errChanging) {
 		return true

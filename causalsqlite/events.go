@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// decode reads what is stored of an event. If it is damaged, the row's first
-// column says where.
+// decode decodes a stored event. If it is damaged, the error gives its
+// position, which is in the row's first column.
 func decode(s *sqlite.Stmt, data []byte) (e causal.Event, err error) {
 	if err := e.UnmarshalJSON(data); err != nil {
 		return e, adapter.Damaged(s.ColumnInt64(0))
@@ -20,7 +20,7 @@ func decode(s *sqlite.Stmt, data []byte) (e causal.Event, err error) {
 	return e, nil
 }
 
-// LoadEvents returns the events of one aggregate; see [causal.EventStore].
+// LoadEvents returns the events of one aggregate. See [causal.EventStore].
 func (s *Store) LoadEvents(ctx context.Context, aggregateID string) ([]causal.Event, error) {
 	const op = "load events"
 	if err := causaladapter.CheckLoadEvents(ctx, aggregateID); err != nil {
@@ -68,7 +68,7 @@ func loadEvents(ctx context.Context, c *sqlite.Conn, aggregateID string) (events
 	return events, err
 }
 
-// FindEvent returns the event with this ID; see [causal.EventFinder].
+// FindEvent returns the event with this ID. See [causal.EventFinder].
 func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (found causal.Event, err error) {
 	const op = "find event"
 	if id, err = causaladapter.CheckFindEvent(ctx, id); err != nil {
@@ -92,10 +92,11 @@ func (s *Store) FindEvent(ctx context.Context, id causal.EventID) (found causal.
 	return found, nil
 }
 
-// Aggregates yields the IDs of all aggregates; see [causal.AggregateLister]. It reads
-// them in pages: a range sees those that were there when it began, and perhaps others.
+// Aggregates yields the IDs of all aggregates. See [causal.AggregateLister]. It
+// reads in pages, so a range includes all aggregates stored when it began, and
+// may include others.
 func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
-	// A step of an index for each aggregate, not for each event.
+	// This takes a step of an index for each aggregate, not for each event.
 	return s.readTexts(ctx, "read aggregates", `WITH RECURSIVE a (id) AS (
 			SELECT min(aggregate_id) FROM events WHERE aggregate_id > ?1
 			UNION ALL
@@ -103,9 +104,9 @@ func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
 		) SELECT id FROM a WHERE id IS NOT NULL LIMIT ?2`)
 }
 
-// AllEvents yields all events; see [causal.EventStore]. A range sees the events
-// that were stored when it began. It holds up to about a megabyte of them at a
-// time, or a single event that is larger.
+// AllEvents yields all events. See [causal.EventStore]. A range sees the events
+// stored when it began. It holds about a megabyte of them at a time, or a
+// single larger event.
 func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 	const op = "read events"
 	return adapter.ReadEvents(s.source(ctx, op), func(p adapter.EventPage) error {
@@ -115,18 +116,19 @@ func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 			return err
 		})
 		if err == nil {
-			*p.After = next // not before, as it may be read again
+			*p.After = next // not earlier, because the page may be read again
 		}
 		return err
 	})
 }
 
-// fillInOrder fills the page, and returns the key of the next one if there may be more.
+// fillInOrder fills the page, and returns the key of the next one if there may
+// be more.
 func fillInOrder(c *sqlite.Conn, p adapter.EventPage) (next adapter.OrderKey, err error) {
 	p.Reset()
 	rows := newRows()
 	defer rows.free()
-	// The index also holds seq: events after head cost no look at the table.
+	// The index includes seq, so events after head need no access to the table.
 	err = query(c, `SELECT seq, data, lamport_clock, node_id, event_id
 		FROM events INDEXED BY events_in_order
 		WHERE (lamport_clock, node_id, event_id) > (?, ?, ?) AND seq <= ?
@@ -139,7 +141,7 @@ func fillInOrder(c *sqlite.Conn, p adapter.EventPage) (next adapter.OrderKey, er
 		},
 		func(s *sqlite.Stmt) (more bool, err error) {
 			rows.add(s)
-			if rows.isFull(p.Limit()) { // by the columns, as the content may be damaged
+			if rows.isFull(p.Limit()) { // by the columns, because the content may be damaged
 				next = adapter.OrderKey{Clock: s.ColumnInt64(2), Node: columnBytes(s, 3, nil), ID: columnBytes(s, 4, nil)}
 				return false, nil
 			}

@@ -6,10 +6,11 @@ import (
 	"path/filepath"
 )
 
-// errMoved reports that what a connection reads and writes is not what others find.
+// errMoved reports that a connection reads and writes a file that others no
+// longer find.
 var errMoved = errors.New("the file was removed or replaced while the store was open; close the store and open it again")
 
-// file is a file as it was when it was opened.
+// file identifies a file as it was when opened.
 type file struct {
 	path     string
 	identity identity
@@ -20,8 +21,9 @@ func newFile(path string) (file, error) {
 	return file{path, id}, err
 }
 
-// check returns [errMoved] if the path names no file or another one. SQLite would go on
-// with the one that it has open. To open the file here would drop SQLite's locks.
+// check returns [errMoved] if the path names no file or a different one, while
+// SQLite continues with the open one. It must not open the file, which would
+// drop SQLite's locks.
 func (f file) check() error {
 	now, err := identify(f.path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !f.identity.isSame(now) {
@@ -30,15 +32,15 @@ func (f file) check() error {
 	return err
 }
 
-// files are the files of a store that is open: the database, and beside it those of its
-// log of writes, which all connections share.
+// files are the files of an open store: the database, and the files of its
+// write-ahead log, which all connections share.
 type files []file
 
-// openedFiles returns the files of a database that a connection has open. main is the
-// database before the connection was opened.
+// openedFiles returns the files opened by a connection to a database. main is
+// the database before the connection was opened.
 func openedFiles(main file) (files, error) {
 	all := files{main}
-	target, err := filepath.EvalSymlinks(main.path) // beside which SQLite puts the others
+	target, err := filepath.EvalSymlinks(main.path) // next to which SQLite creates the others
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +54,7 @@ func openedFiles(main file) (files, error) {
 	return all, main.check()
 }
 
-// check is that of each file.
+// check checks each file.
 func (all files) check() error {
 	for _, f := range all {
 		if err := f.check(); err != nil {

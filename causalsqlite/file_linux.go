@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// identity tells a file from others.
+// identity distinguishes files.
 type identity struct {
 	device [2]uint32
 	inode  uint64
@@ -16,9 +16,9 @@ type identity struct {
 
 func (id identity) isSame(other identity) bool { return id == other }
 
-// identify returns the identity of the file that a path names. It does not ask for times,
-// as os.Stat does: after that, the file system must give the next write a time of its own,
-// and a commit takes a quarter more.
+// identify returns the identity of the file at path. It does not request times,
+// as os.Stat does: after that, the file system must give the next write a new
+// time, and a commit takes a quarter longer.
 func identify(path string) (identity, error) {
 	var x unix.Statx_t
 	err := unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO, &x)
@@ -28,18 +28,18 @@ func identify(path string) (identity, error) {
 	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) { // an old kernel, or a sandbox
 		var s unix.Stat_t
 		if err = unix.Stat(path, &s); err == nil {
-			device := uint64(s.Dev) //nolint:unconvert // not on all systems
+			device := uint64(s.Dev) //nolint:unconvert // the type depends on the system
 			return identity{[2]uint32{unix.Major(device), unix.Minor(device)}, s.Ino}, nil
 		}
 	}
 	return identity{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 }
 
-// openForReading opens a file. A time of access would have to be written with the next
-// write, and a commit would take a third more.
+// openForReading opens a file without updating its access time, which would be
+// written with the next write, so that a commit takes a third longer.
 func openForReading(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOATIME, 0)
-	if errors.Is(err, unix.EPERM) { // somebody else's file
+	if errors.Is(err, unix.EPERM) { // the file of another user
 		return os.Open(path)
 	}
 	return f, err

@@ -4,12 +4,12 @@ package causalsqlite
 
 import "os"
 
-// identity tells a file from others.
+// identity distinguishes files.
 type identity struct{ info os.FileInfo }
 
 func (id identity) isSame(other identity) bool { return os.SameFile(id.info, other.info) }
 
-// identify returns the identity of the file that a path names.
+// identify returns the identity of the file at path.
 func identify(path string) (identity, error) {
 	info, err := os.Stat(path)
 	return identity{info}, err

@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// LoadHeads returns the heads of an aggregate; see [causal.HeadLoader]. If it has plain events,
-// it takes time in proportion to the aggregate.
+// LoadHeads returns the heads of an aggregate. See [causal.HeadLoader]. If the
+// aggregate has plain events, it takes time linear in its number of events.
 func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) ([]causal.EventID, error) {
 	const op = "load heads"
 	project, err := causaladapter.CheckLoadHeads(ctx, projectUUID, aggregateID)
@@ -43,10 +43,10 @@ func (s *Store) LoadHeads(ctx context.Context, projectUUID, aggregateID string) 
 	if !hasPlain {
 		return ids, nil
 	}
-	return causal.LoadHeads(ctx, struct{ causal.EventStore }{s}, project, aggregateID) // which reads it
+	return causal.LoadHeads(ctx, struct{ causal.EventStore }{s}, project, aggregateID) // which reads the aggregate
 }
 
-// MissingParents yields the IDs of parents that are not stored; see [causal.HeadLoader].
+// MissingParents yields the IDs of missing parents. See [causal.HeadLoader].
 func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[causal.EventID, error] {
 	project, err := causaladapter.CheckMissingParents(ctx, projectUUID)
 	return adapter.EventIDs(err, s.readTexts(ctx, "read missing parents", `SELECT DISTINCT event_id FROM heads h
@@ -55,13 +55,13 @@ func (s *Store) MissingParents(ctx context.Context, projectUUID string) iter.Seq
 		ORDER BY event_id LIMIT ?2`, project))
 }
 
-// headWriter keeps the heads while events are stored, in one transaction.
+// headWriter updates heads while events are stored, in one transaction.
 type headWriter struct {
 	c     *sqlite.Conn
-	plain map[[2]string]bool // aggregates and projects that are known to have plain events
+	plain map[[2]string]bool // aggregates and projects known to have plain events
 }
 
-// add adds an event that has been stored.
+// add adds a stored event.
 func (w *headWriter) add(e causal.Event) error {
 	at := [2]string{e.AggregateID(), e.ProjectUUID()}
 	if !e.IsStamped() {
@@ -86,7 +86,7 @@ func (w *headWriter) add(e causal.Event) error {
 	return err
 }
 
-// know notes that an aggregate has plain events.
+// know records in memory that an aggregate has plain events.
 func (w *headWriter) know(at [2]string) {
 	if w.plain == nil {
 		w.plain = map[[2]string]bool{}
@@ -94,7 +94,7 @@ func (w *headWriter) know(at [2]string) {
 	w.plain[at] = true
 }
 
-// setPlain notes it in the file, too.
+// setPlain records in the file that an aggregate has plain events.
 func (w *headWriter) setPlain(at [2]string) error {
 	if w.plain[at] {
 		return nil
@@ -115,8 +115,8 @@ func (w *headWriter) setPlain(at [2]string) error {
 	return err
 }
 
-// look reports whether an aggregate has plain events, and the greatest clock of those that name
-// an event that was not stored.
+// look reports whether an aggregate has plain events, and the greatest clock of
+// the events naming an event that was not stored.
 func (w *headWriter) look(at [2]string, id causal.EventID) (hasPlain bool, named int64, err error) {
 	err = query(w.c, "SELECT event_id, named FROM heads WHERE aggregate_id = ? AND project = ? AND event_id IN ('', ?)",
 		func(s *sqlite.Stmt) { bindHead(s, at, id) },
@@ -131,7 +131,7 @@ func (w *headWriter) look(at [2]string, id causal.EventID) (hasPlain bool, named
 	return hasPlain, named, err
 }
 
-// name notes that an event with this clock names a parent.
+// name records that an event with the given clock names a parent.
 func (w *headWriter) name(at [2]string, id causal.EventID, clock int64) error {
 	err := query(w.c, "DELETE FROM heads WHERE aggregate_id = ? AND project = ? AND event_id = ? AND named = 0 AND clock < ?",
 		func(s *sqlite.Stmt) {

@@ -10,9 +10,9 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// ReadLog yields the entries after the cursor; see [causal.LogReader]. A range
-// sees the events that were stored when it began, and holds as little as one of
-// AllEvents. Cursors stay valid when the file is closed and opened again.
+// ReadLog yields the entries after the cursor. See [causal.LogReader]. A range
+// sees the events stored when it began, and uses as little memory as one of
+// AllEvents. Cursors stay valid when the file is closed and reopened.
 func (s *Store) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
 	const op = "read log"
 	return adapter.ReadLog(s.source(ctx, op), after, func(p adapter.EntryPage) error {
@@ -48,13 +48,13 @@ func fillByArrival(c *sqlite.Conn, p adapter.EntryPage) error {
 	return p.End()
 }
 
-// Head returns the cursor of the latest entry; see [causal.LogReader].
+// Head returns the cursor of the latest entry. See [causal.LogReader].
 func (s *Store) Head(ctx context.Context) (causal.Cursor, error) {
 	return s.locate(ctx, "read head", causal.Cursor{})
 }
 
-// locate returns the cursor of the latest entry, or the error for one that is not of the
-// log as it is.
+// locate returns the cursor of the latest entry, or the error for a cursor that
+// is not valid in the log.
 func (s *Store) locate(ctx context.Context, op string, after causal.Cursor) (head causal.Cursor, err error) {
 	if err := s.check(ctx, op); err != nil {
 		return causal.Cursor{}, err
@@ -82,7 +82,7 @@ func readHead(c *sqlite.Conn, log [16]byte) (causal.Cursor, error) {
 	return head, err
 }
 
-// hashAt returns the hash that is stored with an entry, which there must be.
+// hashAt returns the hash stored with an entry, which must exist.
 func hashAt(c *sqlite.Conn, position uint64) (hash [8]byte, err error) {
 	found := false
 	err = query(c, "SELECT hash FROM events WHERE seq = ?",
@@ -97,13 +97,13 @@ func hashAt(c *sqlite.Conn, position uint64) (hash [8]byte, err error) {
 	return hash, err
 }
 
-// columnHash returns a hash, whose length the schema checks.
+// columnHash returns a hash. The schema checks its length.
 func columnHash(s *sqlite.Stmt, column int) (hash [8]byte) {
 	s.ColumnBytes(column, hash[:])
 	return hash
 }
 
-// source is what the reads of all events and of the log begin with.
+// source returns the source for reads of all events and of the log.
 func (s *Store) source(ctx context.Context, op string) adapter.Source {
 	return adapter.Source{
 		Locate: func(after causal.Cursor) (causal.Cursor, error) { return s.locate(ctx, op, after) },

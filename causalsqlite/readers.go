@@ -12,14 +12,14 @@ import (
 // reader is a connection for reading.
 type reader struct {
 	conn  *sqlite.Conn
-	alone *fileState // of a file that is read without a log of writes and without locks
+	alone *fileState // of a file read without a write-ahead log and without locks
 }
 
 // readers is a pool of connections for reading.
 type readers struct {
 	file   file
 	open   func() (*reader, error)
-	idle   chan *reader // nil stands for a connection that is not open yet
+	idle   chan *reader // nil stands for a connection not open yet
 	closed chan struct{}
 }
 
@@ -31,9 +31,9 @@ func newReaders(f file, count int, open func() (*reader, error)) *readers {
 	return p
 }
 
-// read calls f with a connection, and retries it while another process is in the
-// way. f must be safe to restart and must not call user code. The returned error
-// is ready to hand to the user.
+// read calls f with a connection, and retries it while another process is in
+// the way. f must be safe to restart and must not call user code. The returned
+// error is ready to hand to the user.
 func (p *readers) read(ctx context.Context, op string, f func(*sqlite.Conn) error) error {
 	var r *reader
 	select {
@@ -64,9 +64,9 @@ func (p *readers) read(ctx context.Context, op string, f func(*sqlite.Conn) erro
 	return wrapError(op, err)
 }
 
-// openReader opens a connection to the file that the pool is for.
+// openReader opens a connection to the pool's file.
 func (p *readers) openReader() (*reader, error) {
-	if err := p.file.check(); err != nil { // or the connection would create it
+	if err := p.file.check(); err != nil { // otherwise the connection would create it
 		return nil, err
 	}
 	r, err := p.open()
@@ -80,7 +80,7 @@ func (p *readers) openReader() (*reader, error) {
 	return r, nil
 }
 
-// close waits for the reads that are running and closes all connections.
+// close waits for running reads and closes all connections.
 func (p *readers) close() error {
 	close(p.closed)
 	var first error
@@ -94,14 +94,15 @@ func (p *readers) close() error {
 	return first
 }
 
-// read calls f with a connection for reading; see [readers.read].
+// read calls f with a connection for reading. See [readers.read].
 func (s *Store) read(ctx context.Context, op string, f func(*sqlite.Conn) error) error {
 	return s.readers.read(ctx, op, f)
 }
 
-// newReader sets up a connection that cannot write. It may still create the files next to
-// the database, as every connection to a log of writes must. It does not map the file into
-// memory, because a failing disk would then end the process.
+// newReader sets up a connection that cannot write. It may still create the
+// files next to the database, as every connection to a write-ahead log must. It
+// does not map the file into memory, because a failing disk would then end the
+// process.
 func newReader(c *sqlite.Conn, alone *fileState) (*reader, error) {
 	for _, pragma := range []string{
 		"PRAGMA query_only = ON", "PRAGMA cache_size = -8192", "PRAGMA trusted_schema = OFF",
@@ -114,7 +115,7 @@ func newReader(c *sqlite.Conn, alone *fileState) (*reader, error) {
 	return &reader{c, alone}, nil
 }
 
-// openReader opens a connection for reading beside the one for writing.
+// openReader opens a connection for reading alongside the one for writing.
 func openReader(path string) (*reader, error) {
 	c, err := openConn(path, sqlite.OpenReadWrite)
 	if err != nil {

@@ -39,7 +39,7 @@ func (s *Store) openReadOnly(ctx context.Context, op, path string, readers, newe
 	return err
 }
 
-// checkVersion returns an error if a file is not of the newest schema.
+// checkVersion returns an error if a file does not have the newest schema.
 func checkVersion(c *sqlite.Conn, newest int) error {
 	version, err := fileVersion(c, newest)
 	switch {
@@ -53,8 +53,9 @@ func checkVersion(c *sqlite.Conn, newest int) error {
 	return nil
 }
 
-// openFile opens a connection that cannot write. If there is no log of writes, it reads the
-// file alone and takes no locks, as SQLite would create that log.
+// openFile opens a connection that cannot write. If there is no write-ahead
+// log, it reads the file without it and takes no locks, because SQLite would
+// create that log.
 func openFile(path string, newest int) (*reader, error) {
 	if err := checkLogs(path, newest); err != nil {
 		return nil, err
@@ -89,11 +90,11 @@ func openFile(path string, newest int) (*reader, error) {
 	return nil, withoutIndex(state.path, err)
 }
 
-// fileState is what changes when somebody writes to a file.
+// fileState changes whenever a file is written.
 type fileState struct {
 	path       string // without links
 	newest     int    // schema version
-	hasLog     bool   // of writes, or a journal
+	hasLog     bool   // write-ahead log, or a journal
 	hasJournal bool   // of an unfinished creation
 	size       int64
 	modified   int64 // time in nanoseconds
@@ -110,11 +111,11 @@ func readState(path string, newest int) (s fileState, err error) {
 		return s, err
 	}
 	s.size, s.modified = info.Size(), info.ModTime().UnixNano()
-	// A file system may give two writes one time.
+	// A file system may give two writes the same time.
 	if s.generation, err = readAlone(s.path, newest); err != nil {
 		return s, err
 	}
-	// After that, because while the file is written there is a log of writes.
+	// Check the log last, because it exists while the file is written.
 	hasWAL, err := hasContent(s.path + "-wal")
 	if err != nil {
 		return s, err
@@ -124,7 +125,7 @@ func readState(path string, newest int) (s fileState, err error) {
 	return s, err
 }
 
-// hasChanged reports whether somebody has written to the file, or may have.
+// hasChanged reports whether the file was, or may have been, written.
 func (s *fileState) hasChanged() bool {
 	now, err := readState(s.path, s.newest)
 	return err != nil || now != *s

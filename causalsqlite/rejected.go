@@ -12,7 +12,7 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// AppendRejected stores what was rejected; see [causal.RejectedStorage].
+// AppendRejected stores a rejected event. See [causal.RejectedStorage].
 func (s *Store) AppendRejected(ctx context.Context, r causal.Rejected) (stored bool, err error) {
 	const op = "append rejected"
 	if r, err = causaladapter.CheckAppendRejected(ctx, r); err != nil {
@@ -59,7 +59,8 @@ func appendRejected(c *sqlite.Conn, r causal.Rejected) (stored bool, err error) 
 	return err == nil, err
 }
 
-// Rejected yields what was rejected; see [causal.RejectedStorage]. It reads in pages.
+// Rejected yields the rejected events. See [causal.RejectedStorage]. It reads
+// in pages.
 func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] {
 	const op = "read rejected"
 	check := func() error { return s.check(ctx, op) }
@@ -72,7 +73,8 @@ func (s *Store) Rejected(ctx context.Context) iter.Seq2[causal.Rejected, error] 
 	})
 }
 
-// fillRejected fills a page with what has a greater number, and returns the last one.
+// fillRejected fills a page with the entries after a number, and returns the
+// last number.
 func fillRejected(c *sqlite.Conn, p *adapter.Page[causal.Rejected], after int64) (last int64, err error) {
 	p.Reset()
 	last = after
@@ -94,7 +96,7 @@ func fillRejected(c *sqlite.Conn, p *adapter.Page[causal.Rejected], after int64)
 	return last, err
 }
 
-// DeleteRejected deletes what was rejected; see [causal.RejectedStorage].
+// DeleteRejected deletes a rejected event. See [causal.RejectedStorage].
 func (s *Store) DeleteRejected(ctx context.Context, key causal.RejectedKey) error {
 	const op = "delete rejected"
 	if err := s.check(ctx, op); err != nil {

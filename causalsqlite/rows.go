@@ -12,14 +12,14 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// rows are rows of events. Decoding takes longer than reading, so rows are read until
-// there are enough of them, and are then decoded by all CPUs.
+// rows are rows of events. Decoding takes longer than reading, so enough rows
+// are read first, and are then decoded by all CPUs.
 type rows struct {
 	all  []row
-	data []byte // of all rows, one after another
+	data []byte // of all rows, concatenated
 }
 
-// row is what is read of an event.
+// row is the part of an event read from the file.
 type row struct {
 	position   int64
 	hash       [8]byte
@@ -30,12 +30,13 @@ type row struct {
 
 func (r *row) size() int { return r.end - r.start }
 
-// maxRows is how many rows are read before they are decoded, where it does not matter.
+// maxRows is the number of rows read before decoding them, where it does not
+// matter.
 const maxRows = 1024
 
 var rowsPool sync.Pool
 
-// newRows returns rows without any, which the caller frees.
+// newRows returns empty rows, which the caller must free.
 func newRows() *rows {
 	r, ok := rowsPool.Get().(*rows)
 	if !ok {
@@ -70,7 +71,8 @@ func (r *rows) isFull(limit int) bool {
 	return len(r.all) >= limit || len(r.data) >= adapter.MaxPageBytes
 }
 
-// decode yields the rows with their events, up to the first that is damaged, and its error.
+// decode yields the rows with their events, up to the first damaged one, and
+// its error.
 func (r *rows) decode() iter.Seq2[*row, error] {
 	return func(yield func(*row, error) bool) {
 		inParallel(len(r.all), func(from, to int) {
@@ -92,9 +94,10 @@ func (r *rows) decode() iter.Seq2[*row, error] {
 	}
 }
 
-// inParallel calls f with the parts of a range, from several goroutines if it is long.
+// inParallel calls f with parts of a range, from several goroutines if it is
+// long.
 func inParallel(n int, f func(from, to int)) {
-	const part = 32 // takes some ten times as long as starting a goroutine
+	const part = 32 // takes about ten times as long as starting a goroutine
 	var next atomic.Int64
 	work := func() {
 		for {

@@ -13,18 +13,18 @@ import (
 // maxText is SQLite's limit for one value.
 const maxText = 1_000_000_000
 
-// SaveEvent stores e; see [causal.EventStore]. It returns a
+// SaveEvent stores e. See [causal.EventStore]. It returns a
 // [*causal.StorageError] if the event's JSON is longer than a billion bytes.
 func (s *Store) SaveEvent(ctx context.Context, e causal.Event) error {
 	return s.saveEvents(ctx, "save event", []causal.Event{e})
 }
 
-// SaveEvents stores all events or none; see [causal.BatchSaver].
+// SaveEvents stores all events or none. See [causal.BatchSaver].
 func (s *Store) SaveEvents(ctx context.Context, events []causal.Event) error {
 	return s.saveEvents(ctx, "save events", events)
 }
 
-// newRow is what is stored of an event.
+// newRow is the stored form of an event.
 type newRow struct {
 	event causal.Event
 	data  string
@@ -43,8 +43,8 @@ func (s *Store) saveEvents(ctx context.Context, op string, events []causal.Event
 	})
 }
 
-// saveRows calls do in a transaction, with the head of the log, which do moves. What it
-// reports is as in [request].
+// saveRows calls do in a transaction, with the head of the log, which do
+// advances. It reports dirty as in [request].
 func (s *Store) saveRows(
 	ctx context.Context, op string, events []causal.Event,
 	do func(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (dirty bool, err error),
@@ -77,8 +77,9 @@ func (s *Store) saveRows(
 	return err
 }
 
-// insertAll stores the rows after a head, which it moves, and says which were new. If it
-// fails before it has changed anything, the transaction is not dirty.
+// insertAll stores the rows after a head, which it advances, and reports which
+// were new. If it fails before it has changed anything, the transaction is not
+// dirty.
 func insertAll(c *sqlite.Conn, head *causal.Cursor, rows []newRow) (isNew []bool, dirty bool, err error) {
 	var conflicts []causal.EventID
 	isNew = make([]bool, len(rows))
@@ -123,7 +124,7 @@ func insert(c *sqlite.Conn, r newRow, cursor causal.Cursor) (isNew bool, err err
 	return err == nil && c.Changes() == 1, err
 }
 
-// find returns what is stored under the ID of a row, zero if nothing is.
+// find returns the event stored under the ID of a row, or the zero Event.
 func find(c *sqlite.Conn, r newRow) (stored causal.Event, err error) {
 	err = query(c, "SELECT seq, data FROM events WHERE event_id = ?",
 		func(s *sqlite.Stmt) { s.BindText(1, string(r.event.ID())) },

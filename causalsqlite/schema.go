@@ -15,14 +15,14 @@ const applicationID = 0x63617573
 // firstVersion is the first schema version that this package reads.
 const firstVersion = 2
 
-// migrations[n] takes a file from schema version n to n+1; PRAGMA user_version
-// holds the version. Those that were released never change.
+// migrations[n] migrates a file from schema version n to n+1; PRAGMA
+// user_version holds the version. Released ones never change.
 //
-// Rows of events are never changed nor deleted, and seq numbers the log from 1
-// without gaps; hash is that of the entry's cursor. IDs are BLOB as
-// they may contain NUL, and are compared byte by byte. Beside the columns that
-// queries need there is the event's JSON as one text, which keeps every member
-// and every digit, and is read faster than fourteen columns.
+// Rows of events are never changed or deleted, and seq numbers the log from 1
+// without gaps; hash is the hash in the entry's cursor. IDs are BLOB because
+// they may contain NUL, and are compared bytewise. Beside the columns needed by
+// queries, a row has the event's JSON as one text, which keeps every member and
+// every digit, and is read faster than fourteen columns.
 var migrations = []string{"", `
 CREATE TABLE meta (
 	name  TEXT NOT NULL PRIMARY KEY,
@@ -113,9 +113,10 @@ CREATE TABLE errors (
 ) STRICT;
 `}
 
-// fileVersion returns the schema version of the file, 0 if it is empty, or the
-// error for a file that is not of this package or of a later version of it. The
-// caller has a transaction, so that the parts belong together.
+// fileVersion returns the schema version of the file, or 0 if it is empty. It
+// returns an error for a file of another application or of a later version of
+// this package. The caller must have begun a transaction, so that the parts
+// belong together.
 func fileVersion(c *sqlite.Conn, newest int) (int, error) {
 	var values [3]int64
 	for i, sql := range []string{
@@ -141,7 +142,7 @@ func fileVersion(c *sqlite.Conn, newest int) (int, error) {
 }
 
 // prepare sets up the connection and the schema. It writes nothing before it is
-// clear that the file is ours.
+// certain that the file belongs to this package.
 func prepare(c *sqlite.Conn, path string, mode Synchronous, migrations []string) error {
 	if err := exec(c, "BEGIN"); err != nil {
 		return err
@@ -157,8 +158,9 @@ func prepare(c *sqlite.Conn, path string, mode Synchronous, migrations []string)
 		return err
 	}
 	if version < len(migrations) {
-		// Before a new file has a write-ahead log: what it begins with is in the file
-		// itself, so that a copy of the file alone is of this log, too.
+		// Migrate a new file before it has a write-ahead log, so that its
+		// initial content is in the file itself, and a copy of the file alone
+		// belongs to this log, too.
 		if err := migrate(c, path, migrations); err != nil {
 			return err
 		}
@@ -166,7 +168,7 @@ func prepare(c *sqlite.Conn, path string, mode Synchronous, migrations []string)
 	return useWAL(c)
 }
 
-// migrate brings the file to the newest version in one transaction.
+// migrate migrates the file to the newest version in one transaction.
 func migrate(c *sqlite.Conn, path string, migrations []string) error {
 	return transact(c, func() error {
 		// Another process may have been faster.
@@ -191,7 +193,7 @@ func migrate(c *sqlite.Conn, path string, migrations []string) error {
 	})
 }
 
-// readLogID returns the random ID that the file got when it was created.
+// readLogID returns the random ID assigned to the file when it was created.
 func readLogID(c *sqlite.Conn) (id [16]byte, err error) {
 	n := 0
 	err = query(c, "SELECT value FROM meta WHERE name = 'log_id'", nil, func(s *sqlite.Stmt) (bool, error) {

@@ -20,63 +20,64 @@ import (
 
 var _ adapter.Store = (*Store)(nil)
 
-// Synchronous says when a write that has returned nil is safe. The zero value is
-// [SyncFull].
+// Synchronous defines when an acknowledged write, one that has returned nil, is
+// safe. The zero value is [SyncFull].
 type Synchronous int
 
 const (
-	// SyncFull means that an acknowledged write survives a loss of power: each
-	// group of writes is flushed to the disk before its callers continue.
+	// SyncFull makes acknowledged writes survive a loss of power: each group of
+	// writes is flushed to the disk before its callers continue.
 	SyncFull Synchronous = iota
-	// SyncNormal means that an acknowledged write survives a crash of the
-	// process, but the last writes may be lost if the machine loses power. The
-	// file stays consistent. A reader of the log elsewhere may then hold a cursor
-	// past the end of the log, or at another event than before. Use it for data
+	// SyncNormal makes acknowledged writes survive a crash of the process, but
+	// the last ones may be lost if the machine loses power. The file stays
+	// consistent. Readers of the log elsewhere may then hold a cursor past the
+	// end of the log, or at an event that has been replaced. Use it for data
 	// that can be fetched again.
 	SyncNormal
 )
 
 // Options are the options of [Open]. nil and the zero value mean the defaults.
 type Options struct {
-	// Synchronous is when a write counts as done: SyncFull, the default, or
+	// Synchronous defines when a write is safe: SyncFull, the default, or
 	// SyncNormal.
 	Synchronous Synchronous
-	// ErrorLimit is how many entries of the error log are kept. Zero means
+	// ErrorLimit is the number of entries kept in the error log. Zero means
 	// [causal.DefaultErrorLimit].
 	ErrorLimit int
-	// MustExist means that Open does not create the file: if there is none, the error
-	// matches [os.ErrNotExist].
+	// MustExist prevents Open from creating the file: if there is none, the
+	// error matches [os.ErrNotExist].
 	MustExist bool
-	// ReadOnly means that neither Open nor the store creates, changes or deletes a file,
-	// so that it works in a directory that cannot be written, too. Only while another
-	// process has the file open, or if it has left one whose name ends in -wal, may that
-	// and the one that ends in -shm be made. What others write is seen; a read during
-	// which they have written begins again. Writes return a
-	// [*causal.StorageError] that matches [errors.ErrUnsupported]. Synchronous and
-	// ErrorLimit have no effect, and MustExist is implied.
+	// ReadOnly prevents Open and the store from creating, changing or deleting
+	// files, so that they work in a read-only directory as well. As an
+	// exception, if another process has the file open, or has left a file whose
+	// name ends in -wal, that file and the one ending in -shm may be created.
+	// Writes of others are seen; a read that overlaps with one starts over.
+	// Writing methods return a [*causal.StorageError] matching
+	// [errors.ErrUnsupported]. Synchronous and ErrorLimit have no effect, and
+	// MustExist is implied.
 	ReadOnly bool
-	// Readers is how many reads run at a time, each on a connection of its own
-	// that is opened when it is first needed. Further reads wait. Zero means the
-	// number of CPUs, but at least 4. The maximum is 1000.
+	// Readers is the number of concurrent reads, each on its own connection,
+	// opened on demand. Further reads wait. Zero means the number of CPUs, but
+	// at least 4. The maximum is 1000.
 	Readers int
 }
 
 const maxReaders = 1000
 
-// Store keeps events, clocks, an error log, checkpoints and what was rejected in one SQLite
-// file, with every capability. It is safe for concurrent use, even by several processes and
-// by several Stores on one file. Use [Open]; the zero value is a closed store. A Store must
-// not be copied.
+// A Store keeps events, clocks, an error log, checkpoints and rejected events
+// in one SQLite file, with every capability. It is safe for concurrent use,
+// even by several processes and by several Stores on one file. Use [Open]; the
+// zero value is a closed store. A Store must not be copied.
 //
-// If the file is removed or replaced while the Store is open, every call returns a
-// [*causal.StorageError] until the file is back: what a Store answers is in the file that
-// others find under its path.
+// If the file is removed or replaced while the Store is open, every call
+// returns a [*causal.StorageError] until the file is back, so a Store never
+// answers from a file that others no longer find under its path.
 type Store struct {
 	path       string // without links
 	logID      [16]byte
 	files      files
 	errorLimit int
-	writer     *writer  // nil if the store is open for reading only
+	writer     *writer  // nil if the store is read-only
 	readers    *readers // nil in the zero value
 	closed     atomic.Bool
 	close      func() error // runs once
@@ -86,15 +87,17 @@ type Store struct {
 	watchers sync.WaitGroup
 }
 
-// Open opens the store in a file. If there is no file, Open creates it, readable
-// by its owner alone, unless o.MustExist is set. It migrates a file of an earlier
-// version of this package. ctx bounds the opening, not the store's life.
+// Open opens the store in a file. If there is no file, Open creates it,
+// readable only by its owner, unless o.MustExist is set. It migrates a file of
+// an earlier version of this package. ctx limits the opening, not the store's
+// life.
 //
 // Open returns a [*causal.ValidationError] if path is empty or ":memory:" or an
 // option is invalid. It returns a [*causal.StorageError], and leaves the file
-// unchanged, if the file is not a database, belongs to another application or to a
-// later version of this package, or is beside a -wal of another state of it. Every other
-// failure is a StorageError, too, except that of ctx.
+// unchanged, if the file is not a database, belongs to another application or
+// to a later version of this package, or is next to a -wal file of another
+// state of it. Any other failure except the error of ctx is a StorageError,
+// too.
 func Open(ctx context.Context, path string, o *Options) (*Store, error) {
 	return open(ctx, path, o, migrations)
 }
@@ -127,7 +130,7 @@ func open(ctx context.Context, path string, o *Options, migrations []string) (*S
 	if err != nil {
 		return nil, wrapError(op, err)
 	}
-	if resolved, err := filepath.EvalSymlinks(path); err == nil { // else it has just gone, and nobody else opens it
+	if resolved, err := filepath.EvalSymlinks(path); err == nil { // otherwise it has just gone, and nobody else opens it
 		path = resolved
 	}
 	s.join(path)
@@ -152,7 +155,7 @@ func (s *Store) openForWriting(ctx context.Context, path string, mode Synchronou
 	return nil
 }
 
-// check returns what is wrong with the inputs of Open.
+// check returns the error for invalid inputs of Open.
 func (o *Options) check(path string) error {
 	switch {
 	case path == "":
@@ -171,14 +174,16 @@ func (o *Options) check(path string) error {
 	return nil
 }
 
-// creating is held while createFile has a file open: on POSIX systems the closing
-// of a file drops the locks that the whole process has on it, also SQLite's.
+// creating is held while createFile has a file open, because on POSIX systems
+// closing a file drops the locks of the whole process on it, including
+// SQLite's.
 var creating sync.Mutex
 
-// createFile creates an empty file if there is none, which SQLite would make
-// readable for others. It never opens a file that exists.
+// createFile creates an empty file if there is none. SQLite would make it
+// readable for others. createFile never opens an existing file.
 func createFile(path string) error {
-	// What SQLite may put beside the file has the longest name.
+	// Of the files that SQLite may create next to it, this one has the longest
+	// name.
 	if _, err := hasContent(path + "-journal"); err != nil {
 		return err
 	}
@@ -202,10 +207,9 @@ func createFile(path string) error {
 	return f.Close()
 }
 
-// Close waits for running calls, checkpoints the write-ahead log, and closes the
-// file. Every later call, and every range that continues, returns an error that
-// matches [causal.ErrClosed]. Closing again does nothing and returns the same
-// result.
+// Close waits for running calls, checkpoints the write-ahead log, and closes
+// the file. Later calls, and ranges in progress, return an error matching
+// [causal.ErrClosed]. Closing again does nothing and returns the same result.
 func (s *Store) Close() error {
 	if s.close == nil {
 		return nil
@@ -217,7 +221,7 @@ func (s *Store) shutDown() error {
 	s.closed.Store(true)
 	s.leave()
 	err := s.readers.close()
-	s.watching.Do(func() {}) // from now on nobody begins to
+	s.watching.Do(func() {}) // so that watch is not started later
 	s.watchers.Wait()
 	if s.writer != nil {
 		if writerErr := s.writer.close(); writerErr != nil {
@@ -227,7 +231,7 @@ func (s *Store) shutDown() error {
 	return wrapError("close store", err)
 }
 
-// write queues a write; see [writer.write].
+// write queues a write. See [writer.write].
 func (s *Store) write(ctx context.Context, op string, size int, do func(*sqlite.Conn) (dirty bool, err error)) error {
 	if s.writer == nil {
 		return &causal.StorageError{Op: op, Err: errReadOnly}

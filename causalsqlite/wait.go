@@ -9,14 +9,15 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// pollInterval is how often a store looks for what others have saved while somebody waits.
+// pollInterval is the time between checks for saves of other processes while
+// there are waiters.
 const pollInterval = 10 * time.Millisecond
 
 const opWait = "wait for entries"
 
-// WaitLog waits for an entry after the cursor; see [causal.LogWaiter]. A save of this process
-// wakes it at once, and one of another process within 20 milliseconds. While nobody waits,
-// nothing is looked for.
+// WaitLog waits for an entry after the cursor. See [causal.LogWaiter]. A save
+// of this process wakes it immediately, and one of another process within 20
+// milliseconds. Without waiters, the store does not poll.
 func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
 	if err := s.check(ctx, opWait); err != nil {
 		return err
@@ -28,13 +29,13 @@ func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
 	})
 }
 
-// neighbours are the stores of this process that are open, by their files without links.
+// neighbours are the open stores of this process, by their files without links.
 var neighbours struct {
 	sync.RWMutex
 	byPath map[string][]*Store
 }
 
-// join makes the store a neighbour of those on its file.
+// join makes the store a neighbour of the stores on the same file.
 func (s *Store) join(path string) {
 	neighbours.Lock()
 	defer neighbours.Unlock()
@@ -54,7 +55,7 @@ func (s *Store) leave() {
 	}
 }
 
-// wakeAll wakes all of this process who wait for what was saved.
+// wakeAll wakes all waiters of this process on the same file.
 func (s *Store) wakeAll() {
 	neighbours.RLock()
 	defer neighbours.RUnlock()
@@ -63,8 +64,8 @@ func (s *Store) wakeAll() {
 	}
 }
 
-// watch wakes who waits when others have saved, until the store is closed. What it cannot
-// read, they cannot read either.
+// watch wakes the waiters after saves of other processes, until the store is
+// closed. Entries that it cannot read, they cannot read either.
 func (s *Store) watch() {
 	last, pause := uint64(0), time.NewTicker(pollInterval)
 	defer pause.Stop()

@@ -13,14 +13,17 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// SQLite's log of writes, the file whose name ends in -wal, does not say of which file it
-// is: one that a killed process has left would be applied to a file that was restored
-// meanwhile. So the table meta has a generation, and the one before it, its base. Who
-// begins a log marks it: it begins a generation, whose base is that of the file alone; and
-// again whenever a part of the log has been copied to the file. A file and a log belong
-// together exactly if the file alone has the generation of both together, or its base.
+// SQLite's write-ahead log, the file whose name ends in -wal, does not identify
+// its database: a log left by a killed process would be applied to a file
+// restored in the meantime. So the table meta has a generation, and the
+// previous one as its base. The first writer to a log marks it with a new
+// generation, whose base is that of the file alone, and does so again whenever
+// part of the log has been copied to the file. A file and a log belong together
+// exactly if the generation of the file alone is the generation of both
+// together, or its base.
 
-// generation is a state of the file, and base the one before it, "" if there was none.
+// generation is a state of the file, and base the previous one, or "" if there
+// was none.
 type generation struct{ id, base string }
 
 var (
@@ -34,7 +37,7 @@ var (
 		"put the database back, or remove that file")
 )
 
-// readGeneration returns the generation that a connection sees.
+// readGeneration returns the generation seen by a connection.
 func readGeneration(c *sqlite.Conn) (g generation, err error) {
 	err = query(c, "SELECT name, value FROM meta WHERE name IN ('generation', 'base')", nil,
 		func(s *sqlite.Stmt) (bool, error) {
@@ -51,14 +54,15 @@ func readGeneration(c *sqlite.Conn) (g generation, err error) {
 	return g, err
 }
 
-// setGeneration begins a generation after a base.
+// setGeneration begins a generation based on base.
 func setGeneration(c *sqlite.Conn, base string) error {
 	return query(c, `INSERT INTO meta VALUES ('base', ?1), ('generation', randomblob(8))
 		ON CONFLICT DO UPDATE SET value = excluded.value`,
 		func(s *sqlite.Stmt) { s.BindBytes(1, []byte(base)) }, nil)
 }
 
-// openAlone opens a file without the logs beside it, for reading, without locks.
+// openAlone opens a file without the logs next to it, for reading, without
+// locks.
 func openAlone(path string) (*sqlite.Conn, error) {
 	name := filepath.ToSlash(path)
 	if !strings.HasPrefix(name, "/") { // C:/...
@@ -68,8 +72,9 @@ func openAlone(path string) (*sqlite.Conn, error) {
 	return sqlite.OpenConn(uri.String(), sqlite.OpenReadOnly|sqlite.OpenURI)
 }
 
-// readAlone returns the generation of a file without the logs beside it, zero if it is new.
-// What it reads never moves in the file, so it needs no locks.
+// readAlone returns the generation of a file without the logs next to it, or
+// zero if it is new. It reads only parts of the file that never move, so it
+// needs no locks.
 func readAlone(path string, newest int) (g generation, err error) {
 	c, err := openAlone(path)
 	if err == nil {
@@ -78,8 +83,8 @@ func readAlone(path string, newest int) (g generation, err error) {
 	return g, err
 }
 
-// readTogether returns the generation of a file with its log of writes. The connection is
-// one that does not copy the log to the file when it is closed.
+// readTogether returns the generation of a file with its write-ahead log. The
+// connection does not copy the log to the file when it is closed.
 func readTogether(path string, newest int) (g generation, err error) {
 	c, err := openConn(path, sqlite.OpenReadOnly)
 	if err == nil {
@@ -90,7 +95,8 @@ func readTogether(path string, newest int) (g generation, err error) {
 
 func readAndClose(c *sqlite.Conn, newest int) (g generation, err error) {
 	defer func() { _ = c.Close() }()
-	// Otherwise SQLite refuses a file that is shorter than it says, as during a checkpoint.
+	// Otherwise SQLite refuses a file shorter than it claims to be, as during a
+	// checkpoint.
 	if err := exec(c, "PRAGMA writable_schema = ON"); err != nil {
 		return g, err
 	}
@@ -101,9 +107,9 @@ func readAndClose(c *sqlite.Conn, newest int) (g generation, err error) {
 	return readGeneration(c)
 }
 
-// checkLogs returns an error if a log beside a file is not of the file, before SQLite
-// applies it. It changes nothing. The error is [errChanging] if another process does
-// meanwhile.
+// checkLogs returns an error if a log next to a file does not belong to it,
+// before SQLite applies it. It changes nothing. The error is [errChanging] if
+// another process is changing the file.
 func checkLogs(path string, newest int) error {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -125,7 +131,7 @@ func checkLogs(path string, newest int) error {
 	}
 	main, err := readAlone(path, newest)
 	if isCreated := err == nil && main.base != ""; !isCreated && !hasWAL {
-		return nil // the journal is that of its creation, which was interrupted or is under way
+		return nil // the file is being created, or its creation was interrupted
 	}
 	if err != nil || main.id == "" {
 		return err
@@ -139,7 +145,8 @@ func checkLogs(path string, newest int) error {
 			return nil
 		}
 	}
-	// Both were read of one state if the file has not changed and there is still a journal.
+	// Both were read in the same state if the file has not changed and there is
+	// still a journal.
 	again, err := readAlone(path, newest)
 	if err != nil {
 		return err
@@ -158,8 +165,8 @@ func checkLogs(path string, newest int) error {
 	}
 }
 
-// withoutIndex returns what an error means if a log of writes could not be opened. Who
-// closes the file removes its index first, and then the log.
+// withoutIndex translates an error opening a write-ahead log. A process closing
+// the file removes its index first, and then the log.
 func withoutIndex(path string, err error) error {
 	if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultCantOpen {
 		return err
@@ -176,7 +183,7 @@ func withoutIndex(path string, err error) error {
 	return errChanging
 }
 
-// hasContent reports whether there is a file that is not empty.
+// hasContent reports whether there is a nonempty file.
 func hasContent(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -185,7 +192,7 @@ func hasContent(path string) (bool, error) {
 	return err == nil && info.Size() > 0, err
 }
 
-// mark begins a generation in the log of writes.
+// mark begins a generation in the write-ahead log.
 func mark(c *sqlite.Conn, path string) error {
 	return transact(c, func() error { return renew(c, path) })
 }
@@ -200,29 +207,32 @@ func renew(c *sqlite.Conn, path string) error {
 	switch {
 	case err != nil:
 		return err
-	case main.id == g.base: // The log is marked, and nothing of that is in the file.
-		// With a second mark, a checkpoint up to the first one would take it there.
+	case main.id == g.base: // the log is marked, and no part of it is in the file
+		// With a second mark, a checkpoint up to the first one would copy it to
+		// the file.
 		return nil
 	case main.id == g.id:
 		return setGeneration(c, main.id)
-	default: // somebody has written over the file
+	default: // someone has overwritten the file
 		return errForeignLog
 	}
 }
 
-// checkpointPages is how many pages the log of writes grows by between two checkpoints, each of which flushes the disk twice.
+// checkpointPages is the growth of the write-ahead log between two checkpoints,
+// each of which flushes the disk twice.
 const checkpointPages = 2000
 
 const pageSize = 4096 // in bytes
 
-// tend is called after each commit of so many bytes. It marks the log of writes if that has
-// begun with it, and copies it to the file if it has grown. What fails is done after a
-// later commit, or before the next one; nothing is lost by it.
+// tend is called after each commit, with the number of bytes. It marks the
+// write-ahead log if the commit began it, and copies it to the file if it has
+// grown. If that fails, it is retried after a later commit, or before the next
+// one; nothing is lost.
 func (w *writer) tend(written int) {
 	if w.log.id() != w.marked && w.mark() != nil {
 		return
 	}
-	if w.written += written + 8*pageSize; w.written < checkpointPages*pageSize/4 { // a guess
+	if w.written += written + 8*pageSize; w.written < checkpointPages*pageSize/4 { // an estimate
 		return
 	}
 	w.written = 0
@@ -238,11 +248,11 @@ func (w *writer) tend(written int) {
 	}
 }
 
-// endLog copies as much of the log of writes to the file as no reader is in the way of. If
-// that was all, the next log begins. Other processes that write wait, or there would
-// always be more.
+// endLog copies the write-ahead log to the file, as far as readers permit. If
+// it could copy all, the next log begins. Other writing processes wait, or
+// there would always be more.
 func (w *writer) endLog() error {
-	if err := w.mark(); err != nil { // also if the file is another one now
+	if err := w.mark(); err != nil { // even if the file is another one now
 		return err
 	}
 	if err := exec(w.conn, "PRAGMA wal_checkpoint(RESTART)"); err != nil {
@@ -251,7 +261,7 @@ func (w *writer) endLog() error {
 	return w.mark()
 }
 
-// mark marks the log of writes, whoever has begun it.
+// mark marks the write-ahead log, no matter who began it.
 func (w *writer) mark() error {
 	err := mark(w.conn, w.files[0].path)
 	if w.marked = (logID{}); err == nil {
@@ -260,7 +270,7 @@ func (w *writer) mark() error {
 	return err
 }
 
-// loggedPages returns how many pages are in the log of writes.
+// loggedPages returns the number of pages in the write-ahead log.
 func loggedPages(c *sqlite.Conn) (n int64, err error) {
 	err = query(c, "PRAGMA wal_checkpoint(NOOP)", nil, func(s *sqlite.Stmt) (bool, error) {
 		n = s.ColumnInt64(1)
@@ -269,14 +279,16 @@ func loggedPages(c *sqlite.Conn) (n int64, err error) {
 	return n, err
 }
 
-// logFile is the file of the log of writes. SQLite writes each new log over the one before.
+// logFile is the file of the write-ahead log. SQLite overwrites each log with
+// the next.
 type logFile struct{ file *os.File }
 
-// logID tells a log of writes from the one before it: the salts of its header, in bytes 16
-// to 23; see https://sqlite.org/fileformat2.html#walformat. It is zero if there is none.
+// logID distinguishes a write-ahead log from the previous one: the salts in
+// bytes 16 to 23 of its header; see
+// https://sqlite.org/fileformat2.html#walformat. It is zero if there is none.
 type logID [8]byte
 
 func (f logFile) id() (id logID) {
-	_, _ = f.file.ReadAt(id[:], 16) // what cannot be read is another log
+	_, _ = f.file.ReadAt(id[:], 16) // an unreadable log counts as another log
 	return id
 }

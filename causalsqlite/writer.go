@@ -12,20 +12,20 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// writer owns the connection for writing. Calls that arrive during a transaction
-// wait in a queue and share the next one, and with it one flush of the disk. The
-// caller whose turn it is writes for all of them.
+// writer owns the connection for writing. Calls that arrive during a
+// transaction wait in a queue and share the next one, and with it one flush of
+// the disk. The caller whose turn it is writes for all of them.
 type writer struct {
-	conn  *sqlite.Conn // used by who has the turn, and by Close after all
+	conn  *sqlite.Conn // used by the caller whose turn it is, and finally by Close
 	files files
-	turn  chan struct{} // full while somebody has the turn
+	turn  chan struct{} // full during a turn
 
 	log    logFile
-	marked logID // the log of writes that has a mark, zero if that is not known
+	marked logID // the write-ahead log with a mark, zero if unknown
 	pages  int64 // in that log after the latest checkpoint
 
 	head    *causal.Cursor // of the log within the transaction, nil until it is read
-	written int            // bytes since the size of that log was looked at
+	written int            // bytes since the size of that log was checked
 
 	mu      sync.Mutex
 	queue   adapter.Queue[*request] // whose callers all wait for their turn
@@ -35,19 +35,19 @@ type writer struct {
 
 // request is one call's write.
 type request struct {
-	// do writes within a transaction. It reports the call's error, and whether
-	// the transaction is dirty: whether it contains a part of the changes, or has
-	// failed. It may be called again after a rollback.
+	// do writes within a transaction. It returns the call's error, and reports
+	// whether the transaction is dirty: whether it contains a part of the
+	// changes, or has failed. It may be called again after a rollback.
 	do     func(*sqlite.Conn) (dirty bool, err error)
-	size   int // in bytes, about
+	size   int // in bytes, approximately
 	err    error
 	result chan error // has room for the result
 }
 
-// Size returns about how many bytes are written.
+// Size returns the approximate number of bytes to write.
 func (r *request) Size() int { return r.size }
 
-// newWriter returns a writer that has what the connection has opened.
+// newWriter returns a writer for a connection and the files it has opened.
 func newWriter(c *sqlite.Conn, f files) (*writer, error) {
 	log, err := openForReading(f[1].path)
 	if err != nil {
@@ -56,8 +56,8 @@ func newWriter(c *sqlite.Conn, f files) (*writer, error) {
 	return &writer{conn: c, files: f, log: logFile{log}, turn: make(chan struct{}, 1)}, nil
 }
 
-// write queues a write and returns when it is committed. If ctx ends before the
-// write has begun, it never begins; if it ends later, write returns the outcome.
+// write queues a write and returns when it is committed. If ctx is done before
+// the write has begun, it never begins; if later, write returns the outcome.
 func (w *writer) write(ctx context.Context, op string, size int, do func(*sqlite.Conn) (bool, error)) error {
 	r := &request{do: do, size: size, result: make(chan error, 1)}
 	w.mu.Lock()
@@ -94,7 +94,8 @@ func (w *writer) withdraw(r *request) bool {
 	return w.queue.Withdraw(r)
 }
 
-// close refuses further writes, waits for those in the queue, and closes the connection.
+// close refuses further writes, waits for those in the queue, and closes the
+// connection.
 func (w *writer) close() error {
 	w.mu.Lock()
 	w.stopped = true
@@ -104,9 +105,9 @@ func (w *writer) close() error {
 	return w.conn.Close()
 }
 
-// writeGroup writes what is in the queue once the file is free, and sends each
-// call its result. Until then, the callers can still withdraw. It gives up if ctx
-// ends first.
+// writeGroup writes the queue once the file is free, and sends each call its
+// result. Until then, callers can still withdraw. It gives up if ctx is done
+// first.
 func (w *writer) writeGroup(ctx context.Context) {
 	err := w.begin(ctx)
 	if err != nil && ctx.Err() != nil {
@@ -114,7 +115,7 @@ func (w *writer) writeGroup(ctx context.Context) {
 	}
 	group := w.take()
 	if err == nil && !w.transact(group) && len(group) > 1 {
-		// One request is to blame; alone, each gets what it deserves.
+		// One request is to blame. Run alone, each gets its own result.
 		for _, r := range group {
 			if r.err = w.begin(context.WithoutCancel(ctx)); r.err == nil {
 				w.transact([]*request{r})
@@ -132,7 +133,7 @@ func (w *writer) writeGroup(ctx context.Context) {
 	w.tend(written)
 }
 
-// begin starts a transaction once no other connection writes.
+// begin starts a transaction once no other connection is writing.
 func (w *writer) begin(ctx context.Context) error {
 	return retry(ctx, func() error {
 		if w.marked == (logID{}) {
@@ -152,7 +153,7 @@ func (w *writer) take() []*request {
 	return w.queue.Take(nil)
 }
 
-// transact runs the requests in the transaction that has begun, and ends it. It
+// transact runs the requests in the current transaction, and ends it. It
 // reports false if one of them left the transaction dirty.
 func (w *writer) transact(group []*request) bool {
 	defer rollback(w.conn)
@@ -162,25 +163,26 @@ func (w *writer) transact(group []*request) bool {
 	for _, r := range group {
 		var dirty bool
 		dirty, r.err = r.do(w.conn)
-		if dirty || w.conn.AutocommitEnabled() { // SQLite ends it after some failures
+		if dirty || w.conn.AutocommitEnabled() { // SQLite ends the transaction after some failures
 			return false
 		}
 	}
 	if err := w.commit(); err != nil {
-		for _, r := range group { // also of a conflict with what is not stored after all
+		for _, r := range group { // even a conflict with an event that is not stored after all
 			r.err = err
 		}
 	}
 	return true
 }
 
-// commit commits to the files that others find. The database is looked at before, so that
-// nothing is written elsewhere, and all of them after, so that no answer is wrong.
+// commit commits to the files that others find. It checks the database before,
+// so that nothing is written elsewhere, and all files after, so that no answer
+// is wrong.
 func (w *writer) commit() error {
 	if err := w.files[0].check(); err != nil {
 		return err
 	}
-	err := exec(w.conn, "COMMIT") // if this fails, a restart may still find all of it
+	err := exec(w.conn, "COMMIT") // if this fails, a restart may still find everything
 	if err == nil {
 		err = w.files.check()
 	}

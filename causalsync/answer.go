@@ -8,8 +8,9 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// The protocol's sizes, which each side chooses for itself: a range of fewer than listBelow events is told
-// by their ids, and otherwise in wideFan parts while few ranges of a message differ, and then in fan.
+// Sizes in the protocol that each side chooses for itself. A range of fewer
+// than listBelow events is described by their IDs. A larger one is split into
+// wideFan parts while few ranges of a message differ, and then into fan parts.
 const (
 	listBelow = 32
 	wideFan   = 32
@@ -17,22 +18,26 @@ const (
 	fewRanges = 8
 )
 
-// overhead is what a message takes beside what is counted, and refusalSize what each event of a request may
-// add to its answer.
+// overhead is the size of a message without the counted parts, and refusalSize
+// the size that each event of a request may add to its answer.
 const (
 	overhead    = 256
 	refusalSize = 16
 )
 
-// Answer is the side of a sync that is asked: it answers one request of a peer, and keeps nothing of it, so
-// that a request may come again, or to another process on the same store, if both have one [Options.Secret].
-// Events that the request brings are stored before Answer returns. The caller owns the answer.
+// Answer is the responding side of a sync. It answers one request of a peer and
+// keeps no state about it, so a request may be repeated, or sent to another
+// process on the same store, if both have the same [Options.Secret]. Events in
+// the request are stored before Answer returns. The caller owns the answer.
 //
-// peer is who asks, for what is rejected and reported; allowed is what it may see and write: the zero Filter
-// allows all. Authenticate the peer first: an answer tells whether this store has an event.
+// peer names the sender in reports and rejected entries. allowed limits the
+// events it may see and write; the zero Filter allows all. Authenticate the
+// peer first, because an answer reveals whether this store has an event.
 //
-// The error is a [*causal.ValidationError] for arguments, [ErrProtocol] if the request is none of this protocol,
-// or that of the store or of ctx. Everything else is answered. Answer does not retain the request.
+// Answer returns a [*causal.ValidationError] if an argument is invalid,
+// [ErrProtocol] if the request does not follow this protocol, and errors of the
+// store and of ctx. Anything else is part of the answer. Answer does not retain
+// the request.
 func (r *Replica) Answer(ctx context.Context, peer string, allowed causal.Filter, request []byte) ([]byte, error) {
 	if err := r.begin(ctx); err != nil {
 		return nil, err
@@ -72,7 +77,8 @@ func (r *Replica) Answer(ctx context.Context, peer string, allowed causal.Filter
 	return a.encode(), nil
 }
 
-// narrow returns what is left of a filter of a peer; ok is false if that is nothing.
+// narrow returns the part of a peer's filter that allowed permits. ok is false
+// if there is none.
 func (r *Replica) narrow(f, allowed causal.Filter) (narrowed causal.Filter, ok bool) {
 	f, ok = intersect(f, allowed)
 	if ok && r.options.Node != nil {
@@ -81,7 +87,8 @@ func (r *Replica) narrow(f, allowed causal.Filter) (narrowed causal.Filter, ok b
 	return f, ok
 }
 
-// intersect returns the filter for the events that both select; ok is false if there can be none.
+// intersect returns the filter for events selected by both a and b. ok is false
+// if there can be none.
 func intersect(a, b causal.Filter) (both causal.Filter, ok bool) {
 	both.ProjectUUID = strings.ToLower(a.ProjectUUID)
 	if both.ProjectUUID == "" {
@@ -96,7 +103,8 @@ func intersect(a, b causal.Filter) (both causal.Filter, ok bool) {
 		(b.AggregateID == "" || both.AggregateID == b.AggregateID)
 }
 
-// answer stores what a request brings, and says where the two sides differ.
+// answer stores the events of a request, and describes the differences between
+// the two sides.
 func (r *Replica) answer(ctx context.Context, peer string, q *request, a *answer) error {
 	incoming := decodeEvents(q.events)
 	if _, err := r.take(ctx, peer, q.filter, incoming); err != nil {
@@ -121,18 +129,18 @@ func (r *Replica) answer(ctx context.Context, peer string, q *request, a *answer
 	return b.compare(ctx, q.ranges)
 }
 
-// answerer makes an answer, up to its size.
+// answerer builds an answer of limited size.
 type answerer struct {
 	replica *Replica
 	peer    string
 	summary *summary
 	answer  *answer
-	room    int // bytes that are left
-	largest int // bytes that an event may take
-	differ  int // ranges so far whose fingerprint differs
+	room    int // remaining bytes
+	largest int // maximum bytes of an event
+	differ  int // ranges with a different fingerprint so far
 }
 
-// compare deals with the ranges of a request in their order, until there is no room.
+// compare handles the ranges of a request in order, until there is no room.
 func (b *answerer) compare(ctx context.Context, ranges []rangeOf) error {
 	for i, of := range ranges {
 		var isDone bool
@@ -149,7 +157,8 @@ func (b *answerer) compare(ctx context.Context, ranges []rangeOf) error {
 	return nil
 }
 
-// compareSums says more of a range, if its fingerprint is another one here.
+// compareSums describes a range in more detail, if its fingerprint is different
+// here.
 func (b *answerer) compareSums(ctx context.Context, of rangeOf, isFirst bool) (isDone bool, err error) {
 	total, err := b.summary.sumOf(ctx, of.lo, of.hi)
 	if err != nil || total.fingerprint() == of.fingerprint {
@@ -175,7 +184,8 @@ func (b *answerer) compareSums(ctx context.Context, of rangeOf, isFirst bool) (i
 	return true, nil
 }
 
-// fanOf returns in how many parts a range is told, if so many ranges of a message differ already.
+// fanOf returns the number of parts into which to split a range, given the
+// number of ranges in the message that differ.
 func fanOf(differ int) int {
 	if differ < fewRanges {
 		return wideFan
@@ -183,11 +193,12 @@ func fanOf(differ int) int {
 	return fan
 }
 
-// wantSize is how many bytes a want takes at most.
+// wantSize is the maximum size of a want in bytes.
 const wantSize = 10
 
-// giveRange gives the events of a range that a list lacks, and asks for those that it has and that are not
-// here, or gives those that are wanted.
+// giveRange handles the list of a range. For a list of events the peer has, it
+// gives the events missing from it, and asks for those missing here. For a list
+// of wanted events, it gives those.
 func (b *answerer) giveRange(ctx context.Context, of rangeOf, at int) (isDone bool, err error) {
 	reserved := 0
 	if of.mode == modeList {
@@ -219,7 +230,7 @@ func (b *answerer) giveRange(ctx context.Context, of rangeOf, at int) (isDone bo
 	case !isDone:
 		b.answer.done = keyOf(g.stopped)
 	}
-	if of.mode == modeList { // also what is beyond where it has stopped: those keys are not known here
+	if of.mode == modeList { // even beyond the end of this answer: those keys are not known here
 		for i, id := range of.ids {
 			if index, isMissing := listed[id]; isMissing && index == uint64(i) {
 				b.answer.wants = append(b.answer.wants, want{uint64(at), index})
@@ -229,8 +240,8 @@ func (b *answerer) giveRange(ctx context.Context, of rangeOf, at int) (isDone bo
 	return isDone, nil
 }
 
-// give gives the events of a range that are listed, if the list is of what is wanted, or else those that are
-// not. It takes what is here from the list.
+// give gives the events on the list if it lists wanted events, and those not on
+// it otherwise. It removes events found here from the list.
 func (b *answerer) give(ctx context.Context, of rangeOf, g *giver, listed map[id]uint64) (isDone bool, err error) {
 	for found, err := range b.summary.read(ctx, of.lo, of.hi) {
 		if err != nil {

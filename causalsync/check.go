@@ -2,17 +2,18 @@ package causalsync
 
 import "slices"
 
-// checker checks whether an answer is one to what was sent, before anything of it is believed. That is also why
-// a Sync ends, whatever the peer answers: each answer finishes a range or brings an event, what it says of
-// ranges lies within those whose fingerprint was sent, and this side's own counts alone decide whether a range
-// is told in parts.
+// checker checks that an answer fits the request, before any of it is used.
+// This is also why a Sync ends, whatever the peer answers: each answer finishes
+// a range or brings an event, the ranges it describes lie within those whose
+// fingerprint was sent, and only this side's own counts decide whether a range
+// is split.
 type checker struct {
 	session *session
 	answer  *answer
 	sent    []said
 
-	brought map[int]int // how many events each range has brought
-	missing map[id]bool // what is wanted and has not come
+	brought map[int]int // the number of events received for each range
+	missing map[id]bool // wanted and not received
 }
 
 // check returns the events of the answer.
@@ -30,7 +31,8 @@ func (c *checker) check() ([]*incoming, error) {
 	return incoming, err
 }
 
-// rangeOf returns the index of the range that was sent and has a key, -1 if there is none.
+// rangeOf returns the index of the sent range containing k, or -1 if there is
+// none.
 func (c *checker) rangeOf(k key) int {
 	i, _ := slices.BinarySearchFunc(c.sent, k, func(s said, k key) int {
 		if k.isBefore(s.hi) {
@@ -44,8 +46,9 @@ func (c *checker) rangeOf(k key) int {
 	return i
 }
 
-// events checks that each event that can be read was missing: it lies below where the answer ends, in a range
-// whose list lacks it, or that names it as wanted, and comes once.
+// events checks that each decodable event was missing: it lies before the end
+// of the answer, in a range whose list does not have it or asks for it, and
+// occurs once.
 func (c *checker) events() ([]*incoming, error) {
 	incoming := decodeEvents(c.answer.events)
 	salt := &c.session.summary.salt
@@ -61,7 +64,7 @@ func (c *checker) events() ([]*incoming, error) {
 		}
 	}
 	for _, in := range incoming {
-		if in.event.IsZero() { // nobody knows where it belongs
+		if in.event.IsZero() { // its position is unknown
 			continue
 		}
 		k := keyOf(in.event.SyncKey())
@@ -77,7 +80,8 @@ func (c *checker) events() ([]*incoming, error) {
 	return incoming, nil
 }
 
-// done checks that the answer gets on: its end is behind the first range, or within one that has brought events.
+// done checks that the answer makes progress: its end is after the first range,
+// or within one with events.
 func (c *checker) done(events int) error {
 	if len(c.sent) == 0 {
 		if c.answer.done != end || events > 0 {
@@ -99,7 +103,8 @@ func (c *checker) done(events int) error {
 	return nil
 }
 
-// ranges checks that each range that the answer speaks of is part of one whose fingerprint was sent.
+// ranges checks that each described range is part of one whose fingerprint was
+// sent.
 func (c *checker) ranges() error {
 	at := 0
 	for _, r := range c.answer.ranges {
@@ -114,7 +119,7 @@ func (c *checker) ranges() error {
 	return nil
 }
 
-// wants checks that what is asked for is on a list, and asked for once.
+// wants checks that each wanted event is on a list, and wanted once.
 func (c *checker) wants() error {
 	last := want{}
 	for i, w := range c.answer.wants {

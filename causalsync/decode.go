@@ -56,8 +56,8 @@ func decodeAnswer(data []byte) (a answer, err error) {
 	return a, d.end()
 }
 
-// decoder reads a message. After the first fault it yields zeros. It takes memory in proportion to what it has
-// read.
+// decoder decodes a message. After the first fault it returns zeros. Its memory
+// use is linear in the bytes read.
 type decoder struct {
 	data []byte
 	err  error
@@ -70,7 +70,7 @@ func (d *decoder) fail(reason string) {
 	d.data = nil
 }
 
-// end returns the first fault. Nothing may be left.
+// end returns the first fault, including trailing data.
 func (d *decoder) end() error {
 	if d.err == nil && len(d.data) > 0 {
 		d.fail("a message has bytes after its end")
@@ -106,7 +106,7 @@ func (d *decoder) number(limit uint64) uint64 {
 	return n
 }
 
-// count reads how many things follow, which take at least size bytes each.
+// count reads the number of items that follow, each of at least size bytes.
 func (d *decoder) count(size int) int {
 	n := d.number(math.MaxInt32)
 	if n > uint64(len(d.data)/size) {

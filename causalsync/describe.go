@@ -2,14 +2,15 @@ package causalsync
 
 import "context"
 
-// said is what a message says of a range, with the keys of its list.
+// said is a message's description of a range, with the keys of its list.
 type said struct {
 	rangeOf
 	keys []key
 }
 
-// describe says what is in a range: a list of its events if there are few, and otherwise the fingerprints of so
-// many parts; with 1, that of the range.
+// describe describes a range by a list of its events if they are few, and
+// otherwise by the fingerprints of the given number of parts. With one part,
+// that is the fingerprint of the range.
 func (m *summary) describe(ctx context.Context, of part, parts int) ([]said, error) {
 	if of.sum.count < listBelow {
 		keys, err := m.keys(ctx, of.span)

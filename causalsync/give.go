@@ -7,19 +7,20 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// giver adds events to a message while there is room. It loads them in batches, which grow.
+// giver adds events to a message while there is room. It loads them in batches
+// of growing size.
 type giver struct {
 	source   source
-	room     *int // bytes that are left in the message
-	largest  int  // bytes that an event may take
+	room     *int // remaining bytes in the message
+	largest  int  // maximum bytes of an event
 	events   *[]eventOf
-	mustGive bool                 // one event, also if there is no room
-	withhold func(e causal.Event) // is told of an event that is too large
-	sent     func(e causal.Event) // is told of an event that was added; may be nil
+	mustGive bool                 // one event, even without room
+	withhold func(e causal.Event) // is called with an event that is too large
+	sent     func(e causal.Event) // is called with an added event; may be nil
 
 	waiting []causal.SyncKey
 	limit   int
-	stopped causal.SyncKey // the first key that had no room
+	stopped causal.SyncKey // the first key without room
 }
 
 const (
@@ -27,7 +28,8 @@ const (
 	mostGiven  = 1024
 )
 
-// add adds the event with a key, perhaps later. hasRoom is false once the message is full.
+// add adds the event with a key, possibly later. hasRoom is false once the
+// message is full.
 func (g *giver) add(ctx context.Context, key causal.SyncKey) (hasRoom bool, err error) {
 	g.waiting = append(g.waiting, key)
 	if g.limit = max(g.limit, firstGiven); len(g.waiting) < g.limit {
@@ -37,7 +39,7 @@ func (g *giver) add(ctx context.Context, key causal.SyncKey) (hasRoom bool, err 
 	return g.flush(ctx)
 }
 
-// flush adds the events that wait.
+// flush adds the waiting events.
 func (g *giver) flush(ctx context.Context) (hasRoom bool, err error) {
 	n := 0
 	for e, err := range g.source.LoadDigests(ctx, g.waiting) {
@@ -76,5 +78,5 @@ func (g *giver) flush(ctx context.Context) (hasRoom bool, err error) {
 	return true, nil
 }
 
-// errGiven reports a store that breaks the contract of LoadDigests.
+// errGiven reports a store violating the contract of LoadDigests.
 var errGiven = &causal.StorageError{Op: "load digests", Err: errors.New("the storage yielded too many events, or too few")}

@@ -18,19 +18,22 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// contentType is that of messages.
+// contentType is the content type of messages.
 const contentType = "application/octet-stream"
 
-// compressFrom is how many bytes a message has that is worth compressing.
+// compressFrom is the minimum size of a message worth compressing, in bytes.
 const compressFrom = 512
 
-// Handler answers the requests of [HTTP]. allow is asked first, before anything is read: it authenticates the
-// sender, and says who that is and what it may see and write, as for [Replica.Answer]. An error refuses the request
-// with status 403; without allow all are refused.
+// Handler answers the requests of [HTTP]. It calls allow first, before reading
+// anything. allow authenticates the sender, and returns its name and the events
+// it may see and write, as for [Replica.Answer]. If allow returns an error, or
+// is nil, the request is refused with status 403.
 //
-// It answers POST with a message, in gzip if the sender takes it, and otherwise 400 for what is no message, 405,
-// 413, 415 for another content type or encoding, 503 while the store fails, or 500 if what allow says is not
-// valid. It reads no more than [Options.MaxMessage]; how long that may take is for the [http.Server] to limit.
+// Handler answers a POST request with a message, compressed with gzip if the
+// sender accepts it. Otherwise it responds with 400 if the request is not a
+// message, 405, 413, 415 for another content type or encoding, 503 while the
+// store fails, or 500 if the result of allow is invalid. It reads at most
+// [Options.MaxMessage] bytes; use the [http.Server] to limit the time for it.
 func Handler(r *Replica, allow func(*http.Request) (peer string, allowed causal.Filter, err error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -74,7 +77,7 @@ func statusOf(err error, h http.Header) int {
 	return http.StatusServiceUnavailable
 }
 
-// readRequest returns the message, or the status for what cannot be read.
+// readRequest returns the message, or the status for an unreadable request.
 func readRequest(w http.ResponseWriter, q *http.Request, limit int) (message []byte, status int) {
 	if media, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); err != nil || media != contentType {
 		return nil, http.StatusUnsupportedMediaType
@@ -82,7 +85,7 @@ func readRequest(w http.ResponseWriter, q *http.Request, limit int) (message []b
 	if q.ContentLength > int64(limit+limit/64+1024) {
 		return nil, http.StatusRequestEntityTooLarge
 	}
-	// In gzip, what cannot be compressed is a little larger.
+	// gzip enlarges incompressible data a little.
 	message, err := readBody(http.MaxBytesReader(w, q.Body, int64(limit+limit/64+1024)), q.Header.Get("Content-Encoding"), limit)
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -102,7 +105,7 @@ var (
 	errBody     = errors.New("the body is too large")
 )
 
-// readBody reads a message of limit bytes at most.
+// readBody reads a message of at most limit bytes.
 func readBody(body io.Reader, encoding string, limit int) ([]byte, error) {
 	switch strings.ToLower(encoding) {
 	case "", "identity":
@@ -131,10 +134,10 @@ func writeAnswer(w http.ResponseWriter, q *http.Request, answer []byte) {
 		answer = zip(answer)
 	}
 	h.Set("Content-Length", fmt.Sprint(len(answer)))
-	_, _ = w.Write(answer) // if it does not arrive, the peer asks again
+	_, _ = w.Write(answer) // if it is lost, the peer asks again
 }
 
-// takesGzip reports whether the sender takes an answer in gzip (RFC 9110, section 12.5.3).
+// takesGzip reports whether the sender accepts gzip (RFC 9110, section 12.5.3).
 func takesGzip(h http.Header) bool {
 	for _, value := range h.Values("Accept-Encoding") {
 		for element := range strings.SplitSeq(value, ",") {
@@ -150,31 +153,35 @@ func takesGzip(h http.Header) bool {
 
 func zip(message []byte) []byte {
 	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // of a valid level
-	_, _ = z.Write(message)                         // to memory
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is valid
+	_, _ = z.Write(message)                         // into memory
 	_ = z.Close()
 	return b.Bytes()
 }
 
-// answerTimeout is how long an answer may take: the first one of a large store makes its keys.
+// answerTimeout is the maximum time for an answer. The first answer of a large
+// store computes its keys.
 const answerTimeout = 2 * time.Minute
 
-// HTTPOptions are the options of [HTTP]. nil and the zero value mean the defaults.
+// HTTPOptions are the options of [HTTP]. nil and the zero value mean the
+// defaults.
 type HTTPOptions struct {
-	// Client sends the requests. Give it a Timeout, for peers that do not answer. nil means one that waits for an
-	// answer for two minutes.
+	// Client sends the requests. Give it a Timeout, for peers that do not
+	// answer. nil means a client that waits two minutes for an answer.
 	Client *http.Client
-	// Authorize prepares each request, such as by a header that tells who sends it. Its error ends the Sync. nil
-	// adds nothing.
+	// Authorize prepares each request, for example by adding a header with
+	// credentials. Its error ends the Sync. nil adds nothing.
 	Authorize func(*http.Request) error
-	// NoCompression sends and asks for messages as they are: more bytes, and less time where both sides are near.
+	// NoCompression disables compression in both directions. This takes more
+	// bytes, but less time between nearby peers.
 	NoCompression bool
 }
 
-// HTTP returns the exchange with the [Handler] at a URL. A status other than 200 is an [*HTTPError], and a URL
-// that cannot be used a [*causal.ValidationError], when it is. Bodies are read up to the size that the request
-// has asked for. Texts of errors contain the address, and no other part of the URL. It is safe for concurrent
-// use if the client and Authorize are.
+// HTTP returns an exchange with the [Handler] at a URL. The exchange returns an
+// [*HTTPError] for a status other than 200, and a [*causal.ValidationError] if
+// the URL is invalid. It reads responses up to the size stated in the request.
+// Error texts contain the address, but no other part of the URL. It is safe for
+// concurrent use if the client and Authorize are.
 func HTTP(url string, o *HTTPOptions) Exchange {
 	if o == nil {
 		o = &HTTPOptions{}
@@ -194,7 +201,7 @@ func HTTP(url string, o *HTTPOptions) Exchange {
 		}
 		defer func() { _ = response.Body.Close() }()
 		if response.StatusCode != http.StatusOK {
-			_, _ = io.CopyN(io.Discard, response.Body, 4<<10) // so that the connection can be used again
+			_, _ = io.CopyN(io.Discard, response.Body, 4<<10) // so that the connection can be reused
 			return nil, &HTTPError{Status: response.StatusCode}
 		}
 		answer, err := readBody(response.Body, response.Header.Get("Content-Encoding"), answerLimit(request))
@@ -228,7 +235,8 @@ func newHTTPRequest(ctx context.Context, url string, request []byte, o *HTTPOpti
 	return q, err
 }
 
-// answerLimit returns how large the answer to a request may be: as it says, and what its events may add.
+// answerLimit returns the maximum size of the answer to a request: the size
+// stated in it, plus what its events may add.
 func answerLimit(request []byte) int {
 	if len(request) < len(magic) {
 		return 0
@@ -237,8 +245,9 @@ func answerLimit(request []byte) int {
 	return int(min(limit, maxMessage)) + refusalSize*(len(request)/minEvent)
 }
 
-// withoutURL returns an error of package http without the URL, which may have secrets: its text only says what
-// packages net and context say, which is no part of it but the address.
+// withoutURL returns an error of package http without the URL, which may
+// contain secrets. Its text has only the text of packages net and context,
+// which includes no part of the URL but the address.
 func withoutURL(err error) error {
 	if network, ok := errors.AsType[*net.OpError](err); ok && network != nil {
 		return fmt.Errorf("causalsync: the request failed: %w", network)
@@ -257,13 +266,14 @@ type requestError struct{ cause error }
 func (requestError) Error() string   { return "causalsync: the request failed" }
 func (e requestError) Unwrap() error { return e.cause }
 
-// HTTPError is the status of an HTTP answer that is no message. The zero value says nothing.
+// HTTPError is an HTTP response without a message. The zero value has no
+// status.
 type HTTPError struct {
 	// Status is the status code, such as 503.
 	Status int
 }
 
-// Error names the status.
+// Error gives the status.
 func (e *HTTPError) Error() string {
 	if e == nil {
 		return "causalsync: the peer answers with another HTTP status than 200"

@@ -10,10 +10,11 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// magic begins each message. The last byte is the version of the protocol.
+// magic is the start of each message. The last byte is the version of the
+// protocol.
 const magic = "csy1"
 
-// The kinds of an answer.
+// Kinds of answers.
 const (
 	answerDone = iota
 	answerSalt
@@ -21,21 +22,22 @@ const (
 	answerRefused
 )
 
-// The modes of a range.
+// Modes of ranges.
 const (
-	modeSkip = iota // the messages say nothing of it
+	modeSkip = iota // not described
 	modeFingerprint
 	modeList
 	modeWanted
 )
 
-// minEvent is less than any valid event takes, and maxRanges how many ranges a message has at most.
+// minEvent is less than the size of any valid event, and maxRanges the maximum
+// number of ranges in a message.
 const (
 	minEvent  = 64
 	maxRanges = 1 << 16
 )
 
-// request is what the initiator sends.
+// request is a message of the initiator.
 type request struct {
 	maxAnswer uint64
 	salt      salt
@@ -44,23 +46,24 @@ type request struct {
 	events    []eventOf
 }
 
-// answer is what comes back. Of kinds other than answerDone it has only what the kind names.
+// answer is the reply. Kinds other than answerDone have only the fields they
+// need.
 type answer struct {
 	hash       [8]byte // of the request
-	maxRequest uint64  // which is taken
+	maxRequest uint64  // accepted here
 	kind       int
 	salt       salt
 	filter     causal.Filter
 	code       uint64
 
-	done     key // up to which the request was dealt with
+	done     key // the end of what was handled
 	ranges   []rangeOf
 	wants    []want
 	events   []eventOf
 	refusals []refusal
 }
 
-// rangeOf is what is said of a range.
+// rangeOf is the description of a range.
 type rangeOf struct {
 	span
 	mode        int
@@ -68,16 +71,16 @@ type rangeOf struct {
 	ids         []id
 }
 
-// want asks for an event of a list in the request.
+// want asks for an event on a list of the request.
 type want struct{ rangeAt, index uint64 }
 
-// eventOf is an event, or the ID of one that is too large to be sent.
+// eventOf is an event, or the ID of one that is too large to send.
 type eventOf struct {
 	data  []byte
 	large causal.EventID
 }
 
-// refusal is an event of the request that was not taken.
+// refusal is a refused event of the request.
 type refusal struct {
 	index uint64
 	code  uint64
@@ -133,7 +136,8 @@ func appendText[T string | []byte](b []byte, text T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// appendRanges appends ranges that ascend. What lies between them is skipped.
+// appendRanges appends ranges in ascending order. The gaps between them are
+// skipped ranges.
 func appendRanges(b []byte, ranges []rangeOf) []byte {
 	count := len(ranges)
 	at := key{}
@@ -156,7 +160,7 @@ func appendRanges(b []byte, ranges []rangeOf) []byte {
 	return b
 }
 
-// append appends a range after the one whose bound has the clock.
+// append appends a range after one whose bound has the given clock.
 func (r *rangeOf) append(b []byte, clock *uint64) []byte {
 	b = append(appendBound(b, clock, r.hi), byte(r.mode))
 	if r.mode == modeFingerprint {
@@ -169,7 +173,8 @@ func (r *rangeOf) append(b []byte, clock *uint64) []byte {
 	return b
 }
 
-// size is about how many bytes a range takes, and at least as many: as if what is before it were skipped.
+// size returns an upper bound for the size of a range in bytes, close to it,
+// including a skipped range before it.
 func (r *rangeOf) size() int {
 	size := boundSize(r.lo) + 1 + boundSize(r.hi) + 1
 	if r.mode == modeFingerprint {
@@ -178,7 +183,7 @@ func (r *rangeOf) size() int {
 	return size + binary.MaxVarintLen32 + len(id{})*len(r.ids)
 }
 
-// boundSize is how many bytes a bound takes at most.
+// boundSize returns the maximum size of a bound in bytes.
 func boundSize(k key) int {
 	if k == end {
 		return 2
@@ -186,7 +191,8 @@ func boundSize(k key) int {
 	return 1 + bits.Len64(k.clock)/7 + 1 + len(bytes.TrimRight(k.digest[:], "\x00"))
 }
 
-// appendBound appends a key, as the difference of its clock to the one before.
+// appendBound appends a key, with its clock as the difference from the previous
+// one.
 func appendBound(b []byte, clock *uint64, k key) []byte {
 	if k == end {
 		return append(b, 0, 0)
@@ -213,5 +219,5 @@ func (e *eventOf) append(b []byte) []byte {
 	return b
 }
 
-// size is how many bytes an event takes, and at least as many.
+// size returns an upper bound for the size of an event in bytes.
 func (e *eventOf) size() int { return 2*binary.MaxVarintLen32 + len(e.data) + len(e.large) }

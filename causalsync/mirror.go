@@ -8,7 +8,8 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// source returns what the keys of the store are read from, and the position up to which they are.
+// source returns where to read the keys of the store, and the position up to
+// which they exist.
 func (r *Replica) source(ctx context.Context) (source, causal.Cursor, error) {
 	r.mu.Lock()
 	m := r.mirror
@@ -32,7 +33,7 @@ func (r *Replica) source(ctx context.Context) (source, causal.Cursor, error) {
 	return m.update(ctx)
 }
 
-// makeKeys has a store make all keys, and returns its error if it cannot.
+// makeKeys makes a store compute all keys, and returns its error if it cannot.
 func makeKeys(ctx context.Context, src source, head causal.Cursor) error {
 	for _, err := range src.ReadDigestLog(ctx, causal.Filter{}, head, head) {
 		if err != nil {
@@ -45,12 +46,12 @@ func makeKeys(ctx context.Context, src source, head causal.Cursor) error {
 // mirror is a copy of a store in memory.
 type mirror struct {
 	store causal.EventStore
-	turn  chan struct{} // full while somebody updates it
+	turn  chan struct{} // full during an update
 	copy  *causal.MemEventStore
-	at    causal.Cursor // of the store, up to which the copy goes
+	at    causal.Cursor // in the store, the end of the copy
 }
 
-// update copies what is new.
+// update copies new events.
 func (m *mirror) update(ctx context.Context) (source, causal.Cursor, error) {
 	select {
 	case m.turn <- struct{}{}:
@@ -59,7 +60,7 @@ func (m *mirror) update(ctx context.Context) (source, causal.Cursor, error) {
 		return nil, causal.Cursor{}, causaladapter.CheckContext(ctx)
 	}
 	err := m.read(ctx)
-	if errors.Is(err, causal.ErrInvalidCursor) || errors.Is(err, causal.ErrCursorAhead) { // the log is another one
+	if errors.Is(err, causal.ErrInvalidCursor) || errors.Is(err, causal.ErrCursorAhead) { // the log has been replaced
 		m.copy, m.at = nil, causal.Cursor{}
 		err = m.read(ctx)
 	}
@@ -90,7 +91,8 @@ func (m *mirror) read(ctx context.Context) error {
 	return nil
 }
 
-// readAll is for a store that has no log. If it does not have all that the copy has, it is another one.
+// readAll copies a store without a log. If events in the copy are missing from
+// it, it has been replaced.
 func (m *mirror) readAll(ctx context.Context) error {
 	all, err := causal.LoadAll(ctx, m.store)
 	if err != nil {

@@ -9,16 +9,16 @@ import (
 // pushed is an event of a request.
 type pushed struct {
 	id       causal.EventID
-	withheld bool // it is too large, and only its ID was sent
+	withheld bool // too large, so only its ID was sent
 }
 
-// push is a range of which the peer has just the events of a list.
+// push is a range in which the peer has only the events of a list.
 type push struct {
 	span
 	has map[id]bool
 }
 
-// push puts events into a request that the peer lacks.
+// push adds events missing from the peer to a request.
 func (s *session) push(ctx context.Context, q *request, room *int) (events []pushed, err error) {
 	g := giver{
 		source: s.summary.source, room: room, largest: *room, events: &q.events, mustGive: true,
@@ -70,7 +70,7 @@ func (s *session) pushRange(ctx context.Context, g *giver, p push) (hasRoom bool
 	return g.flush(ctx)
 }
 
-// countRefusals reports what the peer did not take.
+// countRefusals reports the events refused by the peer.
 func (s *session) countRefusals(a *answer, events []pushed) error {
 	s.report.Sent += len(events)
 	next := uint64(0)
@@ -80,7 +80,7 @@ func (s *session) countRefusals(a *answer, events []pushed) error {
 		}
 		next = refused.index + 1
 		s.report.Sent--
-		if of := events[refused.index]; !of.withheld { // which was told
+		if of := events[refused.index]; !of.withheld { // which has been reported
 			s.replica.refused(&s.report, s.peer, Refusal{EventID: of.id, Err: errorOf(refused.code), ByPeer: true})
 		}
 	}

@@ -16,73 +16,83 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// What a replica keeps in memory at most.
+// Limits of a replica's memory.
 const (
 	maxSummaryBytes = 64 << 20
-	smallSummary    = 4096 // events; summaries of fewer are made when they are needed
-	maxPeers        = 1000 // whose salt is known
+	smallSummary    = 4096 // events; smaller summaries are computed on demand
+	maxPeers        = 1000 // with a known salt
 )
 
-// The sizes of a message.
+// Sizes of messages.
 const (
 	defaultMessage = 1 << 20
 	minMessage     = 4 << 10
 	maxMessage     = 1 << 30
 )
 
-// saltLife is how long a salt is used: finding events with equal sums takes longer.
+// saltLife is the lifetime of a salt. Finding events with equal sums takes
+// longer.
 const saltLife = 24 * time.Hour
 
 const minSecret = 16
 
 // Options are the options of [New]. nil and the zero value mean the defaults.
 type Options struct {
-	// Node takes what is received, so that it knows of it, and keeps what it rejects. Only its project is synced, and
-	// always all of it: a Filter that selects less is refused. The store given to New is that of the node. nil means
-	// that events are stored as they come, and no clock moves.
+	// Node receives the events, so that it can track them and keep the rejected
+	// ones. Only its project is synced, and always completely: a Filter
+	// selecting less is refused. The store passed to New must be that of the
+	// node. If nil, events are stored as received, and no clock advances.
 	Node *causal.Node
-	// Accept returns an error for an event that is not to be stored, such as one of an author that the peer does not
-	// speak for. It is called for each event that is received, also for those that are stored already, by
-	// several goroutines at a time. What it refuses is reported, and not kept; to those who get later events of
-	// the same node it is a gap for ever, so refuse nodes rather than single events. nil accepts all.
+	// Accept returns an error for an event to refuse, such as one whose author
+	// the peer may not represent. It is called for each received event, even if
+	// it is already stored, by several goroutines at a time. Refused events are
+	// reported, and not kept. To anyone who receives later events of the same
+	// node they are a permanent gap, so refuse nodes rather than single events.
+	// nil accepts all.
 	Accept func(peer string, e causal.Event) error
-	// OnRefused is called with each event that was not taken, here or by the peer, in Sync and Answer, by several
-	// goroutines at a time. nil means that only the Report of Sync has them.
+	// OnRefused is called with each event refused here or by the peer, in Sync
+	// and Answer, by several goroutines at a time. If nil, only the Report of
+	// Sync lists them.
 	OnRefused func(peer string, r Refusal)
-	// Secret gives the same salt to replicas that share it. Replicas that answer the same peers in turn, such as the
-	// processes of a service, must share one. It has at least 16 random bytes. nil means that the replica makes one up.
+	// Secret gives the same salt to replicas that share it. Replicas that
+	// answer the same peers in turn, such as the processes of a service, must
+	// share one. It has at least 16 random bytes. If nil, the replica generates
+	// one.
 	Secret []byte
-	// MaxMessage is how many bytes a message may have, in both directions, 4 KiB to 1 GiB. Zero means 1 MiB. An
-	// event that does not fit, with 1 KiB to spare, is not synced, and reported.
+	// MaxMessage is the maximum size of a message in either direction, 4 KiB to
+	// 1 GiB. Zero means 1 MiB. An event that does not fit, with 1 KiB to spare,
+	// is not synced, and reported.
 	MaxMessage int
 }
 
-// Replica syncs a store. Use [New]; the zero value refuses every call. It is safe for concurrent use: several
-// Syncs and Answers may run at a time. It must not be copied. It keeps nothing in the store.
+// A Replica syncs a store. Use [New]; the zero value refuses every call. It is
+// safe for concurrent use, including several Syncs and Answers at a time. It
+// must not be copied. It keeps nothing in the store.
 type Replica struct {
 	store   causal.EventStore
 	options Options
 
 	now func() time.Time
 
-	mu        sync.Mutex // guards what follows, and is held for moments
+	mu        sync.Mutex // guards the fields below, and is held briefly
 	summaries map[summaryKey]*keptSummary
 	bytes     int // of the buckets in them
 	turn      uint64
-	mirror    *mirror // of a store whose keys cannot be read
+	mirror    *mirror // of a store without readable keys
 	peers     map[string]peer
 }
 
-// peer is what is known of a peer from the Sync before.
+// peer is the knowledge about a peer from an earlier Sync.
 type peer struct {
 	salt       salt
 	maxRequest int
 }
 
-// New returns a replica of a store: one that is a [causal.DigestReader], as those of this library are. Of any
-// other the replica keeps a copy in memory, which it reads in at first and, if the store is a
-// [causal.LogReader], then only what is new. It does the same if the store is one, but is open for reading only
-// and has not all of its keys. A store that cannot be written gives events, and refuses those that it is sent.
+// New returns a replica of a store, preferably a [causal.DigestReader] like the
+// stores of this library. Of any other store, and of a read-only one without
+// all of its keys, the replica keeps a copy in memory. It reads the whole store
+// at first and, if it is a [causal.LogReader], later only new entries. A
+// read-only store sends events, and refuses those it receives.
 //
 // New returns a [*causal.ValidationError] if s is nil or an option is invalid.
 func New(s causal.EventStore, o *Options) (*Replica, error) {
@@ -113,7 +123,7 @@ func New(s causal.EventStore, o *Options) (*Replica, error) {
 	return r, nil
 }
 
-// begin returns an error if nothing can be done.
+// begin returns an error if the replica was not created by New, or ctx is done.
 func (r *Replica) begin(ctx context.Context) error {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return err
@@ -124,7 +134,7 @@ func (r *Replica) begin(ctx context.Context) error {
 	return nil
 }
 
-// ownSalt returns the salt that others are to use today.
+// ownSalt returns the salt for requests to this replica today.
 func (r *Replica) ownSalt() salt {
 	text := append([]byte("causal sync salt"), r.options.Secret...)
 	day := r.now().UnixNano() / int64(saltLife)
@@ -132,7 +142,7 @@ func (r *Replica) ownSalt() salt {
 	return salt(hash[:len(salt{})])
 }
 
-// peerOf returns what is known of a peer.
+// peerOf returns the knowledge about a peer.
 func (r *Replica) peerOf(name string) (p peer, isKnown bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,22 +162,22 @@ func (r *Replica) setPeer(name string, p peer) {
 	r.peers[name] = p
 }
 
-// summaryKey is what a summary is of.
+// summaryKey identifies a summary.
 type summaryKey struct {
 	filter causal.Filter
 	salt   salt
 }
 
-// keptSummary is a summary that is brought up to date by one call at a time.
+// keptSummary is a summary, updated by one call at a time.
 type keptSummary struct {
-	turn    chan struct{} // full while somebody does
+	turn    chan struct{} // full during an update
 	current atomic.Pointer[summary]
 
 	bytes int // guarded by the replica, as is
 	used  uint64
 }
 
-// summary returns a summary of what the store holds now.
+// summary returns a summary of the current content of the store.
 func (r *Replica) summary(ctx context.Context, of summaryKey) (*summary, error) {
 	kept := r.kept(of)
 	defer r.weigh(of, kept)
@@ -177,7 +187,7 @@ func (r *Replica) summary(ctx context.Context, of summaryKey) (*summary, error) 
 	case <-ctx.Done():
 		return nil, causaladapter.CheckContext(ctx)
 	}
-	src, head, err := r.source(ctx) // after those before, so that it is not behind them
+	src, head, err := r.source(ctx) // read after waiting, so as not to be older than the summary
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +195,7 @@ func (r *Replica) summary(ctx context.Context, of summaryKey) (*summary, error) 
 	if m != nil && m.source == src {
 		m, err = m.advance(ctx, head)
 	}
-	if m == nil || m.source != src || errors.Is(err, causal.ErrInvalidCursor) || errors.Is(err, causal.ErrCursorAhead) { // another log
+	if m == nil || m.source != src || errors.Is(err, causal.ErrInvalidCursor) || errors.Is(err, causal.ErrCursorAhead) { // the log has been replaced
 		m, err = newSummary(ctx, src, of.filter, of.salt, head)
 	}
 	if err != nil {
@@ -197,7 +207,7 @@ func (r *Replica) summary(ctx context.Context, of summaryKey) (*summary, error) 
 	return m, nil
 }
 
-// kept returns the place of a summary.
+// kept returns the kept summary, which may be new.
 func (r *Replica) kept(of summaryKey) *keptSummary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -211,11 +221,12 @@ func (r *Replica) kept(of summaryKey) *keptSummary {
 	return kept
 }
 
-// weigh drops what was not used for the longest time, until the summaries have room, and what is empty.
+// weigh drops the least recently used summaries until there is room, and empty
+// ones.
 func (r *Replica) weigh(of summaryKey, kept *keptSummary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.summaries[of] != kept { // was dropped meanwhile
+	if r.summaries[of] != kept { // dropped in the meantime
 		return
 	}
 	r.bytes -= kept.bytes

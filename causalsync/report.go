@@ -2,37 +2,44 @@ package causalsync
 
 import "github.com/spec-kitty/causal"
 
-// Report says what a Sync has done. The zero value says nothing. The caller owns it.
+// A Report is the outcome of a Sync. The zero value is that of a Sync without
+// effect. The caller owns it.
 type Report struct {
-	// Filter is what was synced: what was asked for, or less if the peer allows less.
+	// Filter selects the synced events: the filter asked for, or less if the
+	// peer allows less.
 	Filter causal.Filter
-	// Received is how many events are new here, Sent how many the peer was sent and has not refused.
+	// Received is the number of events new here, and Sent the number of events
+	// sent and not refused by the peer.
 	Received, Sent int
-	// Trips is how many requests were answered. BytesIn and BytesOut are those of the messages.
+	// Trips is the number of answered requests. BytesIn and BytesOut are the
+	// sizes of their messages.
 	Trips             int
 	BytesIn, BytesOut int64
-	// Refused are the first 1000 events that were not taken, by either side. RefusedCount is how many there are.
+	// Refused lists the first 1000 events refused by either side, and
+	// RefusedCount is the number of all of them.
 	Refused      []Refusal
 	RefusedCount int
 }
 
-// maxRefused is how many refusals a report lists.
+// maxRefused is the maximum number of refusals in a report.
 const maxRefused = 1000
 
-// Refusal is an event that was not taken. It is not stored where it was refused, and the others are. The next
-// Sync tries it again. The zero value is never given.
+// A Refusal is an event that was refused. It is not stored by the side that
+// refused it; other events are unaffected. The next Sync retries it. The zero
+// value is never returned.
 type Refusal struct {
-	// EventID is empty if the event has none that can be read.
+	// EventID is empty if no ID could be decoded.
 	EventID causal.EventID
-	// Err says why: it matches [causal.ErrValidation], [causal.ErrIDConflict], [causal.ErrClockJump],
-	// [ErrNotAllowed], which comes with the error of [Options.Accept] if that was the reason, or [ErrTooLarge].
-	// If ByPeer is set there is no more than that.
+	// Err is the reason. It matches [causal.ErrValidation],
+	// [causal.ErrIDConflict], [causal.ErrClockJump], [ErrNotAllowed], which
+	// wraps the error of [Options.Accept] if there is one, or [ErrTooLarge]. If
+	// ByPeer is set, it has no further details.
 	Err error
-	// ByPeer says that the peer has refused it.
+	// ByPeer reports whether the peer refused the event.
 	ByPeer bool
 }
 
-// refused tells a refusal, and adds it to a report if there is one.
+// refused reports a refusal, and adds it to report unless that is nil.
 func (r *Replica) refused(report *Report, peer string, refusal Refusal) {
 	if report != nil {
 		report.RefusedCount++
@@ -45,9 +52,9 @@ func (r *Replica) refused(report *Report, peer string, refusal Refusal) {
 	}
 }
 
-// notAllowedError is an error of Options.Accept, or of a store that cannot be written.
+// notAllowedError wraps an error of Options.Accept, or of a read-only store.
 type notAllowedError struct{ cause error }
 
-func (e notAllowedError) Error() string        { return ErrNotAllowed.Error() } // the cause may have values
+func (e notAllowedError) Error() string        { return ErrNotAllowed.Error() } // the cause may contain values
 func (e notAllowedError) Is(target error) bool { return target == ErrNotAllowed }
 func (e notAllowedError) Unwrap() error        { return e.cause }

@@ -11,15 +11,17 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// RunOptions are the options of [Replica.Run]. OnSync is required; the zero value of the others means the default.
+// RunOptions are the options of [Replica.Run]. OnSync is required; otherwise
+// the zero value means the default.
 type RunOptions struct {
-	// SyncOptions are those of each Sync.
+	// SyncOptions are the options of each Sync.
 	SyncOptions
-	// Interval is how long Run waits before it looks for what is new with the peer, which does not call by
-	// itself. Zero means a minute.
+	// Interval is the time between two Syncs if nothing is saved here, to fetch
+	// new events of the peer, which does not call by itself. Zero means a
+	// minute.
 	Interval time.Duration
-	// OnSync is called after each Sync with its result, before the next one begins. It may cancel the context of
-	// Run. Required.
+	// OnSync is called after each Sync with its result, before the next one
+	// begins. It may cancel the context of Run. Required.
 	OnSync func(Report, error)
 }
 
@@ -28,14 +30,16 @@ const (
 	firstPause      = time.Second // after an error
 )
 
-// Run calls Sync again and again: at once, soon after something was saved in the store, by whomever, and after
-// each Interval. After an error it waits for a second, and then twice as long each time, up to the Interval,
-// whatever is saved meanwhile. Waits vary at random, so that not all peers come at once. One Run for each
+// Run calls Sync repeatedly: immediately, soon after anyone saves something in
+// the store, and after each Interval. After an error it waits for a second,
+// doubling the wait each time up to the Interval, even if something is saved.
+// Waits vary randomly, so that peers do not all call at once. One Run for each
 // peer is enough.
 //
-// It returns when ctx ends, with its error; with [causal.ErrClosed] when the store or the node was closed; with a
-// [*RefusedError]; and, before anything else, with a [*causal.ValidationError] for arguments. It goes on after all
-// other errors, also an [*HTTPError]: OnSync decides whether to cancel.
+// Run returns the error of ctx when it is done, [causal.ErrClosed] when the
+// store or the node was closed, a [*RefusedError], or, immediately, a
+// [*causal.ValidationError] if an argument is invalid. It continues after all
+// other errors, even an [*HTTPError]; OnSync decides whether to cancel.
 func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) error {
 	if err := r.begin(ctx); err != nil {
 		return err
@@ -52,7 +56,7 @@ func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) err
 	interval := cmp.Or(o.Interval, defaultInterval)
 	pause := firstPause
 	for {
-		head, _ := r.head(ctx) // before, so that nothing is missed; what fails here fails in Sync
+		head, _ := r.head(ctx) // before the Sync, so as not to miss a save; a failure here shows in Sync
 		report, err := r.Sync(ctx, exchange, &o.SyncOptions)
 		o.OnSync(report, err)
 		if ended := r.ended(ctx); ended != nil {
@@ -67,7 +71,7 @@ func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) err
 		default:
 			now, _ := r.head(ctx)
 			if now.LogID() == head.LogID() && now.Position() == head.Position()+uint64(report.Received) {
-				head = now // nobody else has saved
+				head = now // no one else has saved
 			}
 			err = r.wait(ctx, &head, interval)
 			pause = firstPause
@@ -78,7 +82,8 @@ func (r *Replica) Run(ctx context.Context, exchange Exchange, o *RunOptions) err
 	}
 }
 
-// ended returns why there will be no Sync any more: the context, or what was closed.
+// ended returns the reason why no Sync is possible any more: the error of ctx,
+// or ErrClosed.
 func (r *Replica) ended(ctx context.Context) error {
 	err := r.begin(ctx)
 	if err == nil {
@@ -102,11 +107,12 @@ func (r *Replica) head(ctx context.Context) (causal.Cursor, error) {
 	return causal.Cursor{}, errors.ErrUnsupported
 }
 
-// wait returns after about some time, or when the log goes on after a cursor, if one is given.
+// wait returns after approximately the given time, or when the log has an entry
+// after a cursor, if one is given.
 func (r *Replica) wait(ctx context.Context, after *causal.Cursor, atMost time.Duration) error {
 	var chance [1]byte
 	_, _ = rand.Read(chance[:]) // never fails
-	atMost = min(atMost, 1<<62) // so that nothing overflows
+	atMost = min(atMost, 1<<62) // to avoid an overflow
 	limited, cancel := context.WithTimeout(ctx, atMost/10*9+atMost/5/256*time.Duration(chance[0]))
 	defer cancel()
 	if log, ok := r.store.(causal.LogReader); ok && after != nil {
@@ -120,11 +126,11 @@ func (r *Replica) wait(ctx context.Context, after *causal.Cursor, atMost time.Du
 				return ended
 			}
 			if err != nil {
-				break // the next Sync tells it
+				break // the next Sync reports it
 			}
 		}
 	}
-	for limited.Err() == nil { // what is closed ends the wait
+	for limited.Err() == nil { // a closed store ends the wait
 		if err := r.ended(ctx); err != nil {
 			return err
 		}

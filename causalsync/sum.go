@@ -11,7 +11,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// key is a place in the order of [causal.SyncKey], or the end.
+// key is a position in the order of [causal.SyncKey], or the end.
 type key struct {
 	clock  uint64
 	digest [sha256.Size]byte
@@ -22,7 +22,7 @@ var end = key{clock: math.MaxUint64}
 
 func keyOf(k causal.SyncKey) key { return key{uint64(k.Clock), k.Digest} }
 
-// syncKey returns the key as reads take it: the end is the zero SyncKey.
+// syncKey returns the key for reads, in which the zero SyncKey means the end.
 func (k key) syncKey() causal.SyncKey {
 	if k == end {
 		return causal.SyncKey{}
@@ -39,7 +39,7 @@ func (k key) compare(other key) int {
 
 func (k key) isBefore(other key) bool { return k.compare(other) < 0 }
 
-// shortest returns the key after before, and up to k, that takes the fewest bytes.
+// shortest returns the key after before, up to k, with the shortest encoding.
 func shortest(before, k key) key {
 	if before.clock != k.clock {
 		return key{clock: k.clock}
@@ -53,10 +53,11 @@ func shortest(before, k key) key {
 	return short
 }
 
-// salt is a secret of whoever answers, without which nobody can make other events with an equal sum.
+// salt is a secret of the responding side, without which nobody can construct
+// other events with an equal sum.
 type salt [16]byte
 
-// lift is what is summed up for an event.
+// lift is the summand of an event.
 type lift [sha256.Size]byte
 
 func (s *salt) lift(digest *[sha256.Size]byte) lift {
@@ -66,7 +67,7 @@ func (s *salt) lift(digest *[sha256.Size]byte) lift {
 	return sha256.Sum256(text[:])
 }
 
-// id stands for an event in a list.
+// id represents an event in a list.
 type id [16]byte
 
 func (s *salt) id(k key) id {
@@ -74,8 +75,9 @@ func (s *salt) id(k key) id {
 	return id(l[:len(id{})])
 }
 
-// sum is a set of events: their count, and the sum of their lifts modulo 2^256. A multiset hash by addition
-// (Bellare and Micciancio, "A New Paradigm for Collision-Free Hashing", 1997, section 5): without a salt,
+// sum represents a set of events by their count, and the sum of their lifts
+// modulo 2^256. It is a multiset hash by addition (Bellare and Micciancio, "A
+// New Paradigm for Collision-Free Hashing", 1997, section 5). Without a salt,
 // Wagner's generalized birthday attack (2002) finds sets of equal sum.
 type sum struct {
 	count uint64
@@ -98,7 +100,7 @@ func (s *sum) addLift(l lift) {
 	s.add(one)
 }
 
-// fingerprint is what is sent of a sum.
+// fingerprint is the transmitted form of a sum.
 type fingerprint [16]byte
 
 func (s sum) fingerprint() fingerprint {

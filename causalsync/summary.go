@@ -9,26 +9,28 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// source is a store whose keys can be read.
+// source is a store with readable keys.
 type source interface {
 	causal.DigestReader
 	Head(ctx context.Context) (causal.Cursor, error)
 }
 
-// A bucket has bucketSize events when it is made, and is made anew when it has twice as many.
+// A new bucket has bucketSize events. It is split when it has twice as many.
 const bucketSize = 256
 
-// bucket is the sum of the events from first up to the first of the next bucket.
+// bucket is the sum of the events from first up to the first of the next
+// bucket.
 type bucket struct {
 	first key
 	sum   sum
 }
 
-// bucketBytes is how much memory a bucket takes.
+// bucketBytes is the memory taken by a bucket.
 const bucketBytes = 80
 
-// summary is what is kept of the events of a filter: sums of some hundred events each, at one position of the
-// log. Nothing changes it. Everything finer is read from the source.
+// summary has sums of the events of a filter, in buckets of several hundred
+// events, at one position of the log. It is immutable. Anything finer is read
+// from the source.
 type summary struct {
 	source  source
 	filter  causal.Filter
@@ -38,7 +40,8 @@ type summary struct {
 	count   uint64
 }
 
-// newSummary makes a summary of all events up to a position, which takes a read of all keys.
+// newSummary returns a summary of all events up to a position. It reads all
+// keys.
 func newSummary(ctx context.Context, src source, f causal.Filter, s salt, at causal.Cursor) (*summary, error) {
 	m := &summary{source: src, filter: f, salt: s, at: at}
 	var err error
@@ -55,7 +58,7 @@ func (m *summary) read(ctx context.Context, lo, hi key) iter.Seq2[causal.SyncKey
 	return m.source.ReadDigests(ctx, m.filter, lo.syncKey(), hi.syncKey(), m.at)
 }
 
-// scan makes the buckets of a range; the first one begins with it.
+// scan returns the buckets of a range; the first one starts with the range.
 func (m *summary) scan(ctx context.Context, lo, hi key) ([]bucket, error) {
 	buckets := []bucket{{first: lo}}
 	before := lo
@@ -75,12 +78,13 @@ func (m *summary) scan(ctx context.Context, lo, hi key) ([]bucket, error) {
 	return buckets, nil
 }
 
-// advance returns the summary at a later position of the log, for which it reads what has come since.
+// advance returns the summary at a later position of the log. It reads the
+// entries in between.
 func (m *summary) advance(ctx context.Context, head causal.Cursor) (*summary, error) {
 	if head == m.at {
 		return m, nil
 	}
-	if head.Position() < m.at.Position() { // a replica that lags, or a log that went back
+	if head.Position() < m.at.Position() { // a lagging replica, or a log that went back
 		return nil, causal.ErrInvalidCursor
 	}
 	next := &summary{source: m.source, filter: m.filter, salt: m.salt, at: head, buckets: slices.Clone(m.buckets), count: m.count}
@@ -113,12 +117,12 @@ func (m *summary) advance(ctx context.Context, head causal.Cursor) (*summary, er
 	return next, nil
 }
 
-// bucketOf returns the index of the bucket that k is in.
+// bucketOf returns the index of the bucket containing k.
 func (m *summary) bucketOf(k key) int {
 	return sort.Search(len(m.buckets), func(i int) bool { return k.isBefore(m.buckets[i].first) }) - 1
 }
 
-// endOf returns where a bucket ends.
+// endOf returns the end of a bucket.
 func (m *summary) endOf(i int) key {
 	if i+1 < len(m.buckets) {
 		return m.buckets[i+1].first
@@ -126,7 +130,7 @@ func (m *summary) endOf(i int) key {
 	return end
 }
 
-// sumOf returns the sum of a range. It reads the parts of the buckets at its ends.
+// sumOf returns the sum of a range. It reads keys in the buckets at its ends.
 func (m *summary) sumOf(ctx context.Context, lo, hi key) (total sum, err error) {
 	for i := m.bucketOf(lo); i < len(m.buckets) && m.buckets[i].first.isBefore(hi); i++ {
 		b, last := m.buckets[i], m.endOf(i)
@@ -157,10 +161,11 @@ type part struct {
 	sum sum
 }
 
-// span is a range of keys, from lo up to, and without, hi.
+// span is a range of keys, from lo up to but not including hi.
 type span struct{ lo, hi key }
 
-// split returns so many parts of a range, of about one size. If they are large they end where buckets do.
+// split splits a range into count parts of similar size. Large parts end where
+// buckets do.
 func (m *summary) split(ctx context.Context, of span, count int) ([]part, error) {
 	i, j := m.bucketOf(of.lo), m.bucketOf(of.hi)
 	if j-i < count {
@@ -183,7 +188,7 @@ func (m *summary) split(ctx context.Context, of span, count int) ([]part, error)
 	return parts, nil
 }
 
-// splitKeys is split by the keys.
+// splitKeys splits a range by reading its keys.
 func (m *summary) splitKeys(ctx context.Context, of span, count int) ([]part, error) {
 	keys, err := m.keys(ctx, of)
 	if err != nil {

@@ -7,31 +7,37 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// Exchange carries a request to a peer, whose [Replica.Answer] answers it, and returns the answer. It fails if
-// ctx ends. A request may be lost, and may arrive twice; an answer to another request is noticed.
+// An Exchange carries a request to a peer, and returns the answer of its
+// [Replica.Answer]. It fails if ctx is done. A request may be lost, or arrive
+// twice; an answer to another request is detected.
 type Exchange func(ctx context.Context, request []byte) (answer []byte, err error)
 
-// SyncOptions are the options of [Replica.Sync]. nil and the zero value mean the defaults.
+// SyncOptions are the options of [Replica.Sync]. nil and the zero value mean
+// the defaults.
 type SyncOptions struct {
-	// Peer names the peer, for what is rejected and reported. The replica remembers the salt of each name, also of
-	// "", which saves the next Sync a trip; peers of one name cost each other that trip.
+	// Peer names the peer in reports and rejected entries. The replica
+	// remembers the salt of each name, including "", which saves the next Sync
+	// a round trip. If peers share a name, this advantage is lost.
 	Peer string
-	// Filter is what is synced; the peer may allow less. The zero value means all. With a Node it is the
-	// project of the node, or zero.
+	// Filter selects the events to sync; the peer may allow fewer. The zero
+	// value selects all. With a Node it selects the node's project, or is zero.
 	Filter causal.Filter
-	// MaxEvents is how many new events are stored, about, before Sync ends with [ErrLimit]. Zero means any number.
+	// MaxEvents is the approximate number of new events to store before Sync
+	// stops with [ErrLimit]. Zero means no limit.
 	MaxEvents int
 }
 
-// maxRestarts is how often a peer may change its salt during a Sync.
+// maxRestarts is the number of times a peer may change its salt during a Sync.
 const maxRestarts = 3
 
-// Sync reconciles the store with that of a peer, in both directions; see the guarantees of the package. The
-// report is of what was done, also if an error is returned; what was received then is stored, and the next Sync
-// goes on.
+// Sync reconciles the store with that of a peer, in both directions; see the
+// guarantees in the package documentation. The report is valid even if an error
+// is returned: everything received up to then is stored, and the next Sync
+// continues.
 //
-// The error is a [*causal.ValidationError] for arguments, that of the exchange, [ErrProtocol],
-// [*RefusedError], [ErrLimit], or that of the store or of ctx.
+// Sync returns a [*causal.ValidationError] if an argument is invalid,
+// [ErrProtocol], a [*RefusedError], [ErrLimit], or an error of the exchange, of
+// the store or of ctx.
 func (r *Replica) Sync(ctx context.Context, exchange Exchange, o *SyncOptions) (Report, error) {
 	if err := r.begin(ctx); err != nil {
 		return Report{}, err
@@ -49,7 +55,8 @@ func (r *Replica) Sync(ctx context.Context, exchange Exchange, o *SyncOptions) (
 	return s.report, err
 }
 
-// checkSync checks the arguments of Sync, and returns the filter in its canonical form.
+// checkSync checks the arguments of Sync, and returns the filter in its
+// canonical form.
 func (r *Replica) checkSync(exchange Exchange, o *SyncOptions) (causal.Filter, error) {
 	if exchange == nil {
 		return o.Filter, causaladapter.Invalid("exchange", "must not be nil")
@@ -67,7 +74,7 @@ func (r *Replica) checkSync(exchange Exchange, o *SyncOptions) (causal.Filter, e
 	return filter, nil
 }
 
-// session is a Sync that runs.
+// session is a running Sync.
 type session struct {
 	replica   *Replica
 	exchange  Exchange
@@ -81,16 +88,16 @@ type session struct {
 
 	summary *summary
 	pending []pending // ascending, disjoint
-	window  int       // how many of them a request has at most
+	window  int       // the maximum number of them in a request
 	toPush  []causal.SyncKey
 	pushes  []push
 }
 
-// pending is a range that is not known to be equal.
+// pending is a range not known to be equal.
 type pending struct {
 	span
-	differs bool // that its fingerprint differs is known: it is told in parts
-	wanted  []id // that the peer has and this side lacks; nil if that is not known
+	differs bool // its fingerprint is known to differ, so it is split
+	wanted  []id // by this side from the peer; nil if not known
 }
 
 // run exchanges messages until nothing is pending.
@@ -111,17 +118,17 @@ func (s *session) run(ctx context.Context) error {
 	return nil
 }
 
-// start begins with all events, under the salt of the peer.
+// start starts over with all events, under the salt of the peer.
 func (s *session) start(ctx context.Context) error {
 	var err error
 	s.summary, err = s.replica.summary(ctx, summaryKey{s.report.Filter, s.known.salt})
 	s.pending, s.window = []pending{{span: span{key{}, end}, differs: true}}, 1<<30
 	s.toPush, s.pushes = nil, nil
-	s.report.Refused, s.report.RefusedCount = nil, 0 // which are met again
+	s.report.Refused, s.report.RefusedCount = nil, 0 // they will be found again
 	return err
 }
 
-// trip sends a request, and deals with the answer.
+// trip sends a request, and handles the answer.
 func (s *session) trip(ctx context.Context) error {
 	q := request{maxAnswer: uint64(s.replica.options.MaxMessage), salt: s.known.salt, filter: s.report.Filter}
 	var sent []said
@@ -166,7 +173,7 @@ func (s *session) trip(ctx context.Context) error {
 	return s.read(ctx, &a, sent, events)
 }
 
-// narrowTo goes on with the filter that the peer allows.
+// narrowTo continues with the filter allowed by the peer.
 func (s *session) narrowTo(ctx context.Context, f causal.Filter) error {
 	if both, ok := intersect(f, s.report.Filter); !ok || both != f || f == s.report.Filter {
 		return broken("a peer allows other events than it was asked for")
@@ -174,14 +181,14 @@ func (s *session) narrowTo(ctx context.Context, f causal.Filter) error {
 	if s.replica.options.Node != nil {
 		return &RefusedError{Code: codeFilter}
 	}
-	s.report.Filter = f // which can happen a few times, as it selects less each time
+	s.report.Filter = f // at most a few times, because it selects less each time
 	if !s.isKnown {
 		return nil
 	}
 	return s.start(ctx)
 }
 
-// restart begins again with another salt.
+// restart starts over with another salt.
 func (s *session) restart(ctx context.Context, salt salt) error {
 	if s.restarts++; s.restarts > maxRestarts || s.isKnown && salt == s.known.salt {
 		return broken("a peer changes its salt again and again")
@@ -191,8 +198,8 @@ func (s *session) restart(ctx context.Context, salt salt) error {
 	return s.start(ctx)
 }
 
-// fill puts into a request what is to be sent: events first, and then ranges. It returns the ranges with their
-// keys, and the IDs of the events.
+// fill adds content to a request: first events, then ranges. It returns the
+// ranges with their keys, and the IDs of the events.
 func (s *session) fill(ctx context.Context, q *request) (sent []said, events []pushed, err error) {
 	room := min(s.replica.options.MaxMessage, s.known.maxRequest) - 4*overhead - len(q.filter.AggregateID)
 	if events, err = s.push(ctx, q, &room); err != nil {
@@ -225,7 +232,7 @@ func (s *session) fill(ctx context.Context, q *request) (sent []said, events []p
 	return sent, events, nil
 }
 
-// say says what is in a pending range.
+// say describes a pending range.
 func (s *session) say(ctx context.Context, p pending, differ int) ([]said, error) {
 	if p.wanted != nil {
 		return []said{{rangeOf: rangeOf{span: p.span, mode: modeWanted, ids: p.wanted}}}, nil
@@ -241,8 +248,8 @@ func (s *session) say(ctx context.Context, p pending, differ int) ([]said, error
 	return s.summary.describe(ctx, part{p.span, total}, parts)
 }
 
-// read deals with an answer: it stores what came, and then takes the ranges that are done from the pending
-// ones.
+// read handles an answer: it stores the events, and then removes finished
+// ranges from the pending ones.
 func (s *session) read(ctx context.Context, a *answer, sent []said, events []pushed) error {
 	check := checker{session: s, answer: a, sent: sent}
 	incoming, err := check.check()
@@ -271,7 +278,7 @@ func (s *session) read(ctx context.Context, a *answer, sent []said, events []pus
 	return nil
 }
 
-// goOn replaces the ranges of a request by what the answer leaves to be done.
+// goOn replaces the ranges of a request by those left to do after the answer.
 func (s *session) goOn(ctx context.Context, a *answer, sent []said, missing map[id]bool) error {
 	var next []pending
 	finished, answered := 0, 0
@@ -322,10 +329,10 @@ func (s *session) goOn(ctx context.Context, a *answer, sent []said, missing map[
 	return nil
 }
 
-// mostWanted is how many ids are asked for together.
+// mostWanted is the number of IDs requested together.
 const mostWanted = 100
 
-// compare returns what is to be done about a range that an answer has said something of.
+// compare returns the ranges left to do after an answer described one.
 func (s *session) compare(ctx context.Context, of rangeOf) ([]pending, error) {
 	if of.mode == modeFingerprint {
 		total, err := s.summary.sumOf(ctx, of.lo, of.hi)
@@ -353,7 +360,7 @@ func (s *session) compare(ctx context.Context, of rangeOf) ([]pending, error) {
 			break
 		}
 	}
-	if len(lacking) > mostWanted { // by a peer that has longer lists than this one
+	if len(lacking) > mostWanted { // from a peer with longer lists than this side's
 		return []pending{{span: of.span, differs: true}}, nil
 	}
 	if hasMore {

@@ -8,15 +8,15 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// incoming is an event that was received.
+// incoming is a received event.
 type incoming struct {
 	data  []byte
-	event causal.Event   // zero if it cannot be read
-	large causal.EventID // of one that was not sent, as it is too large
-	err   error          // why it is not taken
+	event causal.Event   // zero if it cannot be decoded
+	large causal.EventID // the ID of an event too large to send
+	err   error          // the reason for refusing it
 }
 
-// refusal is what is told of an event that was not taken.
+// refusal returns the report of a refused event.
 func (in *incoming) refusal() Refusal {
 	switch invalid, ok := errors.AsType[*causal.ValidationError](in.err); {
 	case in.large != "":
@@ -27,7 +27,7 @@ func (in *incoming) refusal() Refusal {
 	return Refusal{EventID: in.event.ID(), Err: in.err}
 }
 
-// decodeEvents reads events. What cannot be read has its error.
+// decodeEvents decodes events. One that cannot be decoded has an error.
 func decodeEvents(events []eventOf) []*incoming {
 	all := make([]*incoming, len(events))
 	for i, e := range events {
@@ -42,8 +42,9 @@ func decodeEvents(events []eventOf) []*incoming {
 	return all
 }
 
-// take stores what may be stored, each event alone, and gives the others their error. It returns how many
-// are new. Only what fails for all is returned as an error.
+// take stores the acceptable events, judging each separately, and sets the
+// errors of the others. It returns the number of new events. Only a failure
+// affecting all events is returned as an error.
 func (r *Replica) take(ctx context.Context, peer string, f causal.Filter, all []*incoming) (count int, err error) {
 	var left []*incoming
 	var unreadable [][]byte
@@ -63,7 +64,8 @@ func (r *Replica) take(ctx context.Context, peer string, f causal.Filter, all []
 			return 0, err
 		}
 	}
-	// Different contents of one ID, one after another. No honest peer has two.
+	// Store different contents of one ID one after another. No honest peer has
+	// two.
 	for try := 0; len(left) > 0; try++ {
 		var batch, others []*incoming
 		has := make(map[causal.EventID]bool, len(left))
@@ -88,10 +90,10 @@ func (r *Replica) take(ctx context.Context, peer string, f causal.Filter, all []
 	return count, nil
 }
 
-// mostContents is how many contents of one ID are tried.
+// mostContents is the number of different contents tried for one ID.
 const mostContents = 3
 
-// check returns the error for an event that is not to be stored.
+// check returns the error for an event to refuse.
 func (r *Replica) check(peer string, f causal.Filter, e causal.Event) error {
 	if !f.Matches(e) {
 		return ErrNotAllowed
@@ -104,7 +106,7 @@ func (r *Replica) check(peer string, f causal.Filter, e causal.Event) error {
 	return nil
 }
 
-// save stores events that have IDs of their own.
+// save stores events with distinct IDs.
 func (r *Replica) save(ctx context.Context, peer string, batch []*incoming) (count int, err error) {
 	events := make([]causal.Event, len(batch))
 	byID := make(map[causal.EventID]*incoming, len(batch))
@@ -124,7 +126,7 @@ func (r *Replica) save(ctx context.Context, peer string, batch []*incoming) (cou
 	count, err = appendTo(ctx, r.store, events)
 	conflict, isConflict := errors.AsType[*causal.IDConflictError](err)
 	switch {
-	case errors.Is(err, errors.ErrUnsupported): // it is open for reading only
+	case errors.Is(err, errors.ErrUnsupported): // the store is read-only
 		for _, in := range batch {
 			in.err = notAllowedError{err}
 		}
@@ -135,7 +137,8 @@ func (r *Replica) save(ctx context.Context, peer string, batch []*incoming) (cou
 		batch[0].err = err
 		return count, nil
 	}
-	// Those in conflict go one by one, as the store may have taken some of them meanwhile, and the others together.
+	// Save those in conflict one by one, because some of them may be stored by
+	// now, and the others together.
 	var parts [][]*incoming
 	if isConflict {
 		for _, id := range conflict.IDs {
@@ -162,7 +165,8 @@ func (r *Replica) save(ctx context.Context, peer string, batch []*incoming) (cou
 	return count, nil
 }
 
-// appendTo stores events, and returns how many were new, or all if the store does not say.
+// appendTo stores events, and returns the number of new ones, or of all if the
+// store does not report it.
 func appendTo(ctx context.Context, s causal.EventStore, events []causal.Event) (count int, err error) {
 	if _, ok := s.(causal.Appender); !ok {
 		if err := causal.SaveAll(ctx, s, events); err != nil {

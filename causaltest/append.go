@@ -273,15 +273,17 @@ func saveNext(t tester, s causal.EventStore, n int) error {
 	return err
 }
 
-// appendModel is what a store with an Appender has, by the contract, since the run began.
+// appendModel is the expected content of a store with an Appender since the
+// start of the run.
 type appendModel struct {
 	s       causal.EventStore
-	base    int // numbers of events of the run begin with it
+	base    int // the first number of the run's events
 	log     []causal.Event
 	cursors []causal.Cursor // cursors[n] is after n entries
 }
 
-// draw returns some events: few IDs, aggregates, nodes and contents.
+// draw returns some events with few distinct IDs, aggregates, nodes and
+// contents.
 func (m *appendModel) draw(t *rapid.T) []causal.Event {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) causal.Event {
 		n := rapid.IntRange(0, 11).Draw(t, "event")
@@ -304,7 +306,8 @@ func (m *appendModel) stored(id causal.EventID) (causal.Event, bool) {
 	return causal.Event{}, false
 }
 
-// outcome returns what must come of saving events: which are new, or the error.
+// outcome returns the expected result of saving events: which are new, or the
+// error.
 func (m *appendModel) outcome(events []causal.Event) (isNew []bool, old int, conflict bool) {
 	given := map[causal.EventID]causal.Event{}
 	for _, e := range events {
@@ -327,7 +330,7 @@ func (m *appendModel) outcome(events []causal.Event) (isNew []bool, old int, con
 	return isNew, old, conflict
 }
 
-// require checks the result of a save that succeeds, and takes it over.
+// require checks the result of a successful save, and updates the model.
 func (m *appendModel) require(t *rapid.T, events []causal.Event, isNew []bool, got causal.Appended) {
 	before := m.cursors[len(m.log)]
 	after := before
@@ -382,7 +385,7 @@ func (m *appendModel) saveIf(t *rapid.T) {
 
 func (m *appendModel) check(t *rapid.T) { requireSame(t, m.log, readLog(t, m.s, m.cursors[0])) }
 
-// requireAppended appends the events, and requires the result.
+// requireAppended appends the events, and checks the result.
 func requireAppended(t tester, s causal.EventStore, events []causal.Event, isNew ...bool) {
 	before := headOf(t, s)
 	a, err := s.(causal.Appender).Append(t.Context(), events)
@@ -402,7 +405,7 @@ func requireAppended(t tester, s causal.EventStore, events []causal.Event, isNew
 	requireSame(t, added, readLog(t, s, before))
 }
 
-// requireLargeAppend appends more than fits one message, in both ways.
+// requireLargeAppend appends more than fits in one message, in both ways.
 func requireLargeAppend(t tester, s causal.EventStore) {
 	large, err := json.Marshal(strings.Repeat("x", 20_000))
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
-// Package causaltest checks that a storage adapter keeps the contracts of package
-// causal. The author of an adapter calls [TestEventStore], [TestClockStorage],
-// [TestErrorStorage], [TestCheckpointStorage] and [TestRejectedStorage] from tests of the adapter:
+// Package causaltest checks that a storage adapter fulfills the contracts of
+// package causal. The author of an adapter calls [TestEventStore],
+// [TestClockStorage], [TestErrorStorage], [TestCheckpointStorage] and
+// [TestRejectedStorage] from tests of the adapter:
 //
 //	func TestStore(t *testing.T) {
 //		causaltest.TestEventStore(t, causaltest.Config[causal.EventStore]{
@@ -8,14 +9,18 @@
 //		})
 //	}
 //
-// Each case is a subtest, and logs the sentence of the contract that it checks. The
-// capabilities of a storage ([causal.BatchSaver], [causal.Appender], [causal.LogReader],
-// [causal.LogWaiter], [causal.EventFinder], [causal.AggregateLister], [causal.HeadLoader], [causal.DigestReader],
-// [causal.ClockAdvancer], [io.Closer]) are found by assertion. The suite logs the ones that are missing, and does not test them. With the optional hooks of [Config] the
-// suite also checks what outlives a handle, another process and a crash.
+// Each case is a subtest, and logs the sentence of the contract that it checks.
+// The capabilities of a storage ([causal.BatchSaver], [causal.Appender],
+// [causal.LogReader], [causal.LogWaiter], [causal.EventFinder],
+// [causal.AggregateLister], [causal.HeadLoader], [causal.DigestReader],
+// [causal.ClockAdvancer], [io.Closer]) are found by type assertion. The suite
+// logs missing ones, and does not test them. With the optional hooks of
+// [Config] the suite also checks reopening, access by another process, and
+// crashes.
 //
-// The suite itself is tested: it accepts the storages in memory of package causal, and
-// fails more than a hundred storages, each of which breaks one sentence.
+// The suite itself is tested: it accepts the in-memory storages of package
+// causal, and rejects more than a hundred storages, each of which violates one
+// sentence.
 package causaltest
 
 import (
@@ -33,44 +38,45 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Config tells the suite how to reach the storage under test. S is
+// Config gives the suite access to the storage under test. S is
 // [causal.EventStore], [causal.ClockStorage], [causal.ErrorStorage],
-// [causal.CheckpointStorage] or [causal.RejectedStorage]. Only Open is required. The suite calls the functions from one goroutine at a time. They
+// [causal.CheckpointStorage] or [causal.RejectedStorage]. Only Open is
+// required. The suite calls the functions from one goroutine at a time. They
 // fail the test themselves, and clean up with t.Cleanup. The zero value is not
 // valid, and a Config must not be modified while the suite runs.
 type Config[S any] struct {
-	// Open returns an empty storage that nobody else uses.
+	// Open returns an empty storage with no other users.
 	Open func(t testing.TB) S
 	// Reopen closes a storage and opens its data again, as after a restart. nil
-	// means that nothing outlives the handle.
+	// means that data are lost when the storage is closed.
 	Reopen func(t testing.TB, s S) S
-	// Peer returns a second handle on the data of s, such as another process has.
-	// nil means that data belong to one handle.
+	// Peer returns a second handle on the data of s, like that of another
+	// process. nil means that data belong to one handle.
 	Peer func(t testing.TB, s S) S
-	// Crash lets the suite kill a process that writes. nil means that the storage
-	// does not claim to survive that.
+	// Crash lets the suite kill a writing process. nil means that the storage
+	// does not claim to survive a crash.
 	Crash func(t testing.TB) Crash[S]
-	// PageSizes are the sizes of the pages in which a range over an event store
-	// reads, in their order. The last one is the size of all further pages. The
-	// suite tries ranges that end before, at and after the end of each page. nil
-	// means that the store does not read in pages.
+	// PageSizes are the sizes of the pages in which a range reads an event
+	// store, in order. The last one is the size of all further pages. The suite
+	// tries ranges ending before, at and after the end of each page. nil means
+	// that the store does not read in pages.
 	PageSizes []int
-	// Limits are the sizes that the storage accepts. The zero value has no
+	// Limits are the sizes accepted by the storage. The zero value means no
 	// limits.
 	Limits Limits
-	// Skip names the cases that the storage is known to fail, and says why. They
-	// show as skipped tests; a careful build fails if there are any.
+	// Skip lists cases that the storage is known to fail, with the reasons.
+	// They appear as skipped tests; a careful build fails if there are any.
 	Skip map[string]string
 }
 
-// Limits are sizes that a storage states. Zero means the size that the suite
-// tries by default.
+// Limits are sizes stated by a storage. Zero means the size tried by the suite
+// by default.
 type Limits struct {
 	// Payload is the largest payload in bytes. Zero means 10 MB.
 	Payload int
 	// Text is the longest aggregate or node ID in bytes. Zero means 5,000.
 	Text int
-	// Entries is how many entries an error storage keeps. Zero means
+	// Entries is the number of entries kept by an error storage. Zero means
 	// [causal.DefaultErrorLimit].
 	Entries int
 	// EntryText is the longest text of an error entry in bytes. Zero means
@@ -86,7 +92,7 @@ type testCase[S any] struct {
 	run   func(t *testing.T, c Config[S])
 }
 
-// need is what a case cannot do without: it returns the name of what is missing.
+// need returns the name of something required by a case and missing, or "".
 type need[S any] func(c Config[S], s S) (missing string)
 
 func needsReopen[S any](c Config[S], _ S) string {
@@ -110,8 +116,9 @@ func needsPages[S any](c Config[S], _ S) string {
 	return ""
 }
 
-// pageEnds returns after how many events the pages end: each of another size, and
-// one more of the last size. There are none if the storage does not read in pages.
+// pageEnds returns the numbers of events at which pages end, for each page of a
+// different size, and one more of the last size. There are none if the storage
+// does not read in pages.
 func (c Config[S]) pageEnds() (ends []int) {
 	if len(c.PageSizes) == 0 {
 		return nil
@@ -124,7 +131,8 @@ func (c Config[S]) pageEnds() (ends []int) {
 	return ends
 }
 
-// handles returns two handles on the data of s, the same one if there is no other.
+// handles returns two handles on the data of s, or s twice if there is no
+// other.
 func (c Config[S]) handles(t testing.TB, s S) []S {
 	if c.Peer == nil {
 		return []S{s, s}
@@ -132,8 +140,8 @@ func (c Config[S]) handles(t testing.TB, s S) []S {
 	return []S{s, c.Peer(t, s)}
 }
 
-// firstPage is how many events a loop goes over before it is interrupted: the first
-// page.
+// firstPage is the number of events, one page, after which a loop is
+// interrupted.
 func (c Config[S]) firstPage() int {
 	if len(c.PageSizes) == 0 {
 		return some - 2
@@ -148,7 +156,7 @@ func needsCrash[S any](c Config[S], _ S) string {
 	return ""
 }
 
-// needsCapability is a need for an interface that storages may have.
+// needsCapability requires an optional interface.
 func needsCapability[C, S any](_ Config[S], s S) string {
 	if _, ok := any(s).(C); ok {
 		return ""
@@ -181,7 +189,7 @@ func run[S any](t *testing.T, c Config[S], cases []testCase[S]) {
 	}
 }
 
-// missing returns what the case lacks, "" for nothing.
+// missing returns the name of something the case lacks, or "".
 func (tc testCase[S]) missing(c Config[S], sample S) string {
 	for _, need := range tc.needs {
 		if missing := need(c, sample); missing != "" {
@@ -197,12 +205,13 @@ type tester interface {
 	Context() context.Context
 }
 
-// baseTime is when the events of the suite happened.
+// baseTime is the time of the suite's events.
 var baseTime = time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC)
 
 const project = "12345678-1234-5678-1234-567812345678"
 
-// event returns the n-th event of a test, changed by the options. Its clock is n.
+// event returns the n-th event of a test, changed by the options. Its clock is
+// n.
 func event(t tester, n int, change ...func(*causal.EventParams)) causal.Event {
 	p := causal.EventParams{
 		ID: eventID(n), Type: "Tested", AggregateID: "A", NodeID: "alice", LamportClock: int64(n),
@@ -254,7 +263,7 @@ func requireSame(t tester, want, got []causal.Event) {
 	}
 }
 
-// requireAll requires that the store has these events and no others.
+// requireAll requires that the store has exactly these events.
 func requireAll(t tester, s causal.EventStore, want ...causal.Event) {
 	got, err := causal.LoadAll(t.Context(), s)
 	require.NoError(t, err)
@@ -273,10 +282,10 @@ func saveAll(t tester, s causal.EventStore, events ...causal.Event) {
 	}
 }
 
-// callTimeout is how long a call may take that must not block.
+// callTimeout is the maximum time for a call that must not block.
 const callTimeout = 10 * time.Second
 
-// within fails the test if f does not return, as with a lock that is held.
+// within fails the test if f does not return, for example because of a lock.
 func within(t tester, what string, f func() error) {
 	done := make(chan error, 1)
 	go func() { done <- f() }()
@@ -288,7 +297,7 @@ func within(t tester, what string, f func() error) {
 	}
 }
 
-// requireInvalid requires the error for a bad parameter, which names it.
+// requireInvalid requires the error for an invalid parameter, with its name.
 func requireInvalid(t tester, err error, field string, args ...any) {
 	var invalid *causal.ValidationError
 	require.ErrorAs(t, err, &invalid, args...)
@@ -297,7 +306,7 @@ func requireInvalid(t tester, err error, field string, args ...any) {
 	require.Equal(t, []string{field}, fieldsOf(invalid), args...)
 }
 
-// fieldsOf returns the names of the fields at fault.
+// fieldsOf returns the names of the invalid fields.
 func fieldsOf(err *causal.ValidationError) (names []string) {
 	for _, f := range err.Fields {
 		names = append(names, f.Field)
@@ -305,14 +314,14 @@ func fieldsOf(err *causal.ValidationError) (names []string) {
 	return names
 }
 
-// closeStorage closes a storage that can be closed.
+// closeStorage closes a storage if it is an io.Closer.
 func closeStorage(t tester, s any) {
 	if c, ok := s.(io.Closer); ok {
 		require.NoError(t, c.Close())
 	}
 }
 
-// shortened returns n, or less where tests must be short.
+// shortened returns n, or less in short tests.
 func shortened(n int) int {
 	if testing.Short() {
 		return max(n/10, 1)

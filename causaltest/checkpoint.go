@@ -226,7 +226,7 @@ func checkpointCalls(s causal.CheckpointStorage, name string) calls {
 	}
 }
 
-// addOne adds one to the number that the state of a checkpoint is.
+// addOne increments the number in the state of a checkpoint.
 func addOne(ctx context.Context, s causal.CheckpointStorage) error {
 	c, err := s.LoadCheckpoint(ctx, "p")
 	if err != nil {

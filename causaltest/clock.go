@@ -23,7 +23,7 @@ type (
 
 var needsAdvance = needsCapability[causal.ClockAdvancer, causal.ClockStorage]
 
-// TestClockStorage checks a clock storage, with the capabilities that it has.
+// TestClockStorage checks a clock storage and its capabilities.
 func TestClockStorage(t *testing.T, c Config[causal.ClockStorage]) {
 	run(t, c, slices.Concat(valueCases, advanceCases, []clockCase{clockModelCase, clockCrashCase}))
 }
@@ -253,7 +253,7 @@ func requireNoGaps(t tester, handles []causal.ClockStorage) {
 	}
 }
 
-// tick returns values of a clock of its own on the storage.
+// tick returns values of a new clock on the storage.
 func tick(ctx context.Context, s causal.ClockStorage, count int, lease int64) (values []int64, err error) {
 	clock, err := causal.NewLamportClock(ctx, "alice", s, &causal.LamportClockOptions{Lease: lease})
 	if err != nil {
@@ -313,8 +313,8 @@ var clockModelCase = clockCase{
 	},
 }
 
-// requireSameKind requires an error of the same kind. The contract does not give its
-// words, nor which of two bad parameters it names.
+// requireSameKind requires an error of the same kind. The contract specifies
+// neither its text nor which of two invalid parameters it names.
 func requireSameKind(t tester, want, got error) {
 	var invalid *causal.ValidationError
 	if errors.As(want, &invalid) {

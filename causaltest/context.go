@@ -108,8 +108,8 @@ var contextCases = []eventCase{
 	},
 }
 
-// requireWholeOrNot requires that a batch is stored beside the events before it, or nothing of
-// it is.
+// requireWholeOrNot requires that, beside the earlier events, all of a batch is
+// stored or nothing.
 func requireWholeOrNot(t tester, s causal.EventStore, before, size int) {
 	stored, err := s.LoadEvents(t.Context(), "A")
 	require.NoError(t, err)
@@ -119,8 +119,8 @@ func requireWholeOrNot(t tester, s causal.EventStore, before, size int) {
 // calls are calls of all methods of a storage, by name.
 type calls map[string]func(ctx context.Context) error
 
-// eventCalls returns a call of each method of an event store; those that save do so
-// with new events.
+// eventCalls returns a call of each method of an event store. Those that save
+// use new events.
 func eventCalls(t tester, s causal.EventStore) calls {
 	all := calls{
 		"SaveEvent": func(ctx context.Context) error { return s.SaveEvent(ctx, event(t, 500)) },
@@ -220,7 +220,7 @@ func eventCalls(t tester, s causal.EventStore) calls {
 	return all
 }
 
-// requireEnded makes the calls with contexts that have ended.
+// requireEnded makes the calls with contexts that are done.
 func requireEnded(t tester, all calls) {
 	ctx := t.Context()
 	cause := errors.New("the reason")
@@ -288,8 +288,8 @@ var lifeCases = []eventCase{
 	},
 }
 
-// requireSavesDuringClose closes a store while goroutines save with it. peer, if it is
-// not nil, is another handle on its data.
+// requireSavesDuringClose closes a store while goroutines save with it. peer,
+// if not nil, is another handle on its data.
 func requireSavesDuringClose(t tester, s, peer causal.EventStore) {
 	const workers, most = 8, 2000
 	saved, tried := make([][]causal.Event, workers), make([][]causal.Event, workers)

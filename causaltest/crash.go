@@ -19,20 +19,20 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Crash tells the suite how to kill a process that writes to a storage. Command
-// and Open are required. The suite calls them from one goroutine.
+// Crash tells the suite how to kill a process writing to a storage. Command and
+// Open are required. The suite calls them from one goroutine.
 type Crash[S any] struct {
-	// Command returns a command that has not been started. Its process opens the
-	// storage and calls [Write] with its standard output.
+	// Command returns a command that has not been started. Its process opens
+	// the storage and calls [Write] with its standard output.
 	Command func() *exec.Cmd
-	// Open opens what the process has left behind.
+	// Open opens the data left by the process.
 	Open func(t testing.TB) S
-	// Kills is how often a process is killed. Zero means 10.
+	// Kills is the number of processes to kill. Zero means 10.
 	Kills int
 }
 
-// each calls check after each kill, with what the process had acknowledged and what
-// it has left.
+// each calls check after each kill, with the acknowledgements of the process
+// and the data it left.
 func (c Crash[S]) each(t *testing.T, check func(acks []ack, s S)) {
 	t.Helper()
 	for range shortened(cmp.Or(c.Kills, 10)) {
@@ -43,18 +43,17 @@ func (c Crash[S]) each(t *testing.T, check func(acks []ack, s S)) {
 	}
 }
 
-// ack is a line that Write writes when something is stored.
+// ack is a line written by Write after storing something.
 type ack struct {
 	Events []causal.Event `json:"events,omitempty"` // that were stored together
 	Clock  int64          `json:"clock,omitempty"`  // a value that was handed out
 	Entry  int            `json:"entry,omitempty"`  // an error entry, counted from 1
 }
 
-// Write writes to a storage from several goroutines, and acknowledges on w what
-// was stored. s implements one or several of [causal.EventStore],
-// [causal.ClockStorage] and [causal.ErrorStorage]. It is for the process that
-// [Crash] kills: it returns only if ctx ends or the storage fails, with the
-// error.
+// Write writes to a storage from several goroutines, and acknowledges each
+// write on w. s implements one or more of [causal.EventStore],
+// [causal.ClockStorage] and [causal.ErrorStorage]. It is for the process killed
+// by [Crash], and returns only an error, if ctx is done or the storage fails.
 func Write(ctx context.Context, s any, w io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -114,11 +113,11 @@ func Write(ctx context.Context, s any, w io.Writer) error {
 	return context.Cause(ctx)
 }
 
-// crashNode is the node whose clock the killed processes use one after another.
+// crashNode is the node whose clock is used by the killed processes in turn.
 const crashNode = "crash"
 
-// writeEvents saves this many new events, together if the store can; their payload
-// says how many they are and which batch they belong to.
+// writeEvents saves size new events, together if the store can. Their payload
+// has the size and number of their batch.
 func writeEvents(ctx context.Context, s causal.EventStore, size int, acknowledge func(ack) error) error {
 	if _, ok := s.(causal.BatchSaver); !ok {
 		size = 1
@@ -141,8 +140,8 @@ func writeEvents(ctx context.Context, s causal.EventStore, size int, acknowledge
 	return acknowledge(ack{Events: batch})
 }
 
-// kill starts the command, kills its process while it writes, and returns what it
-// had acknowledged.
+// kill starts the command, kills its process while it writes, and returns its
+// acknowledgements.
 func kill(t *testing.T, cmd *exec.Cmd) (acks []ack) {
 	t.Helper()
 	out, err := cmd.StdoutPipe()
@@ -152,13 +151,13 @@ func kill(t *testing.T, cmd *exec.Cmd) (acks []ack) {
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if err != nil { // a line without an end was not acknowledged
+		if err != nil { // an incomplete line is no acknowledgement
 			break
 		}
 		var a ack
 		require.NoError(t, json.Unmarshal(line, &a), "%q", line)
 		acks = append(acks, a)
-		killing.Do(func() { // at some moment while it writes
+		killing.Do(func() { // at a random moment while it writes
 			time.AfterFunc(time.Duration(1+rand.IntN(30))*time.Millisecond, func() { _ = cmd.Process.Kill() })
 		})
 	}
@@ -187,7 +186,8 @@ var eventCrashCase = eventCase{
 	},
 }
 
-// requireWhole requires the acknowledged events, and of every batch all or nothing.
+// requireWhole requires the acknowledged events, and all or nothing of every
+// batch.
 func requireWhole(t *testing.T, s causal.EventStore, acknowledged map[causal.EventID]causal.Event) {
 	t.Helper()
 	all, err := causal.LoadAll(t.Context(), s)
@@ -216,7 +216,8 @@ func entry(n int) causal.ErrorEntry {
 	return causal.ErrorEntry{Timestamp: baseTime, ActionAttempted: "try", ErrorMessage: fmt.Sprint(n), Agent: "suite"}
 }
 
-// lastEntry returns the number of the latest error entry, 0 if there is none.
+// lastEntry returns the number of the latest error entry, or 0 if there is
+// none.
 func lastEntry(ctx context.Context, s causal.ErrorStorage) (n int, err error) {
 	latest, err := s.RecentErrors(ctx, 1)
 	if err != nil || len(latest) == 0 {

@@ -143,7 +143,7 @@ var digestCases = []eventCase{
 			s := c.Open(t)
 			d := s.(causal.DigestReader)
 			all := manyKeys(t, c)
-			for i := range 5 { // that fill pages
+			for i := range 5 { // to fill pages
 				all = append(all, event(t, 100_000+i, with(`{"x":"`+strings.Repeat("x", 300_000)+`"}`)))
 			}
 			all = shuffled(all)
@@ -238,7 +238,8 @@ var digestCases = []eventCase{
 	},
 }
 
-// manyKeys returns events of several pages, many of them with one clock, in no order.
+// manyKeys returns several pages of events, many of them with the same clock,
+// in random order.
 func manyKeys(t tester, c eventConfig) []causal.Event {
 	ends := c.pageEnds()
 	count := 40
@@ -275,17 +276,17 @@ func keysOf(t tester, seq iter.Seq2[causal.SyncKey, error]) []causal.SyncKey {
 	return all
 }
 
-// digestsOf returns the keys of all that is stored.
+// digestsOf returns the keys of all stored events.
 func digestsOf(t tester, s causal.EventStore, f causal.Filter, from, to causal.SyncKey) []causal.SyncKey {
 	head, err := s.(causal.LogReader).Head(t.Context())
 	require.NoError(t, err)
 	return keysOf(t, s.(causal.DigestReader).ReadDigests(t.Context(), f, from, to, head))
 }
 
-// filtersForAll select all events that events and manyKeys return.
+// filtersForAll select all events returned by events and manyKeys.
 var filtersForAll = []causal.Filter{{}, {AggregateID: "A"}, {ProjectUUID: project}}
 
-// requireDigests requires the keys of the events, of all and between some of them.
+// requireDigests requires the keys of all events, and of some ranges.
 func requireDigests(t tester, s causal.EventStore, events []causal.Event) {
 	want := sortedKeys(events)
 	for _, f := range filtersForAll {
@@ -304,8 +305,8 @@ func requireDigests(t tester, s causal.EventStore, events []causal.Event) {
 	}
 }
 
-// digestCalls returns reads of keys: in order up to the head or up to a cursor, if that is not zero, and in
-// arrival order, after and up to it.
+// digestCalls returns reads of keys: in order, up to the head or up to a
+// nonzero cursor, and in arrival order, after and up to it.
 func digestCalls(t tester, s causal.EventStore, f causal.Filter, at causal.Cursor, ctx ...context.Context) []iter.Seq2[causal.SyncKey, error] {
 	ctx = append(ctx, t.Context())
 	d := s.(causal.DigestReader)
@@ -322,7 +323,8 @@ func digestCalls(t tester, s causal.EventStore, f causal.Filter, at causal.Curso
 	}
 }
 
-// lastError returns the error that all of the reads end with, nil if they differ or have yielded before it.
+// lastError returns the error that ends all of the reads, or nil if they differ
+// or have yielded something first.
 func lastError(calls []iter.Seq2[causal.SyncKey, error]) (last error) {
 	for i, call := range calls {
 		pairs := 0

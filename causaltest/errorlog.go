@@ -23,7 +23,8 @@ type (
 	errorNeeds  = []need[causal.ErrorStorage]
 )
 
-// TestErrorStorage checks an error storage. It keeps Config.Limits.Entries entries.
+// TestErrorStorage checks an error storage that keeps Config.Limits.Entries
+// entries.
 func TestErrorStorage(t *testing.T, c Config[causal.ErrorStorage]) {
 	if c.Limits.Entries == 0 {
 		c.Limits.Entries = causal.DefaultErrorLimit
@@ -182,7 +183,7 @@ var entryCases = []errorCase{
 	},
 }
 
-// requireEntries requires these entries of the latest limit ones.
+// requireEntries requires these entries among the latest limit ones.
 func requireEntries(t tester, s causal.ErrorStorage, limit int, want ...causal.ErrorEntry) {
 	got, err := s.RecentErrors(t.Context(), limit)
 	require.NoError(t, err)

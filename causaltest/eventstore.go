@@ -14,14 +14,14 @@ type (
 	eventNeeds  = []need[causal.EventStore]
 )
 
-// The needs of cases about event stores.
+// Needs of cases about event stores.
 var (
 	needsBatch = needsCapability[causal.BatchSaver, causal.EventStore]
 	needsLog   = needsCapability[causal.LogReader, causal.EventStore]
 	needsClose = needsCapability[io.Closer, causal.EventStore]
 )
 
-// TestEventStore checks an event store, with the capabilities that it has.
+// TestEventStore checks an event store and its capabilities.
 func TestEventStore(t *testing.T, c Config[causal.EventStore]) {
 	run(t, c, slices.Concat(
 		orderCases, identityCases, fidelityCases, keyCases, iterationCases, manyCases, logCases, waitCases, headCases, appendCases, findCases, digestCases, contextCases, lifeCases,

@@ -109,7 +109,7 @@ var fidelityCases = []eventCase{
 	},
 }
 
-// payloadEvents are events whose payloads are easily damaged.
+// payloadEvents are events with payloads that are easily damaged.
 func payloadEvents(t tester) []causal.Event {
 	nested := strings.Repeat(`{"a":[`, 50) + strings.Repeat(`]}`, 50)
 	var all []causal.Event
@@ -126,9 +126,9 @@ func payloadEvents(t tester) []causal.Event {
 	return all
 }
 
-// requireFaithful requires that the store returns the events as they are, through
-// every kind of read. Events are the same if Equal says so, and their payloads have
-// the same text but for white space.
+// requireFaithful requires that the store returns the events unchanged, in
+// every kind of read. Events must be Equal, and their payloads have the same
+// text except for white space.
 func requireFaithful(t *testing.T, c eventConfig, all []causal.Event) {
 	t.Helper()
 	s := c.Open(t)
@@ -153,8 +153,9 @@ func requireFaithful(t *testing.T, c eventConfig, all []causal.Event) {
 	}
 }
 
-// fingerprint returns the members of an event as decoded JSON in which numbers keep
-// their text, so that 1 and 1.0 are apart. Of large events it returns only the size.
+// fingerprint returns the members of an event as decoded JSON whose numbers
+// keep their text, so that 1 and 1.0 differ. Of large events it returns only
+// the size.
 func fingerprint(t tester, e causal.Event) any {
 	text, err := e.MarshalJSON()
 	require.NoError(t, err)

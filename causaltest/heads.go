@@ -16,7 +16,7 @@ import (
 
 var needsHeads = needsCapability[causal.HeadLoader, causal.EventStore]
 
-// after makes an event a stamped one with these parents.
+// after makes an event a stamped one with the given parents.
 func after(parents ...int) func(*causal.EventParams) {
 	return func(p *causal.EventParams) {
 		p.Parents = []causal.EventID{}
@@ -243,8 +243,9 @@ var headCases = []eventCase{
 	},
 }
 
-// drawHistory returns events of a few aggregates and projects that name each other, some of
-// them wrongly, in any order, and not all. Those of other runs have nothing to do with them.
+// drawHistory returns events of a few aggregates and projects that name each
+// other, some of them wrongly, in random order and with some missing. Runs are
+// independent.
 func drawHistory(t *rapid.T, run int) []causal.Event {
 	base := 1000 * run
 	count := rapid.IntRange(1, 14).Draw(t, "count")

@@ -202,14 +202,14 @@ func requireWholeBatches(t tester, s causal.EventStore) {
 	}
 }
 
-// seeing gives an event a vector clock.
+// seeing sets an event's vector clock.
 func seeing(t tester, times map[string]int64) func(*causal.EventParams) {
 	seen, err := causal.NewVectorClock(times)
 	require.NoError(t, err)
 	return func(p *causal.EventParams) { p.VectorClock = seen }
 }
 
-// withMembers returns the event with these members in its JSON.
+// withMembers returns the event with additional JSON members.
 func withMembers(t tester, e causal.Event, members string) causal.Event {
 	text, err := e.MarshalJSON()
 	require.NoError(t, err)

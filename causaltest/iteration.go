@@ -15,7 +15,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// sequences returns the ranges that the store offers, as sequences of events.
+// sequences returns the store's ranges as sequences of events.
 func sequences(s causal.EventStore) map[string]func(ctx context.Context) iter.Seq2[causal.Event, error] {
 	all := map[string]func(ctx context.Context) iter.Seq2[causal.Event, error]{"AllEvents": s.AllEvents}
 	if log, ok := s.(causal.LogReader); ok {
@@ -32,7 +32,7 @@ func sequences(s causal.EventStore) map[string]func(ctx context.Context) iter.Se
 	return all
 }
 
-// some is how many events a range goes over at least.
+// some is the minimum number of events in a range.
 const some = 20
 
 var iterationCases = []eventCase{
@@ -81,7 +81,7 @@ var iterationCases = []eventCase{
 						if err != nil {
 							return err
 						}
-						if e.LamportClock() >= some { // one that this loop has saved
+						if e.LamportClock() >= some { // saved by this loop
 							continue
 						}
 						if err := s.SaveEvent(ctx, event(t, next)); err != nil {
@@ -112,7 +112,7 @@ var iterationCases = []eventCase{
 					var nest func(depth int) error
 					nest = func(depth int) error {
 						deepest = max(deepest, depth)
-						if depth == 40 { // more than any pool has
+						if depth == 40 { // more than in any pool
 							return s.SaveEvent(ctx, event(t, 0))
 						}
 						n := 0
@@ -221,7 +221,7 @@ var iterationCases = []eventCase{
 			ctx := t.Context()
 			s := c.Open(t)
 			require.NoError(t, causal.SaveAll(ctx, s, events(t, 0, some)))
-			requireAll(t, s, events(t, 0, some)...) // the store has what it needs
+			requireAll(t, s, events(t, 0, some)...) // the store still works
 			before := runtime.NumGoroutine()
 			for range 50 {
 				for name, sequence := range sequences(s) {
@@ -249,8 +249,8 @@ func collect[T any](seq iter.Seq2[T, error]) (all []T, err error) {
 	return all, nil
 }
 
-// requireCut ends the context of a range at one of its events, which is not the
-// last.
+// requireCut cancels the context of a range at one of its events, which is not
+// the last.
 func requireCut(
 	t tester, name string, sequence func(ctx context.Context) iter.Seq2[causal.Event, error], stop int,
 ) {
@@ -278,7 +278,7 @@ func requireCut(
 	require.ErrorIs(t, last, cause, where)
 }
 
-// heap returns the bytes of the heap that are in use.
+// heap returns the bytes of the heap in use.
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()

@@ -54,7 +54,7 @@ var keyCases = []eventCase{
 	},
 }
 
-// keys are IDs that adapters confuse, escape or cut.
+// keys are IDs likely to be confused, escaped or truncated by adapters.
 func keys(limits Limits) []string {
 	all := []string{
 		"A1", "A10", "A", "a", "a_b+c", "a+b_c", "a_b", "a-b", "a/b", "..", "../A", "é", "e\u0301", "\U0001F600",

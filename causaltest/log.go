@@ -155,8 +155,8 @@ func cursorsOf(t tester, s any) (cursors []causal.Cursor) {
 	return cursors
 }
 
-// requireResume requires these events in the order of arrival, from every cursor,
-// also after its way through text.
+// requireResume requires these events in arrival order, from every cursor, even
+// after a round trip through text.
 func requireResume(t tester, s causal.EventStore, all []causal.Event) {
 	requireSame(t, all, readLog(t, s, causal.Cursor{}))
 	for i, cursor := range cursorsOf(t, s) {
@@ -179,8 +179,9 @@ func requireRefusedCursor(t tester, s causal.EventStore, cursor causal.Cursor, w
 	require.Equal(t, 1, errs)
 }
 
-// requireTail lets writers save, in batches and one by one, with some that fail,
-// while readers follow the log; each event must come to each reader once.
+// requireTail lets writers save, in batches and one by one, some of them
+// failing, while readers follow the log. Each event must reach each reader
+// once.
 func requireTail(t tester, handles []causal.EventStore, count int) {
 	const writers = 4
 	taken := event(t, 1_000_000)
@@ -227,8 +228,8 @@ func write(t tester, s causal.EventStore, n, count int) error {
 	return nil
 }
 
-// follow reads the log from where it has come to, again and again, until there is
-// nothing new once all is written.
+// follow reads the log from its last position, repeatedly, until there is
+// nothing new after all writes.
 func follow(ctx context.Context, s causal.EventStore, seen map[causal.EventID]int, written <-chan struct{}) error {
 	var at causal.Cursor
 	for {

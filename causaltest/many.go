@@ -10,10 +10,10 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// many is more than two of the largest pages that we know.
+// many is more than two of the largest pages known to us.
 const many = 2500
 
-// manyPlaces are places among many events where stores have gone wrong.
+// manyPlaces are positions among many events where stores have failed.
 var manyPlaces = []int{99, 100, 101, 255, 999, 1000, 1001, 1999, 2000, 2001, many - 2}
 
 var manyCases = []eventCase{
@@ -48,7 +48,7 @@ var manyCases = []eventCase{
 				next, earlier := many, 0
 				for e, err := range sequences(s)[name](ctx) {
 					require.NoError(t, err)
-					if e.LamportClock() < many { // one that this loop has saved
+					if e.LamportClock() < many { // saved by this loop
 						continue
 					}
 					require.Equal(t, eventID(next), e.ID(), name)

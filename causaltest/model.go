@@ -36,28 +36,28 @@ var modelCase = eventCase{
 	},
 }
 
-// machine runs a store, through several handles, beside the one in memory.
+// machine runs a store, through several handles, and the model in memory.
 type machine struct {
 	outer   *testing.T
 	config  eventConfig
 	handles []causal.EventStore
 	model   causal.MemEventStore
 	arrived []causal.Event
-	cursors []causal.Cursor // the position after as many entries; only as far as was read
+	cursors []causal.Cursor // cursors[n] is after n entries, as far as read
 }
 
 func (m *machine) store(t *rapid.T) causal.EventStore {
 	return m.handles[rapid.IntRange(0, len(m.handles)-1).Draw(t, "handle")]
 }
 
-// draw returns an event whose content follows from its ID, in few aggregates and
-// with few clocks.
+// draw returns an event with content determined by its ID, in few aggregates
+// and with few clocks.
 func draw(t *rapid.T) causal.Event {
 	n := rapid.IntRange(0, 40).Draw(t, "event")
 	return event(t, n, on(fmt.Sprint("node", n%3), int64(n*7%5)), in(fmt.Sprint("A", n%2)))
 }
 
-// saveBoth saves with the store and the model, which must agree.
+// saveBoth saves to the store and the model, which must agree.
 func (m *machine) saveBoth(t *rapid.T, events []causal.Event, save func(causal.EventStore) error) {
 	before, err := causal.LoadAll(t.Context(), &m.model)
 	require.NoError(t, err)
@@ -88,8 +88,8 @@ func (m *machine) saveAll(t *rapid.T) {
 	m.saveBoth(t, batch, func(s causal.EventStore) error { return causal.SaveAll(t.Context(), s, batch) })
 }
 
-// conflict saves a batch with an ID that is taken. Without the capability for
-// batches, the events before it are stored.
+// conflict saves a batch with an ID that is taken. Without support for batches,
+// the events before it are stored.
 func (m *machine) conflict(t *rapid.T) {
 	if len(m.arrived) == 0 {
 		t.Skip("nothing to be in conflict with")

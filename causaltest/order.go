@@ -90,7 +90,8 @@ var orderCases = []eventCase{
 	},
 }
 
-// tiedEvents are events in two aggregates that differ in what decides last.
+// tiedEvents are events in two aggregates that differ only in the last
+// criterion.
 func tiedEvents(t tester) []causal.Event {
 	nodes := []string{"node-10", "node-2", "Node-1", "é", "\U00010000", "\uFFFD", "a", "ab", "a b", "a\x00", "_", "~"}
 	clocks := []int64{0, 1, 9, 10, 1 << 53, 1<<53 + 1, math.MaxInt64}
@@ -100,13 +101,13 @@ func tiedEvents(t tester) []causal.Event {
 			all = append(all, event(t, len(all), on(node, clock), in(fmt.Sprint("A", i%2))))
 		}
 	}
-	for n := range 10 { // one node, one clock: the IDs decide
+	for n := range 10 { // same node and clock: the IDs decide
 		all = append(all, event(t, 1000+(n*7)%10, on("same", 5), in("A0")))
 	}
 	return all
 }
 
-// requireOrder requires these events through both kinds of reads.
+// requireOrder requires these events from both kinds of reads.
 func requireOrder(t tester, s causal.EventStore, all []causal.Event) {
 	requireAll(t, s, all...)
 	byAggregate := map[string][]causal.Event{}

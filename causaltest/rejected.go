@@ -20,12 +20,12 @@ type (
 	rejectedCase   = testCase[causal.RejectedStorage]
 )
 
-// TestRejectedStorage checks a storage of what was rejected.
+// TestRejectedStorage checks a storage of rejected events.
 func TestRejectedStorage(t *testing.T, c Config[causal.RejectedStorage]) {
 	run(t, c, rejectedCases)
 }
 
-// rejection returns the n-th of a test, changed by the options.
+// rejection returns the n-th rejected event of a test, changed by the options.
 func rejection(n int, change ...func(*causal.Rejected)) causal.Rejected {
 	r := causal.Rejected{
 		Data: []byte(eventID(n)), Source: "bob", EventID: eventID(n), Reason: "invalid", Time: baseTime.Add(time.Duration(n) * time.Nanosecond), Count: 1,
@@ -174,7 +174,7 @@ var rejectedCases = []rejectedCase{
 			}
 			require.Equal(t, count+1, n)
 			require.NoError(t, s.DeleteRejected(t.Context(), first.Key()))
-			requireStored(t, s, longer, false) // itself too large by one
+			requireStored(t, s, longer, false) // too large by one byte
 			requireStored(t, s, rejection(count+1), true)
 		},
 	},

@@ -13,8 +13,8 @@ import (
 
 var needsWait = needsCapability[causal.LogWaiter, causal.EventStore]
 
-// waits is how often a case waits: a store that lets each wait end by itself, after a second,
-// takes longer than a case may.
+// waits is the number of waits in a case. If a store lets each wait time out,
+// after a second, the case takes too long.
 const waits = 30
 
 var waitCases = []eventCase{
@@ -85,7 +85,7 @@ var waitCases = []eventCase{
 			head, err := s.(causal.LogReader).Head(t.Context())
 			require.NoError(t, err)
 			within(t, "to wait for nothing", func() error {
-				for range 2 { // a store may wake its readers as it begins to listen
+				for range 2 { // a store may wake its readers when it starts to listen
 					if err := s.(causal.LogWaiter).WaitLog(t.Context(), head); err != nil {
 						return err
 					}
@@ -163,7 +163,7 @@ var waitCases = []eventCase{
 	},
 }
 
-// saveSomehow saves the n-th event by one of the methods that save.
+// saveSomehow saves the n-th event by one of the saving methods.
 func saveSomehow(t tester, s causal.EventStore, n int) (err error) {
 	a, ok := s.(causal.Appender)
 	switch e := event(t, n); {

@@ -17,8 +17,8 @@ import (
 
 func chartName(group string) string { return strings.ToLower(group) + ".svg" }
 
-// palette is that of Okabe and Ito, which people with any kind of sight tell
-// apart. The shapes are fewer by one, so that few pairs are alike.
+// palette is the palette of Okabe and Ito, for people with any kind of color
+// vision. There is one shape less, so that few pairs are alike.
 var palette = []color.Color{
 	color.RGBA{0x00, 0x72, 0xb2, 0xff}, color.RGBA{0xd5, 0x5e, 0x00, 0xff}, color.RGBA{0x00, 0x9e, 0x73, 0xff},
 	color.RGBA{0xcc, 0x79, 0xa7, 0xff}, color.RGBA{0xe6, 0x9f, 0x00, 0xff}, color.RGBA{0x56, 0xb4, 0xe9, 0xff},
@@ -33,13 +33,13 @@ func glyph(i int) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: palette[i%len(palette)], Shape: shapes[i%len(shapes)], Radius: vg.Points(4)}
 }
 
-// groupChart is a dot plot: a row for each operation, a dot for each library, on a
-// logarithmic scale of time.
+// groupChart is a dot plot: a row for each operation, a dot for each library,
+// on a logarithmic scale of time.
 func groupChart(g group, r *results) ([]byte, error) {
 	p := newChart(g.title + ": time of an operation, less is better")
 	var names []string
 	points := map[string]plotter.XYs{}
-	for i, o := range slices.Backward(g.ops) { // rows count from below
+	for i, o := range slices.Backward(g.ops) { // rows count from the bottom
 		cells, _, err := r.cells(g, o)
 		if err != nil {
 			return nil, err
@@ -96,7 +96,7 @@ func growthChart(r *results) ([]byte, error) {
 	return p.render(vg.Points(460))
 }
 
-// chart is a plot whose legend stands beside it.
+// chart is a plot with its legend beside it.
 type chart struct {
 	*plot.Plot
 	legend plot.Legend
@@ -115,7 +115,7 @@ func newChart(title string) *chart {
 	return p
 }
 
-// logScale makes the axis one of seconds over whole powers of ten. The data is
+// logScale gives the axis seconds over whole powers of ten. The data must be
 // there already.
 func logScale(a *plot.Axis) {
 	a.Scale = plot.LogScale{}
@@ -130,7 +130,7 @@ func logScale(a *plot.Axis) {
 	a.Tick.Marker = ticks
 }
 
-// render draws the chart, and its legend to the right of it.
+// render draws the chart, with its legend on the right.
 func (p *chart) render(height vg.Length) ([]byte, error) {
 	const width, legend = 960, 240
 	svg := vgsvg.New(vg.Points(width), height)
@@ -145,6 +145,6 @@ func (p *chart) render(height vg.Length) ([]byte, error) {
 	if _, err := svg.WriteTo(&b); err != nil {
 		return nil, err
 	}
-	// Arial has the widths of Liberation Sans, which is what was laid out.
+	// Arial has the widths of Liberation Sans, which was used for the layout.
 	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,sans-serif")), nil
 }

@@ -1,7 +1,7 @@
 package main
 
-// group is a set of comparisons: BenchmarkName has all of the operations with all
-// of the libraries.
+// group is a set of comparisons: BenchmarkName has all of the operations with
+// all of the libraries.
 type group struct {
 	name, title string
 	intro       string
@@ -13,16 +13,16 @@ type group struct {
 type lib struct {
 	key, name string
 	ours      bool
-	// leavesOut is what the library does not do that ours do: asserted by a test
-	// beside the benchmark, or plain from its documentation.
+	// leavesOut is what the library does not do and ours do: asserted by a test
+	// beside the benchmark, or clear from its documentation.
 	leavesOut string
-	// faster is why it is faster than ours, where it is.
+	// faster is the reason why it is faster than ours, if it is.
 	faster string
-	// isOther means that it does something else, and is no peer.
+	// isOther means that it does something else, and is not a peer.
 	isOther bool
 }
 
-// op is what is measured.
+// op is a measured operation.
 type op struct{ key, label string }
 
 const growthGroup = "Growth"
@@ -126,7 +126,7 @@ var groups = []group{
 	},
 }
 
-// What an event costs by how many there are.
+// The cost of an event by the number of events.
 var (
 	growthSizes = []int{1000, 10_000, 100_000, 1_000_000}
 	growthOps   = []op{

@@ -29,15 +29,14 @@ func main() {
 	}
 }
 
-// Where the results are, and where what is made of them goes.
+// The files with the results, and the files generated from them.
 const (
 	resultsFile  = "docs/benchmarks/results.txt"
 	packagesFile = "docs/benchmarks/packages.txt"
 	tablesFile   = "docs/benchmarks/README.md"
 )
 
-// generate returns the content of each file that is made of the results, by its
-// name below root.
+// generate returns the content of each generated file by its name below root.
 func generate(root string) (map[string][]byte, error) {
 	results, err := readResults(filepath.Join(root, resultsFile))
 	if err != nil {

@@ -32,7 +32,7 @@ type samples struct {
 // figure is the median of the rounds of a benchmark.
 type figure struct {
 	seconds   float64
-	perEvent  bool // seconds are of one event, not of one operation
+	perEvent  bool // seconds are for one event, not for one operation
 	allocs    float64
 	hasAllocs bool
 	trips     float64 // 0 if there are no messages
@@ -97,10 +97,10 @@ func (r *results) add(result *benchfmt.Result) {
 	}
 }
 
-// benchmarksPackage is where the comparisons with peers are.
+// benchmarksPackage has the comparisons with peers.
 const benchmarksPackage = "github.com/spec-kitty/causal/benchmarks"
 
-// figure returns the figure of a comparison, if it is there.
+// figure returns the figure of a comparison, if it exists.
 func (r *results) figure(group, op, variant string) (figure, bool) {
 	s, ok := r.samples[key{benchmarksPackage, fmt.Sprintf("%s/op=%s/%s", group, op, variant)}]
 	if !ok {
@@ -135,7 +135,7 @@ func (f figure) fasterThan(g figure) bool {
 	return f.seconds < g.seconds && c.P < c.Alpha
 }
 
-// machine says where the run took place, in words.
+// machine describes the machine of the run.
 func (r *results) machine() string {
 	return fmt.Sprintf("%s cores of an %s, %s/%s, %s", r.config["cores"], r.config["cpu"], r.config["goos"], r.config["goarch"],
 		strings.Replace(r.config["go-version"], "go", "Go ", 1))

@@ -14,8 +14,8 @@ type cell struct {
 	figure
 }
 
-// cells returns the figures of one operation, in the order of the libraries, and
-// the fastest of ours. A library that lacks the operation lacks the cell.
+// cells returns the figures of one operation, in the order of the libraries,
+// and the fastest of ours. A library without the operation has no cell.
 func (r *results) cells(g group, o op) (cells []cell, ours cell, err error) {
 	for _, l := range g.libs {
 		f, ok := r.figure(g.name, o.key, "lib="+l.key)
@@ -34,7 +34,7 @@ func (r *results) cells(g group, o op) (cells []cell, ours cell, err error) {
 	return cells, ours, nil
 }
 
-// allTables returns the page with everything.
+// allTables returns the whole page.
 func allTables(r, packages *results) (string, error) {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n<!-- Made by benchmarks/report; do not edit. -->\n\n")
@@ -64,7 +64,7 @@ func allTables(r, packages *results) (string, error) {
 	return b.String(), nil
 }
 
-// rounds says how often each benchmark was run.
+// rounds returns the number of times each benchmark was run.
 func (r *results) rounds() string {
 	least, most := math.MaxInt, 0
 	for _, s := range r.samples {
@@ -76,7 +76,7 @@ func (r *results) rounds() string {
 	return fmt.Sprintf("%d to %d rounds", least, most)
 }
 
-// versions lists the modules that were measured.
+// versions lists the measured modules.
 func (r *results) versions() string {
 	var list []string
 	for _, module := range []string{
@@ -119,10 +119,11 @@ func groupTable(r *results, g group) (string, error) {
 	return b.String() + "\n\n" + reasons, err
 }
 
-// unexplained stands where a reason is missing.
+// unexplained takes the place of a missing reason.
 const unexplained = "not known yet"
 
-// reasons says which peers are faster than the fastest of ours, at what and why.
+// reasons lists the peers faster than the fastest of ours, with the operations
+// and reasons.
 func (r *results) reasons(g group) (string, error) {
 	var b strings.Builder
 	for _, l := range g.libs {
@@ -168,7 +169,7 @@ func fastestPeers(r *results) (string, error) {
 	return b.String() + "\n", nil
 }
 
-// growth returns what one of n events costs.
+// growth returns the cost of one of n events.
 func (r *results) growth(o op, n int) (figure, error) {
 	f, ok := r.figure(growthGroup, o.key, fmt.Sprint("n=", n))
 	if !ok || !f.perEvent {
@@ -231,7 +232,7 @@ func (f figure) String() string {
 	return text
 }
 
-// duration writes seconds with three digits.
+// duration formats seconds with three digits.
 func duration(seconds float64) string {
 	for _, unit := range []struct {
 		name string
@@ -244,8 +245,8 @@ func duration(seconds float64) string {
 	return threeDigits(seconds) + " s"
 }
 
-// threeDigits writes x with three significant digits, or all that it has before
-// the point.
+// threeDigits formats x with three significant digits, or more if it has more
+// before the point.
 func threeDigits(x float64) string {
 	for _, places := range []struct {
 		below float64
@@ -258,7 +259,7 @@ func threeDigits(x float64) string {
 	return strconv.FormatFloat(x, 'f', 0, 64)
 }
 
-// thousands writes n with a comma before each three digits.
+// thousands formats n with a comma before each group of three digits.
 func thousands(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0; i -= 3 {

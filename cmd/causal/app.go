@@ -16,7 +16,7 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/term"
 )
 
-// setUp finds out what the output is like.
+// setUp determines the properties of the output.
 func (a *app) setUp() {
 	width, isTerminal := a.Terminal(a.Stdout)
 	if a.Width == 0 {
@@ -33,7 +33,7 @@ func (a *app) setUp() {
 	}
 }
 
-// terminal reports whether a stream is a terminal, and how wide.
+// terminal reports whether a stream is a terminal, and its width.
 func terminal(out any) (width int, is bool) {
 	f, ok := out.(*os.File)
 	if !ok || !xterm.IsTerminal(int(f.Fd())) {
@@ -53,7 +53,7 @@ func (a *app) writer(out io.Writer) *term.Writer {
 	return w
 }
 
-// jsonWriter writes objects, one a line.
+// jsonWriter writes objects, one on each line.
 type jsonWriter struct {
 	out  *bufio.Writer
 	line bytes.Buffer
@@ -68,7 +68,8 @@ func newJSONWriter(out io.Writer) *jsonWriter {
 	return w
 }
 
-// write writes an object. What a terminal could take for a command is escaped.
+// write writes an object. It escapes control characters that a terminal could
+// interpret.
 func (w *jsonWriter) write(object any) {
 	w.line.Reset()
 	err := w.enc.Encode(object)
@@ -87,7 +88,8 @@ func (w *jsonWriter) flush() error {
 	return w.out.Flush()
 }
 
-// progress tells how far reading has come, on a terminal, once it has taken a while.
+// progress shows the progress of reading on a terminal, once it has taken a
+// while.
 type progress struct {
 	app   *app
 	start time.Time
@@ -95,7 +97,8 @@ type progress struct {
 	read  int64
 }
 
-// newProgress returns what an input.Reader calls; nil if nobody sees it.
+// newProgress returns the progress function of an input.Reader, or nil if
+// nobody sees it.
 func (a *app) newProgress() *progress {
 	if _, isTerminal := a.Terminal(a.Stderr); !isTerminal {
 		return nil
@@ -115,7 +118,7 @@ func (p *progress) bytes(n int, of int64) {
 	}
 }
 
-// end removes what was shown.
+// end removes the progress line.
 func (p *progress) end() {
 	if p != nil && !p.shown.IsZero() {
 		fmt.Fprint(p.app.Stderr, "\r\x1b[K")

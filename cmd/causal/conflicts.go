@@ -21,7 +21,7 @@ type conflictsCommand struct {
 	ExitCode bool `name:"exit-code" help:"End with status 1 if one is open."`
 }
 
-// resolver says which branch of an open conflict wins.
+// resolver chooses the winning branch of an open conflict.
 type resolver struct {
 	Policy   string   `enum:",lww,state" default:"" help:"What wins now: lww, the last write, or state, the highest by --priority." placeholder:"lww|state"`
 	Key      string   `help:"Only events whose payload has this member, which is shown (state: default state, or else status)." placeholder:"MEMBER"`
@@ -56,7 +56,7 @@ func (r *resolver) Validate() error {
 	return nil
 }
 
-// value returns the member of an event's payload that the conflict is about.
+// value returns the member of an event's payload that is in conflict.
 func (r *resolver) value(e causal.Event) (json.RawMessage, bool) {
 	var payload map[string]json.RawMessage
 	_ = json.Unmarshal(e.Payload(), &payload) // which is an object
@@ -79,7 +79,8 @@ func (r *resolver) takesPart(e causal.Event) bool {
 	return has
 }
 
-// winner returns the branch of an open conflict that wins, -1 if there is no policy. isCertain is false if people have to decide.
+// winner returns the winning branch of an open conflict, or -1 if there is no
+// policy. isCertain is false if people have to decide.
 func (r *resolver) winner(l *loaded, c view.Conflict) (winner int, isCertain bool, err error) {
 	if !c.IsOpen() || r.Policy == "" {
 		return -1, true, nil
@@ -164,7 +165,7 @@ func (c *conflictsCommand) Run(ctx context.Context, a *app) error {
 	return err
 }
 
-// matchesOne reports whether the filters select one of some events.
+// matchesOne reports whether the filters select one of the events.
 func (l *loaded) matchesOne(events []int) bool {
 	for _, i := range events {
 		if l.matches(l.view.At(i)) {

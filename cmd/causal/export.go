@@ -31,7 +31,7 @@ func (c *exportCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	h, err := causal.NewHistory(set.Events) // which puts them in order
+	h, err := causal.NewHistory(set.Events) // which sorts them
 	if err != nil {
 		return err
 	}

@@ -67,10 +67,11 @@ func (c *importCommand) Run(ctx context.Context, a *app) error {
 	return err
 }
 
-// importBatch is how many events are saved in one transaction.
+// importBatch is the number of events saved in one transaction.
 const importBatch = 1000
 
-// save saves the events. What was saved stays if it is interrupted, and is known the next time.
+// save saves the events. If it is interrupted, events saved so far stay, and
+// are known the next time.
 func (c *importCommand) save(ctx context.Context, a *app, set *input.Set, events []causal.Event, done *importObject) error {
 	store, closeStore, err := openStore(ctx, c.Store, c.Schema, c.Create)
 	if err != nil {
@@ -87,7 +88,7 @@ func (c *importCommand) save(ctx context.Context, a *app, set *input.Set, events
 	return err
 }
 
-// openStore opens a store for writing, and returns how it is closed.
+// openStore opens a store for writing, and returns the function that closes it.
 func openStore(ctx context.Context, name, schema string, mayCreate bool) (*input.Store, func() error, error) {
 	if mayCreate {
 		return input.OpenOrCreate(ctx, name, schema)
@@ -99,14 +100,14 @@ func openStore(ctx context.Context, name, schema string, mayCreate bool) (*input
 	return store, store.Close, nil
 }
 
-// refuse says which events have other content in the store.
+// refuse reports events with other content in the store.
 func refuse(a *app, set *input.Set, ids []causal.EventID) {
 	for _, id := range ids {
 		a.note("%s: %v", set.Place(id), &causal.IDConflictError{IDs: []causal.EventID{id}})
 	}
 }
 
-// saveBatch saves events; those that are refused are said, and left out.
+// saveBatch saves events. It reports refused ones and leaves them out.
 func saveBatch(ctx context.Context, a *app, store *input.Store, set *input.Set, events []causal.Event, done *importObject) error {
 	for {
 		appended, err := store.Append(ctx, events)

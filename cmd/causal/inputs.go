@@ -22,7 +22,7 @@ type inputs struct {
 	filters `embed:""`
 }
 
-// filters select what is shown. What it means is found out of all events.
+// filters select what is shown. Relations are computed from all events.
 type filters struct {
 	Aggregate []string  `short:"a" sep:"none" help:"Only of this aggregate; may be given several times." placeholder:"ID"`
 	Node      []string  `sep:"none" help:"Only of this node." placeholder:"ID"`
@@ -96,7 +96,7 @@ func (f *filters) matcher(now time.Time) (func(causal.Event) bool, error) {
 	}, nil
 }
 
-// loaded is what a command has read.
+// loaded is the input of a command.
 type loaded struct {
 	*input.Set
 	view      *view.View
@@ -145,7 +145,8 @@ func (a *app) read(ctx context.Context, in *inputs) (*input.Set, error) {
 	return set, err
 }
 
-// sayFaults says what is not shown, and returns errFindings if something is not.
+// sayFaults reports what is not shown, and returns errFindings if there is
+// anything.
 func (a *app) sayFaults(set *input.Set) error {
 	for _, f := range set.Faults {
 		a.note("%v", f)
@@ -156,5 +157,5 @@ func (a *app) sayFaults(set *input.Set) error {
 	return nil
 }
 
-// selected returns the events that the filters select.
+// selected returns the events selected by the filters.
 func (l *loaded) selected() []int { return l.view.Select(l.matches) }

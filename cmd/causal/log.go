@@ -52,7 +52,7 @@ func (c *logCommand) Run(ctx context.Context, a *app) error {
 	return a.sayFaults(l.Set)
 }
 
-// draw draws aggregates, several at a time, in their order.
+// draw draws aggregates in order, several at a time.
 func draw(a *app, drawn *text.Log, aggregates [][]int) error {
 	drawings := make(chan chan []byte, runtime.GOMAXPROCS(0))
 	go func() {
@@ -80,7 +80,8 @@ func draw(a *app, drawn *text.Log, aggregates [][]int) error {
 	return failure
 }
 
-// aggregates returns the events of each aggregate of a project, in the order of their first events.
+// aggregates returns the events of each aggregate of a project, in the order of
+// their first events.
 func (l *loaded) aggregates(events []int) [][]int {
 	type key struct{ project, aggregate string }
 	number := map[key]int{}
@@ -98,7 +99,8 @@ func (l *loaded) aggregates(events []int) [][]int {
 	return all
 }
 
-// last returns the last events of each aggregate, in ascending order; n is 0 for all.
+// last returns the last n events of each aggregate, in ascending order; n is 0
+// for all.
 func (l *loaded) last(events []int, n int) []int {
 	if n == 0 {
 		return events
@@ -174,7 +176,7 @@ func writeEvents(a *app, l *loaded, events []int) error {
 	return out.flush()
 }
 
-// ids returns the IDs of events; it is never nil.
+// ids returns the IDs of events. It is never nil.
 func (l *loaded) ids(events []int) []causal.EventID {
 	ids := make([]causal.EventID, len(events))
 	for k, i := range events {
@@ -183,5 +185,5 @@ func (l *loaded) ids(events []int) []causal.EventID {
 	return ids
 }
 
-// wallClock writes a time of a wall clock.
+// wallClock formats the time of a wall clock.
 func wallClock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -1,9 +1,11 @@
-// Causal shows what happened: who emitted what and what each had seen, which edits are concurrent and which won, where
-// something is missing. It reads events as JSON lines, stores in files and databases, and carries events between them.
+// Causal shows what happened: who emitted what and what each had seen, which
+// edits are concurrent and which won, and where something is missing. It reads
+// events as JSON lines, stores in files, and databases, and transfers events
+// between them.
 //
 //	causal COMMAND [flags] [FILE...]
 //
-// docs/inspect.md shows it at work; causal COMMAND --help lists the flags.
+// docs/inspect.md has examples; causal COMMAND --help lists the flags.
 package main
 
 import (
@@ -24,22 +26,22 @@ import (
 )
 
 func main() {
-	debug.SetGCPercent(400) // events are kept up to the end
+	debug.SetGCPercent(400) // events are kept to the end
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() {
-		stop() // another signal ends it at once
+		stop() // a second signal ends it immediately
 		time.Sleep(grace)
-		os.Exit(exitInterrupted) // what was saved is
+		os.Exit(exitInterrupted) // everything saved remains
 	})
 	code := run(ctx, os.Args[1:], &system{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now, Terminal: terminal})
 	stop()
 	os.Exit(code)
 }
 
-// grace is how long a command that was interrupted may take.
+// grace is the maximum time to finish an interrupted command.
 const grace = 5 * time.Second
 
-// system is what a run has around it.
+// system is the environment of a run.
 type system struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -51,21 +53,21 @@ type system struct {
 // Exit codes.
 const (
 	exitFine        = 0
-	exitFindings    = 1   // something was found or refused; all else was done
-	exitFailed      = 2   // usage, or an input or output that does not work
+	exitFindings    = 1   // something was found or refused; everything else was done
+	exitFailed      = 2   // invalid usage, or a failing input or output
 	exitInterrupted = 130 // by a signal
 )
 
-// errFindings ends a command that has said what it found.
+// errFindings ends a command that has reported findings.
 var errFindings = errors.New("there are findings")
 
 // errStopped ends a command that runs until it is stopped.
 var errStopped = errors.New("stopped")
 
-// minWidth is the least width that output can have, in columns.
+// minWidth is the minimum width of output, in columns.
 const minWidth = 20
 
-// grammar is all commands with their flags.
+// grammar has all commands and their flags.
 type grammar struct {
 	Log       logCommand       `cmd:"" help:"Show the history of each aggregate, with a line for each node."`
 	Show      showCommand      `cmd:"" help:"Show one event: what it says, what came before, what is concurrent."`
@@ -87,7 +89,7 @@ type grammar struct {
 	Version versionFlag `help:"Print the version and exit."`
 }
 
-// run parses arguments and runs a command; it returns the exit code.
+// run parses arguments and runs a command. It returns the exit code.
 func run(ctx context.Context, args []string, s *system) int {
 	a := app{system: s}
 	exit := -1
@@ -122,7 +124,7 @@ func run(ctx context.Context, args []string, s *system) int {
 		return exitFine
 	case errors.Is(err, errFindings):
 		return exitFindings
-	case errors.Is(err, syscall.EPIPE): // as of head
+	case errors.Is(err, syscall.EPIPE): // for example by head
 		return exitFine
 	}
 	a.fail(err)
@@ -135,12 +137,12 @@ type app struct {
 	grammar
 }
 
-// fail says why nothing more is done.
+// fail reports the error that ends the run.
 func (a *app) fail(err error) {
 	fmt.Fprintln(a.Stderr, "causal:", term.Escape(strings.ReplaceAll(err.Error(), "\n", "; ")))
 }
 
-// note says something to people.
+// note reports something to people.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintln(a.Stderr, term.Escape(fmt.Sprintf(format, args...)))
 }

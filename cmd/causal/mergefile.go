@@ -62,11 +62,11 @@ func (c *mergeFileCommand) Run(ctx context.Context, a *app) error {
 // file is a file of JSON lines.
 type file struct {
 	events map[causal.EventID]entry
-	others map[string]int // lines that are no events, and how many of each
-	order  []string       // of those
+	others map[string]int // lines that are not events, and the number of each
+	order  []string       // of these lines
 }
 
-// entry is an event with its lines, as they are: several if it is there with several contents.
+// entry is an event with its unchanged lines: several if its content differs.
 type entry struct {
 	event causal.Event
 	lines []string
@@ -99,14 +99,15 @@ func readFile(path string) (file, error) {
 	return f, err
 }
 
-// same reports whether both files have the same of an event.
+// same reports whether both files have the same lines for an event.
 func same(a, b entry) bool {
 	return len(a.lines) == len(b.lines) && (len(a.lines) < 2 || slices.Equal(a.lines, b.lines)) && a.event.Equal(b.event)
 }
 
-// mergeFiles merges two files that come from a third one: events in causal order, each once, with their lines as they were.
-// What one side has changed or removed is changed or removed. What both have changed, and new lines that are no events, stand between
-// the markers of git.
+// mergeFiles merges two files derived from a third one: events in causal order,
+// each once, with their lines unchanged. A change or removal by one side is
+// applied. If both sides changed an event, or added lines that are not events,
+// these are put between git's conflict markers.
 func mergeFiles(base, ours, theirs file) (merged []byte, notes []string, hasConflict bool) {
 	var out bytes.Buffer
 	mark := func(ours, theirs string) {
@@ -170,7 +171,8 @@ func joinLines(lines ...string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// install writes the driver into the configuration of the repository, and the pattern into .gitattributes.
+// install adds the driver to the configuration of the repository, and the
+// pattern to .gitattributes.
 func (c *mergeFileCommand) install(ctx context.Context, a *app) error {
 	if strings.ContainsAny(c.Install, " \t\n\"") || strings.HasPrefix(c.Install, "#") || strings.HasPrefix(c.Install, "!") {
 		return errors.New("the pattern has characters that .gitattributes would take for something else")

@@ -14,8 +14,9 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/input"
 )
 
-// output calls write with standard output or, if a file is named, with a new one that takes its place if all went well. It is no
-// store, and none of the inputs.
+// output calls write with standard output or, if path is given, with a new file
+// that takes its place if everything succeeds. path must not be a store or one
+// of the inputs.
 func (a *app) output(path string, inputs []string, write func(io.Writer) error) error {
 	if path == "" || path == "-" {
 		out := bufio.NewWriterSize(a.Stdout, 1<<16)
@@ -46,10 +47,11 @@ func (a *app) output(path string, inputs []string, write func(io.Writer) error) 
 	})
 }
 
-// replaceFile writes a file that takes the place of another one, or is new, once it is complete. It has the mode of the other
-// one. What is no regular file is written to.
+// replaceFile writes a file, which appears, possibly replacing another, once it
+// is complete. It gets the mode of the replaced file. If path is not a regular
+// file, it is written directly.
 func replaceFile(path string, write func(io.Writer) error) error {
-	mode := fs.FileMode(0o666) // less what the umask takes
+	mode := fs.FileMode(0o666) // minus the umask
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
@@ -78,7 +80,7 @@ func replaceFile(path string, write func(io.Writer) error) error {
 		err = buffer.Flush()
 	}
 	if err == nil && info != nil {
-		err = f.Chmod(mode) // which the umask may have changed
+		err = f.Chmod(mode) // in case the umask has changed it
 	}
 	if err == nil {
 		err = f.Sync()

@@ -29,7 +29,7 @@ type shownObject struct {
 	Seen       []seenObject     `json:"seen"`
 }
 
-// seenObject is what an event had seen of a node.
+// seenObject is an event's knowledge of a node.
 type seenObject struct {
 	NodeID       string `json:"node_id"`
 	IsSecond     bool   `json:"is_second_writer,omitempty"`
@@ -58,7 +58,8 @@ func (c *showCommand) Run(ctx context.Context, a *app) error {
 	return l.writeShown(a, s)
 }
 
-// find returns the event with this ID or, if it is the only one, with an ID that ends in it or has it anywhere.
+// find returns the event with this ID. Otherwise, it returns the only event
+// whose ID ends in part, or contains it.
 func (l *loaded) find(part string) (int, error) {
 	part = strings.ToUpper(part)
 	has := func(f func(s, part string) bool) []int {
@@ -80,7 +81,7 @@ func (l *loaded) find(part string) (int, error) {
 	return 0, fmt.Errorf("%d events have an ID with %s: %s", len(found), part, strings.Join(ids, ", "))
 }
 
-// show finds what there is to say about an event.
+// show collects information about an event.
 func (l *loaded) show(i int) shownObject {
 	e := l.view.At(i)
 	s := shownObject{Before: []causal.EventID{}, Concurrent: []causal.EventID{}, Unordered: []causal.EventID{}, Texts: []string{}, Seen: []seenObject{}}
@@ -122,7 +123,7 @@ func (l *loaded) show(i int) shownObject {
 	return s
 }
 
-// seen counts what an event had seen of each lane.
+// seen counts the events seen by an event, for each lane.
 func (l *loaded) seen(i int) []seenObject {
 	seen := make([]seenObject, len(l.view.Lanes))
 	for k, lane := range l.view.Lanes {
@@ -196,7 +197,7 @@ func (l *loaded) writeShown(a *app, s shownObject) error {
 	return w.Flush()
 }
 
-// writeList names events.
+// writeList lists events.
 func (l *loaded) writeList(w *term.Writer, title string, ids []causal.EventID) {
 	if len(ids) == 0 {
 		return

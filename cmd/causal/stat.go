@@ -13,7 +13,8 @@ type statCommand struct {
 	inputs `embed:""`
 }
 
-// statObject is the first line of the output of stat; a nodeObject for each node follows.
+// statObject is the first line of the output of stat; a nodeObject for each
+// node follows.
 type statObject struct {
 	Kind       string            `json:"kind"` // "stat"
 	Read       int               `json:"read"` // lines or stored events, also those that are no events
@@ -72,7 +73,7 @@ func (l *loaded) count() (total statObject, nodes []*nodeObject) {
 	events := l.selected()
 	for _, i := range events {
 		e := l.view.At(i)
-		data, _ := e.MarshalJSON() // of an event that is not zero
+		data, _ := e.MarshalJSON() // cannot fail for a nonzero event
 		size, at := int64(len(data)), e.Timestamp()
 		n := of[e.NodeID()]
 		if n == nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/input"
 )
 
-// tokenFlags say where a token is.
+// tokenFlags are sources of a token.
 type tokenFlags struct {
 	TokenFile string `help:"File with the token that the server asks for; CAUSAL_TOKEN has it otherwise." placeholder:"FILE" type:"existingfile"`
 }
@@ -106,7 +106,7 @@ func (c *syncCommand) Run(ctx context.Context, a *app) error {
 	return c.write(a, report, err)
 }
 
-// write says what was done, also if it was not all.
+// write writes the outcome, even if the sync is incomplete.
 func (c *syncCommand) write(a *app, report causalsync.Report, failure error) error {
 	for _, r := range report.Refused {
 		where := "here"
@@ -203,7 +203,7 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 	return c.serve(ctx, server, listener)
 }
 
-// serve serves until ctx ends, and then answers what has begun.
+// serve serves until ctx is done, and then finishes running requests.
 func (c *serveCommand) serve(ctx context.Context, server *http.Server, listener net.Listener) error {
 	ended := make(chan error, 1)
 	go func() {
@@ -229,7 +229,7 @@ func (c *serveCommand) serve(ctx context.Context, server *http.Server, listener 
 	return errStopped
 }
 
-// readOnly is a store that takes no events.
+// readOnly is a store that refuses new events.
 type readOnly struct{ *input.Store }
 
 func (readOnly) refuse() error {
@@ -249,7 +249,8 @@ func (s readOnly) Append(context.Context, []causal.Event) (causal.Appended, erro
 	return causal.Appended{}, s.refuse()
 }
 
-// isLoopback reports whether an address to listen on can be reached from this machine only.
+// isLoopback reports whether a listening address can be reached only from this
+// machine.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -259,8 +260,9 @@ func isLoopback(address string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// authorizer returns what says who may ask. Without a token that is who is on this machine, but no page in a
-// browser, which could name this machine, too.
+// authorizer returns the function that authorizes requests. Without a token it
+// admits programs on this machine, but no page in a browser, which could reach
+// this machine as well.
 func authorizer(token string) func(*http.Request) (string, causal.Filter, error) {
 	want := sha256.Sum256([]byte("Bearer " + token))
 	return func(r *http.Request) (string, causal.Filter, error) {

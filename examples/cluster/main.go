@@ -1,9 +1,11 @@
-// Cluster runs three servers of NATS in this program, and a node on each of three stores that share a log there. While
-// the nodes emit, the server that leads is shut down. In the end all have the same history, and nothing is lost.
+// Cluster runs three NATS servers in this program, and a node on each of three
+// stores that share a log there. While the nodes emit, the leader of the log is
+// shut down. In the end all have the same history, and nothing is lost.
 //
 //	go run ./examples/cluster
 //
-// A real cluster has a server in each of three data centers or racks; docs/nats.md has its configuration.
+// A real cluster has a server in each of three data centers or racks;
+// docs/nats.md has its configuration.
 package main
 
 import (
@@ -81,7 +83,8 @@ func run(ctx context.Context) error {
 	return report(ctx, nodes, stores, emitted)
 }
 
-// startServers starts a cluster in which each message is flushed to the disk before it is acknowledged.
+// startServers starts a cluster that flushes each message to the disk before
+// acknowledging it.
 func startServers(dir string) (servers []*server.Server, urls string, err error) {
 	ports, err := freePorts(6)
 	if err != nil {
@@ -113,7 +116,7 @@ func startServers(dir string) (servers []*server.Server, urls string, err error)
 }
 
 func freePorts(count int) (ports []int, err error) {
-	var listeners []net.Listener // all at a time, so that no port comes twice
+	var listeners []net.Listener // all at a time, so that no port occurs twice
 	for range count {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -134,7 +137,8 @@ func freePorts(count int) (ports []int, err error) {
 	return ports, nil
 }
 
-// emitAll lets each node emit its events, and calls halfWay while they do. It returns what was emitted.
+// emitAll lets each node emit its events, and calls halfWay in the meantime. It
+// returns the emitted events.
 func emitAll(ctx context.Context, nodes []*causal.Node, halfWay func()) map[causal.EventID]bool {
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -161,7 +165,7 @@ func emitAll(ctx context.Context, nodes []*causal.Node, halfWay func()) map[caus
 	return emitted
 }
 
-// shutDownLeader shuts down the server that leads the stream of the log.
+// shutDownLeader shuts down the leader of the log's stream.
 func shutDownLeader(servers []*server.Server) {
 	for _, s := range servers {
 		if s.JetStreamIsStreamLeader("$G", "causal_LOG") {
@@ -172,7 +176,7 @@ func shutDownLeader(servers []*server.Server) {
 	}
 }
 
-// report compares what the stores have with what was emitted.
+// report compares the content of the stores with the emitted events.
 func report(ctx context.Context, nodes []*causal.Node, stores []*causalnats.Store, emitted map[causal.EventID]bool) error {
 	fmt.Println("emitted:", len(emitted))
 	for i, node := range nodes {

@@ -1,6 +1,7 @@
-// Conflicts shows three nodes that edit one document offline: its title, its labels and its votes. They
-// receive each other's events in different orders and end with the same document. Which edits had not
-// seen each other is told, field by field; equal Lamport clocks would show only some of them.
+// Conflicts shows three nodes that edit one document offline: its title, its
+// labels and its votes. They receive each other's events in different orders
+// and end with the same document. Conflicting edits are listed field by field;
+// equal Lamport clocks would show only some of them.
 //
 //	go run ./examples/conflicts
 package main
@@ -44,13 +45,14 @@ func run(ctx context.Context, out io.Writer) error {
 	return report(ctx, out, stores[0])
 }
 
-// edit emits an event that changes one field, which its type names.
+// edit emits an event that changes the field named by its type.
 func edit(ctx context.Context, n *causal.Node, field string, payload any) error {
 	_, err := n.Emit(ctx, causal.EventParams{Type: field, AggregateID: document, Payload: payload})
 	return err
 }
 
-// editOffline lets all nodes begin with the same events, and then each go on alone.
+// editOffline lets all nodes start with the same events, and then continue
+// separately.
 func editOffline(ctx context.Context, out io.Writer, nodes []*causal.Node, stores []*causal.MemStore) error {
 	alice, bob, carol := nodes[0], nodes[1], nodes[2]
 	fmt.Fprintln(out, "1. Alice creates the document, and all receive it.")
@@ -84,7 +86,8 @@ func editOffline(ctx context.Context, out io.Writer, nodes []*causal.Node, store
 		edit(ctx, alice, "title", map[string]string{"value": "Alice's title"}))
 }
 
-// removeLabels returns the change that removes labels, as far as the store has seen them added.
+// removeLabels returns the change that removes labels, as far as the store has
+// seen them added.
 func removeLabels(ctx context.Context, s causal.EventStore, labels ...string) (causal.ORSetChange[string], error) {
 	events, err := s.LoadEvents(ctx, document)
 	var set causal.ORSet[string]
@@ -94,7 +97,8 @@ func removeLabels(ctx context.Context, s causal.EventStore, labels ...string) (c
 	return set.Removal(labels...), err
 }
 
-// exchange gives every node the events of all, each in another order, and one of them twice.
+// exchange gives every node the events of all, each in another order, and one
+// of them twice.
 func exchange(ctx context.Context, out io.Writer, nodes []*causal.Node, stores []*causal.MemStore) error {
 	fmt.Fprintln(out, "3. They exchange their events: Alice in order, Bob backwards, Carol twice.")
 	var all []causal.Event
@@ -122,7 +126,7 @@ func exchange(ctx context.Context, out io.Writer, nodes []*causal.Node, stores [
 	return nil
 }
 
-// describe returns the document as the events of a store make it.
+// describe returns the document built from the events of a store.
 func describe(ctx context.Context, s causal.EventStore) (string, error) {
 	events, err := s.LoadEvents(ctx, document)
 	if err != nil {
@@ -134,7 +138,7 @@ func describe(ctx context.Context, s causal.EventStore) (string, error) {
 	return fmt.Sprintf("%q %q, votes %d", title, labels, votes), errors.Join(errTitle, errLabels, errVotes)
 }
 
-// report shows what was in conflict, and what of it Lamport clocks show.
+// report shows the conflicts, and those of them that Lamport clocks show.
 func report(ctx context.Context, out io.Writer, s causal.EventStore) error {
 	events, err := s.LoadEvents(ctx, document)
 	if err != nil {

@@ -1,6 +1,7 @@
-// Offline shows a node that needs no network and survives being killed: it keeps its events in a SQLite
-// file, goes on where it was when it starts again, and delivers its log to another node when it is
-// online, from where that node has come to.
+// Offline shows a node that needs no network and survives being killed. It
+// keeps its events in an SQLite file, resumes when it is started again, and
+// delivers its log to another node when it is online, starting where that node
+// left off.
 //
 //	go run ./examples/offline
 package main
@@ -22,7 +23,7 @@ import (
 	"github.com/spec-kitty/causal/causalsqlite"
 )
 
-// fileVariable has the path of the store in a process that is a node.
+// fileVariable has the path of the store, in a process that runs a node.
 const fileVariable = "CAUSAL_OFFLINE_FILE"
 
 func main() {
@@ -38,7 +39,7 @@ func main() {
 	}
 }
 
-// open opens a node on the SQLite file of this path.
+// open opens a node on an SQLite file.
 func open(ctx context.Context, id, path string) (*causal.Node, *causalsqlite.Store, error) {
 	store, err := causalsqlite.Open(ctx, path, nil)
 	if err != nil {
@@ -51,8 +52,8 @@ func open(ctx context.Context, id, path string) (*causal.Node, *causalsqlite.Sto
 	return n, store, nil
 }
 
-// emit is the process of Alice: for each line that it reads it emits an event, and writes the event when
-// it is stored.
+// emit is the process of Alice. For each line of input it emits an event, and
+// writes the event once it is stored.
 func emit(ctx context.Context, path string, in io.Reader, out io.Writer) (err error) {
 	alice, store, err := open(ctx, "alice", path)
 	if err != nil {
@@ -73,7 +74,7 @@ func emit(ctx context.Context, path string, in io.Reader, out io.Writer) (err er
 	return nil
 }
 
-// process is one of Alice, as others see it.
+// process is a running process of Alice.
 type process struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -99,7 +100,7 @@ func start(ctx context.Context, path string) (*process, error) {
 	return &process{cmd, in, json.NewDecoder(out)}, cmd.Start()
 }
 
-// emit lets the process emit events, and returns those that it says are stored.
+// emit makes the process emit events, and returns those it reports as stored.
 func (p *process) emit(texts ...string) (stored []causal.Event, err error) {
 	for _, text := range texts {
 		var e causal.Event
@@ -114,7 +115,7 @@ func (p *process) emit(texts ...string) (stored []causal.Event, err error) {
 	return stored, nil
 }
 
-// kill ends the process while it emits one more event.
+// kill kills the process while it emits one more event.
 func (p *process) kill() error {
 	if _, err := fmt.Fprintln(p.in, "cut off"); err != nil {
 		return err
@@ -129,7 +130,7 @@ func (p *process) kill() error {
 	return nil
 }
 
-// stop lets the process end by itself.
+// stop lets the process finish.
 func (p *process) stop() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }
 
 func run(ctx context.Context, out io.Writer) (err error) {
@@ -168,7 +169,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	return deliver(ctx, out, path, filepath.Join(dir, "bob.db"), append(stored, more...))
 }
 
-// deliver brings what is in Alice's file to Bob's, in two parts.
+// deliver delivers the events in Alice's file to Bob's, in two parts.
 func deliver(ctx context.Context, out io.Writer, alicePath, bobPath string, stored []causal.Event) (err error) {
 	alice, err := causalsqlite.Open(ctx, alicePath, nil)
 	if err != nil {
@@ -215,8 +216,9 @@ func deliver(ctx context.Context, out io.Writer, alicePath, bobPath string, stor
 	return nil
 }
 
-// receive has a node receive what the log has after the cursor, most events at most, and returns how far it
-// has come. An event that came before changes nothing.
+// receive makes a node receive the entries after the cursor, at most most of
+// them, and returns the cursor of the last one. An event received before
+// changes nothing.
 func receive(
 	ctx context.Context, n *causal.Node, from causal.LogReader, after causal.Cursor, most int,
 ) (causal.Cursor, error) {

@@ -1,6 +1,7 @@
-// Projection shows a read model that is never wrong: in which lane each task is, kept in a
-// SQLite file together with its place in the log. The process that keeps it is killed again
-// and again while others save, and goes on where it was.
+// Projection shows a read model that is never wrong: the lane of each task,
+// kept in an SQLite file together with its position in the log. The process
+// that maintains it is killed repeatedly while others save, and resumes each
+// time.
 //
 //	go run ./examples/projection
 package main
@@ -23,7 +24,7 @@ import (
 )
 
 const (
-	fileVariable   = "CAUSAL_PROJECTION_FILE" // has the path of the store in a process that keeps the projection
+	fileVariable   = "CAUSAL_PROJECTION_FILE" // has the path of the store, in a process that maintains the projection
 	projectionName = "lanes"
 
 	tasks, moves = 20, 600
@@ -39,7 +40,7 @@ func main() {
 	}
 }
 
-// lanes is the projection: for each task the lane that it was moved to last.
+// lanes is the projection: for each task, its latest lane.
 type lanes map[string]*causal.LWWRegister[string]
 
 func (l lanes) apply(e causal.Event) error {
@@ -49,7 +50,8 @@ func (l lanes) apply(e causal.Event) error {
 	return l[e.AggregateID()].Apply(e)
 }
 
-// keep is the process that keeps the projection. It writes a line after each batch.
+// keep is the process that maintains the projection. It writes a line after
+// each batch.
 func keep(ctx context.Context, path string, out io.Writer) error {
 	store, err := causalsqlite.Open(ctx, path, nil)
 	if err != nil {
@@ -75,7 +77,8 @@ func keep(ctx context.Context, path string, out io.Writer) error {
 	return errors.Join(err, store.Close())
 }
 
-// keepAndKill starts a process that keeps the projection, and kills it after some batches.
+// keepAndKill starts a process that maintains the projection, and kills it
+// after some batches.
 func keepAndKill(ctx context.Context, path string, batches int) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -104,7 +107,7 @@ func keepAndKill(ctx context.Context, path string, batches int) error {
 	return nil
 }
 
-// save saves the moves of tasks, from other processes or, as here, from this one.
+// save saves the moves of tasks, as other processes would.
 func save(ctx context.Context, store *causalsqlite.Store) error {
 	alice, err := causal.OpenNode(ctx, "alice", store, causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"})
 	if err != nil {
@@ -176,7 +179,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	return nil
 }
 
-// compare reports whether the projection is what the events say.
+// compare reports whether the projection agrees with the events.
 func compare(ctx context.Context, store *causalsqlite.Store) (bool, error) {
 	c, err := store.LoadCheckpoint(ctx, projectionName)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Quickstart has two nodes on SQLite files emit offline, sync, find a conflict, settle it and keep a projection.
+// Quickstart has two nodes on SQLite files emit offline, sync, find a conflict,
+// resolve it and maintain a projection.
 //
 //	go run ./examples/quickstart
 package main
@@ -38,7 +39,8 @@ func emit(ctx context.Context, n *causal.Node, payload map[string]any) {
 	must(n.Emit(ctx, causal.EventParams{Type: "TaskChanged", AggregateID: "task-1", Payload: payload}))
 }
 
-// sync has two nodes exchange what they do not have in common. Here a function call carries the messages.
+// sync lets two nodes exchange the events they do not have in common. Here a
+// function call carries the messages.
 func sync(ctx context.Context, a, b *causalsync.Replica) {
 	report := must(a.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
 		return b.Answer(ctx, "a peer", causal.Filter{}, request)
@@ -46,7 +48,7 @@ func sync(ctx context.Context, a, b *causalsync.Replica) {
 	fmt.Printf("   received %d, sent %d\n", report.Received, report.Sent)
 }
 
-// look prints what a store has of the task: who is in conflict, and which state wins.
+// look prints the conflicts about the task in a store, and the winning state.
 func look(ctx context.Context, store causal.EventStore) {
 	events := must(store.LoadEvents(ctx, "task-1"))
 	for _, c := range must(causal.NewHistory(events)).Conflicts(nil) {
@@ -78,16 +80,16 @@ func main() {
 	sync(ctx, hers, his)
 	look(ctx, phone)
 
-	consuming, stop := context.WithCancel(ctx) // a service goes on until it ends
+	consuming, stop := context.WithCancel(ctx) // a service continues until it is stopped
 	err := causal.Consume(consuming, phone, "votes", func(_ context.Context, b *causal.Batch) error {
-		var votes causal.PNCounter // of events that come in any order
+		var votes causal.PNCounter // of events in any order
 		if b.State != nil {
 			check(json.Unmarshal(b.State, &votes))
 		}
 		for _, entry := range b.Entries {
 			check(votes.Apply(entry.Event))
 		}
-		b.State = must(json.Marshal(votes)) // saved with the place in the log
+		b.State = must(json.Marshal(votes)) // saved with the position in the log
 		fmt.Printf("4. A projection of %d events has %d vote.\n", len(b.Entries), must(votes.Value()))
 		stop()
 		return nil

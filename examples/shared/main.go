@@ -1,5 +1,6 @@
-// Shared shows two processes of one service that share everything in a PostgreSQL database: the node
-// ID, and the log of events, which a third one follows. It keeps its tables in the schema causal_example.
+// Shared shows two processes of one service that share everything in a
+// PostgreSQL database: the node ID, and the log of events, which a third
+// process follows. It keeps its tables in the schema causal_example.
 //
 //	go run ./examples/shared postgres://user@localhost/database
 package main
@@ -19,7 +20,7 @@ import (
 )
 
 const (
-	// dsnVariable has the connection string in a process that emits.
+	// dsnVariable has the connection string, in a process that emits.
 	dsnVariable = "CAUSAL_SHARED_DSN"
 	processes   = 2
 	each        = 100
@@ -111,7 +112,8 @@ func run(ctx context.Context, dsn string, out io.Writer) (err error) {
 	return nil
 }
 
-// startProcess starts a process that emits; how it ends goes to the channel.
+// startProcess starts a process that emits, and sends its result to the
+// channel.
 func startProcess(ctx context.Context, dsn string, ended chan<- error) error {
 	self, err := os.Executable()
 	if err != nil {

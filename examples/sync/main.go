@@ -1,10 +1,11 @@
-// Sync has a hub and two tablets, each a process with a SQLite file, that sync over HTTP on this machine: through
-// the hub, and with each other while it is away. The hub is killed, and restored from a backup that is older than
-// what the tablets have. In the end all have the same history.
+// Sync has a hub and two tablets, each a process with an SQLite file, that sync
+// over HTTP on this machine: through the hub, and with each other while it is
+// away. The hub is killed, and restored from a backup older than the content of
+// the tablets. In the end all have the same history.
 //
 //	go run ./examples/sync
 //
-// place.go is what each process does.
+// place.go has the program of each process.
 package main
 
 import (
@@ -35,7 +36,7 @@ func main() {
 	}
 }
 
-// process is a place that runs.
+// process is a running place.
 type process struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -43,7 +44,7 @@ type process struct {
 	url string
 }
 
-// start starts a place on a file, under the first of its IDs that it may use.
+// start starts a place on a file, under the first usable one of its IDs.
 func start(ctx context.Context, path string, ids ...string) (*process, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -74,7 +75,7 @@ func (p *process) read() (string, error) {
 	return p.out.Text(), nil
 }
 
-// tell has the place do something, and returns its answer.
+// tell sends a command to the place, and returns its answer.
 func (p *process) tell(command, argument string) (string, error) {
 	if _, err := fmt.Fprintln(p.in, command, argument); err != nil {
 		return "", err
@@ -86,10 +87,10 @@ func (p *process) tell(command, argument string) (string, error) {
 	return answer, err
 }
 
-// stop lets the place end.
+// stop lets the place finish.
 func (p *process) stop() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }
 
-// story tells what happens, until something fails.
+// story narrates the example, until something fails.
 type story struct {
 	out io.Writer
 	err error

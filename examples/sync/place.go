@@ -17,17 +17,19 @@ import (
 	"github.com/spec-kitty/causal/causalsync"
 )
 
-// token is what those of this example know, and others do not.
+// token is the secret shared by the places of this example.
 const token = "of all places"
 
-// place is a process with a store, its node, and an HTTP server that others sync with.
+// place is a process with a store, its node, and an HTTP server for others to
+// sync with.
 type place struct {
 	store   *causalsqlite.Store
 	node    *causal.Node
 	replica *causalsync.Replica
 }
 
-// runPlace does what it is told on standard input, line by line, and answers each line with one.
+// runPlace executes the commands on standard input, one on each line, and
+// answers each with a line.
 func runPlace(ctx context.Context, in io.Reader, out io.Writer, path string, ids []string) error {
 	store, err := causalsqlite.Open(ctx, path, nil)
 	if err != nil {
@@ -60,7 +62,8 @@ func runPlace(ctx context.Context, in io.Reader, out io.Writer, path string, ids
 	return errors.Join(server.Shutdown(ctx), node.Close(), store.Close())
 }
 
-// openNode opens a node under its ID or, on a backup that was restored, under the next one.
+// openNode opens a node under its ID or, on a restored backup, under the next
+// one.
 func openNode(ctx context.Context, s causal.NodeStorage, ids []string) (*causal.Node, error) {
 	n, err := causal.OpenNode(ctx, ids[0], s, causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"})
 	if errors.Is(err, causal.ErrRestored) && len(ids) > 1 {
@@ -69,7 +72,8 @@ func openNode(ctx context.Context, s causal.NodeStorage, ids []string) (*causal.
 	return n, err
 }
 
-// authorize says who sends a request, and what it may see.
+// authorize identifies the sender of a request, and returns the events it may
+// see.
 func authorize(q *http.Request) (peer string, allowed causal.Filter, err error) {
 	peer, secret, _ := q.BasicAuth()
 	if subtle.ConstantTimeCompare([]byte(secret), []byte(token)) != 1 {
@@ -97,7 +101,7 @@ func (p place) do(ctx context.Context, command, argument string) (string, error)
 	return "", errors.New("what is that?")
 }
 
-// show returns what the place has, and what is in conflict.
+// show returns the content of the place and its conflicts.
 func (p place) show(ctx context.Context) (string, error) {
 	events, err := causal.LoadAll(ctx, p.store)
 	if err != nil {

@@ -2,12 +2,12 @@ package adapter
 
 import "github.com/spec-kitty/causal"
 
-// checkedAtOnce is how many entries are checked between two reports of the progress.
+// checkedAtOnce is the number of entries between two reports of progress.
 const checkedAtOnce = 1000
 
-// CheckLog checks all entries that the log has. next checks those after a cursor, up to a
-// position, with [Stored.Check], and returns the cursor of the last one. progress may be
-// nil.
+// CheckLog checks all entries of the log. next checks those after a cursor, up
+// to a position, with [Stored.Check], and returns the cursor of the last one.
+// progress may be nil.
 func CheckLog(
 	s Source, progress func(checked, total uint64), next func(at causal.Cursor, last uint64) (causal.Cursor, error),
 ) error {
@@ -34,7 +34,7 @@ func CheckLog(
 	}
 }
 
-// Stored is an entry as it is stored: its event, and what is kept beside that.
+// Stored is an entry as stored: its event, and the columns beside it.
 type Stored struct {
 	Position        int64
 	Hash            [8]byte
@@ -43,8 +43,8 @@ type Stored struct {
 	Clock           int64
 }
 
-// Check returns the cursor of an entry with this event if it is stored as it must be after
-// the entry before it.
+// Check checks an entry with this event against its predecessor, and returns
+// its cursor.
 func (s Stored) Check(before causal.Cursor, e causal.Event) (causal.Cursor, error) {
 	at := before.Next(e.ID())
 	switch {

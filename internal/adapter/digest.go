@@ -10,16 +10,17 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// DigestBatch is how many keys are made and stored in one transaction.
+// DigestBatch is the number of keys computed and stored in one transaction.
 const DigestBatch = 2000
 
-// ErrNoDigest reports a key that no event has.
+// ErrNoDigest reports a key without an event.
 var ErrNoDigest = errors.New("an event is not there")
 
-// ErrDigestsBeyond reports stored keys of entries that the log does not have.
+// ErrDigestsBeyond reports stored keys of entries beyond the end of the log.
 var ErrDigestsBeyond = errors.New("there are digests of entries beyond the end of the log")
 
-// CannotWrite is the error for keys that cannot be stored. It matches [errors.ErrUnsupported].
+// CannotWrite returns the error for keys that cannot be stored. It matches
+// [errors.ErrUnsupported].
 func CannotWrite(err error) error {
 	if failed, ok := errors.AsType[*causal.StorageError](err); ok {
 		err = failed.Err
@@ -27,14 +28,15 @@ func CannotWrite(err error) error {
 	return fmt.Errorf("digests cannot be stored: %w: %w", errors.ErrUnsupported, err)
 }
 
-// DigestSource is what a read of keys needs to know of its store.
+// DigestSource is a store for reads of keys.
 type DigestSource struct {
 	Source
-	// Prepare has the keys of the entries up to a position stored.
+	// Prepare stores the keys of the entries up to a position.
 	Prepare func(upTo int64) error
 }
 
-// locate checks what a read of keys is given, and prepares it. It returns the positions of the cursors.
+// locate checks the arguments of a read of keys, and prepares it. It returns
+// the positions of the cursors.
 func (s DigestSource) locate(f causal.Filter, after, upTo causal.Cursor) (first, last int64, err error) {
 	if err := s.Check(); err != nil {
 		return 0, 0, err
@@ -53,17 +55,18 @@ func (s DigestSource) locate(f causal.Filter, after, upTo causal.Cursor) (first,
 	return first, last, s.Prepare(last)
 }
 
-// KeyPage is a page of keys in their order.
+// KeyPage is a page of keys in order.
 type KeyPage struct {
 	*Page[causal.SyncKey]
-	From causal.SyncKey // the first that is read
-	To   causal.SyncKey // before which the read ends, unless it is zero
+	From causal.SyncKey // the first one
+	To   causal.SyncKey // the end of the read, unless zero
 	Last int64          // the position of the last entry of the read
 
-	isAfter bool // From was in the page before
+	isAfter bool // From was in the previous page
 }
 
-// Upper returns a clock and a digest, of any length, that all keys of the read are below.
+// Upper returns a clock and a digest, of any length, above all keys of the
+// read.
 func (p KeyPage) Upper() (clock int64, digest []byte) {
 	if p.To == (causal.SyncKey{}) {
 		return math.MaxInt64, bytes.Repeat([]byte{0xff}, len(p.To.Digest)+1)
@@ -71,7 +74,7 @@ func (p KeyPage) Upper() (clock int64, digest []byte) {
 	return p.To.Clock, p.To.Digest[:]
 }
 
-// Add adds the key that follows, and reports whether the page takes more.
+// Add adds the next key, and reports whether the page has room for more.
 func (p KeyPage) Add(key causal.SyncKey) bool {
 	if !p.isAfter || key != p.From {
 		p.Page.Add(key, 0)
@@ -79,8 +82,9 @@ func (p KeyPage) Add(key causal.SyncKey) bool {
 	return !p.IsFull()
 }
 
-// AddOfClock is Add for reads whose order by digest is not that of an index, so that one clock is read at once: the
-// page takes all keys of its last clock, however many.
+// AddOfClock is like Add, for reads that are not ordered by digest through an
+// index, and so must read a clock as a whole: the page includes all keys of its
+// last clock, however many.
 func (p KeyPage) AddOfClock(key causal.SyncKey) bool {
 	if n := len(p.items); p.IsFull() && p.items[n-1].Clock != key.Clock {
 		return false
@@ -89,8 +93,8 @@ func (p KeyPage) AddOfClock(key causal.SyncKey) bool {
 	return true
 }
 
-// ReadDigests returns the keys of a range, in their order. fill is as for [YieldPages], and reads the keys of
-// the filter.
+// ReadDigests returns the keys of a range in order. fill is as for
+// [YieldPages], and reads the keys selected by the filter.
 func ReadDigests(
 	s DigestSource, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor, fill func(KeyPage) error,
 ) iter.Seq2[causal.SyncKey, error] {
@@ -118,8 +122,9 @@ type KeyEntry struct {
 	Key      causal.SyncKey
 }
 
-// ReadDigestLog returns the keys of a range, in arrival order. fill is as for [YieldPages], and reads the
-// keys of the filter that are after a position and up to last.
+// ReadDigestLog returns the keys of a range in arrival order. fill is as for
+// [YieldPages], and reads the keys selected by the filter after a position and
+// up to last.
 func ReadDigestLog(
 	s DigestSource, f causal.Filter, after, upTo causal.Cursor, fill func(p *Page[KeyEntry], after, last int64) error,
 ) iter.Seq2[causal.SyncKey, error] {
@@ -139,8 +144,9 @@ func ReadDigestLog(
 	}
 }
 
-// LoadDigests returns the events with the keys. fill is as for [YieldPages], and adds the events of the
-// first keys that it is given; if one is not there, it returns [ErrNoDigest].
+// LoadDigests returns the events with the given keys. fill is as for
+// [YieldPages], and adds the events of the first of its keys; if one is
+// missing, it returns [ErrNoDigest].
 func LoadDigests(s DigestSource, keys []causal.SyncKey, fill func(p *Page[causal.Event], keys []causal.SyncKey) error) iter.Seq2[causal.Event, error] {
 	return func(yield func(causal.Event, error) bool) {
 		head, err := s.Locate(causal.Cursor{})

@@ -1,5 +1,6 @@
-// Package adapter is what the storage adapters of this repository share: errors,
-// pages of long reads, the queue of a group commit, and pauses between attempts.
+// Package adapter has the common parts of the storage adapters in this
+// repository: errors, pages of long reads, the queue of a group commit, and
+// pauses between attempts.
 package adapter
 
 import (
@@ -9,20 +10,21 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// ErrDamaged marks an entry whose content cannot be what was stored.
+// ErrDamaged marks an entry with impossible content.
 var ErrDamaged = errors.New("is damaged")
 
-// Damaged returns the error for a damaged entry of the log. The decoder's error is
-// not part of it, as it is not the caller's input that is invalid.
+// Damaged returns the error for a damaged entry of the log. It does not wrap
+// the decoder's error, because the caller's input is not invalid.
 func Damaged(position int64) error { return fmt.Errorf("entry %d of the log %w", position, ErrDamaged) }
 
-// Missing returns the error for an entry that the log does not have.
+// Missing returns the error for an entry missing from the log.
 func Missing(position int64) error { return fmt.Errorf("entry %d of the log is missing", position) }
 
-// Closed returns the error of an operation on a store that is closed.
+// Closed returns the error of an operation on a closed store.
 func Closed(op string) error { return &causal.StorageError{Op: op, Err: causal.ErrClosed} }
 
-// OutcomeUnknown returns err as one that also matches [causal.ErrOutcomeUnknown].
+// OutcomeUnknown returns err as an error that also matches
+// [causal.ErrOutcomeUnknown].
 func OutcomeUnknown(err error) error { return unknownError{err} }
 
 type unknownError struct{ err error }
@@ -33,8 +35,8 @@ func (e unknownError) Is(target error) bool { return target == causal.ErrOutcome
 
 func (e unknownError) Unwrap() error { return e.err }
 
-// IsKnown reports whether err says what it is in the terms of package causal, so
-// that an adapter must not wrap it.
+// IsKnown reports whether err is already an error of package causal or of a
+// context, which an adapter must not wrap.
 func IsKnown(err error) bool {
 	for _, known := range []error{
 		causal.ErrStorage, causal.ErrIDConflict, causal.ErrClockOverflow, causal.ErrInvalidCursor,

@@ -7,9 +7,9 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// What a page holds at most; one event may be larger. The first page of a read is
-// small, for loops that end soon, and each later one twice as large, up to the last
-// size.
+// Limits of a page; a single event may be larger. The first page of a read is
+// small, for loops that end soon, and each later one twice as large, up to the
+// last size.
 const (
 	FirstPage    = 32
 	CountOfSizes = 6
@@ -17,7 +17,7 @@ const (
 	MaxPageBytes = 1 << 20
 )
 
-// PageSizes returns the sizes of pages of small events, in the order of a read.
+// PageSizes returns the sizes of pages of small events, in reading order.
 func PageSizes() []int {
 	sizes := make([]int, CountOfSizes)
 	for i := range sizes {
@@ -28,21 +28,21 @@ func PageSizes() []int {
 
 func nextLimit(limit int) int { return max(FirstPage, min(2*limit, lastPage)) }
 
-// Page is a part of a long read. Between two pages the reader holds nothing of the
-// storage, so that the caller may take its time.
+// Page is a part of a long read. Between two pages the reader holds nothing of
+// the storage, so the caller may take its time.
 type Page[T any] struct {
 	items []T
 	limit int
 	bytes int
 }
 
-// Limit returns how many items the page may have.
+// Limit returns the maximum number of items in the page.
 func (p *Page[T]) Limit() int { return p.limit }
 
-// IsFull reports whether the page takes no further item.
+// IsFull reports whether the page is full.
 func (p *Page[T]) IsFull() bool { return len(p.items) >= p.limit || p.bytes >= MaxPageBytes }
 
-// Add adds an item that was read from so many bytes.
+// Add adds an item read from the given number of bytes.
 func (p *Page[T]) Add(item T, bytes int) {
 	p.items = append(p.items, item)
 	p.bytes += bytes
@@ -50,21 +50,21 @@ func (p *Page[T]) Add(item T, bytes int) {
 
 // Reset empties the page.
 func (p *Page[T]) Reset() {
-	clear(p.items) // so that events of the page before can be freed
+	clear(p.items) // so that events of the previous page can be freed
 	p.items, p.bytes = p.items[:0], 0
 }
 
-// YieldPages yields the items of pages, up to the first one that is not full, and at
-// the end the error if there is one. fill resets the page and adds the items that
-// follow those of the page before; the items that it has added when it fails are
-// yielded before its error. check is asked before each item, and its error ends the
+// YieldPages yields the items of pages, up to the first one that is not full,
+// and finally the error, if any. fill resets the page and adds the items
+// following those of the previous page. If fill fails, its items are yielded
+// before the error. check is called before each item, and its error ends the
 // read.
 func YieldPages[T any](yield func(T, error) bool, check func() error, fill func(*Page[T]) error) {
 	var p Page[T]
 	var zero T
 	for {
 		p.limit = nextLimit(p.limit)
-		p.Reset() // fill may fail before it has begun
+		p.Reset() // in case fill fails before it begins
 		err := fill(&p)
 		if err == nil && len(p.items) == 0 {
 			err = check() // reading may have taken long
@@ -88,8 +88,8 @@ func YieldPages[T any](yield func(T, error) bool, check func() error, fill func(
 	}
 }
 
-// ReadTexts returns texts in pages: fill fills a page with those after a text, "" for the
-// first page. It is as for [YieldPages].
+// ReadTexts returns texts in pages: fill fills a page with the texts after the
+// given one, which is "" for the first page. It is as for [YieldPages].
 func ReadTexts(check func() error, fill func(p *Page[string], after string) error) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := check(); err != nil {
@@ -107,21 +107,21 @@ func ReadTexts(check func() error, fill func(p *Page[string], after string) erro
 	}
 }
 
-// Source is what a read needs to know of its store.
+// Source is a store for reads.
 type Source struct {
 	// Locate returns the cursor of the last entry of the log, or the error of
-	// [causal.Cursor.PositionIn] for a cursor that is not of this log as it is.
+	// [causal.Cursor.PositionIn] for c.
 	Locate func(c causal.Cursor) (head causal.Cursor, err error)
-	Check  func() error // is asked before each item; its error ends the read
+	Check  func() error // called before each item; its error ends the read
 }
 
-// OrderKey is a place in the order of [causal.Compare].
+// OrderKey is a position in the order of [causal.Compare].
 type OrderKey struct {
 	Clock    int64
 	Node, ID []byte
 }
 
-// KeyOf returns the place of an event.
+// KeyOf returns the position of an event.
 func KeyOf(e causal.Event) OrderKey {
 	return OrderKey{Clock: e.LamportClock(), Node: []byte(e.NodeID()), ID: []byte(e.ID())}
 }
@@ -130,12 +130,12 @@ func KeyOf(e causal.Event) OrderKey {
 type EventPage struct {
 	*Page[causal.Event]
 	Head   int64     // the position of the last entry of the read
-	After  *OrderKey // after which the page begins; fill moves it once it has filled the page
+	After  *OrderKey // the key before the page, which fill updates after filling it
 	before causal.Event
 }
 
-// Add adds the event that follows and has this position in the log. The error matches
-// [ErrDamaged] if its content does not follow that of the event before it.
+// Add adds the next event, which has the given position in the log. The error
+// matches [ErrDamaged] if the event does not follow the previous one in order.
 func (p EventPage) Add(position int64, e causal.Event, bytes int) error {
 	if last := p.Last(); !last.IsZero() && causal.Compare(last, e) >= 0 {
 		return fmt.Errorf("%w, or an event before it", Damaged(position))
@@ -144,7 +144,7 @@ func (p EventPage) Add(position int64, e causal.Event, bytes int) error {
 	return nil
 }
 
-// Last returns the last event up to here, zero if there is none.
+// Last returns the last event so far, or the zero Event if there is none.
 func (p EventPage) Last() causal.Event {
 	if n := len(p.items); n > 0 {
 		return p.items[n-1]
@@ -152,7 +152,7 @@ func (p EventPage) Last() causal.Event {
 	return p.before
 }
 
-// ReadEvents returns all events that are stored when a range begins. fill is as for
+// ReadEvents returns all events stored when a range begins. fill is as for
 // [YieldPages].
 func ReadEvents(s Source, fill func(EventPage) error) iter.Seq2[causal.Event, error] {
 	return func(yield func(causal.Event, error) bool) {
@@ -176,15 +176,16 @@ func ReadEvents(s Source, fill func(EventPage) error) iter.Seq2[causal.Event, er
 type EntryPage struct {
 	*Page[causal.LogEntry]
 	Head  int64         // the position of the last entry of the read
-	after causal.Cursor // after which the page begins
+	after causal.Cursor // the cursor before the page
 }
 
-// After returns the position after which the page begins.
+// After returns the position before the page.
 func (p EntryPage) After() int64 { return int64(p.after.Position()) }
 
-// Add adds the entry that follows, with the hash that is stored with it. The error is
-// that of [Missing] if its position is not the next one, and [causal.ErrInvalidCursor] if
-// the first entry of the page does not follow the page before: the log is another one.
+// Add adds the next entry, with its stored hash. It returns the error of
+// [Missing] if the position is not the next one, and [causal.ErrInvalidCursor]
+// if the first entry of the page does not follow the previous page, because the
+// log has been replaced.
 func (p EntryPage) Add(position int64, hash [8]byte, e causal.Event, bytes int) error {
 	next := p.last() + 1
 	if position != next {
@@ -198,8 +199,9 @@ func (p EntryPage) Add(position int64, hash [8]byte, e causal.Event, bytes int) 
 	return nil
 }
 
-// End returns the error of [Missing] if the log has no entry after those of a page that
-// is not full, though the read is not at its end. fill returns it once it has added all.
+// End returns the error of [Missing] if the log ends with a page that is not
+// full, although the read is not complete. fill returns it after adding all
+// entries.
 func (p EntryPage) End() error {
 	if last := p.last(); !p.IsFull() && last != p.Head {
 		return Missing(last + 1)
@@ -207,11 +209,11 @@ func (p EntryPage) End() error {
 	return nil
 }
 
-// last returns the position of the last entry up to here.
+// last returns the position of the last entry so far.
 func (p EntryPage) last() int64 { return p.After() + int64(len(p.items)) }
 
-// ReadLog returns the entries of a log after a cursor, up to the last one that is stored
-// when a range begins. fill is as for [YieldPages].
+// ReadLog returns the entries of a log after a cursor, up to the last one
+// stored when a range begins. fill is as for [YieldPages].
 func ReadLog(s Source, after causal.Cursor, fill func(EntryPage) error) iter.Seq2[causal.LogEntry, error] {
 	return func(yield func(causal.LogEntry, error) bool) {
 		head, err := s.Locate(after)

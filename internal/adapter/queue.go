@@ -2,17 +2,18 @@ package adapter
 
 import "slices"
 
-// What one transaction takes of a queue: both bound what a caller waits for.
+// Limits of the requests in one transaction, which limit how long a caller
+// waits.
 const (
 	maxGroup      = 256
 	maxGroupBytes = 4 << 20
 )
 
-// Queue holds the requests that wait to share a transaction, in their order. The
-// zero value is empty. It is not safe for concurrent use.
+// Queue holds the requests waiting to share a transaction, in order. The zero
+// value is empty. It is not safe for concurrent use.
 type Queue[R interface {
 	comparable
-	Size() int // in bytes, about
+	Size() int // in bytes, approximately
 }] struct {
 	waiting []R
 }
@@ -33,9 +34,9 @@ func (q *Queue[R]) Withdraw(r R) bool {
 	return true
 }
 
-// Take removes and returns the first requests: at least one, if there is any, and as
-// many as are not too large together and fit. If there are several, fits is called
-// for each in turn, and must accept the first; nil accepts all.
+// Take removes and returns the first requests: at least one, if there is any,
+// and as many as are not too large together and fit. If there are several, fits
+// is called for each in turn, and must accept the first; nil accepts all.
 func (q *Queue[R]) Take(fits func(R) bool) []R {
 	n, size := 0, 0
 	for n < len(q.waiting) && n < maxGroup {

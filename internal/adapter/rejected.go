@@ -8,13 +8,13 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Room is what a [causal.RejectedStorage] has stored.
+// Room is the content of a [causal.RejectedStorage].
 type Room struct {
 	Count, Bytes int64
-	Old          *int64 // size of what is stored under the key, nil if nothing is
+	Old          *int64 // size of the entry under the key, nil if there is none
 }
 
-// Has reports whether there is room for r, in place of what is stored under its key.
+// Has reports whether there is room for r, replacing the entry under its key.
 func (s Room) Has(r causal.Rejected) bool {
 	size := int64(r.Size())
 	if s.Old != nil {
@@ -23,8 +23,9 @@ func (s Room) Has(r causal.Rejected) bool {
 	return size <= causal.MaxRejectedSize && s.Bytes+size <= causal.MaxRejectedBytes && s.Count < causal.MaxRejected
 }
 
-// LoadRejected returns what was stored as this number under a key: r, with its time and count as
-// they are stored. If they do not belong together, the error matches [ErrDamaged].
+// LoadRejected returns the entry with this number and key: r, with its stored
+// time and count. If they do not belong together, the error matches
+// [ErrDamaged].
 func LoadRejected(number int64, key []byte, r causal.Rejected, at string, count int64) (causal.Rejected, error) {
 	var err error
 	if r.Time, err = time.Parse(time.RFC3339Nano, at); err != nil || count < 1 || string(key) != string(keyOf(r)) {
@@ -39,8 +40,9 @@ func keyOf(r causal.Rejected) []byte {
 	return key[:]
 }
 
-// ReadRejected returns what was rejected, in pages: fill resets a page, fills it with what has
-// greater numbers than one, and returns the last number. check is as for [YieldPages].
+// ReadRejected returns the rejected entries in pages. fill resets a page, fills
+// it with the entries after a number, and returns the last number. check is as
+// for [YieldPages].
 func ReadRejected(
 	check func() error, fill func(p *Page[causal.Rejected], after int64) (last int64, err error),
 ) iter.Seq2[causal.Rejected, error] {

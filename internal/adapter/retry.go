@@ -7,8 +7,8 @@ import (
 	"github.com/spec-kitty/causal/internal/ctxerr"
 )
 
-// Backoff makes the pauses between attempts: First, then twice as long each time, up
-// to Max.
+// Backoff computes the pauses between attempts: First, then doubling each time,
+// up to Max.
 type Backoff struct {
 	First, Max time.Duration
 	last       time.Duration
@@ -20,7 +20,7 @@ func (b *Backoff) Next() time.Duration {
 	return b.last
 }
 
-// Sleep waits for d, or returns early with an error if ctx ends.
+// Sleep waits for d, or returns early with an error if ctx is done.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

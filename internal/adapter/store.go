@@ -8,14 +8,14 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Store is what each store of this repository is.
+// Store is implemented by each store of this repository.
 type Store interface {
 	causal.Store
 	io.Closer
 }
 
-// Encode returns the JSON of what is to be stored, which must not be longer than limit,
-// in bytes. It has a type parameter so that an event need not be moved to the heap.
+// Encode returns the JSON to store, which must not exceed limit bytes. It has a
+// type parameter so that an event need not be moved to the heap.
 func Encode[T json.Marshaler](what string, v T, limit int) ([]byte, error) {
 	data, err := v.MarshalJSON()
 	if err == nil && len(data) > limit {

@@ -8,24 +8,26 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// waitLimit is how long a store lets a reader of its log wait; see [causal.LogWaiter].
+// waitLimit is the time for which a store lets a reader of its log wait. See
+// [causal.LogWaiter].
 const waitLimit = time.Second
 
-// Waiters are the readers of a log that wait for its next entry. The zero value is ready.
+// Waiters are the readers of a log waiting for its next entry. The zero value
+// is ready.
 type Waiters struct {
-	Limit time.Duration // how long one waits at most; 0 means a second
+	Limit time.Duration // the maximum wait; 0 means a second
 
 	mu     sync.Mutex
 	count  int
-	wake   chan struct{} // closed by the next Wake; nil if nobody waits since the last one
-	parked chan struct{} // closed when the first one comes; nil if nobody asks
+	wake   chan struct{} // closed by the next Wake; nil if nobody has waited since the last one
+	parked chan struct{} // closed when the first waiter arrives; nil if nobody asks
 }
 
-// Wait returns nil when hasMore does, which it asks once, when Wake was called, or
-// after the limit. It returns the errors of hasMore and of ctx, and that of [Closed] once the
-// channel is closed.
+// Wait returns nil if hasMore does, which it calls once, when Wake is called,
+// or after the limit. It returns the errors of hasMore and of ctx, and that of
+// [Closed] once the channel is closed.
 func (w *Waiters) Wait(ctx context.Context, op string, closed <-chan struct{}, hasMore func() (bool, error)) error {
-	wake := w.join() // before asking, so that nothing comes in between
+	wake := w.join() // before asking, so as not to miss a Wake
 	defer w.leave()
 	if found, err := hasMore(); found || err != nil {
 		return err
@@ -66,7 +68,7 @@ func (w *Waiters) leave() {
 	w.count--
 }
 
-// Wake wakes all that wait.
+// Wake wakes all waiters.
 func (w *Waiters) Wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -76,8 +78,8 @@ func (w *Waiters) Wake() {
 	}
 }
 
-// Any returns nil if somebody waits, and otherwise a channel that is closed when somebody
-// comes. One goroutine at a time may ask.
+// Any returns nil if there is a waiter, and otherwise a channel closed when one
+// arrives. One goroutine at a time may ask.
 func (w *Waiters) Any() <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()

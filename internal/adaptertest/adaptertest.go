@@ -1,5 +1,5 @@
-// Package adaptertest checks what the stores of this repository promise beyond the
-// contracts of package causal, whose suite is causaltest.
+// Package adaptertest checks the promises of the stores of this repository
+// beyond the contracts of package causal, which causaltest checks.
 package adaptertest
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Engine says how the tests get at a store. The tests of a function that is nil are left out.
+// Engine gives the tests access to a store. The tests of a function that is nil
+// are left out.
 type Engine struct {
 	// Open returns a new store.
 	Open func(t *testing.T) adapter.Store
@@ -25,10 +26,10 @@ type Engine struct {
 	Delete func(t *testing.T, s adapter.Store, position int)
 	// Zero is the zero value of the store.
 	Zero adapter.Store
-	// Block keeps all writes to the data of the store waiting, as another process
-	// would, until the caller or the end of the test releases them.
+	// Block makes all writes to the data of the store wait, as another process
+	// could, until the caller or the end of the test releases them.
 	Block func(t *testing.T, s adapter.Store) (release func())
-	// Queued returns how many saves wait for others of the same store.
+	// Queued returns the number of saves waiting for others of the same store.
 	Queued func(s adapter.Store) int
 }
 
@@ -51,8 +52,8 @@ func Test(t *testing.T, e Engine) {
 	}
 }
 
-// Calls are all methods of a store, called with good arguments; e is what those save
-// that save events.
+// Calls are all methods of a store, with valid arguments; e is the event to
+// save.
 var Calls = map[string]func(ctx context.Context, s adapter.Store, e causal.Event) error{
 	"SaveEvent": func(ctx context.Context, s adapter.Store, e causal.Event) error { return s.SaveEvent(ctx, e) },
 	"SaveEvents": func(ctx context.Context, s adapter.Store, e causal.Event) error {
@@ -146,7 +147,7 @@ var Writes = map[string]bool{
 
 func second(_ any, err error) error { return err }
 
-// RequireField requires the error for one bad parameter.
+// RequireField requires the error for one invalid parameter.
 func RequireField(t *testing.T, err error, field, reason string) {
 	t.Helper()
 	var invalid *causal.ValidationError
@@ -171,7 +172,7 @@ func requireEmpty(t *testing.T, s adapter.Store) {
 	}
 }
 
-// Errors name the parameter at fault, and why it is.
+// Errors name the invalid parameter and the reason.
 func testArguments(t *testing.T, e Engine) {
 	ctx, s := t.Context(), e.Open(t)
 	for _, test := range []struct {
@@ -208,7 +209,7 @@ func testArguments(t *testing.T, e Engine) {
 	requireEmpty(t, s)
 }
 
-// The context is looked at first, and is no failure of the store.
+// The context is checked first, and its error is no failure of the store.
 func testContexts(t *testing.T, e Engine) {
 	s := e.Open(t)
 	ended, cancel := context.WithCancel(t.Context())
@@ -224,8 +225,8 @@ func testContexts(t *testing.T, e Engine) {
 	requireEmpty(t, s)
 }
 
-// The zero value is a closed store, and looks at arguments first, as every closed
-// store.
+// The zero value is a closed store and, like every closed store, checks
+// arguments first.
 func testZero(t *testing.T, e Engine) {
 	ctx, s := t.Context(), e.Zero
 	require.NoError(t, s.Close())
@@ -237,7 +238,7 @@ func testZero(t *testing.T, e Engine) {
 	require.ErrorIs(t, s.SaveEvent(ctx, causal.Event{}), causal.ErrValidation)
 }
 
-// A range sees just what was stored when it began.
+// A range sees exactly the events stored when it began.
 func testSnapshot(t *testing.T, e Engine) {
 	ctx, s := t.Context(), e.Open(t)
 	const before = 1029 // several pages
@@ -264,8 +265,8 @@ func testSnapshot(t *testing.T, e Engine) {
 	require.Equal(t, before+11, seen)
 }
 
-// While another process writes, a caller waits as long as its context allows, takes
-// its save back, and reads go on.
+// While another process writes, a caller waits as long as its context allows,
+// withdraws its save, and reads still work.
 func testWaiting(t *testing.T, e Engine) {
 	ctx, s := t.Context(), e.Open(t)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 0)))
@@ -297,7 +298,7 @@ func testWaiting(t *testing.T, e Engine) {
 	require.NotContains(t, stored, eventtest.ID(3))
 }
 
-// Close waits for the saves that came before it, and refuses later ones.
+// Close waits for earlier saves, and refuses later ones.
 func testClose(t *testing.T, e Engine) {
 	ctx, s := t.Context(), e.Open(t)
 	release := e.Block(t, s)
@@ -330,7 +331,7 @@ func testClose(t *testing.T, e Engine) {
 	require.NoError(t, <-closed)
 }
 
-// The limit of the error log is that of the store that appends.
+// The limit of the error log is that of the appending store.
 func testErrorLimit(t *testing.T, e Engine) {
 	ctx, s := t.Context(), e.Open(t)
 	for n := range 10 {
@@ -356,7 +357,8 @@ func ReadAfter(ctx context.Context, s causal.LogReader, after causal.Cursor) (ev
 	return events, nil
 }
 
-// RequireCursor requires that reading after a cursor gives the events with these numbers.
+// RequireCursor requires that reading after a cursor yields the events with
+// these numbers.
 func RequireCursor(t *testing.T, s causal.LogReader, after causal.Cursor, want ...int) {
 	t.Helper()
 	got, err := ReadAfter(t.Context(), s, after)
@@ -367,7 +369,7 @@ func RequireCursor(t *testing.T, s causal.LogReader, after causal.Cursor, want .
 	}
 }
 
-// RequireNoCursor requires that a cursor is refused with this error.
+// RequireNoCursor requires that a cursor is rejected with the given error.
 func RequireNoCursor(t *testing.T, s causal.LogReader, after causal.Cursor, want error) {
 	t.Helper()
 	got, err := ReadAfter(t.Context(), s, after)
@@ -375,8 +377,9 @@ func RequireNoCursor(t *testing.T, s causal.LogReader, after causal.Cursor, want
 	require.Empty(t, got)
 }
 
-// RequireDamage requires of a log with the events 1, 2 and so on, of which that at a
-// position is damaged, that ranges yield those before it, and then the error.
+// RequireDamage requires that, in a log of the events 1, 2 and so on in which
+// the one at position is damaged, ranges yield the earlier events and then the
+// error.
 func RequireDamage(t *testing.T, s adapter.Store, position int, requireError func(error)) {
 	t.Helper()
 	for name, all := range eventtest.Ranges {
@@ -394,7 +397,8 @@ func RequireDamage(t *testing.T, s adapter.Store, position int, requireError fun
 	}
 }
 
-// A log that loses its end during a range is a failure of the store, not a shorter log.
+// A log that loses its end during a range is a failure of the store, not a
+// shorter log.
 func testShorterLog(t *testing.T, e Engine) {
 	s := e.Open(t)
 	const count = 40 // more than a page

@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// BenchmarkSaveIf saves batches with SaveEvents, with Append, and with a condition on what has
-// not changed.
+// BenchmarkSaveIf saves batches with SaveEvents, with Append, and with a
+// condition that holds.
 func BenchmarkSaveIf(b *testing.B, open func(b *testing.B) adapter.Store) {
 	for _, size := range []int{1, 100} {
 		for _, way := range []string{"save", "append", "save if"} {

@@ -19,33 +19,32 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Writer writes in a child process, from several goroutines, and prints a line for
-// each write that was acknowledged.
+// Writer writes in a child process, from several goroutines, and prints a line
+// for each acknowledged write.
 type Writer struct {
 	Store  adapter.Store
 	Node   string        // whose clock the children use
 	Lease  int64         // of the clock for batches
-	Run    int           // the number of the process, from which its writes are numbered
-	Count  int           // of the events of each goroutine; zero means without end
+	Run    int           // the number of the process, on which the numbers of its writes are based
+	Count  int           // of the events of each goroutine; zero means no limit
 	Pause  time.Duration // between two writes of a goroutine
-	Errors bool          // also writes to the error log, without end
+	Errors bool          // also writes to the error log, without limit
 }
 
-// batchSize is how many events the children save together.
+// batchSize is the number of events that the children save together.
 const batchSize = 5
 
-// crashEvent is the n-th event that the children write.
+// crashEvent is the n-th event written by the children.
 func crashEvent(t require.TestingT, n int, clock int64, aggregate string) causal.Event {
 	return eventtest.New(t, n, eventtest.WithPayload(fmt.Sprintf(`{"n":%d}`, n)), func(p *causal.EventParams) {
 		p.LamportClock, p.AggregateID = clock, aggregate
 	})
 }
 
-// Write writes, and ends the process if its standard input is closed or a write
-// fails.
+// Write writes, and exits if its standard input is closed or a write fails.
 func (w Writer) Write(t *testing.T) {
 	ctx := t.Context()
-	go func() { // so that it does not outlive the test
+	go func() { // so as not to outlive the test
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
@@ -76,7 +75,7 @@ func (w Writer) Write(t *testing.T) {
 	writing.Wait()
 }
 
-// tick returns the ticks of a clock of its own.
+// tick returns the ticks of a new clock.
 func (w Writer) tick(t *testing.T, lease int64) func() int64 {
 	ctx := t.Context()
 	clock, err := causal.NewLamportClock(ctx, w.Node, w.Store, &causal.LamportClockOptions{Lease: lease})
@@ -101,7 +100,7 @@ func (w Writer) writeBatch(t *testing.T, n int, clock int64) {
 	}
 }
 
-// check ends the child, and with it the test, if a write fails.
+// check exits the child, and with it the test, if a write fails.
 func check(err error) {
 	if err != nil {
 		fmt.Println("failed", err)
@@ -109,17 +108,17 @@ func check(err error) {
 	}
 }
 
-// Children is what a test knows about the processes that write to one store.
+// Children records the processes writing to one store.
 type Children struct {
 	t *testing.T
 
 	mu     sync.Mutex
-	clocks map[int64]bool                  // values that were issued
-	acked  map[causal.EventID]causal.Event // what was acknowledged
+	clocks map[int64]bool                  // issued values
+	acked  map[causal.EventID]causal.Event // acknowledged events
 	errors map[*Child][]string             // acknowledged entries
 }
 
-// NewChildren returns what a test knows about no processes.
+// NewChildren returns a record of no processes.
 func NewChildren(t *testing.T) *Children {
 	return &Children{
 		t: t, clocks: map[int64]bool{}, acked: map[causal.EventID]causal.Event{}, errors: map[*Child][]string{},
@@ -131,7 +130,7 @@ type Child struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
 	first chan struct{} // closed at the first acknowledged event
-	ended chan struct{} // closed when its output has ended
+	ended chan struct{} // closed when its output ends
 }
 
 // Start starts a process whose test calls [Writer.Write].
@@ -148,7 +147,7 @@ func (c *Children) Start(cmd *exec.Cmd) *Child {
 	return child
 }
 
-// follow takes the lines of a child.
+// follow reads the output of a child.
 func (c *Children) follow(child *Child, stdout io.Reader) {
 	defer close(child.ended)
 	first := sync.OnceFunc(func() { close(child.first) })
@@ -158,7 +157,7 @@ func (c *Children) follow(child *Child, stdout io.Reader) {
 	}
 }
 
-// take takes a line of a child.
+// take processes a line of a child.
 func (c *Children) take(child *Child, line string, first func()) {
 	var kind, aggregate string
 	var n int
@@ -177,13 +176,13 @@ func (c *Children) take(child *Child, line string, first func()) {
 		first()
 	case kind == "error" && fields == 2:
 		c.errors[child] = append(c.errors[child], eventtest.NewEntry(n).ActionAttempted)
-	case kind == "PASS" || kind == "ok": // of a child that has come to its end
+	case kind == "PASS" || kind == "ok": // the child has finished
 	default:
 		c.t.Errorf("the child says %q", line)
 	}
 }
 
-// First waits until the child has an event acknowledged.
+// First waits until an event of the child is acknowledged.
 func (c *Child) First() { <-c.first }
 
 // Kill kills the child.
@@ -194,22 +193,22 @@ func (c *Child) Kill(t *testing.T) {
 	require.Error(t, c.cmd.Wait())
 }
 
-// Stop asks the child to end, and waits until it has.
+// Stop asks the child to exit, and waits for it.
 func (c *Child) Stop(t *testing.T) {
 	t.Helper()
 	require.NoError(t, c.stdin.Close())
 	c.Wait(t)
 }
 
-// Wait waits until the child has ended by itself.
+// Wait waits until the child has finished by itself.
 func (c *Child) Wait(t *testing.T) {
 	t.Helper()
 	<-c.ended
 	require.NoError(t, c.cmd.Wait())
 }
 
-// Acknowledged returns the events that were acknowledged since it was called before.
-// What is read after it must have them.
+// Acknowledged returns the events acknowledged since the previous call. Later
+// reads must return them.
 func (c *Children) Acknowledged() map[causal.EventID]causal.Event {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -218,8 +217,8 @@ func (c *Children) Acknowledged() map[causal.EventID]causal.Event {
 	return acked
 }
 
-// RequireStored requires the acknowledged events among the stored ones, and of every
-// batch all or nothing.
+// RequireStored requires the acknowledged events among the stored ones, and of
+// every batch all or nothing.
 func RequireStored(t *testing.T, acked, stored map[causal.EventID]causal.Event) {
 	t.Helper()
 	for id, e := range acked {
@@ -236,8 +235,8 @@ func RequireStored(t *testing.T, acked, stored map[causal.EventID]causal.Event) 
 	}
 }
 
-// RequireErrors requires of the error log, which keeps up to limit entries, that no
-// kept entry is older than an acknowledged one that is missing.
+// RequireErrors requires that the error log, which keeps up to limit entries,
+// keeps no entry older than an acknowledged one that is missing.
 func (c *Children) RequireErrors(ctx context.Context, s causal.ErrorStorage, limit int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -257,15 +256,15 @@ func (c *Children) RequireErrors(ctx context.Context, s causal.ErrorStorage, lim
 	}
 }
 
-// Clocks returns how many clock values were issued.
+// Clocks returns the number of issued clock values.
 func (c *Children) Clocks() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.clocks)
 }
 
-// Collect adds the entries after a cursor to the stored events, of which none may be
-// there yet, and returns the cursor after the last one.
+// Collect adds the entries after a cursor to the stored events, none of which
+// may be there yet, and returns the cursor of the last one.
 func Collect(t *testing.T, s causal.LogReader, after causal.Cursor, stored map[causal.EventID]causal.Event) causal.Cursor {
 	for _, entry := range eventtest.ReadLog(t, s, after) {
 		if id := entry.Event.ID(); !stored[id].IsZero() {
@@ -277,7 +276,7 @@ func Collect(t *testing.T, s causal.LogReader, after causal.Cursor, stored map[c
 	return after
 }
 
-// ChildCommand is this program as another process, which runs one test.
+// ChildCommand runs one test of this program in another process.
 func ChildCommand(test string, environment ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], "-test.run=^"+test+"$")
 	cmd.Env = append(os.Environ(), environment...)

@@ -18,20 +18,21 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Operation is a call of a process that works on a log together with others, and its
+// Operation is a call of one of several processes working on a log, and its
 // outcome.
 type Operation struct {
 	Client       int
 	Call, Return int64 // nanoseconds of one clock
-	// Aggregate is that of the event that was saved, "" for a call of Head.
+	// Aggregate is the aggregate of the saved event, or "" for a call of Head.
 	Aggregate     string
 	IsConditional bool   // on that aggregate, after the position After
-	After         uint64 // for those that are conditional
+	After         uint64 // if conditional
 	Refused       bool   // with ErrConcurrentSave
 	Before, Head  uint64 // positions of the log before and after
 }
 
-// Decide makes calls on a store whose aggregates others change, too, and prints them.
+// Decide makes calls on a store whose aggregates are changed by others, and
+// prints them.
 func Decide(t *testing.T, s adapter.Store, client int) {
 	const calls = 60
 	ctx := t.Context()
@@ -95,8 +96,9 @@ func Decided(t *testing.T, processes []*exec.Cmd) (all []Operation) {
 	return all
 }
 
-// Step is the sequential meaning of an operation on a log, whose entries are the letters of a
-// text: whether it can have this outcome, and the log after it.
+// Step is the sequential specification of an operation on a log, whose entries
+// are the letters of a text. It reports whether the operation can have this
+// outcome, and returns the log after it.
 func (o Operation) Step(log string) (bool, string) {
 	length := uint64(len(log))
 	switch {

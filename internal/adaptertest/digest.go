@@ -12,7 +12,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// MakeDigests has a store make the keys of all of its events, and returns them in order.
+// MakeDigests makes a store compute the keys of all of its events, and returns
+// them in order.
 func MakeDigests(t testing.TB, s adapter.Store) []causal.SyncKey {
 	t.Helper()
 	keys, err := readDigests(t, s)
@@ -32,8 +33,9 @@ func readDigests(t testing.TB, s adapter.Store) (keys []causal.SyncKey, err erro
 	return keys, nil
 }
 
-// TestDigests tests when keys are stored: when somebody asks, by all handles on the data of an empty store
-// at a time, and not by saves. stored returns how many there are.
+// TestDigests tests that keys are stored on demand, by all handles on the data
+// of an empty store at a time, and not by saves. stored returns the number of
+// stored keys.
 func TestDigests(t *testing.T, handles []adapter.Store, stored func() int) {
 	ctx := t.Context()
 	const count = 2*adapter.DigestBatch + 500
@@ -61,7 +63,8 @@ func TestDigests(t *testing.T, handles []adapter.Store, stored func() int) {
 	require.Equal(t, count+1, stored())
 }
 
-// RequireNoDigests requires that a store says that keys cannot be stored, and otherwise works.
+// RequireNoDigests requires that a store reports that keys cannot be stored,
+// and otherwise works.
 func RequireNoDigests(t *testing.T, s adapter.Store) {
 	t.Helper()
 	_, err := readDigests(t, s)

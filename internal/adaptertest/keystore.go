@@ -10,14 +10,14 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// KeyStore is a store in memory that also has the keys of many events, which it cannot load: for what
-// only keys matter.
+// KeyStore is a store in memory that also has the keys of many events that it
+// cannot load, for tests in which only keys matter.
 type KeyStore struct {
 	causal.MemEventStore
 	Keys []causal.SyncKey // in order
 }
 
-// NewKeys returns so many keys in order, three of each clock.
+// NewKeys returns count keys in order, three of each clock.
 func NewKeys(count int) []causal.SyncKey {
 	keys := make([]causal.SyncKey, count)
 	for i := range keys {
@@ -29,7 +29,8 @@ func NewKeys(count int) []causal.SyncKey {
 	return keys
 }
 
-// ReadDigests yields the keys of both; see [causal.DigestReader]. A filter selects all that cannot be loaded.
+// ReadDigests yields the keys of both kinds. See [causal.DigestReader]. A
+// filter selects all events that cannot be loaded.
 func (s *KeyStore) ReadDigests(ctx context.Context, f causal.Filter, from, to causal.SyncKey, upTo causal.Cursor) iter.Seq2[causal.SyncKey, error] {
 	return func(yield func(causal.SyncKey, error) bool) {
 		at, _ := slices.BinarySearchFunc(s.Keys, from, causal.SyncKey.Compare)

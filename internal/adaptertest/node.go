@@ -25,11 +25,11 @@ func openNode(t eventtest.T, id string, s causal.NodeStorage) *causal.Node {
 	return n
 }
 
-// EmitInChild emits events of a node from four goroutines in a child process, and prints the ID of
-// each that was acknowledged.
+// EmitInChild emits events of a node from four goroutines in a child process,
+// and prints the ID of each acknowledged one.
 func EmitInChild(t *testing.T, s adapter.Store, node string, count int) {
 	ctx := t.Context()
-	go func() { // so that it does not outlive the test
+	go func() { // so as not to outlive the test
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
@@ -51,7 +51,8 @@ func EmitInChild(t *testing.T, s adapter.Store, node string, count int) {
 	check(n.Close())
 }
 
-// RunEmitters runs processes that print what they have emitted, and returns the IDs.
+// RunEmitters runs processes that print the IDs of their events, and returns
+// the IDs.
 func RunEmitters(t *testing.T, processes []*exec.Cmd) []causal.EventID {
 	outputs := make([]strings.Builder, len(processes))
 	for i, cmd := range processes {
@@ -78,9 +79,10 @@ func emittedIDs(output string) (ids []causal.EventID) {
 	return ids
 }
 
-// RequireOneChain requires that the events of each node are one chain in the order of arrival,
-// that the parents of each event are earlier ones of its aggregate, and that the acknowledged
-// events are there. It returns how many there are.
+// RequireOneChain requires that the events of each node are one chain in
+// arrival order, that the parents of each event are earlier ones of its
+// aggregate, and that the acknowledged events are there. It returns the number
+// of events.
 func RequireOneChain(t *testing.T, s causal.LogReader, acked []causal.EventID) int {
 	latest, stored := map[string]int64{}, map[causal.EventID]causal.Event{}
 	for _, entry := range eventtest.ReadLog(t, s, causal.Cursor{}) {
@@ -101,7 +103,8 @@ func RequireOneChain(t *testing.T, s causal.LogReader, acked []causal.EventID) i
 	return len(stored)
 }
 
-// dying is a store that kills its process at a step: before or after one of its calls.
+// dying is a store that kills its process at a given step, before or after one
+// of its calls.
 type dying struct {
 	adapter.Store
 	left int
@@ -161,7 +164,8 @@ func (s *dying) AppendRejected(ctx context.Context, r causal.Rejected) (bool, er
 	return step(s, func() (bool, error) { return s.Store.AppendRejected(ctx, r) })
 }
 
-// DieInChild emits and receives in a child process that is killed at a step, or ends by itself.
+// DieInChild emits and receives in a child process that is killed at a step, or
+// finishes.
 func DieInChild(t *testing.T, s adapter.Store, at int) {
 	ctx := t.Context()
 	n := openNode(t, "alice", &dying{s, at})
@@ -188,8 +192,9 @@ func DieInChild(t *testing.T, s adapter.Store, at int) {
 	check(n.Close())
 }
 
-// RequireStepsSurvived runs a child that is killed at its first step, its second and so on, until
-// one comes to its end: each time the store has what was acknowledged, in one chain.
+// RequireStepsSurvived runs a child that is killed at its first step, its
+// second and so on, until one finishes. Each time the store must have the
+// acknowledged events, in one chain.
 func RequireStepsSurvived(t *testing.T, s adapter.Store, child func(at int) *exec.Cmd) {
 	var acked []causal.EventID
 	for at := 1; ; at++ {
@@ -257,7 +262,7 @@ func BenchmarkNode(b *testing.B, open func(b *testing.B) adapter.Store) {
 	}
 }
 
-// stampedBench is an event like those that a node emits.
+// stampedBench returns an event like those emitted by a node.
 func stampedBench(b *testing.B, clock int64) causal.Event {
 	p := eventtest.BenchParams(int(clock))
 	p.NodeID, p.ProjectUUID, p.LamportClock, p.PreviousClock = "bob", eventtest.ProjectUUID, clock, clock-1
@@ -272,7 +277,8 @@ func stampedBench(b *testing.B, clock int64) causal.Event {
 
 func benchID(clock int64) causal.EventID { return eventtest.ID(int(clock)) }
 
-// runCallers makes the calls of a benchmark by so many goroutines.
+// runCallers makes the calls of a benchmark from the given number of
+// goroutines.
 func runCallers(b *testing.B, callers int, call func(n int) error) {
 	b.SetParallelism((callers + 1) / 2)
 	if callers == 1 {

@@ -15,16 +15,17 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// network is some nodes that emit and sync, over connections that break, lose, repeat and mix up messages.
+// network is a group of nodes that emit and sync over connections that break,
+// and that lose, repeat and mix up messages.
 type network struct {
 	t     eventtest.T
 	rand  *rand.Rand
 	open  func(i int) causal.Store
 	nodes []*member
-	cut   map[[2]int]bool // pairs that do not reach each other
-	saved []byte          // an answer that comes late
+	cut   map[[2]int]bool // pairs without a connection
+	saved []byte          // an answer to be delivered late
 
-	isHealed bool // from now on all works
+	isHealed bool // everything works from now on
 
 	mu sync.Mutex // guards rand and saved during a step
 }
@@ -35,9 +36,10 @@ type member struct {
 	replica *causalsync.Replica
 }
 
-// TestSyncNetwork lets five nodes emit about count events while they sync, break and crash. open opens the data of
-// a node, which stay when it was closed. In the end, when all works again, two rounds have all of them hold the
-// same events, and see and miss the same: everything, and nothing.
+// TestSyncNetwork lets five nodes emit about count events while they sync,
+// break and crash. open opens the data of a node, which must outlast its Close.
+// In the end, when everything works again, two rounds of syncs must give all
+// nodes the same events, with nothing missing.
 func TestSyncNetwork(t eventtest.T, seed uint64, count int, open func(i int) causal.Store) {
 	n := &network{t: t, rand: rand.New(rand.NewPCG(seed, 1)), open: open, nodes: make([]*member, 5), cut: map[[2]int]bool{}}
 	for i := range n.nodes {
@@ -68,7 +70,7 @@ func (n *network) start(i int) {
 	require.NoError(n.t, err)
 }
 
-// step does one thing at random, and returns how many events were emitted.
+// step does something at random, and returns the number of emitted events.
 func (n *network) step() (emitted int) {
 	i, j := n.rand.IntN(len(n.nodes)), n.rand.IntN(len(n.nodes))
 	switch n.rand.IntN(10) {
@@ -81,7 +83,7 @@ func (n *network) step() (emitted int) {
 		n.cut[[2]int{min(i, j), max(i, j)}] = n.rand.IntN(2) == 0
 	case 2, 3:
 		n.sync(i, j)
-	case 4: // several at a time, with events that come meanwhile
+	case 4: // several at a time, while events arrive
 		var all sync.WaitGroup
 		for k := range n.nodes {
 			all.Go(func() { n.sync(k, j) })
@@ -106,16 +108,16 @@ func (n *network) emit(i, count int) {
 	require.NoError(n.t, err)
 }
 
-// sync is one that may fail.
+// sync is a sync that may fail.
 func (n *network) sync(i, j int) {
 	report, err := n.nodes[i].replica.Sync(n.t.Context(), n.exchange(i, j), nil)
 	require.Zero(n.t, report.RefusedCount)
 	if err != nil && !errors.Is(err, errBroken) {
-		require.ErrorIs(n.t, err, causalsync.ErrProtocol) // of an answer to another request
+		require.ErrorIs(n.t, err, causalsync.ErrProtocol) // for an answer to another request
 	}
 }
 
-// errBroken is a connection that breaks.
+// errBroken is the error of a broken connection.
 var errBroken = errors.New("the connection is broken")
 
 // exchange carries messages from a node to another.

@@ -1,4 +1,4 @@
-// Package ctxerr makes the error for a context that is done, the same everywhere.
+// Package ctxerr returns the same error everywhere for a context that is done.
 package ctxerr
 
 import (

@@ -1,4 +1,5 @@
-// Package doctest checks that a package is documented by examples.
+// Package doctest checks that the documentation of a package is complete and
+// has examples.
 package doctest
 
 import (
@@ -12,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parse reads the package in the working directory, with its tests, as it is built
-// here.
+// parse parses the package in the working directory, with its tests, as it is
+// built here.
 func parse(t *testing.T, importPath string) (*doc.Package, []*doc.Example) {
 	t.Helper()
 	dir, err := build.ImportDir(".", 0)
@@ -36,9 +37,9 @@ func parse(t *testing.T, importPath string) (*doc.Package, []*doc.Example) {
 	return p, doc.Examples(tests...)
 }
 
-// RequireExamples requires that every Example of the package in the working directory
-// checks its output, and runs as it stands on pkg.go.dev: it needs nothing of other
-// files. unplayable names those that do not yet; who makes one of them run takes it out.
+// RequireExamples requires that every Example of the package in the working
+// directory checks its output, and runs as it stands on pkg.go.dev, without
+// other files. unplayable lists the exceptions, which must exist.
 func RequireExamples(t *testing.T, importPath string, unplayable ...string) {
 	t.Helper()
 	_, examples := parse(t, importPath)
@@ -55,9 +56,9 @@ func RequireExamples(t *testing.T, importPath string, unplayable ...string) {
 	require.Empty(t, allowed, "examples that do not exist")
 }
 
-// RequireComplete requires a comment and an Example for every exported function and
-// type of the package in the working directory, and a comment and a call in an Example
-// for every exported method.
+// RequireComplete requires a comment and an Example for every exported function
+// and type of the package in the working directory, and a comment and a call in
+// an Example for every exported method.
 func RequireComplete(t *testing.T, importPath string) {
 	t.Helper()
 	p, all := parse(t, importPath)

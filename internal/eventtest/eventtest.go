@@ -1,4 +1,4 @@
-// Package eventtest makes events for the tests of this repository.
+// Package eventtest creates events for the tests of this repository.
 package eventtest
 
 import (
@@ -17,13 +17,13 @@ import (
 // ProjectUUID is the project of all events.
 const ProjectUUID = "12345678-1234-5678-1234-567812345678"
 
-// Time is when all events happened.
+// Time is the time of all events.
 var Time = time.Date(2026, 1, 26, 10, 0, 0, 0, time.UTC)
 
-// ID returns a valid event ID that depends on n alone and grows with it.
+// ID returns a valid event ID that depends only on n and grows with it.
 func ID(n int) causal.EventID { return causal.EventID(fmt.Sprintf("TEST%022d", n)) }
 
-// Params returns valid parameters of the n-th event of a test, whose clock is n.
+// Params returns valid parameters of the n-th event of a test, with clock n.
 func Params(n int) causal.EventParams {
 	return causal.EventParams{
 		ID: ID(n), Type: "WPStatusChanged", AggregateID: "WP001", NodeID: "alice",
@@ -45,16 +45,16 @@ func New(t require.TestingT, n int, change ...func(*causal.EventParams)) causal.
 // benchPayload has 400 bytes.
 var benchPayload = json.RawMessage(fmt.Sprintf(`{"from":"doing","to":"for_review","note":%q}`, strings.Repeat("x", 354)))
 
-// NewBench returns an event of ordinary size, with an ID of its own and clock n, by
-// one of ten nodes.
+// NewBench returns an event of ordinary size with a new ID and clock n, by one
+// of ten nodes.
 func NewBench(t require.TestingT, n int) causal.Event {
 	return New(t, n, func(p *causal.EventParams) {
 		p.ID, p.NodeID, p.Payload = causal.NewEventID(), fmt.Sprint("node-", n%10), benchPayload
 	})
 }
 
-// BenchParams returns what a node emits in a benchmark: an event of ordinary size on one of a
-// hundred aggregates.
+// BenchParams returns the parameters of an event emitted in a benchmark, of
+// ordinary size, on one of a hundred aggregates.
 func BenchParams(n int) causal.EventParams {
 	return causal.EventParams{Type: "WPStatusChanged", AggregateID: fmt.Sprint("WP", n%100), Payload: benchPayload}
 }
@@ -68,7 +68,8 @@ func NewRange(t require.TestingT, from, to int, change ...func(*causal.EventPara
 	return events
 }
 
-// NewChain returns n events, each caused by the one before it, with the given clocks.
+// NewChain returns n events, each caused by the one before it, with the given
+// clocks.
 func NewChain(t require.TestingT, n int, clock func(i int) int64) []causal.Event {
 	events := make([]causal.Event, n)
 	for i := range events {
@@ -82,7 +83,7 @@ func NewChain(t require.TestingT, n int, clock func(i int) int64) []causal.Event
 	return events
 }
 
-// WithPayload is a change of the payload to this JSON text.
+// WithPayload changes the payload to the given JSON text.
 func WithPayload(payload string) func(*causal.EventParams) {
 	return func(p *causal.EventParams) { p.Payload = json.RawMessage(payload) }
 }
@@ -101,7 +102,8 @@ func IDs(events []causal.Event) []causal.EventID {
 	return ids
 }
 
-// RequireEqual requires the same events in the same order, by [causal.Event.Equal].
+// RequireEqual requires the same events in the same order, by
+// [causal.Event.Equal].
 func RequireEqual(t require.TestingT, want, got []causal.Event) {
 	require.Equal(t, IDs(want), IDs(got))
 	for i := range want {
@@ -141,13 +143,14 @@ func RequireStorageError(t require.TestingT, err error) {
 	}
 }
 
-// RangeStore is a store with both ways to read everything.
+// RangeStore is a store with both ways of reading everything.
 type RangeStore interface {
 	causal.EventStore
 	causal.LogReader
 }
 
-// Ranges are the two ways to read everything, as sequences of event IDs, by name.
+// Ranges are both ways of reading everything, as sequences of event IDs, by
+// name.
 var Ranges = map[string]func(context.Context, RangeStore) iter.Seq2[causal.EventID, error]{
 	"AllEvents": func(ctx context.Context, s RangeStore) iter.Seq2[causal.EventID, error] {
 		return func(yield func(causal.EventID, error) bool) {

@@ -7,8 +7,9 @@ import (
 	"strconv"
 )
 
-// AppendCanonical appends a form of a valid value that two values share if, and only if, they are
-// [Equal]. It takes linear time, but for sorting members.
+// AppendCanonical appends a canonical form of a valid value: two values have
+// the same form if and only if they are [Equal]. It takes linear time, except
+// for sorting members.
 //
 //	null, false, true   n, f, t
 //	string              s, text
@@ -17,9 +18,9 @@ import (
 //	array               a, count, values
 //	object              o, count, each name as a text and its value, in the order of the names
 //
-// A text is its length in bytes and the bytes; lengths and counts are unsigned varints
-// (encoding/binary). Half of a surrogate pair is the byte FF and its four digits in lower case. Of members
-// with one name the last one counts.
+// A text is its length in bytes and the bytes; lengths and counts are unsigned
+// varints (encoding/binary). Half of a surrogate pair is the byte FF and its
+// four digits in lower case. Of members with the same name the last one counts.
 func AppendCanonical(b []byte, value string) []byte { return appendCanonical(b, parse(value)) }
 
 func appendCanonical(b []byte, value any) []byte {
@@ -51,7 +52,7 @@ func appendCanonical(b []byte, value any) []byte {
 	return b
 }
 
-// AppendText appends a text as [AppendCanonical] does.
+// AppendText appends a text in the form of [AppendCanonical].
 func AppendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }

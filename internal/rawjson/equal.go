@@ -8,16 +8,17 @@ import (
 	"strings"
 )
 
-// Equal reports whether two values are the same: 1, 1.0 and 1e0 are one number, the
-// order of members does not matter, and of members with one name the last counts.
+// Equal reports whether two values are the same: 1, 1.0 and 1e0 are one number,
+// the order of members does not matter, and of members with the same name the
+// last counts.
 func Equal(a, b string) bool {
 	return a == b || reflect.DeepEqual(parse(a), parse(b))
 }
 
-// parse returns a form of a valid JSON value in which equal values are
-// equal for reflect.DeepEqual: map[string]any, []any, string, number or literal.
-// encoding/json would do if it did not read each half of a surrogate pair as the same
-// U+FFFD.
+// parse returns a form of a valid JSON value in which equal values are equal
+// for reflect.DeepEqual: map[string]any, []any, string, number or literal.
+// encoding/json would do if it did not decode each half of a surrogate pair as
+// the same U+FFFD.
 func parse(text string) any {
 	p := parser{text: text}
 	return p.value()
@@ -25,7 +26,8 @@ func parse(text string) any {
 
 type literal string
 
-// parser reads a value in one pass. It recurses as deeply as the value is nested.
+// parser parses a value in one pass. It recurses as deeply as the value is
+// nested.
 type parser struct {
 	text string
 	pos  int
@@ -38,7 +40,7 @@ func (p *parser) value() any {
 		p.eachItem(func() {
 			name := canonicalString(p.token())
 			p.pos = skipSpace(p.text, skipSpace(p.text, p.pos)+1)
-			object[name] = p.value() // of members with one name the last counts
+			object[name] = p.value() // the last member with a name counts
 		})
 		return object
 	case '[':
@@ -64,15 +66,15 @@ func (p *parser) eachItem(item func()) {
 	p.pos++
 }
 
-// token returns the scalar at the position and moves past it.
+// token returns the scalar at the current position and moves past it.
 func (p *parser) token() string {
 	start := p.pos
 	p.pos, _ = skipValue(p.text, p.pos)
 	return p.text[start:p.pos]
 }
 
-// canonicalString returns what a valid JSON string means. Half of a surrogate
-// pair becomes its four digits after a byte that UTF-8 does not have.
+// canonicalString returns the value of a valid JSON string. Half of a surrogate
+// pair becomes its four digits after a byte that does not occur in UTF-8.
 func canonicalString(raw string) string {
 	if s, ok := Unquote(raw); ok {
 		return s
@@ -94,9 +96,9 @@ func canonicalString(raw string) string {
 	}
 }
 
-// number is the number ±0.digits * 10^exp without leading or trailing zeros, so that
-// equal numbers are equal structs. An exponent of 10^18 or more either way is in wide,
-// as decimal text, and exp is 0.
+// number is the number ±0.digits * 10^exp without leading or trailing zeros, so
+// that equal numbers are equal structs. An exponent of 10^18 or more either way
+// is in wide, as decimal text, and exp is 0.
 type number struct {
 	negative bool
 	digits   string
@@ -121,14 +123,15 @@ func canonicalNumber(raw string) number {
 	return n
 }
 
-// wideDigits is how many decimal digits of an exponent are computed with at a time.
+// wideDigits is the number of decimal digits of an exponent in one step of a
+// computation.
 const (
 	wideDigits = 18
 	wideBase   = 1_000_000_000_000_000_000
 )
 
-// addToExponent adds a number of less than wideBase to an exponent of any size, in
-// linear time, and returns the sum as in a number.
+// addToExponent adds a number of less than wideBase to an exponent of any size,
+// in linear time, and returns the sum as in a number.
 func addToExponent(exponent string, n int64) (exp int64, wide string) {
 	sign := ""
 	switch exponent[0] {
@@ -162,8 +165,8 @@ func addToExponent(exponent string, n int64) (exp int64, wide string) {
 	return 0, sign + head + fmt.Sprintf("%0*d", wideDigits, low)
 }
 
-// step adds by, which is 1 or -1, to a decimal number: digits from at the end become
-// to, and the one before them changes.
+// step adds by, which is 1 or -1, to a decimal number: trailing digits from
+// become to, and the digit before them changes.
 func step(decimal string, from, to byte, by int) string {
 	b := []byte("0" + decimal)
 	i := len(b) - 1
@@ -175,15 +178,15 @@ func step(decimal string, from, to byte, by int) string {
 	return string(b)
 }
 
-// What ParseInteger says of a value.
+// Errors of ParseInteger.
 var (
 	ErrNotInteger = errors.New("must be an integer")
 	ErrRange      = errors.New("does not fit 64 bits")
 )
 
-// ParseInteger returns the integer value of a number in any spelling, such as 10,
-// 10.0 or 1e1. The error is [ErrNotInteger], or [ErrRange] if it does not fit 64
-// bits.
+// ParseInteger returns the integer value of a number in any spelling, such as
+// 10, 10.0 or 1e1. It returns [ErrNotInteger], or [ErrRange] if the value does
+// not fit in 64 bits.
 func ParseInteger(raw string) (int64, error) {
 	if n, err := strconv.ParseInt(raw, 10, 64); err == nil {
 		return n, nil

@@ -1,11 +1,11 @@
 // Package rawjson reads single values of JSON text (RFC 8259) without decoding
 // the rest, and keeps every digit and every spelling.
 //
-// [Valid] accepts text from outside. All other functions rely on text that Valid
-// has accepted and that is valid UTF-8: they do not look for errors, and panic or
-// answer nonsense otherwise. A value is passed without the white space around it.
-// Only [Equal] recurses, as deeply as the text is nested. Everything is safe for
-// concurrent use.
+// [Valid] accepts text from outside. All other functions rely on text accepted
+// by Valid that is also valid UTF-8: they do not check for errors, and panic or
+// return nonsense otherwise. Values are passed without surrounding white space.
+// Only [Equal] recurses, as deeply as the text is nested. Everything is safe
+// for concurrent use.
 package rawjson
 
 import (
@@ -26,8 +26,8 @@ func IsDeeper(value string, max int) bool {
 	return depth > max
 }
 
-// Members yields the name and the value of each member of an object, both as JSON
-// text.
+// Members yields the name and the value of each member of an object, both as
+// JSON text.
 func Members(object string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		name, value, at := NextMember(object, 0)
@@ -37,9 +37,9 @@ func Members(object string) iter.Seq2[string, string] {
 	}
 }
 
-// NextMember is [Members] for callers that cannot afford its function values. It
-// returns one member and the index to call it with for the next one, 0 for the first.
-// The name is empty if there is no further member.
+// NextMember is like [Members], for callers that cannot afford its function
+// values. It returns one member and the index to pass to it for the next one, 0
+// for the first. The name is empty if there is no further member.
 func NextMember(object string, at int) (name, value string, next int) {
 	i := skipSpace(object, at+1) // past the brace or comma
 	if object[at] == '}' || object[i] != '"' {
@@ -66,14 +66,14 @@ func Elements(array string) iter.Seq[string] {
 	}
 }
 
-// skipElement returns where the value at i ends and where the comma or bracket
-// after it is.
+// skipElement returns the index after the value at i and the index of the comma
+// or bracket after it.
 func skipElement(s string, i int) (end, next int) {
 	end, _ = skipValue(s, i)
 	return end, skipSpace(s, end)
 }
 
-// skipSpace returns the first index from i on that is not white space.
+// skipSpace returns the first index from i on without white space.
 func skipSpace(s string, i int) int {
 	for i < len(s) && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n' || s[i] == '\r') {
 		i++
@@ -91,8 +91,8 @@ func skipString(s string, i int) int {
 	return i + 1
 }
 
-// skipValue returns the index after the value that starts at i, and how deeply
-// that value is nested: 0 for a scalar.
+// skipValue returns the index after the value starting at i, and its depth of
+// nesting: 0 for a scalar.
 func skipValue(s string, i int) (end, depth int) {
 	switch s[i] {
 	case '"':
@@ -106,7 +106,7 @@ func skipValue(s string, i int) (end, depth int) {
 	return i, 0
 }
 
-// skipNested is skipValue for an object or an array.
+// skipNested implements skipValue for an object or an array.
 func skipNested(s string, i int) (end, depth int) {
 	for open := 0; ; i++ {
 		switch s[i] {
@@ -123,9 +123,9 @@ func skipNested(s string, i int) (end, depth int) {
 	}
 }
 
-// Find returns the value of the object's member with this name, as JSON text, and
-// reports whether there is one. If the name is repeated, the last one wins, as in
-// encoding/json.
+// Find returns the value of the object's member with this name, as JSON text,
+// and reports whether there is one. If the name is repeated, the last one wins,
+// as in encoding/json.
 func Find(object, name string) (value string, ok bool) {
 	for raw, v := range Members(object) {
 		if IsString(raw, name) {
@@ -137,7 +137,8 @@ func Find(object, name string) (value string, ok bool) {
 
 // IsString reports whether the JSON string raw has the value s.
 func IsString(raw, s string) bool {
-	// An escape is longer than its character, so lengths tell most strings apart.
+	// An escape is longer than its character, so lengths distinguish most
+	// strings.
 	if len(raw) <= len(s)+len(`""`) {
 		return raw[1:len(raw)-1] == s && strings.IndexByte(s, '\\') < 0
 	}
@@ -148,9 +149,9 @@ func IsString(raw, s string) bool {
 	return ok && text == s
 }
 
-// Unquote returns the value of a JSON string. It is not ok if the string has half
-// of a surrogate pair, which no Go string can hold. The result may share the
-// memory of raw.
+// Unquote returns the value of a JSON string. ok is false if the string has
+// half of a surrogate pair, which no Go string can hold. The result may share
+// the memory of raw.
 func Unquote(raw string) (s string, ok bool) {
 	if strings.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1], true
@@ -158,7 +159,7 @@ func Unquote(raw string) (s string, ok bool) {
 	if loneSurrogate(raw) >= 0 {
 		return "", false
 	}
-	var text string // not s, which would then be on the heap in all cases
+	var text string // not s, which would then always be on the heap
 	err := json.Unmarshal([]byte(raw), &text)
 	return text, err == nil
 }
@@ -191,7 +192,7 @@ func loneSurrogate(text string) int {
 }
 
 // HasReplacement reports whether a value contains the escape \ufffd, which
-// json.Marshal writes in place of bytes that are not UTF-8. It writes a real U+FFFD
+// json.Marshal writes for bytes that are not UTF-8. It writes a real U+FFFD
 // unescaped.
 func HasReplacement(value string) bool {
 	for i := strings.IndexByte(value, '\\'); i >= 0 && i < len(value); i++ {

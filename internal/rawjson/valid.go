@@ -1,19 +1,20 @@
 package rawjson
 
-// maxDepth is how deeply encoding/json nests.
+// maxDepth is the nesting limit of encoding/json.
 const maxDepth = 10_000
 
-// Valid reports whether data is one JSON value with nothing but white space around
-// it. It agrees with json.Valid, which took a third of the time of decoding an
-// event (docs/adr/0012). Like json.Valid it does not look at UTF-8 or surrogates.
+// Valid reports whether data is one JSON value, possibly surrounded by white
+// space. It agrees with json.Valid, which took a third of the time of decoding
+// an event (docs/adr/0012). Like json.Valid it does not check UTF-8 or
+// surrogates.
 func Valid(data []byte) bool {
-	// Each turn of the loop stands where a value begins: at the start, after a
-	// bracket that opens, or after a comma, in an object past the member's name. A
-	// bracket with something in it starts the next turn at once, for its first
-	// element. Otherwise the value has ended, and the turn goes on past everything
-	// that closes there, to the end of the text or to the next comma.
+	// Each iteration of the loop starts at a value: at the start, after an
+	// opening bracket, or after a comma, in an object past the member's name. A
+	// nonempty bracket starts the next iteration immediately, for its first
+	// element. Otherwise the value has ended, and the iteration continues past
+	// all brackets that close there, to the end of the text or the next comma.
 	var room [32]byte
-	open := room[:0] // the closing brackets that are still to come
+	open := room[:0] // the closing brackets still to come
 	for i := 0; ; {
 		if i = validSpace(data, i); i == len(data) {
 			return false
@@ -61,7 +62,7 @@ func Valid(data []byte) bool {
 
 func isAt(data []byte, i int, c byte) bool { return i < len(data) && data[i] == c }
 
-// validSpace returns the first index from i on that is not white space.
+// validSpace returns the first index from i on without white space.
 func validSpace(data []byte, i int) int {
 	for i < len(data) && (data[i] == ' ' || data[i] == '\t' || data[i] == '\n' || data[i] == '\r') {
 		i++
@@ -83,7 +84,8 @@ func validName(data []byte, i int) int {
 	return i + 1
 }
 
-// validScalar returns the index after the string, literal or number at i, or -1.
+// validScalar returns the index after the string, literal or number at i, or
+// -1.
 func validScalar(data []byte, i int) int {
 	literal := ""
 	switch data[i] {
@@ -104,7 +106,7 @@ func validScalar(data []byte, i int) int {
 	return -1
 }
 
-// isPlain tells the bytes that stand for themselves in a string.
+// isPlain has the bytes that stand for themselves in a string.
 var isPlain = func() (plain [256]bool) {
 	for c := ' '; c < 256; c++ {
 		plain[c] = c != '"' && c != '\\'

@@ -1,4 +1,5 @@
-// Package demo makes up what a team does that works offline, for tests and pictures.
+// Package demo simulates the events of a team working offline, for tests and
+// pictures.
 package demo
 
 import (
@@ -10,16 +11,19 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Options say what a team is like.
+// Options describe a team.
 type Options struct {
 	Events int
 	Nodes  int // 5 if it is zero
 	Seed   uint64
-	// HasFaults makes one node run twice, another one's clocks jump, and a few events be lost.
+	// HasFaults makes one node run twice, the clocks of another jump, and a few
+	// events be lost.
 	HasFaults bool
-	// IsPlain makes events that do not name their parents, with vector clocks or without.
+	// IsPlain creates events that do not name their parents, with vector clocks
+	// or without.
 	IsPlain, HasVectorClocks bool
-	// Aggregates is how many there are. It is a twenty-fifth of the events if it is zero.
+	// Aggregates is the number of aggregates. It is a twenty-fifth of the
+	// events if it is zero.
 	Aggregates int
 }
 
@@ -32,7 +36,7 @@ type node struct {
 	name     string
 	clock    int64
 	previous [2]int64 // in each project
-	seen     []int    // how many events of each node it has
+	seen     []int    // the number of events it has of each node
 	heads    map[int][]int
 	behind   time.Duration // of the wall clock
 }
@@ -48,7 +52,8 @@ type team struct {
 	now    time.Time
 }
 
-// Events returns what a team has emitted, in the order in which it did; with faults, a few are not there.
+// Events returns the events of a team in the order in which they were emitted.
+// With faults, a few are missing.
 func Events(o Options) []causal.Event {
 	if o.Nodes == 0 {
 		o.Nodes = len(names)
@@ -107,7 +112,7 @@ func (t *team) step() {
 			twin.heads[aggregate] = slices.Clone(heads)
 		}
 		t.add(&twin)
-		t.emit(old) // both go on
+		t.emit(old) // both continue
 		t.emit(&twin)
 	case t.Events * 7 / 10:
 		t.nodes[1].clock += 50_000
@@ -116,7 +121,7 @@ func (t *team) step() {
 	}
 }
 
-// meet gives both nodes what the other one has.
+// meet gives both nodes the events of the other.
 func (t *team) meet(a, b *node) {
 	for _, way := range [2][2]*node{{a, b}, {b, a}} {
 		from, to := way[0], way[1]
@@ -138,7 +143,7 @@ func (t *team) headsAfter(heads []int, i int) []int {
 	return append(heads, i)
 }
 
-// emit lets a node change an aggregate, mostly one of those that are worked on now.
+// emit lets a node change an aggregate, usually one of the current ones.
 func (t *team) emit(n *node) {
 	aggregate := min(t.Aggregates-1, t.Aggregates*len(t.events)/max(1, t.Events)+t.random.IntN(4))
 	if t.random.IntN(4) > 0 && len(t.about) > 0 {
@@ -193,7 +198,7 @@ func (t *team) vectorClock(n *node) causal.VectorClock {
 	return v
 }
 
-// change makes up what an event says.
+// change makes up the content of an event.
 func (t *team) change() (kind string, payload map[string]any) {
 	switch r := t.random; r.IntN(7) {
 	case 0:

@@ -1,4 +1,5 @@
-// Package input reads events from where they are kept: files of JSON lines, stores in files, databases.
+// Package input reads events from files of JSON lines, stores in files, and
+// databases.
 package input
 
 import (
@@ -18,15 +19,16 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Fault is something in an input that is not shown: no event, or one whose ID has other content elsewhere.
+// Fault is a part of an input that is not shown: it is not an event, or the
+// same ID has different content elsewhere.
 type Fault struct {
 	Source  string         // the name of the input
 	Line    int            // from 1, 0 if the input has no lines
-	EventID causal.EventID // empty if it is not known
+	EventID causal.EventID // empty if unknown
 	Err     error
 }
 
-// String returns the place and the reason.
+// String returns the position and the reason.
 func (f Fault) String() string {
 	if f.Line == 0 {
 		return fmt.Sprintf("%s: %v", f.Source, f.Err)
@@ -34,19 +36,20 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%s:%d: %v", f.Source, f.Line, f.Err)
 }
 
-// Set is what several inputs hold together. Its reader owns it, and may change what is in it.
+// Set is the combined content of several inputs. It belongs to the caller of
+// the Reader, who may modify it.
 type Set struct {
-	Events  []causal.Event // one for each ID, in the order in which they were read
+	Events  []causal.Event // one for each ID, in reading order
 	Sources []string       // the names of the inputs, without the password of a database
-	Read    int            // how many lines or stored events there were
-	Faults  []Fault        // in the order in which they were read
+	Read    int            // number of lines or stored events
+	Faults  []Fault        // in reading order
 
-	known map[causal.EventID]int // which of the events it is
+	known map[causal.EventID]int // the index of each event
 	lines []int                  // of each event, 0 if its input has no lines
 	from  []int                  // the source of each event
 }
 
-// Place returns where an event was read, as "file:12".
+// Place returns where an event was read, for example "file:12".
 func (s *Set) Place(id causal.EventID) string {
 	k, ok := s.known[id]
 	switch {
@@ -58,18 +61,19 @@ func (s *Set) Place(id causal.EventID) string {
 	return fmt.Sprintf("%s:%d", s.Sources[s.from[k]], s.lines[k])
 }
 
-// Reader reads inputs. The zero value is ready to use, but for standard input. It is not safe for concurrent use.
+// Reader reads inputs. The zero value is ready to use, except for standard
+// input. It is not safe for concurrent use.
 type Reader struct {
 	Stdin  io.Reader
 	Schema string                // of databases
-	Bytes  func(n int, of int64) // is told of each n bytes that were read of a file of that size, 0 if it is not known
+	Bytes  func(n int, of int64) // called after reading n bytes of a file of size of, 0 if unknown
 }
 
 // Stdin is the name of the standard input.
 const Stdin = "<stdin>"
 
-// Read reads all inputs, or standard input if there are none. What is no event is a Fault; an input that cannot be
-// read is an error.
+// Read reads all inputs, or standard input if there are none. Something that is
+// not an event is a Fault; an unreadable input is an error.
 func (r *Reader) Read(ctx context.Context, names []string) (*Set, error) {
 	s := &Set{known: map[causal.EventID]int{}}
 	if len(names) == 0 {
@@ -121,7 +125,7 @@ func (r *Reader) readOne(ctx context.Context, s *Set, name string) error {
 	return r.readLines(ctx, s, name, f, info.Size())
 }
 
-// stream reads what may keep its readers waiting, such as a pipe, until ctx ends.
+// stream reads an input that may block, such as a pipe, until ctx is done.
 func stream(ctx context.Context, open func() (io.Reader, error)) io.Reader {
 	out, in := io.Pipe()
 	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
@@ -158,7 +162,7 @@ func (s *Set) add(e causal.Event, source string, line int) {
 	}
 }
 
-// counter counts what is read.
+// counter counts bytes read.
 type counter struct {
 	io.Reader
 	size  int64
@@ -173,10 +177,10 @@ func (c *counter) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// errNotEvents is for a file that is neither kind of input.
+// errNotEvents is the error for a file that is neither kind of input.
 var errNotEvents = errors.New("neither events as JSON lines nor a store of causal")
 
-// readLines reads events, one a line, however long lines are.
+// readLines reads events, one on each line, however long.
 func (r *Reader) readLines(ctx context.Context, s *Set, name string, in io.Reader, size int64) error {
 	lines := bufio.NewReaderSize(&counter{in, size, r.Bytes}, 1<<16)
 	if head, _ := lines.Peek(2); string(head) == "\x1f\x8b" {
@@ -189,7 +193,7 @@ func (r *Reader) readLines(ctx context.Context, s *Set, name string, in io.Reade
 	if head, _ := lines.Peek(512); bytes.IndexByte(head, 0) >= 0 {
 		return fmt.Errorf("%s: %w", name, errNotEvents)
 	}
-	if head, _ := lines.Peek(3); string(head) == "\ufeff" { // of Windows
+	if head, _ := lines.Peek(3); string(head) == "\ufeff" { // written by Windows programs
 		_, _ = lines.Discard(3)
 	}
 	for from := 1; ; {
@@ -212,7 +216,8 @@ func (r *Reader) readLines(ctx context.Context, s *Set, name string, in io.Reade
 	}
 }
 
-// decode adds the events of lines, the first of which has this number. Decoding takes most of the time of reading.
+// decode adds the events of lines, numbered from the given number. Decoding
+// takes most of the time of reading.
 func (s *Set) decode(name string, from int, lines [][]byte) {
 	events, errs := make([]causal.Event, len(lines)), make([]error, len(lines))
 	var work sync.WaitGroup

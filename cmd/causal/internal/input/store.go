@@ -14,20 +14,20 @@ import (
 	"github.com/spec-kitty/causal/causalsqlite"
 )
 
-// Store is a store that was named.
+// Store is a store given by name.
 type Store struct {
 	engine
 	Name string // for people, without a password
 }
 
-// engine is what the stores have that can be named.
+// engine has the methods common to all stores that can be named.
 type engine interface {
 	causal.Store
 	Check(ctx context.Context, progress func(checked, total uint64)) error
 	Close() error
 }
 
-// Backup copies a store in a file; see [causalsqlite.Store.Backup].
+// Backup copies a store in a file. See [causalsqlite.Store.Backup].
 func (s *Store) Backup(ctx context.Context, path string) error {
 	file, ok := s.engine.(*causalsqlite.Store)
 	if !ok {
@@ -36,10 +36,11 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	return file.Backup(ctx, path)
 }
 
-// sqliteHead is how SQLite files begin.
+// sqliteHead is the start of an SQLite file.
 const sqliteHead = "SQLite format 3\x00"
 
-// IsStore reports whether a file is one of SQLite. What is no regular file is not looked into, as it could not be read again.
+// IsStore reports whether path is an SQLite file. It does not read anything but
+// regular files, because other files could not be read again.
 func IsStore(path string) bool {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return false
@@ -54,7 +55,7 @@ func IsStore(path string) bool {
 	return err == nil && string(head) == sqliteHead
 }
 
-// OpenForReading opens a store that is there, and changes nothing.
+// OpenForReading opens an existing store, and changes nothing.
 func OpenForReading(ctx context.Context, name, schema string) (*Store, error) {
 	if IsDatabase(name) {
 		return openDatabase(ctx, name, schema)
@@ -70,8 +71,9 @@ func Open(ctx context.Context, name, schema string) (*Store, error) {
 	return openFile(ctx, name, &causalsqlite.Options{MustExist: true})
 }
 
-// OpenOrCreate opens a store for writing, and creates its file if it is not there. A database is not created.
-// closeStore closes it, and removes a file that it has created and in which nothing is.
+// OpenOrCreate opens a store for writing, and creates its file if it does not
+// exist. It does not create databases. closeStore closes the store, and removes
+// a file it created if nothing was saved.
 func OpenOrCreate(ctx context.Context, name, schema string) (store *Store, closeStore func() error, err error) {
 	_, err = os.Stat(name)
 	isNew := !IsDatabase(name) && errors.Is(err, os.ErrNotExist)
@@ -113,17 +115,17 @@ func openFile(ctx context.Context, path string, o *causalsqlite.Options) (*Store
 	return &Store{store, path}, nil
 }
 
-// connectTimeout is how long a database may take to answer at first.
+// connectTimeout is the maximum time for the first answer of a database.
 const connectTimeout = 10 * time.Second
 
 func openDatabase(ctx context.Context, dsn, schema string) (*Store, error) {
 	u, err := url.Parse(dsn)
 	if err != nil {
-		return nil, errors.New("the address of the database is no URL") // the error has the password
+		return nil, errors.New("the address of the database is no URL") // the error contains the password
 	}
 	name := "postgres://" + u.Host + u.EscapedPath()
 	if u.User != nil {
-		dsn = u.String() // in which a password with an @ is escaped
+		dsn = u.String() // with an @ in the password escaped
 	}
 	connecting, cancel := context.WithTimeoutCause(ctx, connectTimeout, fmt.Errorf("no answer for %s", connectTimeout))
 	defer cancel()

@@ -12,7 +12,8 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/view"
 )
 
-// data is what the page is given: columns, with an entry for each event. It is read by model.js.
+// data is the input of the page, read by model.js: columns with an entry for
+// each event.
 type data struct {
 	Sources    []string         `json:"sources"`
 	Lanes      []lane           `json:"lanes"`
@@ -36,7 +37,7 @@ type data struct {
 	Conflicts  []conflict       `json:"conflicts"`
 	Findings   []finding        `json:"findings"`
 
-	payloads []json.RawMessage // in lines of their own
+	payloads []json.RawMessage // on separate lines
 }
 
 // write writes the data as one line, and a line for each payload.
@@ -84,7 +85,7 @@ type finding struct {
 	Text  string    `json:"text"`
 }
 
-// table numbers values.
+// table assigns numbers to values.
 type table[T comparable] struct {
 	values []T
 	number map[T]int
@@ -169,7 +170,7 @@ func newData(v *view.View, o Options) (*data, error) {
 	return d, nil
 }
 
-// addLanes adds the lanes that are shown, and returns the number of each.
+// addLanes adds the shown lanes, and returns the number of each.
 func (d *data) addLanes(v *view.View, shown []int) map[int]int {
 	number := map[int]int{}
 	for _, i := range shown {
@@ -184,7 +185,8 @@ func (d *data) addLanes(v *view.View, shown []int) map[int]int {
 	return number
 }
 
-// setClocks sets the clocks of the events. JavaScript has no greater integers than 2^53 - 1 but those made of text.
+// setClocks sets the clocks of the events. JavaScript has no integers above
+// 2^53 - 1 except those made from text.
 func (d *data) setClocks(v *view.View, shown []int) {
 	known := hidden(v, shown)
 	clocks, texts, knownTexts := make([]int64, len(shown)), make([]string, len(shown)), make([]string, len(shown))
@@ -206,7 +208,7 @@ func nonNil[T any](list []T) []T {
 	return list
 }
 
-// addConflicts adds those of which all branches are shown.
+// addConflicts adds the conflicts with all branches shown.
 func (d *data) addConflicts(conflicts []Conflict, row map[int]int, aggregateOf func(view.Conflict) int) {
 	rows := func(events []int) (rows []int, areAll bool) {
 		rows = []int{}
@@ -234,10 +236,11 @@ func (d *data) addConflicts(conflicts []Conflict, row map[int]int, aggregateOf f
 	}
 }
 
-// maxPayload is how many bytes of a payload are in a page, if payloads are cut.
+// maxPayload is the number of bytes kept of a payload that is cut.
 const maxPayload = 2000
 
-// cut returns what a page has of a payload: a string for one that is cut, null for none.
+// cut returns the page's copy of a payload: a string for one that is cut, null
+// for none.
 func cut(payload json.RawMessage, how Payload) json.RawMessage {
 	if how == None {
 		return json.RawMessage("null")
@@ -256,8 +259,10 @@ func cut(payload json.RawMessage, how Payload) json.RawMessage {
 	return text
 }
 
-// findChains puts events on chains: each follows the one before it on its chain. There are about as many as events
-// that go side by side. At first an event is tried on the chain of the event before on its lane; isFirst says which follow none.
+// findChains assigns events to chains, on which each follows the one before it.
+// There are about as many chains as concurrent events. An event is first tried
+// on the chain of the previous event on its lane. isFirst reports whether an
+// event follows none.
 func findChains(v *view.View, events []int, isFirst func(k int) bool) (chainOf []int, chains [][]int) {
 	preferred := map[int]int{}
 	chainOf = make([]int, len(events))
@@ -280,8 +285,9 @@ func findChains(v *view.View, events []int, isFirst func(k int) bool) (chainOf [
 	return chainOf, chains
 }
 
-// hidden returns, for each event, the clock from which on those events of its aggregate or, if it is plain, of its project
-// that are neither before it nor later are known to be concurrent with it; -1 if that is not known of any.
+// hidden returns, for each event, the clock from which on later events are
+// known to be concurrent with it unless it is before them, in its aggregate or,
+// if it is plain, its project. It is -1 if none are known to be.
 func hidden(v *view.View, events []int) []int64 {
 	type group struct{ project, aggregate string }
 	groups := map[group][]int{}
@@ -315,8 +321,9 @@ func hidden(v *view.View, events []int) []int64 {
 	return clocks
 }
 
-// knownFrom returns the clock after that of the last event that is not known to be before an event or concurrent with it.
-// On each chain those before it come first, then those of which it is not known.
+// knownFrom returns the clock after that of the last event not known to be
+// before event i or concurrent with it. On each chain, events before it come
+// first, then those not known.
 func knownFrom(v *view.View, chains [][]int, i int) (clock int64) {
 	for _, chain := range chains {
 		until, _ := slices.BinarySearchFunc(chain, i, func(j, i int) int {

@@ -1,4 +1,5 @@
-// Package page makes a page of HTML that shows a view in a browser: one file, which asks for nothing.
+// Package page writes an HTML page that shows a view in a browser: one file
+// without external resources.
 package page
 
 import (
@@ -32,16 +33,17 @@ var (
 	pageSource []byte
 )
 
-// MaxEvents is how many events a page shows.
+// MaxEvents is the maximum number of events in a page.
 const MaxEvents = 200_000
 
-// maxReach bounds what the page needs to know what came before what: a reference for each event and 32 chains.
+// maxReach limits the data that the page needs to relate events: a reference
+// for each event and 32 chains.
 const maxReach = 10_000_000
 
-// TooMuchError says that a page cannot show so much.
+// TooMuchError reports that a page cannot show so much.
 type TooMuchError struct{ Events, Chains int }
 
-// Error says what to do.
+// Error includes advice.
 func (e *TooMuchError) Error() string {
 	if e.Events > MaxEvents {
 		return fmt.Sprintf("%d events are more than the %d that a page shows: filter them, such as with --aggregate or --since", e.Events, MaxEvents)
@@ -49,17 +51,17 @@ func (e *TooMuchError) Error() string {
 	return fmt.Sprintf("%d events of which %d went side by side are more than a page shows: filter them, such as with --aggregate or --since", e.Events, e.Chains)
 }
 
-// Payload is how much of the payloads a page has.
+// Payload selects how much of the payloads a page contains.
 type Payload string
 
-// Pages have payloads of up to 2 kB, whole ones, or none.
+// Pages have payloads of up to 2 kB, complete ones, or none.
 const (
 	Cut  Payload = "cut"
 	Full Payload = "full"
 	None Payload = "none"
 )
 
-// Options say what a page shows.
+// Options select the content of a page.
 type Options struct {
 	Sources   []string // the names of the inputs
 	Shown     []int    // the events, in ascending order
@@ -68,10 +70,10 @@ type Options struct {
 	Payload   Payload
 }
 
-// Conflict is a conflict with what wins, if it is open and there is a policy.
+// Conflict is a conflict and its winner, if it is open and there is a policy.
 type Conflict struct {
 	view.Conflict
-	Winner int // -1 if nothing is known to win
+	Winner int // -1 if there is no known winner
 }
 
 // Write writes the page.
@@ -95,7 +97,7 @@ func Write(out io.Writer, v *view.View, o Options) error {
 	return err
 }
 
-// parts are the style and the script of the page, without what only people need.
+// parts are the style and script of the page, minified.
 var parts = sync.OnceValues(func() (style, script []byte) {
 	m := minify.New()
 	small := func(part []byte, f minify.MinifierFunc) []byte {
@@ -108,7 +110,8 @@ var parts = sync.OnceValues(func() (style, script []byte) {
 	return small(styleSource, css.Minify), small(slices.Concat(modelSource, drawSource, pageSource), js.Minify)
 })
 
-// join puts the parts into the page. The policy of the page lets these two run, and nothing else.
+// join inserts the parts into the page. The content security policy of the page
+// permits these two and nothing else.
 func join(data []byte) []byte {
 	style, script := parts()
 	policy := fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; img-src data: blob:; base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'",
@@ -123,7 +126,8 @@ func join(data []byte) []byte {
 	return page
 }
 
-// hash returns the source expression of a part (Content Security Policy Level 3, section 2.3.1).
+// hash returns the source expression of a part (Content Security Policy Level
+// 3, section 2.3.1).
 func hash(part []byte) string {
 	sum := sha256.Sum256(part)
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])

@@ -14,10 +14,10 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/view"
 )
 
-// MaxSVG is how many events a picture shows.
+// MaxSVG is the maximum number of events in a picture.
 const MaxSVG = 500
 
-// Sizes of a picture, in pixels. A character takes charWidth, about.
+// Sizes in a picture, in pixels. charWidth is approximate.
 const (
 	rowHeight = 26
 	laneWidth = 100
@@ -26,7 +26,7 @@ const (
 	charWidth = 8
 )
 
-// svgStyle has the colours of the page, by day and by night.
+// svgStyle has the colors of the page, for light and dark mode.
 const svgStyle = `
 text{font:12px system-ui,-apple-system,"Segoe UI","DejaVu Sans",sans-serif;fill:#1d1f23}
 .name,.agg,.tag{font-weight:600}.name{text-anchor:middle}.clock{text-anchor:end}.mut,.clock{fill:#63676e}
@@ -58,7 +58,7 @@ func WriteSVG(out io.Writer, v *view.View, o Options) error {
 	return err
 }
 
-// Columns of the texts, from textX on.
+// Columns of the texts, starting at textX.
 const (
 	clockWidth     = 48
 	aggregateWidth = 72
@@ -104,7 +104,7 @@ func (p *picture) y(row int) int  { return headRoom + row*rowHeight + rowHeight/
 
 func (p *picture) add(format string, args ...any) { fmt.Fprintf(&p.b, format+"\n", args...) }
 
-// text writes text in so many pixels.
+// text writes text of limited width in pixels.
 func (p *picture) text(class string, x, y, room int, s string) {
 	var escaped bytes.Buffer
 	_ = xml.EscapeText(&escaped, []byte(displaywidth.TruncateString(term.Escape(s), max(1, room/charWidth), "…"))) // into memory
@@ -132,7 +132,7 @@ func (p *picture) lines() {
 	}
 }
 
-// edges draws arrows from what came directly before on other lanes.
+// edges draws arrows from direct predecessors on other lanes.
 func (p *picture) edges() {
 	for row, i := range p.o.Shown {
 		for _, before := range p.parents[row] {
@@ -155,7 +155,8 @@ func (p *picture) arrow(x1, y1, x2, y2 float64) {
 	p.add(`<path class="edge" d="M%.1f %.1f%sM%sL%.1f %.1fL%s"/>`, x1, y1, path, wing(angle-.5), hx, hy, wing(angle+.5))
 }
 
-// brackets draws how long conflicts were open, if the picture is of one aggregate.
+// brackets draws how long conflicts were open, if the picture shows one
+// aggregate.
 func (p *picture) brackets() {
 	if len(p.colour) != 1 {
 		return

@@ -1,5 +1,6 @@
-// Package term writes text for terminals: with colours or without, in ASCII if fonts are bad, and never what an
-// event could do to a terminal.
+// Package term writes text for terminals: with colors or without, in ASCII if
+// fonts are poor, and without anything in an event that could affect the
+// terminal.
 package term
 
 import (
@@ -13,8 +14,9 @@ import (
 	"github.com/clipperhouse/displaywidth"
 )
 
-// Escape returns text that a terminal shows as it is, in one line: control characters (C0, C1), those that change the
-// direction or end a line, and bytes that are no UTF-8 are written as in Go.
+// Escape returns text that a terminal shows literally, on one line. It escapes
+// control characters (C0, C1), those that change the direction or end a line,
+// and invalid UTF-8, as in Go.
 func Escape(s string) string {
 	at := strings.IndexFunc(s, isControl)
 	if at < 0 {
@@ -39,7 +41,8 @@ func Escape(s string) string {
 	return b.String()
 }
 
-// EscapeJSON returns a line of JSON with the same escaped as JSON does, and its end.
+// EscapeJSON returns a line of JSON with the same characters escaped as in
+// JSON, including its end.
 func EscapeJSON(s string) string {
 	if strings.IndexFunc(strings.TrimSuffix(s, "\n"), isControl) < 0 {
 		return s
@@ -69,10 +72,11 @@ func isControl(r rune) bool {
 	return false
 }
 
-// Style is how a part of a line looks: parameters of the sequence SGR (ECMA-48, 8.3.117).
+// Style is the appearance of a part of a line: parameters of the sequence SGR
+// (ECMA-48, 8.3.117).
 type Style string
 
-// The styles.
+// Styles.
 const (
 	Plain  Style = ""
 	Bold   Style = "1"
@@ -84,17 +88,17 @@ const (
 	Strong Style = "1;36"
 )
 
-// lanes are the colours of lines of events.
+// lanes are the colors of lanes.
 var lanes = [...]Style{"36", "35", "34", "32", "33", "96", "95", "94"}
 
-// Lane returns the colour of a line of events.
+// Lane returns the color of a lane.
 func Lane(k int) Style { return lanes[k%len(lanes)] }
 
 // Writer writes lines. Use NewWriter. It is not safe for concurrent use.
 type Writer struct {
 	Width   int // in columns
 	IsASCII bool
-	HasTint bool // colours
+	HasTint bool // colors
 
 	out   *bufio.Writer
 	parts []part
@@ -106,7 +110,7 @@ type part struct {
 	width int
 }
 
-// NewWriter returns a writer to out, which is to be flushed.
+// NewWriter returns a writer to out. Call Flush at the end.
 func NewWriter(out io.Writer) *Writer {
 	return &Writer{Width: 80, out: bufio.NewWriterSize(out, 1<<16)}
 }
@@ -114,7 +118,7 @@ func NewWriter(out io.Writer) *Writer {
 var toASCII = strings.NewReplacer("●", "*", "◆", "#", "▲", "!", "│", "|", "─", "-", "┼", "+", "├", "+", "┤", "+", "╰", "`", "╯", "'",
 	"▸", ">", "◂", "<", "⋮", ":", "┏", ",", "┃", "|", "┗", "`", "┣", "+", "╭", ".", "✔", "+", "⚠", "!", "…", "~", "·", "-")
 
-// Sign adds symbols of ours to the line, which become ASCII if they must.
+// Sign adds our own symbols to the line, replaced by ASCII if necessary.
 func (w *Writer) Sign(style Style, text string) {
 	if w.IsASCII {
 		text = toASCII.Replace(text)
@@ -122,17 +126,18 @@ func (w *Writer) Sign(style Style, text string) {
 	w.add(style, text)
 }
 
-// Text adds text that may be of an event, escaped.
+// Text adds text that may come from an event, escaped.
 func (w *Writer) Text(style Style, text string) { w.add(style, Escape(text)) }
 
-// Fit adds text as Text does, in so many columns: cut, or filled with blanks.
+// Fit adds text like Text, cut or padded with blanks to the given number of
+// columns.
 func (w *Writer) Fit(style Style, text string, columns int) {
 	text = w.Cut(text, columns)
 	w.add(style, text)
 	w.add(Plain, strings.Repeat(" ", max(0, columns-displaywidth.String(text))))
 }
 
-// Cut returns text, escaped, that takes no more than so many columns.
+// Cut returns text, escaped and cut to the given number of columns.
 func (w *Writer) Cut(text string, columns int) string {
 	end := "…"
 	if w.IsASCII {
@@ -147,7 +152,7 @@ func (w *Writer) add(style Style, text string) {
 	}
 }
 
-// Used returns how many columns the line has.
+// Used returns the number of columns used on the line.
 func (w *Writer) Used() (columns int) {
 	for _, p := range w.parts {
 		columns += p.width
@@ -171,5 +176,5 @@ func (w *Writer) End() {
 	_ = w.out.WriteByte('\n')
 }
 
-// Flush writes what is held back, and returns the first error of all writes.
+// Flush writes buffered data, and returns the first error of all writes.
 func (w *Writer) Flush() error { return w.out.Flush() }

@@ -7,10 +7,10 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/term"
 )
 
-// begins reports whether the next conflict has begun at an event, and was not drawn yet.
+// begins reports whether the next conflict begins at event i.
 func (d *drawing) begins(i int) bool { return !d.isOpen && len(d.left) > 0 && d.left[0].Events[1] <= i }
 
-// conflictSign returns what stands in the gutter beside an event.
+// conflictSign returns the mark in the gutter beside an event.
 func (d *drawing) conflictSign(i int) string {
 	isEnd := false
 	for len(d.left) > 0 && !d.left[0].IsOpen() && d.left[0].JoinedBy <= i {
@@ -30,7 +30,8 @@ func (d *drawing) conflictSign(i int) string {
 	return d.bar()
 }
 
-// writeGraph draws the columns beside an event, and returns what came before it and is not drawn where it can be seen.
+// writeGraph draws the columns beside an event, and names its predecessors that
+// are not drawn nearby.
 func (d *drawing) writeGraph(row int) (stale string) {
 	i, own := d.events[row], d.column(row)
 	low, high := own, own
@@ -75,7 +76,7 @@ func (d *drawing) writeGraph(row int) (stale string) {
 	return stale
 }
 
-// mark returns how an event looks.
+// mark returns the appearance of an event.
 func (d *drawing) mark(i int) (term.Style, string) {
 	style, sign := term.Lane(d.view.LaneOf[i]), "●"
 	if d.view.IsHead[i] {
@@ -90,7 +91,7 @@ func (d *drawing) mark(i int) (term.Style, string) {
 	return style, sign
 }
 
-// turn returns where a line leaves its column.
+// turn returns the character where a line leaves its column.
 func (d *drawing) turn(column, own, row int) string {
 	signs := [2]string{"├", "┤"}
 	if row == d.last[column] {
@@ -102,7 +103,7 @@ func (d *drawing) turn(column, own, row int) string {
 	return signs[1]
 }
 
-// arrow returns what is between a column and the next.
+// arrow returns the text between a column and the next.
 func (d *drawing) arrow(column, own int) string {
 	line := strings.Repeat("─", d.cell-2)
 	switch {

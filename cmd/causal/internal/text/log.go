@@ -14,22 +14,22 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/view"
 )
 
-// Log is what is drawn of a view.
+// Log is a drawing of a view.
 type Log struct {
-	Last    int  // draw so many events of each aggregate, 0 for all
-	HasRuns bool // draw runs of events of one node whole
+	Last    int  // draw only this many events of each aggregate, 0 for all
+	HasRuns bool // draw runs of events of one node completely
 
 	view      *view.View
-	conflicts map[aggregate][]view.Conflict // one after another
+	conflicts map[aggregate][]view.Conflict // in sequence
 	counts    map[aggregate]int             // of events
 	branches  map[int]int                   // the conflict of which an event is a branch
-	closes    map[int]int                   // the conflict that it joins
-	notes     map[int][]view.Kind           // what was found at it
+	closes    map[int]int                   // the conflict that it closes
+	notes     map[int][]view.Kind           // the findings at it
 }
 
 type aggregate struct{ project, id string }
 
-// NewLog returns what is drawn of a view with its conflicts and findings.
+// NewLog returns the drawing of a view with its conflicts and findings.
 func NewLog(v *view.View, conflicts []view.Conflict, findings []view.Finding) *Log {
 	l := &Log{
 		view: v, conflicts: map[aggregate][]view.Conflict{}, counts: map[aggregate]int{}, branches: map[int]int{}, closes: map[int]int{},
@@ -60,10 +60,11 @@ func (l *Log) aggregateOf(i int) aggregate {
 	return aggregate{l.view.At(i).ProjectUUID(), l.view.At(i).AggregateID()}
 }
 
-// minRun is how many events are folded at least.
+// minRun is the minimum number of events to fold.
 const minRun = 4
 
-// Write draws the history of an aggregate: some of its events, one at least, in ascending order.
+// Write draws the history of an aggregate, given at least one of its events, in
+// ascending order.
 func (l *Log) Write(w *term.Writer, events []int) {
 	at := l.aggregateOf(events[0])
 	d := drawing{Log: l, w: w, events: events, parents: l.view.Parents(events), left: l.conflicts[at]}
@@ -94,7 +95,7 @@ func (l *Log) Write(w *term.Writer, events []int) {
 	w.End()
 }
 
-// drawing is the history of one aggregate.
+// drawing is the drawing of one aggregate.
 type drawing struct {
 	*Log
 	w       *term.Writer
@@ -103,18 +104,18 @@ type drawing struct {
 
 	columns     []int       // their lanes
 	columnOf    map[int]int // of lanes
-	first, last []int       // the rows in which a column is drawn
-	cell        int         // width of a column, 0 if there is no room for them
+	first, last []int       // the rows between which a column is drawn
+	cell        int         // width of a column, 0 if there is no room
 	clock, kind int         // widths
 	name        int
-	shown       map[int]int     // the latest event of a lane that was drawn
-	left        []view.Conflict // those that are not over
+	shown       map[int]int     // the latest event drawn of a lane
+	left        []view.Conflict // conflicts not over yet
 	isOpen      bool            // the first of them has begun
 }
 
 func (d *drawing) column(row int) int { return d.columnOf[d.view.LaneOf[d.events[row]]] }
 
-// findColumns finds out where things are, from a row on.
+// findColumns determines the columns from a row on.
 func (d *drawing) findColumns(from int) {
 	d.columnOf, d.shown = map[int]int{}, map[int]int{}
 	first, last := map[int]int{}, map[int]int{} // rows of lanes
@@ -179,7 +180,7 @@ func (d *drawing) writeTitle(at aggregate) {
 	d.w.End()
 }
 
-// Count returns a number of things.
+// Count returns a number with a noun.
 func Count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -195,7 +196,7 @@ func LaneName(l view.Lane) string {
 	return l.NodeID
 }
 
-// writeNames names the columns, each by a hook.
+// writeNames writes the name of each column, attached by a hook.
 func (d *drawing) writeNames() {
 	if d.cell == 0 {
 		return
@@ -223,7 +224,7 @@ func (d *drawing) isQuiet(row int) bool {
 	return !slices.ContainsFunc(d.parents[row], isElsewhere) && !slices.ContainsFunc(d.parents[row+1], isElsewhere)
 }
 
-// run returns how many quiet events follow.
+// run returns the number of quiet events that follow.
 func (d *drawing) run(row int) (n int) {
 	for d.isQuiet(row + n) {
 		n++
@@ -231,7 +232,7 @@ func (d *drawing) run(row int) (n int) {
 	return n
 }
 
-// writeFold stands for events that are not drawn, before a row.
+// writeFold writes a placeholder for events not drawn, before a row.
 func (d *drawing) writeFold(row, column int, text string) {
 	d.gutter(d.bar())
 	if d.cell > 0 {
@@ -277,7 +278,7 @@ func (d *drawing) writeEvent(row int) {
 	d.w.End()
 }
 
-// writeRest writes what an event says and what there is to say about it.
+// writeRest writes the content of an event and remarks about it.
 func (d *drawing) writeRest(i int, stale string) {
 	e, room := d.view.At(i), d.w.Width-d.w.Used()
 	type note struct {
@@ -313,5 +314,6 @@ func (d *drawing) writeRest(i int, stale string) {
 	}
 }
 
-// Short returns the end of an ID: ULIDs of one moment begin alike.
+// Short returns the end of an ID, because ULIDs of the same time have the same
+// start.
 func Short(id causal.EventID) string { return string(id[len(id)-6:]) }

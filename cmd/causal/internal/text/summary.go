@@ -10,7 +10,8 @@ import (
 	"github.com/spec-kitty/causal/internal/rawjson"
 )
 
-// Summary returns the members of an event's payload in one line, in alphabetical order.
+// Summary returns the members of an event's payload in one line, in
+// alphabetical order.
 func Summary(e causal.Event) string {
 	var members []string
 	for name, value := range rawjson.Members(string(e.Payload())) {

@@ -7,12 +7,13 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Conflict is a time in the history of an aggregate in which it had more than one head: from the first event
-// that had not read another one, up to the event that had read all, if there is one.
+// Conflict is a period in the history of an aggregate with more than one head:
+// from the first event that had not read another one, up to the event that had
+// read all, if there is one.
 type Conflict struct {
 	Number                   int // from 1, in the order of their first events
 	ProjectUUID, AggregateID string
-	Events                   []int // while it was open, in ascending order, and the head before
+	Events                   []int // during it, in ascending order, and the head before
 	Branches                 []int // the heads when it was joined, or now
 	JoinedBy                 int   // the event that had read all branches, -1 if none has
 	IsCertain                bool  // the branches are known to be concurrent; otherwise, some may follow others
@@ -21,8 +22,8 @@ type Conflict struct {
 // IsOpen reports whether no event has read all branches.
 func (c *Conflict) IsOpen() bool { return c.JoinedBy < 0 }
 
-// Conflicts returns the conflicts of all aggregates, of those events that a function selects. The open ones are those of
-// [causal.History.Conflicts].
+// Conflicts returns the conflicts of all aggregates among the selected events.
+// The open ones are those of [causal.History.Conflicts].
 func (v *View) Conflicts(takesPart func(causal.Event) bool) []Conflict {
 	type aggregate struct{ project, id string }
 	of := map[aggregate][]int{}
@@ -43,7 +44,7 @@ func (v *View) Conflicts(takesPart func(causal.Event) bool) []Conflict {
 	return found
 }
 
-// appendConflicts goes through an aggregate with its heads.
+// appendConflicts scans an aggregate, tracking its heads.
 func (v *View) appendConflicts(found []Conflict, begun Conflict, events []int) []Conflict {
 	var heads []int
 	var open *Conflict

@@ -15,29 +15,30 @@ import (
 // Kind is a kind of finding. The values are part of the output of the command.
 type Kind string
 
-// The kinds of findings.
+// Kinds of findings.
 const (
-	BadLine       Kind = "line"          // is no event
-	Twice         Kind = "twice"         // an ID with two contents
-	GapFound      Kind = "gap"           // events of a node that others say are there
-	ParentMissing Kind = "parent"        // an event that others name as a parent
-	CauseMissing  Kind = "cause"         // an event that others name as their cause
-	Fork          Kind = "fork"          // a node that ran twice, or went back to a backup
-	Contradiction Kind = "contradiction" // what an event says about its past and cannot be
-	Jump          Kind = "jump"          // a Lamport clock far above all that its node had seen
+	BadLine       Kind = "line"          // not an event
+	Twice         Kind = "twice"         // an ID with different contents
+	GapFound      Kind = "gap"           // events of a node that others refer to
+	ParentMissing Kind = "parent"        // an event named as a parent
+	CauseMissing  Kind = "cause"         // an event named as a cause
+	Fork          Kind = "fork"          // a node that ran twice, or was restored from a backup
+	Contradiction Kind = "contradiction" // an impossible statement of an event about its past
+	Jump          Kind = "jump"          // a Lamport clock far above everything its node had seen
 	WallClock     Kind = "wall"          // a wall clock that contradicts the order
-	Future        Kind = "future"        // a wall clock that is ahead of ours
+	Future        Kind = "future"        // a wall clock ahead of ours
 )
 
-// Finding is something that is wrong, or may be.
+// Finding is a problem, or a possible one.
 type Finding struct {
 	Kind  Kind
-	Event int    // at which it shows, -1 if at none
-	Text  string // may contain names that events have: escape it
+	Event int    // where it shows, or -1
+	Text  string // may contain names from events: escape it
 }
 
-// Findings returns all that is wrong with the events of a view and their inputs, each cause once, in the order of the
-// events. now is what wall clocks are compared with.
+// Findings returns the problems in the events of a view and their inputs, each
+// cause once, in the order of the events. now is the time to compare wall
+// clocks with.
 func (v *View) Findings(faults []input.Fault, now time.Time) []Finding {
 	f := finder{View: v, isTold: map[string]bool{}}
 	for _, fault := range faults {
@@ -66,14 +67,14 @@ func (v *View) Findings(faults []input.Fault, now time.Time) []Finding {
 type finder struct {
 	*View
 	found  []Finding
-	isTold map[string]bool // what is told once
+	isTold map[string]bool // findings already reported
 }
 
 func (f *finder) add(kind Kind, at int, format string, args ...any) {
 	f.found = append(f.found, Finding{kind, at, fmt.Sprintf(format, args...)})
 }
 
-// once reports whether something was not told yet.
+// once reports whether a finding was not reported yet.
 func (f *finder) once(key string) bool {
 	is := !f.isTold[key]
 	f.isTold[key] = true
@@ -137,7 +138,7 @@ func (f *finder) findForks() {
 		}
 		f.add(Fork, at, "node %s has forked at clock %d: it ran twice, or went back to a backup", fork.NodeID, fork.LamportClock)
 	}
-	for i := 1; i < f.Len(); i++ { // plain events of one clock, of which History does not know whether they are a fork
+	for i := 1; i < f.Len(); i++ { // History does not know whether plain events with the same clock are a fork
 		a, b := f.At(i-1), f.At(i)
 		if a.NodeID() == b.NodeID() && a.LamportClock() == b.LamportClock() && a.ProjectUUID() == b.ProjectUUID() &&
 			!a.IsStamped() && !b.IsStamped() && f.once("clock "+a.NodeID()) {
@@ -146,15 +147,16 @@ func (f *finder) findForks() {
 	}
 }
 
-// What the clocks of all events may leave out: maxJump, which is more than a node skips that was killed, or jumpFactor
-// times what 99 of 100 events leave out. As a clock rises by one above all that a node has seen, more than that was skipped
-// by somebody, or very many events are missing.
+// The number of values that clocks may skip: maxJump, which is more than a
+// killed node skips, or jumpFactor times the 99th percentile of all events. As
+// a clock rises by one above everything a node has seen, a larger step means
+// that someone skipped values, or that very many events are missing.
 const (
 	maxJump    = 2048
 	jumpFactor = 50
 )
 
-// What wall clocks may differ by.
+// maxSkew is the acceptable difference of wall clocks.
 const maxSkew = time.Hour
 
 func (f *finder) findClocks(now time.Time) {
@@ -185,7 +187,7 @@ func (f *finder) findJumps() {
 	if f.Len() == 0 {
 		return
 	}
-	steps := make([]int64, f.Len()) // what each event, in the order of clocks, is above the one before
+	steps := make([]int64, f.Len()) // the step from the previous event, in the order of clocks
 	for i := 1; i < len(steps); i++ {
 		steps[i] = f.At(i).LamportClock() - f.At(i-1).LamportClock()
 	}
@@ -197,7 +199,7 @@ func (f *finder) findJumps() {
 	}
 }
 
-// named returns the events that an event names and that are here.
+// named returns the events named by an event and present.
 func (f *finder) named(e causal.Event) (named []int) {
 	for _, id := range append(e.Parents(), e.CausationID()) {
 		if i, ok := f.Index(id); ok {
@@ -207,7 +209,7 @@ func (f *finder) named(e causal.Event) (named []int) {
 	return named
 }
 
-// round returns a duration for people; the longest one that there is may be longer.
+// round rounds a duration for people; the maximum duration is a lower bound.
 func round(d time.Duration) string {
 	if d == math.MaxInt64 {
 		return "centuries"

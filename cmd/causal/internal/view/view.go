@@ -1,5 +1,6 @@
-// Package view finds what is worth showing of a set of events: on which line each stands, which edits of an aggregate
-// went side by side and who joined them, and what is wrong. What comes before what is that of [causal.History].
+// Package view finds the interesting facts in a set of events: the lane of each
+// event, concurrent edits of an aggregate and who joined them, and problems.
+// The order of events is that of [causal.History].
 package view
 
 import (
@@ -9,8 +10,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// View is what is shown of a set of events, which are numbered as in its History. Use New. It is safe for concurrent use
-// while nobody changes its slices.
+// View is a view of a set of events, numbered as in its History. Use New. It is
+// safe for concurrent use while its slices are not modified.
 type View struct {
 	*causal.History
 	Lanes  []Lane
@@ -18,10 +19,11 @@ type View struct {
 	IsHead []bool
 }
 
-// Lane is a line of events that a node has emitted. A node that has forked has two.
+// Lane is a sequence of events emitted by a node. A node that has forked has
+// two.
 type Lane struct {
 	NodeID   string
-	IsSecond bool // what a second writer with this node ID has emitted
+	IsSecond bool // emitted by a second writer with this node ID
 }
 
 // New returns the view of a history.
@@ -35,8 +37,9 @@ func New(h *causal.History) *View {
 	return v
 }
 
-// findLanes puts each event on the lane of its node or, of a node that has forked, on that of the two which it
-// continues. Near a fork it may not be known which, so that some may be on the other one.
+// findLanes assigns each event to the lane of its node or, if the node has
+// forked, to the one it continues. Near a fork this may be ambiguous, so some
+// may be on the other one.
 func (v *View) findLanes() {
 	isForked, on := map[string]bool{}, make([]Lane, v.Len())
 	for _, f := range v.Forks() {
@@ -74,7 +77,8 @@ func (v *View) findLanes() {
 	}
 }
 
-// continues reports whether an event may be the next one after another of its node and project.
+// continues reports whether event i may directly follow another one of its node
+// and project.
 func (v *View) continues(last, i int) bool {
 	if e := v.At(i); e.IsStamped() {
 		return e.PreviousClock() == v.At(last).LamportClock()
@@ -82,7 +86,7 @@ func (v *View) continues(last, i int) bool {
 	return v.Relation(last, i) == causal.OrderBefore
 }
 
-// Select returns the events that a function selects, in ascending order.
+// Select returns the selected events in ascending order.
 func (v *View) Select(isShown func(causal.Event) bool) []int {
 	shown := []int{}
 	for i := range v.Len() {
@@ -93,8 +97,9 @@ func (v *View) Select(isShown func(causal.Event) bool) []int {
 	return shown
 }
 
-// Parents returns, for each of some events in ascending order, the last of them that come before it: the
-// transitive reduction (Aho, Garey and Ullman 1972) of the order among them. Each is in descending order.
+// Parents returns, for each of the given events in ascending order, its last
+// predecessors among them: the transitive reduction (Aho, Garey and Ullman
+// 1972) of the order among them. Each result is in descending order.
 func (v *View) Parents(of []int) [][]int {
 	parents := make([][]int, len(of))
 	if len(of) == v.Len() {
@@ -107,7 +112,8 @@ func (v *View) Parents(of []int) [][]int {
 	if len(of)*len(of) < 20*v.Len() {
 		return v.parentsOfFew(of)
 	}
-	// The last ones at or before each event, for those that are not among them through their parents.
+	// The last ones at or before each event that is not among them, found
+	// through its parents.
 	last := make([][]int, v.Len())
 	next := 0
 	for i := range v.Len() {
@@ -121,11 +127,12 @@ func (v *View) Parents(of []int) [][]int {
 	return parents
 }
 
-// lastBefore returns the last of what is at or before the parents of an event.
+// lastBefore returns the last of the events at or before the parents of event
+// i.
 func (v *View) lastBefore(i int, last [][]int) (found []int) {
 	before := v.History.Parents(i)
 	if len(before) == 1 {
-		return last[before[0]] // none of them comes before another
+		return last[before[0]] // none of them precedes another
 	}
 	for _, p := range before {
 		found = append(found, last[p]...)
@@ -133,7 +140,8 @@ func (v *View) lastBefore(i int, last [][]int) (found []int) {
 	return v.lastOf(found)
 }
 
-// parentsOfFew does so by asking for all pairs. A stamped event of an aggregate that is shown alone answers by its parents.
+// parentsOfFew does so by comparing all pairs. A stamped event of an aggregate
+// shown alone has its answer in its parents.
 func (v *View) parentsOfFew(of []int) [][]int {
 	parents := make([][]int, len(of))
 	isOne := v.isOneAggregate(of)
@@ -159,7 +167,8 @@ func (v *View) isOneAggregate(of []int) bool {
 	})
 }
 
-// namedAmong returns the parents that an event names, and whether all are among some events, and come before it.
+// namedAmong returns the parents named by an event, and reports whether all are
+// among the given events, and precede it.
 func (v *View) namedAmong(i int, among []int) (named []int, areShown bool) {
 	for _, id := range v.At(i).Parents() {
 		j, ok := v.Index(id)
@@ -174,12 +183,13 @@ func (v *View) namedAmong(i int, among []int) (named []int, areShown bool) {
 	return named, true
 }
 
-// isBeforeOne reports whether an event comes before one of others.
+// isBeforeOne reports whether event i precedes one of others.
 func (v *View) isBeforeOne(i int, others []int) bool {
 	return slices.ContainsFunc(others, func(j int) bool { return v.Relation(i, j) == causal.OrderBefore })
 }
 
-// lastOf returns those of some events that come before no other of them, each once, in descending order.
+// lastOf returns the events that precede no other of the given ones, without
+// duplicates, in descending order.
 func (v *View) lastOf(events []int) []int {
 	if len(events) < 2 {
 		return events
