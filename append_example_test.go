@@ -26,7 +26,8 @@ func ExampleAppend() {
 	// Output: [false true] 1 2
 }
 
-// The last seat is sold once: who decides by what is no longer so, decides again.
+// The last seat is sold once: if the history changes before the save, the
+// decision is made again.
 func ExampleSaveEventsIf() {
 	ctx := context.Background()
 	var store causal.MemStore
@@ -42,7 +43,7 @@ func ExampleSaveEventsIf() {
 		if len(sold) > 0 {
 			return errors.New("the seat is sold")
 		}
-		if to == "bob" { // and meanwhile
+		if to == "bob" { // and in the meantime
 			if err := store.SaveEvent(ctx, seatSold("alice")); err != nil {
 				return err
 			}
@@ -54,7 +55,7 @@ func ExampleSaveEventsIf() {
 	fmt.Println(sell("bob"))
 	fmt.Println(sell("bob"))
 	// Output:
-	// causal: something else was saved meanwhile
+	// causal: concurrent save
 	// the seat is sold
 }
 
@@ -75,7 +76,8 @@ func ExampleAppender() {
 	// Output: true
 }
 
-// A reader that has come to Before, and knows the events of the call, can go on from After.
+// A reader that has reached Before, and knows the events of the call, can
+// continue from After.
 func ExampleAppended() {
 	ctx := context.Background()
 	var store causal.MemStore

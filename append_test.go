@@ -10,7 +10,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// A condition cannot be kept for a store that cannot look and save at once.
+// Append and SaveEventsIf have no fallback for a store that cannot check and
+// save atomically.
 func TestAppendIsNotMadeUp(t *testing.T) {
 	ctx := t.Context()
 	var mem causal.MemEventStore

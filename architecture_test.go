@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// noImports gives every imported package an empty stand-in: what files of this
-// package use of each other does not depend on the others.
+// noImports replaces every imported package by an empty one. The use of one
+// file of this package by another does not depend on them.
 type noImports struct{}
 
 func (noImports) Import(path string) (*types.Package, error) {
@@ -25,7 +25,7 @@ func (noImports) Import(path string) (*types.Package, error) {
 	return p, nil
 }
 
-// architecture returns the document on it.
+// architecture returns the architecture document.
 func architecture(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("docs/architecture.md")
@@ -33,12 +33,12 @@ func architecture(t *testing.T) string {
 	return string(text)
 }
 
-// fileNames returns the names of Go files in a text, in their order.
+// fileNames returns the names of Go files in a text, in order.
 func fileNames(text string) []string {
 	return regexp.MustCompile(`\b[a-z0-9]+(_[a-z0-9]+)*\.go\b`).FindAllString(text, -1)
 }
 
-// libraryFiles returns the Go files of a directory but its tests.
+// libraryFiles returns the Go files of a directory except tests.
 func libraryFiles(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -51,8 +51,8 @@ func libraryFiles(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// The files of this package form layers: each uses only those that stand before it in
-// the table of docs/architecture.md, which has them all.
+// The files of this package form layers: each uses only those listed before it
+// in the table of docs/architecture.md, which is complete.
 func TestFilesFormLayers(t *testing.T) {
 	_, table, _ := strings.Cut(architecture(t), "| layer | files |")
 	table, _, _ = strings.Cut(table, "## The stores")
@@ -68,7 +68,7 @@ func TestFilesFormLayers(t *testing.T) {
 		files = append(files, f)
 	}
 	info := types.Info{Uses: map[*ast.Ident]types.Object{}}
-	config := types.Config{Importer: noImports{}, Error: func(error) {}} // stand-ins have no members
+	config := types.Config{Importer: noImports{}, Error: func(error) {}} // the empty packages have no members
 	p, _ := config.Check("causal", fset, files, &info)
 
 	uses := map[string]map[string]bool{}

@@ -16,10 +16,10 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The benchmarks compare this package with what a user would write instead: a
-// plain struct that encoding/json decodes, a payload in a map[string]any, a
-// counter behind a mutex, a slice that is sorted on load. The naive forms skip
-// most checks, so a ratio near 1 means that the checks come free.
+// The benchmarks compare this package with the code a user would otherwise
+// write: a plain struct decoded by encoding/json, a payload in a
+// map[string]any, a counter behind a mutex, a slice sorted on load. The naive
+// forms skip most checks, so a ratio near 1 means that the checks are free.
 
 // plainEvent is the naive event.
 type plainEvent struct {
@@ -40,8 +40,8 @@ type plainEvent struct {
 
 var benchProject = "12345678-1234-5678-1234-567812345678"
 
-// benchEvents returns n events of 10 nodes in random order, each caused by the
-// one before it with probability 1/2.
+// benchEvents returns n events of 10 nodes in random order, each caused by its
+// predecessor with probability 1/2.
 func benchEvents(b *testing.B, n, aggregates int) []causal.Event {
 	b.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -66,7 +66,7 @@ func benchEvents(b *testing.B, n, aggregates int) []causal.Event {
 }
 
 // plainEvents returns the naive twins of events. Only naive benchmarks call it,
-// so that the garbage collector has no work with its maps in the others.
+// so that the garbage collector does not scan its maps in the others.
 func plainEvents(b *testing.B, events []causal.Event) []plainEvent {
 	b.Helper()
 	plain := make([]plainEvent, len(events))
@@ -78,7 +78,7 @@ func plainEvents(b *testing.B, events []causal.Event) []plainEvent {
 	return plain
 }
 
-// perEvent reports the time for one of the n events of an iteration.
+// perEvent reports the time for each of the n events of an iteration.
 func perEvent(b *testing.B, n int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/event")
 }
@@ -97,7 +97,7 @@ func BenchmarkNewEvent(b *testing.B) {
 			}
 		}
 	})
-	b.Run("naive", func(b *testing.B) { // no ID, no checks, but a payload that nobody shares
+	b.Run("naive", func(b *testing.B) { // no ID, no checks, but an unshared payload
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := json.Marshal(payload); err != nil {
@@ -118,7 +118,7 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		}
 	})
-	b.Run("causal-json.Unmarshal", func(b *testing.B) { // encoding/json first reads it twice itself
+	b.Run("causal-json.Unmarshal", func(b *testing.B) { // encoding/json first scans it twice itself
 		b.ReportAllocs()
 		for b.Loop() {
 			var e causal.Event
@@ -172,7 +172,7 @@ func BenchmarkEncode(b *testing.B) {
 	})
 }
 
-// benchWire returns the event of the vectors that has all 13 members.
+// benchWire returns the event of the vectors with all 13 members.
 func benchWire(b *testing.B) []byte {
 	b.Helper()
 	for _, v := range readVectors[decodeVector](b, "decode.jsonl") {
@@ -287,7 +287,7 @@ func BenchmarkTopologicalSort(b *testing.B) {
 			}
 			perEvent(b, n)
 		})
-		b.Run(fmt.Sprintf("naive/n=%d", n), func(b *testing.B) { // Kahn without any order among the ready
+		b.Run(fmt.Sprintf("naive/n=%d", n), func(b *testing.B) { // Kahn's algorithm without ordering ready events
 			plain := plainEvents(b, events)
 			for b.Loop() {
 				effects := map[string][]int{}
@@ -313,7 +313,7 @@ func BenchmarkTopologicalSort(b *testing.B) {
 			perEvent(b, n)
 		})
 	}
-	b.Run("causal-backwards/n=100000", func(b *testing.B) { // clocks that contradict the causes
+	b.Run("causal-backwards/n=100000", func(b *testing.B) { // clocks contradicting the causes
 		events := eventtest.NewChain(b, 100_000, func(i int) int64 { return int64(100_000 - i) })
 		for b.Loop() {
 			if _, err := causal.TopologicalSort(events); err != nil {
@@ -339,7 +339,7 @@ func BenchmarkTick(b *testing.B) {
 			}
 		})
 	}
-	b.Run("naive", func(b *testing.B) { // a counter behind a mutex that writes to a map
+	b.Run("naive", func(b *testing.B) { // a counter behind a mutex, written to a map
 		var mu sync.Mutex
 		now := int64(0)
 		stored := map[string]int64{}
@@ -368,7 +368,7 @@ func BenchmarkMemEventStore(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		for _, err := range s.AllEvents(ctx) { // late events are sorted in here
+		for _, err := range s.AllEvents(ctx) { // sorts late events
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -404,7 +404,7 @@ func BenchmarkMemEventStore(b *testing.B) {
 			}
 		}
 	})
-	b.Run("load/naive", func(b *testing.B) { // scan all, then sort: what the Python library does
+	b.Run("load/naive", func(b *testing.B) { // scan all, then sort, like the Python library
 		for b.Loop() {
 			var loaded []causal.Event
 			for _, e := range events {

@@ -225,7 +225,7 @@ func (c *chains) unmarshal(data []byte) error {
 			return err
 		}
 		if !node.isOrdered() {
-			return errors.New("what waits is not in order")
+			return errors.New("the waiting events are not in order")
 		}
 		if node.Seen > 0 {
 			c.changed[name] = node.Seen

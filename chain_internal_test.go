@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// stamped is a stamped event of node a after the one with clock previous, plain a plain one.
+// stamped returns a stamped event of node a after the one with clock previous,
+// plain a plain one.
 func stamped(previous, clock int64) link {
 	return link{Node: "a", Clock: clock, Previous: previous, ID: EventID(fmt.Sprint(previous, "-", clock)), IsStamped: true}
 }
@@ -19,7 +20,7 @@ func TestChains(t *testing.T) {
 	for name, test := range map[string]struct {
 		links []link
 		want  int64
-		forks []int // which of the events show one
+		forks []int // the events proving one
 	}{
 		"nothing":                      {links: nil, want: 0},
 		"the first":                    {links: []link{stamped(0, 3)}, want: 3},
@@ -77,7 +78,8 @@ func TestChains(t *testing.T) {
 	}
 }
 
-// The number of branches that are known is bounded; what is no branch that is known is reported.
+// The number of known branches is limited; an event that continues no known
+// branch is reported.
 func TestChainsOfManyBranches(t *testing.T) {
 	var c chains
 	c.add(stamped(0, 1))
@@ -89,7 +91,8 @@ func TestChainsOfManyBranches(t *testing.T) {
 	require.True(t, c.add(stamped(3, 301)))
 }
 
-// Two installations that emit in turn under one ID are one fork, also if their clocks are the same.
+// Two installations emitting alternately under one ID are one fork, even if
+// their clocks are the same.
 func TestChainsInLockstep(t *testing.T) {
 	var c chains
 	forks := 0
@@ -106,8 +109,9 @@ func TestChainsInLockstep(t *testing.T) {
 	require.Len(t, c.nodes["a"].Branches, 2)
 }
 
-// chainModel says by definition what chains keep: what is seen is what can be reached from the
-// beginning, and what is wanting are the clocks that are named and not covered.
+// chainModel computes the content of chains by definition: everything reachable
+// from the beginning is seen, and the missing clocks are those named and not
+// covered.
 func chainModel(links []link) (seen int64, holes []stretch) {
 	for changed := true; changed; {
 		changed = false
@@ -129,9 +133,9 @@ func chainModel(links []link) (seen int64, holes []stretch) {
 	return seen, holes
 }
 
-// Whatever of some branches comes, in whatever order, and also if the chains are stored in
-// between: what is seen and what is missing follow from the definition, and a fork is reported
-// just if two events cover the same clock.
+// Events of some branches arrive in any order, and the chains may be stored in
+// between: the events seen and missing follow from the definition, and a fork
+// is reported exactly if two events cover the same clock.
 func TestChainsAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var all []link

@@ -217,7 +217,7 @@ func (c *LamportClock) advanceStorage(ctx context.Context, base, count int64) (l
 		last, err = c.advancer.AdvanceClock(ctx, c.nodeID, base, count)
 	}
 	if err == nil && last < base+count {
-		err = errors.New("the storage returned a value that it cannot have reserved")
+		err = errors.New("the storage returned an impossible value")
 	}
 	return last, count, err
 }

@@ -39,7 +39,7 @@ func ExampleLamportClock() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	received, err := clock.Update(ctx, 41) // an event with this clock came in
+	received, err := clock.Update(ctx, 41) // after receiving an event with this clock
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// savesCounted is a clock storage that counts.
+// savesCounted is a clock storage that counts saves.
 type savesCounted struct {
 	MemClockStorage
 	saves int
@@ -19,8 +19,9 @@ func (s *savesCounted) AdvanceClock(ctx context.Context, nodeID string, floor, b
 	return s.MemClockStorage.AdvanceClock(ctx, nodeID, floor, by)
 }
 
-// Who has waited for the lock takes what its holder has reserved. To reserve anew would
-// set the clock to a value that others may be issuing from what was reserved.
+// A caller that has waited for the lock uses values reserved by its holder.
+// Reserving again would set the clock to a value that others may be issuing
+// from the reserved ones.
 func TestClockTakesWhatWasReservedMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()

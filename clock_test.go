@@ -48,7 +48,7 @@ func (s *brokenStorage) AdvanceClock(ctx context.Context, nodeID string, floor, 
 	return value, errors.Join(err, s.err)
 }
 
-// newClock returns a clock that must come into being.
+// newClock returns a new clock, which must not fail.
 func newClock(t testing.TB, s causal.ClockStorage, o *causal.LamportClockOptions) *causal.LamportClock {
 	t.Helper()
 	c, err := causal.NewLamportClock(t.Context(), "alice", s, o)
@@ -132,7 +132,7 @@ func TestNewLamportClockRefuses(t *testing.T) {
 	}
 }
 
-// corruptStorage holds what no clock can have saved, and advances by nothing.
+// corruptStorage has values that no clock can have saved, and does not advance.
 type corruptStorage struct{ causal.MemClockStorage }
 
 func (*corruptStorage) LoadClock(context.Context, string) (int64, error) { return -1, nil }
@@ -174,7 +174,7 @@ func TestClockRefuses(t *testing.T) {
 			}
 			_, err = c.Tick(cancelled)
 			require.ErrorIs(t, err, context.Canceled)
-			_, err = c.Tick(nil) //nolint:staticcheck // the point of the test
+			_, err = c.Tick(nil) //nolint:staticcheck // the nil context is tested
 			require.ErrorIs(t, err, causal.ErrValidation)
 			_, err = c.Update(ctx, 17)
 			var jump *causal.ClockJumpError
@@ -194,8 +194,8 @@ func TestClockRefuses(t *testing.T) {
 	require.Equal(t, "alice", newClock(t, &causal.MemClockStorage{}, nil).NodeID())
 }
 
-// A clock issues every value up to the last one, then only errors; no value
-// wraps and none comes twice, with and without leases that overhang.
+// A clock issues every value up to the last one, then only errors. No value
+// wraps or occurs twice, with and without leases beyond the end.
 func TestClockEndsInOrder(t *testing.T) {
 	ctx := t.Context()
 	for name, storage := range map[string]func() causal.ClockStorage{
@@ -246,7 +246,8 @@ func TestClockDefaultMaxJump(t *testing.T) {
 	require.Equal(t, int64(1<<40+1), value)
 }
 
-// Two clocks share a node through the storage: MaxJump counts from where the node is.
+// Two clocks share a node through the storage: MaxJump counts from the node's
+// stored value.
 func TestClockMaxJumpOfSharedNode(t *testing.T) {
 	ctx := t.Context()
 	s := &brokenStorage{}
@@ -273,7 +274,7 @@ func TestClockMaxJumpOfSharedNode(t *testing.T) {
 	require.ErrorIs(t, err, causal.ErrStorage)
 }
 
-// The storage of a clock of its own is not asked.
+// If the clock is not shared, the storage is not read.
 func TestClockMaxJumpOfOneClock(t *testing.T) {
 	ctx := t.Context()
 	s := &causal.MemClockStorage{}
@@ -283,7 +284,8 @@ func TestClockMaxJumpOfOneClock(t *testing.T) {
 	require.ErrorIs(t, err, causal.ErrClockJump)
 }
 
-// A lease that no longer fits, because of what others took, shrinks to one.
+// A lease that no longer fits, because others have taken values, shrinks to
+// one.
 func TestClockLeaseBesideOthersAtTheEnd(t *testing.T) {
 	ctx := t.Context()
 	s := &causal.MemClockStorage{}
@@ -359,7 +361,7 @@ func (s *countingStorage) AdvanceClock(ctx context.Context, nodeID string, floor
 	return s.MemClockStorage.AdvanceClock(ctx, nodeID, floor, by)
 }
 
-// Many goroutines on one clock, and on several clocks of one node, see each
+// Many goroutines using one clock, and several clocks of one node, see each
 // value once.
 func TestClockFromManyGoroutines(t *testing.T) {
 	const workers, each = 8, 300
@@ -428,7 +430,7 @@ func (s *hangingStorage) AdvanceClock(ctx context.Context, nodeID string, floor,
 	return s.MemClockStorage.AdvanceClock(ctx, nodeID, floor, by)
 }
 
-// Whoever waits behind a storage that hangs can give up; the others go on.
+// A caller waiting for a hanging storage can give up; the others continue.
 func TestClockWaitersCanGiveUp(t *testing.T) {
 	s := &hangingStorage{entered: make(chan struct{}), release: make(chan struct{})}
 	c := newClock(t, s, nil)
@@ -443,7 +445,7 @@ func TestClockWaitersCanGiveUp(t *testing.T) {
 	}
 	go tick()
 	<-s.entered
-	go tick() // waits behind the first
+	go tick() // waits for the first
 	cancelled, cancel := context.WithCancel(ctx)
 	gaveUp := make(chan error)
 	go func() {

@@ -23,7 +23,7 @@ func ExampleCompare() {
 	// 2 bob
 }
 
-// compareEvent returns the n-th event, which a node emitted at this clock.
+// compareEvent returns the n-th event, emitted by a node at this clock.
 func compareEvent(n int, node string, clock int64, payload string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),

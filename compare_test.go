@@ -21,7 +21,7 @@ func TestConcurrentVectors(t *testing.T) {
 		require.Equal(t, v.Concurrent, causal.IsConcurrent(v.A, v.B), "line %d", i+1)
 		require.Equal(t, v.Concurrent, causal.IsConcurrent(v.B, v.A), "line %d", i+1)
 		want := v.Cmp
-		if want == 0 { // the third key is ours
+		if want == 0 { // the third key is not in Python
 			want = cmp.Compare(v.A.ID(), v.B.ID())
 		}
 		require.Equal(t, want, causal.Compare(v.A, v.B), "line %d", i+1)

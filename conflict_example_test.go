@@ -7,7 +7,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// conflictEvent returns an event of a node that has seen these times, its own included.
+// conflictEvent returns an event of a node that has seen these times, including
+// its own.
 func conflictEvent(node string, seen map[string]int64) causal.Event {
 	v, err := causal.NewVectorClock(seen)
 	if err != nil {
@@ -23,7 +24,7 @@ func conflictEvent(node string, seen map[string]int64) causal.Event {
 	return e
 }
 
-// IsConcurrent finds conflicts at equal clocks only; a History finds them all.
+// IsConcurrent finds only conflicts at equal clocks; a History finds them all.
 func ExampleIsConcurrent() {
 	alices := conflictEvent("alice", map[string]int64{"alice": 5})
 	bobs := conflictEvent("bob", map[string]int64{"bob": 5})
@@ -37,8 +38,8 @@ func ExampleIsConcurrent() {
 
 func ExampleRelation() {
 	alices := conflictEvent("alice", map[string]int64{"alice": 1})
-	bobs := conflictEvent("bob", map[string]int64{"alice": 1, "bob": 2}) // he had seen Alice's
-	carols := conflictEvent("carol", map[string]int64{"carol": 9})       // she had seen nothing
+	bobs := conflictEvent("bob", map[string]int64{"alice": 1, "bob": 2}) // after seeing Alice's
+	carols := conflictEvent("carol", map[string]int64{"carol": 9})       // without having seen anything
 	fmt.Println(causal.Relation(alices, bobs), causal.Relation(bobs, alices), causal.Relation(bobs, carols))
 	// Output: Before After Concurrent
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// simulation is a run of some nodes that emit events and receive each other's in
-// any order, with loss and repetition. It knows what happened before what.
+// simulation is a run of some nodes that emit events and receive each other's
+// in any order, with loss and duplication. It records what happened before
+// what.
 type simulation struct {
 	events  []causal.Event // with vector clocks
 	plain   []causal.Event // the same without
@@ -56,7 +57,7 @@ func simulate(t *rapid.T) *simulation {
 		p := eventtest.Params(len(s.events))
 		p.NodeID, p.LamportClock, p.AggregateID = name, n.clock, rapid.SampledFrom([]string{"A", "B"}).Draw(t, "aggregate")
 		if causes := len(n.past); causes > 0 && rapid.Bool().Draw(t, "caused") {
-			for i := range s.events { // the first that it has seen
+			for i := range s.events { // the first one seen
 				if n.past[i] {
 					p.CausationID = s.events[i].ID()
 					break
@@ -84,7 +85,8 @@ func simulate(t *rapid.T) *simulation {
 	return s
 }
 
-// heads returns the events of an aggregate that no other in the past has in its own.
+// heads returns the events of an aggregate in past that are in the past of no
+// other.
 func (s *simulation) heads(past map[int]bool, aggregate string) []causal.EventID {
 	heads := []causal.EventID{}
 	for i := range past {
@@ -99,7 +101,7 @@ func (s *simulation) heads(past map[int]bool, aggregate string) []causal.EventID
 	return heads
 }
 
-// relation is what really happened.
+// relation returns the true relation.
 func (s *simulation) relation(i, j int) causal.Order {
 	switch {
 	case i == j:
@@ -171,7 +173,7 @@ func TestHeadsAreMaximal(t *testing.T) {
 				}
 			}
 		}
-		var shared []causal.EventID // the heads that share their aggregate with another
+		var shared []causal.EventID // the heads sharing their aggregate with another
 		for i, e := range want {
 			if slices.ContainsFunc(slices.Concat(want[:i], want[i+1:]), func(f causal.Event) bool { return e.AggregateID() == f.AggregateID() }) {
 				shared = append(shared, e.ID())
@@ -180,7 +182,7 @@ func TestHeadsAreMaximal(t *testing.T) {
 		require.ElementsMatch(t, shared, inConflict)
 
 		plain := eventtest.IDs(must(causal.NewHistory(s.plain)).Heads())
-		for _, id := range eventtest.IDs(want) { // with less to go by there are more heads, never fewer
+		for _, id := range eventtest.IDs(want) { // less information gives more heads, never fewer
 			require.Contains(t, plain, id)
 		}
 	})
@@ -314,7 +316,7 @@ func TestHeadsOfContradictions(t *testing.T) {
 	}
 }
 
-// An aggregate is one of a project: projects may use the same name.
+// Aggregates belong to projects, which may use the same name.
 func TestConflictsAreWithinAProject(t *testing.T) {
 	other := func(p *causal.EventParams) { p.ProjectUUID, p.NodeID = "00000000-0000-0000-0000-000000000000", "bob" }
 	require.Empty(t, must(causal.NewHistory([]causal.Event{eventtest.New(t, 1), eventtest.New(t, 2, other)})).Conflicts(nil))

@@ -14,8 +14,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// A function that keeps the state that it handed over, and changes it in a try that fails, changes
-// nothing that is stored.
+// A function that keeps a state it has handed over, and changes it in a failing
+// try, does not change the stored one.
 func TestConsumeKeepsNoState(t *testing.T) {
 	s := newMemStore(t, 3)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -43,7 +43,7 @@ func TestConsumeKeepsNoState(t *testing.T) {
 	require.Equal(t, []byte{3}, c.State)
 }
 
-// deaf is a store on which nobody can wait.
+// deaf is a store that cannot be waited for.
 type deaf struct {
 	*causal.MemStore
 	waits int
@@ -55,7 +55,7 @@ func (s *deaf) WaitLog(context.Context, causal.Cursor) error {
 	return s.err
 }
 
-// What fails for good ends Consume, also while there is nothing to read.
+// A permanent failure ends Consume, even while there is nothing to read.
 func TestConsumeGivesUpWaiting(t *testing.T) {
 	none := func(context.Context, *causal.Batch) error { return nil }
 	s := &deaf{newMemStore(t, 3), 0, &causal.StorageError{Op: "wait", Err: errDown}}
@@ -66,8 +66,8 @@ func TestConsumeGivesUpWaiting(t *testing.T) {
 	require.Equal(t, 1, s.waits)
 }
 
-// A connection that breaks in the middle of each read is no reason to stop: what was read is
-// handled, and so is what is read to know what is seen.
+// A connection that breaks in the middle of each read does not stop it: entries
+// read are handled, including those read to compute Seen.
 func TestConsumeOverBrokenReads(t *testing.T) {
 	s := newMemStore(t, 2000)
 	cut := brokenLog{s, func(ctx context.Context, after causal.Cursor) iter.Seq2[causal.LogEntry, error] {
@@ -101,11 +101,12 @@ func TestConsumeOverBrokenReads(t *testing.T) {
 	}
 }
 
-// moved is a store in which somebody else saves a checkpoint just before a consumer does.
+// moved is a store in which another consumer saves a checkpoint just before
+// this one does.
 type moved struct {
 	*causal.MemStore
 	other     func(c causal.Checkpoint) causal.Checkpoint
-	isUnknown bool // whether the consumer is told that its save failed
+	isUnknown bool // whether the consumer is told that the outcome is unknown
 	count     *int
 }
 
@@ -121,8 +122,9 @@ func (s moved) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpo
 	return s.MemStore.SaveCheckpoint(ctx, name, c)
 }
 
-// What another consumer has saved is not taken for one's own, even if it is the same; after a
-// save whose outcome is not known, only what is the same is.
+// A checkpoint saved by another consumer is not mistaken for this one's, even
+// if it is equal; only after a save with unknown outcome, an equal one is
+// accepted.
 func TestConsumeKnowsItsOwn(t *testing.T) {
 	same := func(c causal.Checkpoint) causal.Checkpoint { return c }
 	otherState := func(c causal.Checkpoint) causal.Checkpoint { c.State = []byte("other"); return c }
@@ -154,7 +156,7 @@ func TestConsumeKnowsItsOwn(t *testing.T) {
 	}
 }
 
-// busy is a store that gets an entry each time that waiting fails.
+// busy is a store that gets an entry whenever waiting fails.
 type busy struct {
 	*causal.MemStore
 	save func()
@@ -165,7 +167,7 @@ func (s busy) WaitLog(context.Context, causal.Cursor) error {
 	return &causal.StorageError{Op: "wait", Err: errDown}
 }
 
-// As long as there is something to handle, failures in between are no reason to stop.
+// As long as there are entries to handle, failures in between do not stop it.
 func TestConsumeGoesOnWhileItGetsOn(t *testing.T) {
 	mem := newMemStore(t, 1)
 	n := 1

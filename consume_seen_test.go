@@ -15,9 +15,9 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Seen is of one project and of the log up to the batch, also after a restart, for a name that
-// begins at the head and for one that begins anew; it is read from a checkpoint, not from the
-// beginning.
+// Seen belongs to one project and the log up to the batch, even after a
+// restart, for a name that starts at the head and for one that starts over. It
+// is loaded from a checkpoint, not computed from the beginning.
 func TestConsumeSeen(t *testing.T) {
 	const count = 6000
 	s := &causal.MemStore{}
@@ -109,7 +109,8 @@ func previousOf(n int) int {
 	return 0
 }
 
-// What was stored of what is seen is not believed if it is of other entries, or cannot be read.
+// A stored Seen is discarded if it belongs to other entries, or cannot be
+// decoded.
 func TestConsumeSeenOfAnotherLog(t *testing.T) {
 	project := eventtest.Params(0).ProjectUUID
 	s, other := newMemStore(t, 20), newMemStore(t, 30)
@@ -142,7 +143,7 @@ func TestConsumeSeenOfAnotherLog(t *testing.T) {
 	}
 }
 
-// noSeen is a store that cannot save what is seen.
+// noSeen is a store that cannot save Seen.
 type noSeen struct {
 	*causal.MemStore
 	tries *int
@@ -163,8 +164,8 @@ func TestConsumeSavesSeenAgain(t *testing.T) {
 	require.Equal(t, 3, *s.tries)
 }
 
-// An event that is lost on its way is missed: what is seen does not claim it, nor what the events of
-// others have heard of, and a delta brings it.
+// A lost event is noticed: Seen does not claim it, even if later events of
+// others refer to it, and a delta brings it.
 func TestLostEventIsMissed(t *testing.T) {
 	ctx := t.Context()
 	vectors := func(o *causal.NodeOptions) { o.VectorClocks = true }

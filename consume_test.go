@@ -20,14 +20,14 @@ import (
 
 var errEnough = errors.New("the test has seen enough")
 
-// projection counts the entries that it is given in the state of its checkpoint.
+// projection counts its entries in the state of its checkpoint.
 type projection struct {
 	t     require.TestingT
 	calls int
-	seen  []causal.EventID // in the order of the calls
+	seen  []causal.EventID // in call order
 }
 
-// handle checks that the state is that of the entries before the batch.
+// handle checks that the state matches the entries before the batch.
 func (p *projection) handle(_ context.Context, b *causal.Batch) error {
 	p.calls++
 	count := uint64(0)
@@ -50,7 +50,8 @@ func (p *projection) requireSeen(n int) {
 	}
 }
 
-// consumeUntil consumes until so many entries were handled, and then saves one more to be told.
+// consumeUntil consumes until n entries are handled, and then saves one more to
+// be woken.
 func consumeUntil(t *testing.T, s causal.Store, name string, n int, p *projection, o causal.ConsumeOptions) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -72,8 +73,8 @@ func newMemStore(t *testing.T, events int) *causal.MemStore {
 	return s
 }
 
-// Each entry is handled once, in order, by consumers one after another, in batches of any
-// size, of what is there and of what is saved meanwhile.
+// Each entry is handled once, in order, by successive consumers, in batches of
+// any size, whether it exists already or is saved later.
 func TestConsume(t *testing.T) {
 	for _, size := range []int{0, 1, 7, 1000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -100,7 +101,7 @@ func TestConsume(t *testing.T) {
 	}
 }
 
-// A batch has what is there, up to its size, and a default for that.
+// A batch has the available entries, up to its size, which has a default.
 func TestBatches(t *testing.T) {
 	s := newMemStore(t, 2500)
 	for size, want := range map[int][]int{0: {1000, 1000, 500}, 900: {900, 900, 700}, 2500: {2500}, 5000: {2500}} {
@@ -119,7 +120,7 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// While the function takes its time, what is saved waits for it, and comes in one batch.
+// While the function is busy, entries accumulate, and form one batch.
 func TestConsumeSlowly(t *testing.T) {
 	s := newMemStore(t, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -141,8 +142,8 @@ func TestConsumeSlowly(t *testing.T) {
 	require.Equal(t, 2, p.calls)
 }
 
-// A function that fails is called again with the same batch, whatever it has done to it, and
-// in the end Consume returns its error and has skipped nothing.
+// A failing function is called again with the same batch, whatever it has done
+// to it, and finally Consume returns its error and has skipped nothing.
 func TestConsumeTriesAgain(t *testing.T) {
 	s := newMemStore(t, 10)
 	p := &projection{t: t}
@@ -193,7 +194,7 @@ func TestConsumeFromHead(t *testing.T) {
 	require.Equal(t, eventtest.ID(10), first)
 }
 
-// Of two consumers of one name, one goes on.
+// Of two consumers with the same name, one continues.
 func TestTwoConsumers(t *testing.T) {
 	s := newMemStore(t, 1)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -222,7 +223,7 @@ func TestTwoConsumers(t *testing.T) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 }
 
-// What was handled when the context ends is not handled again.
+// Entries handled when the context is canceled are not handled again.
 func TestConsumeCancelled(t *testing.T) {
 	s := newMemStore(t, 10)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -253,7 +254,7 @@ func TestConsumeCancelled(t *testing.T) {
 	require.Equal(t, uint64(1), lag)
 }
 
-// flaky is a store whose calls fail at random, before or after they have done something.
+// flaky is a store whose calls fail at random, before or after taking effect.
 type flaky struct {
 	*causal.MemStore
 	fails func() bool
@@ -263,7 +264,7 @@ var errDown = errors.New("the server is down")
 
 func (s flaky) failure(op string) error { return &causal.StorageError{Op: op, Err: errDown} }
 
-// unknown is an error that may be that of a save.
+// unknown is an error of a save with unknown outcome.
 type unknown struct{ error }
 
 func (unknown) Is(target error) bool { return target == causal.ErrOutcomeUnknown }
@@ -309,7 +310,7 @@ func (s flaky) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpo
 	if s.fails() {
 		return 0, s.failure("save")
 	}
-	if s.fails() { // the connection was lost before the save
+	if s.fails() { // the connection is lost before the save
 		return 0, unknown{s.failure("save")}
 	}
 	revision, err := s.MemStore.SaveCheckpoint(ctx, name, c)
@@ -319,7 +320,7 @@ func (s flaky) SaveCheckpoint(ctx context.Context, name string, c causal.Checkpo
 	return revision, err
 }
 
-// Whatever fails and whenever consumers are replaced by others, a projection in the
+// Whatever fails and whenever consumers are replaced, a projection in the
 // checkpoint has each entry once.
 func TestConsumeWithFailures(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -338,7 +339,7 @@ func TestConsumeWithFailures(t *testing.T) {
 		}
 		for n := range count {
 			require.NoError(t, s.SaveEvent(context.Background(), eventtest.New(t, n)))
-			if n == 0 && o.FromHead { // as begun before
+			if n == 0 && o.FromHead { // as started before
 				_, err := s.MemStore.SaveCheckpoint(context.Background(), "p", causal.Checkpoint{Cursor: causal.Cursor{}})
 				require.NoError(t, err)
 			}
@@ -369,7 +370,7 @@ func TestConsumeWithFailures(t *testing.T) {
 	})
 }
 
-// Errors that will not go away are returned at once.
+// Permanent errors are returned immediately.
 func TestConsumeEnds(t *testing.T) {
 	ctx := t.Context()
 	s, other := newMemStore(t, 3), newMemStore(t, 3)
@@ -412,7 +413,7 @@ func TestConsumeArguments(t *testing.T) {
 	s := newMemStore(t, 1)
 	none := func(context.Context, *causal.Batch) error { return nil }
 	for want, err := range map[string]error{
-		"ctx must not be nil":                 causal.Consume(nil, s, "p", none, nil), //nolint:staticcheck // the point of the test
+		"ctx must not be nil":                 causal.Consume(nil, s, "p", none, nil), //nolint:staticcheck // the nil context is tested
 		"store must not be nil":               causal.Consume(t.Context(), nil, "p", none, nil),
 		"f must not be nil":                   causal.Consume(t.Context(), s, "p", nil, nil),
 		"name must not be empty":              causal.Consume(t.Context(), s, "", none, nil),

@@ -131,7 +131,7 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 		return ErrInvalidCursor
 	}
 	if b[0] != cursorVersion {
-		return fmt.Errorf("%w: its text is of version %d, not %d", ErrInvalidCursor, b[0], cursorVersion)
+		return fmt.Errorf("%w: its text has version %d, not %d", ErrInvalidCursor, b[0], cursorVersion)
 	}
 	if body != cursorBody {
 		return ErrInvalidCursor

@@ -39,7 +39,7 @@ func TestCursorText(t *testing.T) {
 	require.Equal(t, []any{log, uint64(7), [8]byte{8, 9}}, []any{c.LogID(), c.Position(), c.Hash()})
 	err := c.UnmarshalText([]byte("AQECAwAAAAAAAAAAAAAAAAAAAAAAAAAAB4frEKw"))
 	require.ErrorIs(t, err, causal.ErrInvalidCursor)
-	require.EqualError(t, err, "causal: invalid cursor: its text is of version 1, not 2")
+	require.EqualError(t, err, "causal: invalid cursor: its text has version 1, not 2")
 }
 
 func TestCursorRefusesDamagedText(t *testing.T) {
@@ -53,7 +53,7 @@ func TestCursorRefusesDamagedText(t *testing.T) {
 	const noLog = "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAF5kbaw" // whose text is ""
 	const tooLong = "AgEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAUW8lNQ"
 	damaged = append(damaged, noLog, tooLong)
-	for i := range text { // any one character
+	for i := range text { // any single character
 		for _, c := range "A_9+\n" {
 			if changed := text[:i] + string(c) + text[i+1:]; changed != text {
 				damaged = append(damaged, changed)
@@ -67,7 +67,7 @@ func TestCursorRefusesDamagedText(t *testing.T) {
 	}
 }
 
-// The hash of a position stands for all entries before it.
+// The hash of a position depends on all entries before it.
 func TestCursorNext(t *testing.T) {
 	start := causal.NewCursor([16]byte{9}, 0, [8]byte{})
 	follow := func(from causal.Cursor, ns ...int) causal.Cursor {

@@ -13,8 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// What an aggregate has lost meanwhile is not decided about: the function is called again when,
-// and only when, something of the aggregates has been saved.
+// No decision is based on an outdated history: the function is called again if,
+// and only if, events of the aggregates were saved.
 func TestDecideAgain(t *testing.T) {
 	project := func(p *causal.EventParams) { p.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678" }
 	for name, test := range map[string]struct {
@@ -87,7 +87,7 @@ func TestDecideRefuses(t *testing.T) {
 	requireFault(t, err, "aggregate_id must not be empty")
 	_, err = n.Decide(t.Context(), "A", nil)
 	requireFault(t, err, "f must not be nil")
-	_, err = n.Decide(nil, "A", none) //nolint:staticcheck // the point of the test
+	_, err = n.Decide(nil, "A", none) //nolint:staticcheck // the nil context is tested
 	requireFault(t, err, "ctx must not be nil")
 	for _, want := range []error{errors.New("sold"), causal.ErrConcurrentSave, (*causal.ValidationError)(nil), (*causal.StorageError)(nil)} {
 		calls := 0
@@ -96,15 +96,15 @@ func TestDecideRefuses(t *testing.T) {
 			return []causal.EventParams{note("A")}, want
 		})
 		require.Equal(t, 1, calls)
-		require.True(t, err == want, "the error of the function, unchanged") //nolint:testifylint // the very one
+		require.True(t, err == want, "the error of the function, unchanged") //nolint:testifylint // identical
 	}
 	_, err = n.Decide(t.Context(), "A", func([]causal.Event) ([]causal.EventParams, error) { return []causal.EventParams{{}}, nil })
 	require.ErrorIs(t, err, causal.ErrValidation)
 	require.Empty(t, eventtest.LoadAll(t, &s))
 }
 
-// Nobody's decision is lost: of so many things in stock no more are sold, whoever decides at the
-// same time, by however many nodes and processes on one store.
+// No update is lost: no more items are sold than are in stock, however many
+// nodes and processes decide concurrently on one store.
 func TestDecideLosesNoUpdate(t *testing.T) {
 	const stock, workers = 40, 6
 	var s causal.MemStore
@@ -149,8 +149,9 @@ func TestDecideLosesNoUpdate(t *testing.T) {
 	requireChain(t, &s, "alice")
 }
 
-// A model: whatever happens between the reading and the save, and whatever the store does, the
-// events of an aggregate say how many were there when they were decided.
+// A model: whatever happens between reading and saving, and whatever the store
+// does, each event of an aggregate has the number of events at the time of the
+// decision.
 func TestDecideModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s saves

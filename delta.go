@@ -58,7 +58,7 @@ func (d *Delta[S]) UnmarshalJSON(data []byte) error {
 		member{"since", into(&read.since, parseVectorClock)},
 		member{"part", func(value string) error {
 			if err := json.Unmarshal([]byte(value), &read.part); err != nil {
-				return invalidBecause("", "is not the state of this type", err)
+				return invalidBecause("", "is not a state of this type", err)
 			}
 			return nil
 		}})

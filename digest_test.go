@@ -21,7 +21,7 @@ const digestEvent = `{"event_id":"01JD0000000000000000000001","event_type":"T","
 	`"project_uuid":"12345678-1234-5678-1234-567812345678","project_slug":null,"correlation_id":"01JD0000000000000000000001",` +
 	`"schema_version":"1.0.0","data_tier":0,"parents":[],"previous_clock":0,"vector_clock":{},"x":1}`
 
-// Events have one digest if they are equal, and only then.
+// Events have the same digest exactly if they are equal.
 func TestDigestAgreesWithEqual(t *testing.T) {
 	spellings := []string{digestEvent}
 	for _, change := range [][]string{
@@ -71,7 +71,7 @@ func TestDigestAgreesWithEqual(t *testing.T) {
 	require.NotEqual(t, [32]byte{}, eventtest.New(t, 1).Digest())
 }
 
-// Other languages, and later versions, make the same digests.
+// The digests that other languages and later versions must compute.
 func TestDigestVectors(t *testing.T) {
 	file, err := os.Open("testdata/digests.jsonl")
 	require.NoError(t, err)

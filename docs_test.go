@@ -65,12 +65,12 @@ func TestFromPythonHasEveryName(t *testing.T) {
 	}
 }
 
-// Each step of docs/operate.md is what a test does.
+// Each step in docs/operate.md is tested.
 func TestOperateNamesTests(t *testing.T) {
 	requireTests(t, "docs/operate.md", "*_test.go", "causalsync/*_test.go", "causalsqlite/*_test.go", "causalpg/*_test.go")
 }
 
-// requireTests requires the tests and examples that a page names in these files.
+// requireTests requires that the tests and examples named on a page exist.
 func requireTests(t *testing.T, page string, patterns ...string) {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -92,11 +92,11 @@ func requireTests(t *testing.T, page string, patterns ...string) {
 	}
 }
 
-// What docs/nats.md says of failures, tests do.
+// The statements of docs/nats.md about failures are tested.
 func TestNATSPageNamesTests(t *testing.T) { requireTests(t, "docs/nats.md", "causalnats/*_test.go") }
 
-// docs/architecture.md says of every file of the stores what it holds, and names no
-// other. Of the root, TestFilesFormLayers checks it.
+// docs/architecture.md describes each file of the stores, and no others. For
+// the root, TestFilesFormLayers checks it.
 func TestArchitectureNamesTheFilesOfStores(t *testing.T) {
 	_, stores, _ := strings.Cut(architecture(t), "## The stores")
 	stores, _, _ = strings.Cut(stores, "## What may be touched")
@@ -108,7 +108,7 @@ func TestArchitectureNamesTheFilesOfStores(t *testing.T) {
 	require.ElementsMatch(t, slices.Compact(slices.Sorted(slices.Values(files))), fileNames(stores))
 }
 
-// What the README says of the length of an example holds.
+// The README states the length of this example.
 func TestFieldsExampleIsShort(t *testing.T) {
 	source, err := os.ReadFile("fields_example_test.go")
 	require.NoError(t, err)

@@ -45,7 +45,7 @@ func (w *emitter) save(ctx context.Context, group []*emission) {
 		a := &attempt{group: group}
 		err := w.stamp(ctx, a)
 		if err == nil && refused != nil && !refused.isQuiet && a.after == refused.after {
-			err = &StorageError{Op: "save events if", Err: errors.New("the storage saw what its log does not have")}
+			err = &StorageError{Op: "save events if", Err: errors.New("the storage refused because of an event that is not in its log")}
 		}
 		var saved Appended
 		isStamped := err == nil

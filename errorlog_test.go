@@ -59,7 +59,7 @@ func TestErrorLog(t *testing.T) {
 	require.Equal(t, "unknown", recent[1].Agent)
 	require.WithinRange(t, recent[1].Timestamp, before, time.Now())
 	require.Equal(t, recent[1].Timestamp.Truncate(time.Microsecond), recent[1].Timestamp, "peers keep no more")
-	recent[0].Agent = "mallory" // the caller's own
+	recent[0].Agent = "mallory" // a copy
 	recent, err = log.Recent(ctx, 1)
 	require.NoError(t, err)
 	require.Equal(t, []causal.ErrorEntry{full}, recent)
@@ -127,7 +127,7 @@ func TestErrorEntryJSON(t *testing.T) {
 		`{"timestamp":"x","action_attempted":"","error_message":null,"agent":null,"resolution":5}`: "timestamp must be an RFC 3339 date and time, " +
 			"with up to nine decimals; action_attempted must not be empty; error_message must not be null; " +
 			"resolution must be a string; agent must not be null",
-		`{"timestamp":"2026-01-26","action_attempted":"a","error_message":"m","agent":"a","agent":"b"}`:   "agent is given twice",
+		`{"timestamp":"2026-01-26","action_attempted":"a","error_message":"m","agent":"a","agent":"b"}`:   "agent occurs twice",
 		`{"timestamp":"2026-01-26","action_attempted":"a","error_message":"m","agent":"\udfff"}`:          "agent must not contain half of a surrogate pair",
 		`{"timestamp":"0000-01-26","action_attempted":"a","error_message":"m\u0000","Agent":["ignored"]}`: "timestamp must have a year from 1 to 9999",
 	} {

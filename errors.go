@@ -41,7 +41,7 @@ var (
 	ErrStorage = errors.New("causal: storage failed")
 	// ErrConcurrentSave reports a save by someone else that invalidates the
 	// basis of the call. Read again, and decide anew.
-	ErrConcurrentSave = errors.New("causal: something else was saved meanwhile")
+	ErrConcurrentSave = errors.New("causal: concurrent save")
 	// ErrOutcomeUnknown reports a save that failed or was canceled too late to
 	// tell whether its events are, or will be, stored. Save them again to find
 	// out.
@@ -147,9 +147,9 @@ const (
 	reasonNull        = "must not be null"
 	reasonNotString   = "must be a string"
 	reasonNotInteger  = "must be an integer without fraction or exponent"
-	reasonRange       = "does not fit 64 bits"
+	reasonRange       = "does not fit in 64 bits"
 	reasonNotObject   = "must be a JSON object"
-	reasonTwice       = "is given twice"
+	reasonTwice       = "occurs twice"
 	reasonEventID     = "must be 26 ASCII letters or digits, or a UUID with hyphens"
 	reasonNotUTF8     = "must be valid UTF-8"
 	reasonTimestamp   = "must be an RFC 3339 date and time, with up to nine decimals"
@@ -163,7 +163,7 @@ const (
 	reasonNotArray    = "must be an array"
 	reasonOtherType   = "does not decode into the given type"
 	reasonUUID        = "must be a UUID with hyphens"
-	reasonUnsorted    = "must be in ascending order, each once"
+	reasonUnsorted    = "must be in ascending order without duplicates"
 )
 
 // CycleError reports events that cause each other and so cannot be sorted by

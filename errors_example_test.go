@@ -63,7 +63,7 @@ func ExampleIDConflictError() {
 	// causal: event ID already has different content: 01HZXW5B2Q3R4S5T6V7W8X9Y01 true
 }
 
-// Alice was restored from a backup and used a clock value again.
+// Alice was restored from a backup and reused a clock value.
 func ExampleForkError() {
 	add := func(id causal.EventID) causal.Event {
 		e, err := causal.NewEvent(causal.EventParams{
@@ -94,7 +94,7 @@ func ExampleClockJumpError() {
 }
 
 func ExampleStorageError() {
-	err := error(&causal.StorageError{Op: "save event", Err: causal.ErrClosed}) // made by adapters
+	err := error(&causal.StorageError{Op: "save event", Err: causal.ErrClosed}) // created by adapters
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, causal.ErrStorage), errors.Is(err, causal.ErrClosed))
 	// Output:

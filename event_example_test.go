@@ -59,7 +59,7 @@ func ExampleEventParams() {
 	// Output: true true moon
 }
 
-// An event keeps the text of its payload, and the members that it does not know.
+// An event keeps the text of its payload, and unknown members.
 func ExampleEvent() {
 	text := `{
 		"event_id": "01HZXW5B2Q3R4S5T6V7W8X9Y01", "event_type": "TaskChanged", "aggregate_id": "task-1",
@@ -138,7 +138,7 @@ func ExampleEvent_Equal() {
 	// Output: respelt: true other number: false
 }
 
-// Bob and dave edit the same version: each names the event that was there. Carol's
+// Bob and dave edit the same version: each names the event he saw. Carol's
 // event, which names both, is the only head.
 func ExampleEvent_Parents() {
 	emit := func(n int, node string, clock int64, parents ...causal.EventID) causal.Event {
@@ -205,7 +205,7 @@ func ExampleEvent_LogValue() {
 	// 01HZXW5B2Q3R4S5T6V7W8X9Y01 "TaskChanged" on "task-1" by "alice" at 1
 }
 
-// sampleEvent returns the n-th event, which a node emitted at this clock.
+// sampleEvent returns the n-th event, emitted by a node at this clock.
 func sampleEvent(n int, node string, clock int64, payload string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
@@ -218,7 +218,7 @@ func sampleEvent(n int, node string, clock int64, payload string) causal.Event {
 	return e
 }
 
-// A webhook that is delivered twice makes one event.
+// A webhook delivered twice results in one event.
 func ExampleEventIDFor() {
 	for range 2 {
 		id, err := causal.EventIDFor("payments", "charge-4711")
@@ -240,7 +240,7 @@ func ExampleParseEventID() {
 	// causal: validation failed: event_id must be 26 ASCII letters or digits, or a UUID with hyphens
 }
 
-// However it is spelled, an event has one digest.
+// The digest does not depend on the spelling.
 func ExampleEvent_Digest() {
 	var a, b causal.Event
 	for spelling, e := range map[string]*causal.Event{`{"n":1,"done":true}`: &a, `{ "done": true, "n": 1.0 }`: &b} {

@@ -20,7 +20,7 @@ import (
 )
 
 func TestNewEventDefaults(t *testing.T) {
-	before := time.Now().Truncate(time.Microsecond) // which the default has
+	before := time.Now().Truncate(time.Microsecond) // the precision of the default
 	e, err := causal.NewEvent(causal.EventParams{
 		Type: "Created", AggregateID: "WP001", NodeID: "alice", ProjectUUID: "ABCDEF78-1234-5678-1234-567812345678",
 	})
@@ -62,8 +62,8 @@ func TestNewEventKeepsParams(t *testing.T) {
 	require.True(t, e.Equal(again))
 }
 
-// The wire has offsets of whole minutes below a day; others become UTC.
-// A peer keeps microseconds and sends the event back: it must still be the same.
+// On the wire, offsets are whole minutes below a day; others become UTC. A peer
+// that keeps microseconds and sends the event back must return the same event.
 func TestDefaultTimestampSurvivesMicroseconds(t *testing.T) {
 	for range 20 { // some instants have no digits to lose
 		p := eventtest.Params(1)
@@ -188,18 +188,19 @@ func TestPayloadForms(t *testing.T) {
 	}
 }
 
-// textID writes itself as text that is not UTF-8.
+// textID encodes itself as text that is not UTF-8.
 type textID struct{ text string }
 
 func (i textID) MarshalText() ([]byte, error) { return []byte(i.text), nil }
 
-// pointerID has its method on the pointer only.
+// pointerID has its method only on the pointer.
 type pointerID struct{ text string }
 
 func (i *pointerID) MarshalText() ([]byte, error) { return []byte(i.text), nil }
 
-// U+FFFD is a character like any other, even written as an escape; but what is not
-// UTF-8, for which json.Marshal writes the same escape, is refused wherever it is.
+// U+FFFD is an ordinary character, even written as an escape. Text that is not
+// UTF-8, for which json.Marshal writes the same escape, is refused wherever it
+// occurs.
 func TestPayloadReplacementCharacter(t *testing.T) {
 	type inner struct {
 		Text    string
@@ -278,7 +279,7 @@ func TestZeroEvent(t *testing.T) {
 	require.Equal(t, "no event", e.LogValue().String())
 	require.Nil(t, e.Payload())
 	v := reflect.ValueOf(e)
-	for i := range v.NumMethod() { // every accessor answers with a zero value
+	for i := range v.NumMethod() { // every accessor returns a zero value
 		if m := v.Type().Method(i); m.Type.NumIn() == 1 && m.Type.NumOut() == 1 &&
 			!slices.Contains([]string{"String", "LogValue", "IsZero"}, m.Name) {
 			require.True(t, v.Method(i).Call(nil)[0].IsZero(), m.Name)
@@ -347,8 +348,8 @@ func TestStringAndLogValueHideThePayload(t *testing.T) {
 		`"aggregate_id":"WP001","node_id":"al\nice","lamport_clock":1,"causation_id":"TEST0000000000000000000007"}`)
 }
 
-// Nobody can reach the memory of an event: not through what it was made of, not
-// through what it gives.
+// The memory of an event cannot be reached, neither through its inputs nor
+// through its results.
 func TestEventIsImmutable(t *testing.T) {
 	raw := json.RawMessage(`{"a":[1,2]}`)
 	nested := map[string]any{"a": []int{1, 2}}
@@ -461,7 +462,7 @@ func TestEventVectorClock(t *testing.T) {
 		`{"alice":4}`:           "must have lamport_clock as the time of node_id",
 		`{"bob":1}`:             "must have lamport_clock as the time of node_id",
 		`{"alice":5,"bob":6}`:   "must have earlier times than lamport_clock for other nodes",
-		`{"bob":1,"alice":5}`:   "must have its nodes in ascending order, each once",
+		`{"bob":1,"alice":5}`:   "must have its nodes in ascending order without duplicates",
 		`{"alice":5,"bob":0}`:   "must not have the time 0",
 		`{"alice":5,"bob":1.5}`: "has a time that must be an integer without fraction or exponent",
 	} {
@@ -471,7 +472,8 @@ func TestEventVectorClock(t *testing.T) {
 	}
 }
 
-// docs/concepts.md says what an event weighs with the vector clock of many nodes.
+// docs/concepts.md states the size of events with the vector clock of many
+// nodes.
 func TestVectorClockWeight(t *testing.T) {
 	times := map[string]int64{}
 	for i := range 1000 {

@@ -9,7 +9,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// The IDs are part of the wire format: other languages must make the same.
+// The IDs are part of the wire format: other languages must compute the same.
 func TestEventIDForGolden(t *testing.T) {
 	for _, test := range []struct {
 		namespace, key string

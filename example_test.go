@@ -9,8 +9,8 @@ import (
 	"github.com/spec-kitty/causal/causalsync"
 )
 
-// Two nodes change a task without knowing of each other. One takes what the other did, sees the conflict and
-// resolves it, as the other would.
+// Two nodes change a task without knowing of each other. After a sync, one sees
+// the conflict and resolves it, in the same way as the other would.
 func Example() {
 	ctx := context.Background()
 	check := func(err error) {
@@ -34,7 +34,8 @@ func Example() {
 	_, err = bob.Emit(ctx, change("done"))
 	check(err)
 
-	// Online, over anything that carries a message and its answer, such as causalsync.HTTP. Here both may see all.
+	// Online, over anything that carries a message and its answer, for example
+	// causalsync.HTTP. Here both may see everything.
 	a, err := causalsync.New(&aliceStore, &causalsync.Options{Node: alice})
 	check(err)
 	b, err := causalsync.New(&bobStore, &causalsync.Options{Node: bob})

@@ -2,7 +2,7 @@ package causal
 
 import "time"
 
-// Waiting returns how many emissions are waiting to be saved.
+// Waiting returns the number of emissions waiting to be saved.
 func (n *Node) Waiting() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -12,8 +12,8 @@ func (n *Node) Waiting() int {
 // SetPatience sets how long Close waits.
 func (n *Node) SetPatience(d time.Duration) { n.patience = d }
 
-// SetReadingEvery sets how many entries come between two checkpoints while the log is read, and
-// returns how to undo that.
+// SetReadingEvery sets the number of entries between two checkpoints while the
+// log is read, until undo is called.
 func SetReadingEvery(entries uint64) (undo func()) {
 	before := readingEvery
 	readingEvery = entries

@@ -8,8 +8,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// The fields of a document, each with the rule that suits it. The type of an event names the field that it
-// changes; alice and bob edit offline.
+// The fields of a document, each with a suitable rule. The type of an event
+// names the field it changes; alice and bob edit offline.
 func Example_fields() {
 	ctx := context.Background()
 	check := func(err error) {

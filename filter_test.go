@@ -44,7 +44,7 @@ func TestFilterFields(t *testing.T) {
 	require.False(t, causal.Filter{}.Matches(causal.Event{}))
 }
 
-// What the parts select, each alone, is what they select together.
+// A filter selects what each of its parts alone selects.
 func TestFilterMatchesEachPart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e, err := causal.NewEvent(causal.EventParams{

@@ -10,7 +10,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// A reader sees what is there, and then what is saved.
+// A reader sees existing entries, and then new ones.
 func ExampleFollow() {
 	ctx := context.Background()
 	var store causal.MemStore
@@ -52,8 +52,9 @@ func ExampleWaitLog() {
 	// Output: <nil>
 }
 
-// A projection: how many events each type has. Its state is in the checkpoint, so that
-// each event counts once, also if the process is killed and goes on.
+// A projection that counts the events of each type. Its state is in the
+// checkpoint, so each event counts once, even if the process is killed and
+// restarted.
 func ExampleConsume() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var store causal.MemStore
@@ -80,7 +81,7 @@ func ExampleConsume() {
 		}
 		var err error
 		b.State, err = json.Marshal(counts)
-		cancel() // a service goes on
+		cancel() // a service continues
 		return err
 	}, nil)
 	fmt.Println(err)
@@ -125,7 +126,8 @@ func ExampleConsumerStorage() {
 	// Output: true
 }
 
-// A set is compacted by what the log has, so that it does not keep what nobody needs.
+// A set is compacted by the events seen in the log, and forgets removed
+// elements.
 func ExampleBatch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	const project = "12345678-1234-5678-1234-567812345678"
@@ -150,7 +152,7 @@ func ExampleBatch() {
 	// causal: context canceled
 }
 
-// A service that only tells of what is new, and gives up after three tries.
+// A service that only announces new entries, and gives up after three tries.
 func ExampleConsumeOptions() {
 	o := &causal.ConsumeOptions{FromHead: true, Tries: 3, Pause: time.Second, BatchSize: 100}
 	fmt.Println(o.FromHead, o.Tries)

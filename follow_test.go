@@ -14,11 +14,11 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// logOnly is a store that can only read its log.
+// logOnly is a store with only a log.
 type logOnly struct{ causal.LogReader }
 
-// Who follows sees each entry once, in order, whatever is saved when: before, while it
-// catches up, and in bursts after.
+// A follower sees each entry once, in order, whenever it is saved: before,
+// during the catch-up, and in bursts afterwards.
 func TestFollow(t *testing.T) {
 	const burst, bursts = 100, 20
 	for name, start := range map[string]int{"from the beginning": 0, "from a cursor": 150} {
@@ -56,7 +56,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// late is a store in which something is saved between the end of a read and the wait.
+// late is a store in which an entry is saved between the end of a read and the
+// wait.
 type late struct {
 	*causal.MemEventStore
 	save func()
@@ -85,7 +86,7 @@ func TestFollowHandsOver(t *testing.T) {
 	require.Equal(t, seen, n, "each wait ended at once")
 }
 
-// A store without the capability is looked at once a second.
+// A store without the capability is polled once a second.
 func TestFollowFallsBack(t *testing.T) {
 	var s causal.MemEventStore
 	require.NoError(t, s.SaveEvent(t.Context(), eventtest.New(t, 0)))
@@ -101,10 +102,10 @@ func TestFollowFallsBack(t *testing.T) {
 	require.NoError(t, causal.WaitLog(t.Context(), logOnly{&s}, causal.Cursor{}), "there are entries")
 	require.ErrorIs(t, causal.WaitLog(t.Context(), logOnly{&s}, causal.NewCursor([16]byte{1}, 1, [8]byte{})), causal.ErrInvalidCursor)
 	requireFault(t, causal.WaitLog(t.Context(), nil, causal.Cursor{}), "store must not be nil")
-	requireFault(t, causal.WaitLog(nil, logOnly{&s}, causal.Cursor{}), "ctx must not be nil") //nolint:staticcheck // the point of the test
+	requireFault(t, causal.WaitLog(nil, logOnly{&s}, causal.Cursor{}), "ctx must not be nil") //nolint:staticcheck // the nil context is tested
 }
 
-// lastOf returns how many entries a sequence has, and the error it ends with.
+// lastOf returns the number of entries in a sequence, and its error.
 func lastOf(entries iter.Seq2[causal.LogEntry, error]) (n int, last error) {
 	for entry, err := range entries {
 		if err != nil {
@@ -142,7 +143,7 @@ func TestFollowEnds(t *testing.T) {
 	n, err = lastOf(causal.Follow(t.Context(), nil, causal.Cursor{}))
 	requireFault(t, err, "store must not be nil")
 	require.Zero(t, n)
-	_, err = lastOf(causal.Follow(nil, &s, causal.Cursor{})) //nolint:staticcheck // the point of the test
+	_, err = lastOf(causal.Follow(nil, &s, causal.Cursor{})) //nolint:staticcheck // the nil context is tested
 	requireFault(t, err, "ctx must not be nil")
 
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -161,7 +162,7 @@ func TestFollowEnds(t *testing.T) {
 	require.Zero(t, n)
 }
 
-// Each range begins at the cursor, and several may go over one sequence.
+// Each range starts at the cursor, and several may share one sequence.
 func TestFollowAgain(t *testing.T) {
 	var s causal.MemStore
 	require.NoError(t, s.SaveEvents(t.Context(), eventtest.NewRange(t, 0, 10)))

@@ -13,7 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// requireFork requires the error for a clock value that alice used for these events.
+// requireFork requires the error for a clock value used by alice for these
+// events.
 func requireFork(t require.TestingT, err error, clock int64, events ...int) {
 	var fork *causal.ForkError
 	require.ErrorAs(t, err, &fork)
@@ -27,8 +28,8 @@ func requireFork(t require.TestingT, err error, clock int64, events ...int) {
 	require.Equal(t, want, fork.IDs)
 }
 
-// Two adds of one element share alice@6, and bob removed the one that he had seen. A
-// set that took them for one would lose the other.
+// Two adds of one element share alice@6, and bob removed the one he had seen. A
+// set that mistook one for the other would lose an add.
 func TestMergeORSetOfFork(t *testing.T) {
 	const add, remove = `{"add":["x"]}`, `{"remove":[{"element":"x","observed":{"alice":6}}]}`
 	forked := []causal.Event{by(t, 1, "alice", 6, add), by(t, 2, "bob", 7, remove), by(t, 3, "alice", 6, add)}
@@ -54,8 +55,8 @@ func TestMergeORSetOfFork(t *testing.T) {
 	require.Equal(t, []string{"x", "y"}, got)
 }
 
-// A set tells two events of one dot apart, also after it was written and read, and
-// stays as it is when it refuses one.
+// A set distinguishes two events with the same dot, even after encoding and
+// decoding, and is unchanged when it refuses one.
 func TestORSetFork(t *testing.T) {
 	add := func(n int) causal.Event { return by(t, n, "alice", 6, `{"add":["w","x"]}`) }
 	removed := by(t, 2, "bob", 7, `{"remove":[{"element":"x","observed":{"alice":6}}]}`)
@@ -81,7 +82,8 @@ func TestORSetFork(t *testing.T) {
 	require.NoError(t, s.Apply(add(1)), "a removal says nothing about the ID")
 }
 
-// What one set has dropped can only be missed by who knows that it was another event.
+// Only a set that knows that it was another event can miss one dropped by
+// another set.
 func TestORSetForkBehindCompaction(t *testing.T) {
 	seen := vector(t, map[string]int64{"alice": 6, "bob": 7})
 	var compacted, behind causal.ORSet[string]
@@ -100,7 +102,8 @@ func TestORSetForkBehindCompaction(t *testing.T) {
 	requireFork(t, behind.Merge(compacted), 6, 1, 3)
 	requireFork(t, compacted.Merge(behind), 6, 1, 3)
 
-	// The other event was removed and dropped: what has seen that lacks nothing.
+	// The other event was removed and dropped, so a set that has seen that
+	// lacks nothing.
 	require.NoError(t, compacted.UnmarshalJSON([]byte(`{"elements":[],"seen":{"alice":6,"bob":7},"stable":{"alice":6,"bob":7}}`)))
 	requireFork(t, behind.Merge(compacted), 6, 3)
 	requireFork(t, compacted.Merge(behind), 6, 3)
@@ -110,7 +113,7 @@ func TestORSetForkBehindCompaction(t *testing.T) {
 	require.Zero(t, stale.Len())
 }
 
-// A fork within the other set that this merge does not touch is none of its business.
+// A fork within the other set does not affect a merge that does not touch it.
 func TestORSetMergeOfUnrelatedFork(t *testing.T) {
 	seen := vector(t, map[string]int64{"alice": 2, "bob": 7})
 	var s, other causal.ORSet[string]
@@ -127,7 +130,7 @@ func TestORSetMergeOfUnrelatedFork(t *testing.T) {
 	require.Equal(t, []string{"x", "y"}, slices.Collect(s.All()))
 }
 
-// A delta leaves out what the other side has seen, by node and clock.
+// A delta omits events seen by the other side, identified by node and clock.
 func TestDeltaSinceRefusesForks(t *testing.T) {
 	within, beyond := vector(t, map[string]int64{"alice": 6, "bob": 1}), vector(t, map[string]int64{"alice": 5, "bob": 9})
 	var forked, removals states
@@ -158,7 +161,7 @@ func TestDeltaSinceRefusesForks(t *testing.T) {
 	}
 }
 
-// The total of one branch does not swallow the events of another one.
+// The total of one branch does not swallow the events of another.
 func TestPNCounterFork(t *testing.T) {
 	seen := vector(t, map[string]int64{"alice": 1})
 	counter := func(n int, delta string, compact bool) *causal.PNCounter {
@@ -171,7 +174,7 @@ func TestPNCounterFork(t *testing.T) {
 		require.NoError(t, json.Unmarshal(must(json.Marshal(c)), &c))
 		return &c
 	}
-	for _, other := range []string{"100", "1"} { // also if the sums are the same
+	for _, other := range []string{"100", "1"} { // even if the sums are the same
 		total, single := counter(1, "1", true), counter(2, other, false)
 		before := string(must(single.MarshalJSON())) + string(must(total.MarshalJSON()))
 		requireFork(t, single.Merge(*total), 1)
@@ -190,7 +193,7 @@ func TestPNCounterFork(t *testing.T) {
 	requireCount(t, 101, both)
 	requireFork(t, compacted.Merge(*counter(2, "100", true)), 1)
 
-	var applied, added causal.PNCounter // an event that adds nothing makes no difference
+	var applied, added causal.PNCounter // an event without a delta makes no difference
 	none := by(t, 1, "alice", 1, `{}`)
 	require.NoError(t, applied.Apply(none))
 	require.NoError(t, added.Add(none, 0))
@@ -207,8 +210,8 @@ func TestPNCounterFork(t *testing.T) {
 	requireFork(t, unmarked.Merge(*counter(1, "5", true)), 1, 1, 2)
 }
 
-// Two counters that have seen a node up to one time, compacted or not, have the right
-// sum after a merge, or report a fork.
+// Two counters that have seen a node up to the same time, compacted or not,
+// have the right sum after a merge, or report a fork.
 func TestPNCounterForkLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		type replica struct {
@@ -251,7 +254,7 @@ func TestPNCounterForkLaw(t *testing.T) {
 	})
 }
 
-// Of several values that were used twice, the error is about the first.
+// If several values were used twice, the error is about the first.
 func TestForkErrorIsAboutTheFirst(t *testing.T) {
 	var s causal.GSet[string]
 	for n, clock := range []int64{6, 6, 3, 3, 9, 9} {
@@ -263,7 +266,8 @@ func TestForkErrorIsAboutTheFirst(t *testing.T) {
 	}
 }
 
-// Of an add that only a removal has named nobody knows the ID, so it is no other event.
+// The ID of an add known only from a removal is unknown, so it is not another
+// event.
 func TestORSetNamedAddIsNoFork(t *testing.T) {
 	var s, other causal.ORSet[string]
 	require.NoError(t, s.Apply(by(t, 1, "alice", 6, `{"add":["y"]}`)))
@@ -293,7 +297,8 @@ func TestPNCounterAtZeroIsNoFork(t *testing.T) {
 	requireCount(t, 3, c)
 }
 
-// A delta leaves events out that its sender has seen, and the receiver has in a total.
+// A delta leaves events out that its sender has seen, and the receiver has in a
+// total.
 func TestPNCounterDeltaToATotalIsNoFork(t *testing.T) {
 	var from, to causal.PNCounter
 	for clock := range int64(3) {

@@ -14,7 +14,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// hostileEvents are seeds for every trap that is known.
+// hostileEvents are seeds for every known trap.
 func hostileEvents() []string {
 	seeds := []string{
 		"", "null", "{}", "[]", wire(nil), wire(nil) + wire(nil), " " + wire(nil) + "\n",
@@ -75,7 +75,7 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-// checkPayload compares our reading of a payload with that of encoding/json.
+// checkPayload compares our decoding of a payload with that of encoding/json.
 func checkPayload(t *testing.T, e causal.Event) {
 	t.Helper()
 	var members map[string]json.RawMessage
@@ -124,7 +124,7 @@ func FuzzErrorEntry(f *testing.F) {
 	})
 }
 
-// state is what all state types have.
+// state has the methods of all state types.
 type state interface {
 	json.Marshaler
 	json.Unmarshaler
@@ -185,7 +185,8 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// Whatever comes is stored, known or rejected as it came, and the node goes on.
+// Any input is stored, known or rejected and kept unchanged, and the node
+// continues.
 func FuzzReceiveJSON(f *testing.F) {
 	for _, seed := range hostileEvents() {
 		f.Add([]byte(seed), []byte(wire(nil)))
@@ -205,7 +206,7 @@ func FuzzReceiveJSON(f *testing.F) {
 		events := eventtest.LoadAll(t, &s)
 		require.Len(t, events, r.Saved)
 		e, err := n.Emit(t.Context(), note("A"))
-		if err != nil { // an own event that waits for another one
+		if err != nil { // an event of the node itself that waits for another one
 			require.ErrorIs(t, err, causal.ErrGap)
 			return
 		}

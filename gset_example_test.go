@@ -36,7 +36,7 @@ func ExampleGSet() {
 	// 3
 }
 
-// A replica says what it has seen, and gets what it lacks.
+// A replica states which events it has seen, and receives the missing part.
 func ExampleDelta() {
 	var here, there causal.GSet[string]
 	first := tagEvent(1, "alice", 1, `{"tags": ["urgent"]}`)
@@ -76,7 +76,7 @@ func ExampleDelta() {
 	// {"alice":2} [backend urgent]
 }
 
-// seenOf returns the vector clock of who has seen e and all before it.
+// seenOf returns the vector clock after e and everything before it.
 func seenOf(e causal.Event) causal.VectorClock {
 	v, err := causal.VectorClock{}.Advance(e.NodeID(), e.LamportClock())
 	if err != nil {
@@ -85,8 +85,8 @@ func seenOf(e causal.Event) causal.VectorClock {
 	return v
 }
 
-// A delta that builds upon more than a replica has seen is refused, not merged in
-// part.
+// A delta that depends on events a replica has not seen is refused, not merged
+// in part.
 func ExampleGapError() {
 	var here, there causal.GSet[string]
 	e := tagEvent(1, "alice", 2, `{"tags": ["urgent"]}`)
@@ -113,7 +113,7 @@ func ExampleGapError() {
 	// <nil> 1
 }
 
-// tagEvent returns the n-th event, which a node emitted at this clock.
+// tagEvent returns the n-th event, emitted by a node at this clock.
 func tagEvent(n int, node string, clock int64, payload string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),

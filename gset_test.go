@@ -46,7 +46,7 @@ func TestGSetJSON(t *testing.T) {
 		`{"elements":[],"\ud800":{}}`: "has an unknown member",
 		`{"elements":[{"element":"\ud800","node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001"}],"seen":{}}`:                                                                                    "elements has an item whose element must not contain half of a surrogate pair",
 		`{"elements":[{"element":"x","node_id":"a","lamport_clock":-1}],"seen":{}}`:                                                                                                                                "elements has an item whose lamport_clock must not be negative",
-		`{"elements":[{"element":"x","node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001"},{"element":"x","node_id":"b","lamport_clock":1,"event_id":"TEST0000000000000000000001"}],"seen":{}}`: "elements has an item whose element must be in ascending order, each once",
+		`{"elements":[{"element":"x","node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001"},{"element":"x","node_id":"b","lamport_clock":1,"event_id":"TEST0000000000000000000001"}],"seen":{}}`: "elements has an item whose element must be in ascending order without duplicates",
 	}
 	for text, reason := range refused {
 		t.Run(text, func(t *testing.T) {
@@ -59,8 +59,8 @@ func TestGSetJSON(t *testing.T) {
 	require.Equal(t, s, again)
 }
 
-// A delta has what is beyond the clock, for which no event is too late, and a gap
-// is an error that changes nothing.
+// A delta has everything beyond the clock, for which no event is too late, and
+// a gap is an error without effect.
 func TestDelta(t *testing.T) {
 	var s, replica causal.GSet[string]
 	require.NoError(t, s.Apply(by(t, 1, "a", 0, `{"tags":["at zero"]}`)))
@@ -89,8 +89,8 @@ func TestDelta(t *testing.T) {
 		`{`:                        "is not valid JSON, seen at byte 1",
 		`{"since":{}}`:             "part is missing",
 		`{"since":{"a":0}}`:        "since must not have the time 0",
-		`{"since":{},"part":{}}`:   "part is not the state of this type",
-		`{"since":{},"part":null}`: "part is not the state of this type",
+		`{"since":{},"part":{}}`:   "part is not a state of this type",
+		`{"since":{},"part":null}`: "part is not a state of this type",
 	} {
 		var again causal.Delta[causal.PNCounter]
 		requireFault(t, again.UnmarshalJSON([]byte(text)), reason, text)

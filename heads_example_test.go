@@ -8,7 +8,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// An event names the heads of its aggregate as its parents: all that its emitter had seen.
+// An event names the heads of its aggregate as its parents, as seen by its
+// emitter.
 func ExampleLoadHeads() {
 	ctx := context.Background()
 	const project = "12345678-1234-5678-1234-567812345678"
@@ -36,7 +37,7 @@ func ExampleLoadHeads() {
 	emit("alice", 1, 0, "01HZXW5B2Q3R4S5T6V7W8X9Y01", heads())
 	seen := heads()
 	emit("alice", 2, 1, "01HZXW5B2Q3R4S5T6V7W8X9Y02", seen)
-	emit("bob", 2, 0, "01HZXW5B2Q3R4S5T6V7W8X9Y03", seen) // at the same time
+	emit("bob", 2, 0, "01HZXW5B2Q3R4S5T6V7W8X9Y03", seen) // concurrently
 	emit("alice", 3, 2, "01HZXW5B2Q3R4S5T6V7W8X9Y04", heads())
 	heads()
 	// Output:
@@ -53,7 +54,7 @@ func ExampleHeadLoader() {
 	// Output: true
 }
 
-// A parent that is not stored may be asked for elsewhere.
+// A missing parent may be requested from a peer.
 func ExampleMissingParents() {
 	ctx := context.Background()
 	var store causal.MemStore

@@ -10,7 +10,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The helper answers the same whether the store has the capability or not.
+// The result does not depend on whether the store has the capability.
 func TestLoadHeads(t *testing.T) {
 	ctx := t.Context()
 	var mem causal.MemEventStore
@@ -36,7 +36,7 @@ func TestLoadHeads(t *testing.T) {
 			requireFault(t, err, "project_uuid must be a UUID with hyphens")
 			_, err = causal.LoadHeads(ctx, s, project, "")
 			requireFault(t, err, "aggregate_id must not be empty")
-			_, err = causal.LoadHeads(nil, s, project, aggregate) //nolint:staticcheck // the point of the test
+			_, err = causal.LoadHeads(nil, s, project, aggregate) //nolint:staticcheck // the nil context is tested
 			requireFault(t, err, "ctx must not be nil")
 		})
 	}

@@ -50,10 +50,10 @@ func permutations(events []causal.Event) [][]causal.Event {
 	return all
 }
 
-// requireNearlyLinear requires that 64 times the input costs less than 1024 times the
-// time, where quadratic growth costs 4096 times: the least of several runs each, and
-// room for a small run that fits where the machine is idle and a large one that does not.
-// What other programs do can spoil a measurement, so it has three attempts.
+// requireNearlyLinear requires that 64 times the input takes less than 1024
+// times as long; quadratic growth would take 4096 times. It compares the
+// minimum of several runs, leaving room for a small run on an idle machine and
+// a large one on a busy machine, and has three attempts.
 func requireNearlyLinear(t *testing.T, small, large func()) {
 	t.Helper()
 	least := func(f func(), runs int) time.Duration {
@@ -74,8 +74,8 @@ func requireNearlyLinear(t *testing.T, small, large func()) {
 	}
 }
 
-// requireFault requires a *ValidationError with this text, after the event that it may
-// name.
+// requireFault requires a *ValidationError with this text, possibly after an
+// event ID.
 func requireFault(t require.TestingT, err error, want string, args ...any) {
 	var invalid *causal.ValidationError
 	require.ErrorAs(t, err, &invalid, args...)

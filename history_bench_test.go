@@ -12,14 +12,14 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// benchmarkHistory returns events of nodes that read each other's, some later than others, and
-// change this many aggregates.
+// benchmarkHistory returns events of nodes that read each other's with various
+// delays, in the given number of aggregates.
 func benchmarkHistory(b *testing.B, count, nodes, aggregates int) []causal.Event {
 	b.Helper()
 	random := rand.New(rand.NewPCG(1, 2))
 	type state struct {
 		clock, previous int64
-		read            int     // how many of the events
+		read            int     // the number of events read
 		heads           [][]int // of the aggregates
 	}
 	states := make([]state, nodes)
@@ -53,8 +53,9 @@ func benchmarkHistory(b *testing.B, count, nodes, aggregates int) []causal.Event
 	return events
 }
 
-// NewHistory beside what every reader of a set of events does anyway; and with the first question, for which
-// it finds out what came before what. Limit of the first: three times as long.
+// NewHistory, compared with what every reader of a set of events does anyway;
+// and with the first query, for which the relation is computed. The limit of
+// the first is three times as long.
 func BenchmarkNewHistory(b *testing.B) {
 	for _, nodes := range []int{10, 300} {
 		events := benchmarkHistory(b, 100_000, nodes, 1000)
@@ -81,7 +82,7 @@ func BenchmarkNewHistory(b *testing.B) {
 	}
 }
 
-// What is asked of a History. Limit: 0.2 us an event for Heads.
+// Queries of a History. The limit for Heads is 0.2 us an event.
 func BenchmarkHistory(b *testing.B) {
 	one := must(causal.NewHistory(benchmarkHistory(b, 10_000, 10, 1)))
 	all := must(causal.NewHistory(benchmarkHistory(b, 10_000, 10, 1000)))

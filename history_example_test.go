@@ -7,8 +7,9 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// exampleHistory is what a hub has of a document: alice wrote a title, and bob and carol changed it, each
-// without having read the other. Then bob noted it in another document. Dave's tablet is in use twice.
+// exampleHistory returns a hub's events about a document: alice wrote a title,
+// and bob and carol changed it, each without having read the other. Then bob
+// noted it in another document. Dave's tablet is running twice.
 func exampleHistory() *causal.History {
 	edit := func(n int, node string, previous, clock int64, doc, field string, parents ...causal.EventID) causal.Event {
 		e, err := causal.NewEvent(causal.EventParams{
@@ -28,7 +29,7 @@ func exampleHistory() *causal.History {
 		edit(3, "bob", 2, 3, "doc-2", "note"),
 		edit(4, "carol", 0, 4, "doc-1", "title", first.ID()),
 		edit(5, "dave", 0, 5, "doc-3", "text"),
-		edit(6, "dave", 0, 7, "doc-3", "text", "01HZXW5B2Q3R4S5T6V7W8X9Y99"), // which nobody has sent
+		edit(6, "dave", 0, 7, "doc-3", "text", "01HZXW5B2Q3R4S5T6V7W8X9Y99"), // missing
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -40,13 +41,13 @@ func ExampleHistory() {
 	h := exampleHistory()
 	alices, bobs, bobsNote, carols := 0, 1, 2, 3
 	fmt.Println(h.Relation(alices, bobs), h.Relation(bobs, carols))
-	fmt.Println(h.Relation(alices, bobsNote)) // by way of Bob's first event
+	fmt.Println(h.Relation(alices, bobsNote)) // through Bob's first event
 	// Output:
 	// Before Concurrent
 	// Before
 }
 
-// The order of the input makes no difference, and repetitions are dropped.
+// The order of the input does not matter, and duplicates are dropped.
 func ExampleNewHistory() {
 	e := exampleHistory().At(0)
 	h, err := causal.NewHistory([]causal.Event{e, e})
@@ -92,7 +93,7 @@ func ExampleHistory_Future() {
 	// Output: 1 2 3
 }
 
-// Alice's event comes before Bob's second one, too, but follows from his first.
+// Alice's event happens before Bob's second one, too, but his first follows it.
 func ExampleHistory_Parents() { fmt.Println(exampleHistory().Parents(2)) /* Output: [1] */ }
 
 func ExampleHistory_Heads() {
@@ -107,7 +108,7 @@ func ExampleHistory_Heads() {
 	// doc-3 dave 7
 }
 
-// Only titles are looked at: notes and texts may be written side by side.
+// Only titles are examined: notes and texts may be written concurrently.
 func ExampleHistory_Conflicts() {
 	title := func(e causal.Event) string {
 		if e.Type() == "title" {
@@ -121,7 +122,7 @@ func ExampleHistory_Conflicts() {
 	// Output: the title by bob and carol
 }
 
-// Something that Dave's second event has read is missing, and may have read the first one.
+// A parent of Dave's second event is missing, and may follow his first one.
 func ExampleConflict() {
 	for _, c := range exampleHistory().Conflicts(nil) {
 		fmt.Println(c.Key, len(c.Events), "certain:", c.IsCertain)

@@ -30,7 +30,8 @@ func TestHistoryMissing(t *testing.T) {
 	}, h.Missing())
 }
 
-// A plain event after a stamped one of its node, and stamped ones that cover the same clocks.
+// A plain event after a stamped one of its node, and stamped ones covering the
+// same clocks.
 func TestHistoryForks(t *testing.T) {
 	by := func(n int, previous, clock int64) causal.Event {
 		return eventtest.New(t, n, func(p *causal.EventParams) {
@@ -71,8 +72,9 @@ func TestHistoryForks(t *testing.T) {
 	}
 }
 
-// A fork stays in the history; what it would make wrong is told without one of the branches. What the node
-// emits after it has received both comes after both, and stays.
+// A fork stays in the history, and wrong states can be avoided by leaving out
+// one of the branches. An event that the node emits after it has received both
+// follows both, and stays.
 func TestLeaveOutABranch(t *testing.T) {
 	add := func(n int, node string, previous, clock int64, element string, parents ...int) causal.Event {
 		return eventtest.New(t, n, eventtest.WithPayload(`{"add":["`+element+`"]}`), func(p *causal.EventParams) {
@@ -84,10 +86,10 @@ func TestLeaveOutABranch(t *testing.T) {
 	}
 	events := []causal.Event{
 		add(1, "tablet", 0, 1, "kept"),
-		add(2, "tablet", 1, 2, "a", 1), add(3, "tablet", 2, 3, "b", 2), // as it went on
+		add(2, "tablet", 1, 2, "a", 1), add(3, "tablet", 2, 3, "b", 2), // the original
 		add(4, "tablet", 1, 2, "a", 1), add(5, "tablet", 2, 4, "c", 4), // its copy
 		add(6, "server", 0, 5, "d", 3, 5),
-		add(7, "tablet", 3, 6, "e", 6), // it has received both
+		add(7, "tablet", 3, 6, "e", 6), // after receiving both
 	}
 	_, err := causal.MergeORSet(events)
 	require.ErrorIs(t, err, causal.ErrFork)

@@ -11,11 +11,12 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Of more than 32 events the lanes are marked that they cover, and the marks are taken back.
+// Above 32 events, the covered lanes are marked, and the marks are removed
+// afterwards.
 func TestHistoryHeadsOfManyAggregates(t *testing.T) {
 	var events []causal.Event
 	for n := range 100 {
-		for i := range 3 { // the first aggregate has later events than the other one
+		for i := range 3 { // the first aggregate has later events than the second
 			events = append(events, eventtest.New(t, 100*i+n, func(p *causal.EventParams) {
 				p.NodeID, p.LamportClock, p.AggregateID = fmt.Sprint("node-", n), int64(100*i+n+1), fmt.Sprint("aggregate-", i%2)
 			}))
@@ -24,8 +25,8 @@ func TestHistoryHeadsOfManyAggregates(t *testing.T) {
 	requireConflicts(t, must(causal.NewHistory(events)), nil)
 }
 
-// What a History takes grows with its events: users of a server who have not read each other, causes, and
-// nodes of which nothing is new.
+// The cost of a History grows with its events: users of a server who have not
+// read each other, causes, and nodes with nothing new.
 func TestHistoryGrowth(t *testing.T) {
 	for name, event := range map[string]func(n, i int, p *causal.EventParams){
 		"readers of one version": func(_, i int, p *causal.EventParams) {
@@ -82,13 +83,14 @@ func TestHistoryGrowth(t *testing.T) {
 			}
 			return least
 		}
-		// Both are of as many events and about as long, so that a busy machine slows both.
+		// Both have the same number of events and take a similar time, so a
+		// busy machine slows both.
 		require.Less(t, float64(take(32_000, 1)), 6*float64(take(1000, 32)), "%s: one history has 32 times the pairs of 32 smaller ones", name)
 	}
 }
 
-// What many nodes have emitted, which an event comes after, does not hide the one of its aggregate that it had not
-// read.
+// Events of many nodes in the past of an event do not hide the unread one of
+// its aggregate.
 func TestHistoryUnreadAmongMany(t *testing.T) {
 	const n = 100
 	var events []causal.Event

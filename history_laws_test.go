@@ -13,7 +13,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// relate returns how two events of a history relate.
+// relate returns the relation of two events in a history.
 func relate(t require.TestingT, h *causal.History, a, b causal.Event) causal.Order {
 	i, ok := h.Index(a.ID())
 	require.True(t, ok)
@@ -22,8 +22,8 @@ func relate(t require.TestingT, h *causal.History, a, b causal.Event) causal.Ord
 	return h.Relation(i, j)
 }
 
-// hostile draws events that say anything of each other: forks, contradictions, parents
-// that are none.
+// hostile draws events with arbitrary statements about each other: forks,
+// contradictions, invalid parents.
 func hostile(t *rapid.T) []causal.Event {
 	nodes := []string{"alice", "bob", "carol"}
 	events := make([]causal.Event, 0, 10)
@@ -58,10 +58,10 @@ func hostile(t *rapid.T) []causal.Event {
 	return events
 }
 
-// keyOf is what an event of a test is about, by its ID.
+// keyOf is the subject of an event in a test, derived from its ID.
 func keyOf(e causal.Event) string { return []string{"", "title", "state"}[e.ID()[25]%3] }
 
-// What a History says is consistent, whatever the events say.
+// A History is consistent, whatever the events say.
 func TestHistoryLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := hostile(t)
@@ -109,7 +109,7 @@ func requireLaws(t require.TestingT, h *causal.History) {
 		require.True(t, slices.IsSorted(parents))
 		for _, i := range parents {
 			for _, other := range parents {
-				requireEqual(false, before[i][other], i, other) // no parent follows from another
+				requireEqual(false, before[i][other], i, other) // no parent follows another
 			}
 			closure[j][i] = true
 			for k := range n {
@@ -118,7 +118,7 @@ func requireLaws(t require.TestingT, h *causal.History) {
 		}
 		var past, future []int
 		for i := range n {
-			requireEqual(before[i][j], closure[j][i], i, j) // what parents lead to is what is before
+			requireEqual(before[i][j], closure[j][i], i, j) // the ancestors are the past
 			if before[i][j] {
 				past = append(past, i)
 			}
@@ -140,7 +140,8 @@ func allOf(h *causal.History) (events []causal.Event) {
 	return events
 }
 
-// requireConflicts requires that Conflicts and Heads are what their definitions say.
+// requireConflicts requires that Conflicts and Heads agree with their
+// definitions.
 func requireConflicts(t require.TestingT, h *causal.History, key func(causal.Event) string) {
 	type about struct{ project, aggregate, key string }
 	heads := map[about][]causal.Event{}
@@ -186,7 +187,7 @@ func requireConflicts(t require.TestingT, h *causal.History, key func(causal.Eve
 	}
 }
 
-// A History that many ask at once finds out once.
+// A History queried concurrently computes its relation once.
 func TestHistoryIsSafeForConcurrentUse(t *testing.T) {
 	h := must(causal.NewHistory([]causal.Event{eventtest.New(t, 1), eventtest.New(t, 2), eventtest.New(t, 3)}))
 	var done sync.WaitGroup
@@ -202,7 +203,7 @@ func TestHistoryIsSafeForConcurrentUse(t *testing.T) {
 	done.Wait()
 }
 
-// The answers of many lanes, groups and heads are those of few.
+// The answers for many lanes, groups and heads agree with those for few.
 func TestHistoryOfManyNodes(t *testing.T) {
 	var events []causal.Event
 	var last []causal.EventID

@@ -13,17 +13,18 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// historyNode is a node of a network that loses and delays what it sends. It may be stamped or plain, with
-// a vector clock or without, and a plain one may be upgraded to a stamped one.
+// historyNode is a node in a network that loses and delays messages. It may be
+// stamped or plain, with a vector clock or without, and a plain one may be
+// upgraded to a stamped one.
 type historyNode struct {
 	name                 string
 	isStamped, hasVector bool
 	clock, previous      int64
 	last                 int          // its last event, -1 if there is none
-	store                map[int]bool // the events that it has
-	read                 map[int]bool // what a user has read, who has not looked since
+	store                map[int]bool // its events
+	read                 map[int]bool // the events read by a user who has not looked since
 	heard                map[string]int64
-	restored             *historyNode // what it was when it was backed up
+	restored             *historyNode // its state when it was backed up
 }
 
 func (n *historyNode) clone() *historyNode {
@@ -32,14 +33,14 @@ func (n *historyNode) clone() *historyNode {
 	return &c
 }
 
-// historySim is a run, which knows of each event what happened before it: by what its node had, and
-// within its aggregate by what had been read.
+// historySim is a run that records for each event what happened before it: the
+// events at its node, and within its aggregate those that had been read.
 type historySim struct {
 	t        require.TestingT
 	events   []causal.Event
-	reach    []map[int]bool // what any path leads to
+	reach    []map[int]bool // reachable by any path
 	readPast []map[int]bool // of its aggregate
-	after    []int          // the event before on the branch of its node
+	after    []int          // the previous event on the branch of its node
 	byID     map[causal.EventID]int
 }
 
@@ -160,11 +161,11 @@ func (s *historySim) emit(n *historyNode, random *rand.Rand, aggregate string, i
 	n.heard[n.name] = n.clock
 }
 
-// seen is what a stamped node has of the others without a gap, as Node.Seen says.
+// seen returns a stamped node's vector clock of the others, as Node.Seen does.
 func (s *historySim) seen(n *historyNode) map[string]int64 {
 	seen := map[string]int64{}
 	stamped := map[string]bool{}
-	for range 2 { // what comes by clock comes in order, but for forks
+	for range 2 { // events arrive in the order of clocks, except for forks
 		all := slices.SortedFunc(maps.Keys(n.store), func(i, j int) int { return causal.Compare(s.events[i], s.events[j]) })
 		for _, i := range all {
 			e := s.events[i]
@@ -179,7 +180,7 @@ func (s *historySim) seen(n *historyNode) map[string]int64 {
 	return seen
 }
 
-// truth is how two events of the run relate.
+// truth returns the true relation of two events of the run.
 func (s *historySim) truth(i, j int) causal.Order {
 	isBefore := func(i, j int) bool {
 		if s.events[i].AggregateID() == s.events[j].AggregateID() {
@@ -198,15 +199,15 @@ func (s *historySim) truth(i, j int) causal.Order {
 	return causal.OrderConcurrent
 }
 
-// What check looks at.
+// What check examines.
 const (
 	all = iota
 	withinAggregates
 	concurrentOnly
 )
 
-// check compares a History of some of the events with what happened, and returns for how many pairs
-// it does not know.
+// check compares a History of some of the events with the truth, and returns
+// the number of pairs with unknown relation.
 func (s *historySim) check(h *causal.History, what int) (unknown int) {
 	numbers := make([]int, h.Len())
 	for a := range numbers {
@@ -245,8 +246,9 @@ func (s *historySim) some(random *rand.Rand) []causal.Event {
 	return some[:random.IntN(len(some)+1)]
 }
 
-// A History is never wrong about what happened, whatever is lost, whoever is plain, and whatever part of
-// the events it has; forks count where nodes are stamped.
+// A History never contradicts the truth, whatever is lost, whoever is plain,
+// and whatever part of the events it has; forks are checked where nodes are
+// stamped.
 func TestHistoryAgreesWithOracle(t *testing.T) {
 	runs := 150
 	if testing.Short() {
@@ -291,7 +293,7 @@ func TestHistoryAgreesWithOracle(t *testing.T) {
 					continue
 				}
 				what, whatOfSome := all, all
-				if o.hasForks { // of which not all may be there to show it
+				if o.hasForks { // not all events needed to show it may be there
 					whatOfSome = withinAggregates
 				}
 				if name == "trackers, with forks" { // which show late, or not at all
@@ -328,7 +330,7 @@ func (s *historySim) requireExact(h *causal.History) {
 	}
 }
 
-// requireChains requires that events of one node are in order.
+// requireChains requires that events of one node are ordered.
 func (s *historySim) requireChains(h *causal.History) {
 	for a := range h.Len() {
 		for b := range a {
@@ -339,8 +341,9 @@ func (s *historySim) requireChains(h *causal.History) {
 	}
 }
 
-// requireForks requires that each branch but the first that begins after an event is told, with an event
-// of it and another one that follows the same clock.
+// requireForks requires that each branch after the first that begins after an
+// event is reported, with an event of it and another one that follows the same
+// clock.
 func (s *historySim) requireForks(h *causal.History) {
 	want := map[string]int{}
 	branches := map[string]bool{}
@@ -370,7 +373,7 @@ func (s *historySim) requireForks(h *causal.History) {
 	require.Empty(s.t, h.Contradictions())
 }
 
-// clocks are those of the events of a node, in ascending order.
+// clocks returns the clocks of the events of a node, in ascending order.
 func (s *historySim) clocks(node string) (clocks []int64) {
 	for _, e := range s.events {
 		if e.NodeID() == node {

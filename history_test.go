@@ -11,7 +11,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The edges of the definition, and the ways round them.
+// Edge cases of the definition.
 func TestHistory(t *testing.T) {
 	type change = func(*causal.EventParams)
 	by := func(n int, node string, clock int64, aggregate string, changes ...change) causal.Event {
@@ -289,7 +289,7 @@ func TestHistoryIndex(t *testing.T) {
 	}
 }
 
-// What events say and cannot be is told, and counts for nothing.
+// Impossible statements of events are reported, and otherwise ignored.
 func TestHistoryContradictions(t *testing.T) {
 	other := func(p *causal.EventParams) { p.ProjectUUID = strings.Replace(p.ProjectUUID, "1", "2", 1) }
 	about := func(n int, clock int64, changes ...func(*causal.EventParams)) causal.Event {

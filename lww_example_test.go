@@ -26,7 +26,7 @@ func ExampleMergeLWWFunc() {
 		func(e causal.Event) (int, bool, error) {
 			raw, ok := e.PayloadField("lane")
 			if !ok {
-				return 0, false, nil // this event says nothing of the lane
+				return 0, false, nil // this event has no lane
 			}
 			var lane int
 			return lane, true, json.Unmarshal(raw, &lane)
@@ -52,7 +52,7 @@ func ExampleLWWRegister() {
 	value, ok := title.Value()
 	fmt.Println(value, ok, title.NodeID(), title.LamportClock(), title.EventID())
 
-	// A replica that merges the snapshot holds the same.
+	// A replica that merges the snapshot has the same value.
 	data, err := json.Marshal(title)
 	if err != nil {
 		log.Fatal(err)
@@ -73,7 +73,7 @@ func ExampleLWWRegister() {
 	// Second draft true
 }
 
-// writeEvent returns the n-th event, which a node emitted at this clock.
+// writeEvent returns the n-th event, emitted by a node at this clock.
 func writeEvent(n int, node string, clock int64, payload string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),

@@ -13,7 +13,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The ties of the order: clock, then node, then event.
+// Ties are broken by clock, then node, then event.
 func TestLWWOrder(t *testing.T) {
 	at := func(n int, node string, clock int64) causal.Event {
 		return eventtest.New(t, n, eventtest.WithPayload(`{"value":`+string(rune('0'+n))+`}`), func(p *causal.EventParams) {
@@ -42,7 +42,7 @@ type instant struct{ at time.Time }
 
 func (i instant) Equal(j instant) bool { return i.at.Equal(j.at) }
 
-// One event with two values is an error in either order, and changes nothing.
+// One event with two values is an error in either order, and has no effect.
 func TestLWWRegisterConflict(t *testing.T) {
 	e := eventtest.New(t, 1)
 	other := eventtest.New(t, 1, func(p *causal.EventParams) { p.LamportClock = 9 })
@@ -116,7 +116,7 @@ func TestLWWRegisterJSON(t *testing.T) {
 		`{"value":"a","lamport_clock":1,"node_id":"a","event_id":""}`:                                "event_id must be 26 ASCII letters or digits, or a UUID with hyphens",
 		`{"value":"a","lamport_clock":1,"node_id":"a","event_id":"TEST"}`:                            "event_id must be 26 ASCII letters or digits, or a UUID with hyphens",
 		`{"value":"a","lamport_clock":1,"node_id":"a"}`:                                              "event_id is missing",
-		`{"value":"a","value":"a"}`: "value is given twice",
+		`{"value":"a","value":"a"}`: "value occurs twice",
 		`{"value":"a","lamport_clock":1,"node_id":"a","event_id":"TEST0000000000000000000007","S3CRET":"xxx"}`: "has an unknown member",
 	}
 	for text, reason := range refused {
@@ -138,7 +138,8 @@ func TestLWWRegisterJSON(t *testing.T) {
 	require.Contains(t, string(must(json.Marshal(raw))), `"\ufffd"`)
 }
 
-// What a register writes it reads; what it cannot read it does not write.
+// A register decodes everything it encodes, and does not encode what it cannot
+// decode.
 func TestLWWRegisterWritesWhatItReads(t *testing.T) {
 	deep := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 	for _, test := range []struct {
@@ -169,7 +170,7 @@ func TestLWWRegisterWritesWhatItReads(t *testing.T) {
 	}
 }
 
-// 2^53 + 1 is not a float64; without a type a number keeps its digits, and two
+// 2^53 + 1 is not a float64. An untyped number keeps its digits, and two
 // spellings of one number are no conflict.
 func TestLWWRegisterOfAnyKeepsDigits(t *testing.T) {
 	var r, back causal.LWWRegister[any]

@@ -146,5 +146,5 @@ func (s *MemEventStore) findDigest(ctx context.Context, key SyncKey) (Event, err
 	if i := d.find(key); i < len(d.order) && d.keys[d.order[i]] == key {
 		return s.log[d.order[i]], nil
 	}
-	return Event{}, &StorageError{Op: "load digests", Err: errors.New("an event is not there")}
+	return Event{}, &StorageError{Op: "load digests", Err: errors.New("an event is missing")}
 }

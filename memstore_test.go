@@ -92,7 +92,7 @@ func TestMemEventStore(t *testing.T) {
 	eventtest.RequireEqual(t, []causal.Event{e}, loaded)
 	require.Equal(t, `{"n":1}`, string(loaded[0].Payload()), "what came first stays")
 
-	loaded[0] = causal.Event{} // the caller's own
+	loaded[0] = causal.Event{} // a copy
 	loaded, err = s.LoadEvents(ctx, "WP001")
 	require.NoError(t, err)
 	require.Len(t, loaded, 1)
@@ -158,8 +158,8 @@ func TestSaveEventsAllOrNothing(t *testing.T) {
 	require.Equal(t, toIDs([]int{1, 2, 3}), eventtest.IDs(all))
 }
 
-// Nobody reaches the memory of a store: not through what was saved, not through
-// what was loaded.
+// The memory of a store cannot be reached, neither through saved nor through
+// loaded events.
 func TestMemEventStoreSharesNoMemory(t *testing.T) {
 	ctx := t.Context()
 	var s causal.MemEventStore
@@ -200,7 +200,7 @@ func TestSaveAllFallsBack(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// readLog gathers a log from a cursor on, and fails at the first error.
+// readLog returns the log after a cursor, and fails at the first error.
 func readLog(t testing.TB, s causal.LogReader, after causal.Cursor) []causal.LogEntry {
 	t.Helper()
 	var entries []causal.LogEntry
@@ -269,15 +269,15 @@ func TestReadLog(t *testing.T) {
 	require.Equal(t, head.Next(eventtest.ID(100)), entries[0].Cursor)
 }
 
-// A read that was cut short never looks complete: the error comes last, once,
-// with a zero value.
+// A truncated read never looks complete: the error comes last, once, with a
+// zero value.
 func TestRangesEndWithTheirError(t *testing.T) {
 	ctx := t.Context()
 	var s causal.MemEventStore
 	for n := range 5 {
 		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, n)))
 	}
-	for stop := range 6 { // cancelled after so many events
+	for stop := range 6 { // canceled after this many events
 		cancelled, cancel := context.WithCancel(ctx)
 		check := func(seen *int, e causal.Event, err error) {
 			*seen++
@@ -306,7 +306,7 @@ func TestRangesEndWithTheirError(t *testing.T) {
 		for entry, err := range s.ReadLog(cancelled, causal.Cursor{}) {
 			check(&entries, entry.Event, err)
 		}
-		want := min(stop+1, 5) // cancelled after the last event, it is complete
+		want := min(stop+1, 5) // canceled after the last event, it is complete
 		require.Equal(t, want, events)
 		require.Equal(t, want, entries)
 		cancel()
@@ -404,7 +404,7 @@ func TestMemStoresFromManyGoroutines(t *testing.T) {
 	for w := range workers {
 		wg.Go(func() {
 			for i := range each {
-				n := (i*37 + w) % each // each event comes from every worker, in other orders
+				n := (i*37 + w) % each // each event comes from every worker, in different orders
 				if err := store.SaveEvent(ctx, eventtest.New(t, n)); err != nil {
 					t.Error(err)
 				}

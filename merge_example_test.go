@@ -113,7 +113,7 @@ func ExampleConflictResolution() {
 	// false
 }
 
-// mergeEvent returns the n-th event, which a node emitted at this clock.
+// mergeEvent returns the n-th event, emitted by a node at this clock.
 func mergeEvent(n int, node string, clock int64, payload string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
@@ -126,7 +126,7 @@ func mergeEvent(n int, node string, clock int64, payload string) causal.Event {
 	return e
 }
 
-// Bob and carol had read alice's value, and not each other's.
+// Bob and carol had read alice's value, but not each other's.
 func ExampleMergeMV() {
 	values, err := causal.MergeMV[string](siblings(`{"value":"a"}`, `{"value":"b"}`, `{"value":"c"}`))
 	if err != nil {
@@ -161,7 +161,7 @@ func ExampleMergeMVFunc() {
 	// Output: 1 3
 }
 
-// Where clocks differ, MergeStateMachine has no answer.
+// If clocks differ, MergeStateMachine has no answer.
 func ExampleResolveState() {
 	resolution, err := causal.ResolveState(
 		siblings(`{"state":"planned"}`, `{"state":"done"}`, `{"state":"doing"}`),
@@ -182,11 +182,12 @@ func ExampleResolveStateFunc() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(resolution.MergedEvent.NodeID(), resolution.RequiresManualReview) // two are of one priority
+	fmt.Println(resolution.MergedEvent.NodeID(), resolution.RequiresManualReview) // two have the same priority
 	// Output: bob true
 }
 
-// siblings returns an event of alice and those of bob and carol, who had both read it.
+// siblings returns an event of alice and those of bob and carol, who had both
+// read it.
 func siblings(alices, bobs, carols string) []causal.Event {
 	event := func(n int, node, payload string, parents ...causal.EventID) causal.Event {
 		e, err := causal.NewEvent(causal.EventParams{

@@ -47,7 +47,7 @@ func TestMergeGSet(t *testing.T) {
 	require.Equal(t, []string{}, none)
 }
 
-// requirePayloadFault checks for an error about the payload of the first test
+// requirePayloadFault requires an error about the payload of the first test
 // event.
 func requirePayloadFault(t *testing.T, err error, reason string) {
 	t.Helper()
@@ -57,7 +57,7 @@ func requirePayloadFault(t *testing.T, err error, reason string) {
 	require.Equal(t, []causal.FieldError{{Field: "payload", Reason: reason}}, ve.Fields)
 }
 
-// floats returns a function that finds these elements in every event.
+// floats returns a function that returns these elements for every event.
 func floats(elements ...float64) func(causal.Event) ([]float64, error) {
 	return func(causal.Event) ([]float64, error) { return elements, nil }
 }
@@ -103,11 +103,11 @@ func TestMergeCounter(t *testing.T) {
 		{payload: `{"delta":1.5e1}`, want: 15},
 		{payload: `{"delta":9.223372036854775807e18}`, want: math.MaxInt64},
 		{payload: `{"delta":-922337203685477580800e-2}`, want: math.MinInt64},
-		{payload: `{"delta":9223372036854775808}`, fault: `member "delta" does not fit 64 bits`},
-		{payload: `{"delta":1e19}`, fault: `member "delta" does not fit 64 bits`},
-		{payload: `{"delta":123456789012345678901234567890}`, fault: `member "delta" does not fit 64 bits`},
-		{payload: `{"delta":1e99999999999}`, fault: `member "delta" does not fit 64 bits`},
-		{payload: `{"delta":1e2000000000}`, fault: `member "delta" does not fit 64 bits`},
+		{payload: `{"delta":9223372036854775808}`, fault: `member "delta" does not fit in 64 bits`},
+		{payload: `{"delta":1e19}`, fault: `member "delta" does not fit in 64 bits`},
+		{payload: `{"delta":123456789012345678901234567890}`, fault: `member "delta" does not fit in 64 bits`},
+		{payload: `{"delta":1e99999999999}`, fault: `member "delta" does not fit in 64 bits`},
+		{payload: `{"delta":1e2000000000}`, fault: `member "delta" does not fit in 64 bits`},
 		{payload: `{"delta":0.5}`, fault: `member "delta" must be an integer`},
 		{payload: `{"delta":1e-1}`, fault: `member "delta" must be an integer`},
 		{payload: `{"delta":1e-99999999999}`, fault: `member "delta" must be an integer`},
@@ -150,11 +150,11 @@ func TestMergeCounterOverflow(t *testing.T) {
 		{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MinInt64},
 	} {
 		_, err := causal.MergeCounter(deltas(t, values...))
-		requireFault(t, err, "payload has deltas whose total does not fit 64 bits")
+		requireFault(t, err, "payload has deltas whose total does not fit in 64 bits")
 	}
 }
 
-// All merges in one form: what they answer, or their error.
+// All merges in one form, returning the result or an error.
 var merges = map[string]func([]causal.Event) (any, error){
 	"gset":    func(events []causal.Event) (any, error) { return causal.MergeGSet(events) },
 	"counter": func(events []causal.Event) (any, error) { return causal.MergeCounter(events) },
@@ -189,8 +189,8 @@ func TestMergesRefuseBadSets(t *testing.T) {
 	}
 }
 
-// The error is that of the least event, wherever it stands; of the last one for
-// the last writer.
+// The error is that of the least event, wherever it is; for the last writer,
+// that of the last.
 func TestMergeErrorsDoNotDependOnOrder(t *testing.T) {
 	bad := `{"delta":"x","tags":1,"state":1,"value":1,"add":1}`
 	events := []causal.Event{eventtest.New(t, 3, eventtest.WithPayload(bad)), eventtest.New(t, 1, eventtest.WithPayload(bad)), eventtest.New(t, 2, eventtest.WithPayload(`{"state":"a"}`))}
@@ -280,7 +280,7 @@ func TestMergeStateMachine(t *testing.T) {
 			require.Equal(t, test.note, got.ResolutionNote)
 			require.False(t, got.RequiresManualReview)
 			require.Len(t, got.ConflictingEvents, len(test.events))
-			got.ConflictingEvents[0] = causal.Event{} // the caller's own
+			got.ConflictingEvents[0] = causal.Event{} // a copy
 			require.False(t, test.events[0].IsZero())
 		})
 	}
@@ -333,7 +333,7 @@ func TestMergeLWW(t *testing.T) {
 	require.False(t, ok)
 	require.Empty(t, got)
 
-	// The last value alone must have the type.
+	// Only the last value must have the type.
 	events := []causal.Event{eventtest.New(t, 1, eventtest.WithPayload(`{"value":"text"}`)), eventtest.New(t, 2, eventtest.WithPayload(`{"value":[1,2,"x"]}`))}
 	list, ok, err := causal.MergeLWW[[]int](events[:1])
 	requirePayloadFault(t, err, `member "value" does not decode into the given type`)
@@ -363,8 +363,8 @@ func TestMergeLWWFunc(t *testing.T) {
 	requireFault(t, err, "value must not be nil")
 }
 
-// A function that returns a nil *ValidationError as its error has a fault of its own,
-// which is an error and no panic.
+// A function that returns a nil *ValidationError as its error is faulty, which
+// results in an error and no panic.
 func TestMergeFuncsOfTypedNilErrors(t *testing.T) {
 	events := []causal.Event{eventtest.New(t, 1)}
 	var none *causal.ValidationError

@@ -12,8 +12,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// jsonTags finds tags of any type, as JSON text in which 1, 1.0 and true are one
-// element, as they are in Python.
+// jsonTags returns tags of any type, as JSON text in which 1, 1.0 and true are
+// the same element, as in Python.
 func jsonTags(e causal.Event) ([]string, error) {
 	var p struct{ Tags []any }
 	if err := e.DecodePayload(&p); err != nil {
@@ -43,7 +43,7 @@ func TestGSetVectors(t *testing.T) {
 	}
 	plain := 0
 	for i, v := range readVectors[vector](t, "gset.jsonl") {
-		var want []string // as jsonTags writes them
+		var want []string // as encoded by jsonTags
 		onlyStrings := true
 		for _, text := range v.Want {
 			onlyStrings = onlyStrings && text[0] == '"'
@@ -57,7 +57,7 @@ func TestGSetVectors(t *testing.T) {
 		require.ElementsMatch(t, want, got, "line %d", i+1)
 
 		tags, err := causal.MergeGSet(v.Events)
-		if !onlyStrings { // the difference: our default form takes strings only
+		if !onlyStrings { // the difference: our default form accepts only strings
 			require.ErrorIs(t, err, causal.ErrValidation, "line %d", i+1)
 			continue
 		}
@@ -107,8 +107,9 @@ func TestStateMachineVectors(t *testing.T) {
 		require.ElementsMatch(t, v.Conflicting, eventtest.IDs(got.ConflictingEvents), "line %d", i+1)
 		require.True(t, slices.IsSortedFunc(got.ConflictingEvents, causal.Compare))
 		if got.MergedEvent.ID() != v.Winner {
-			// The difference: two events of one node with one priority. The
-			// reference takes the one that came first, we the lesser ID.
+			// The difference: two events of one node with the same priority.
+			// The reference takes the first one in the input, we the one with
+			// the lesser ID.
 			sameNode++
 			at := slices.Index(eventtest.IDs(v.Events), v.Winner)
 			require.Equal(t, v.Events[at].NodeID(), got.MergedEvent.NodeID(), "line %d", i+1)

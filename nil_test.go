@@ -9,7 +9,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// A nil pointer in an interface is no store.
+// A nil pointer in an interface is not a store.
 func TestNilStores(t *testing.T) {
 	ctx := t.Context()
 	var s *causal.MemStore
@@ -56,7 +56,7 @@ func TestNilStores(t *testing.T) {
 	}
 }
 
-// Nor is a nil pointer to an error a reason to panic.
+// A nil pointer to an error does not cause a panic.
 func TestNilErrors(t *testing.T) {
 	for _, err := range []error{
 		(*causal.ValidationError)(nil), (*causal.CycleError)(nil), (*causal.IDConflictError)(nil), (*causal.ForkError)(nil),

@@ -7,8 +7,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// BenchmarkEmit emits into a store in memory, of which each has 10,000 events, beside making the
-// same events.
+// BenchmarkEmit emits into stores in memory of up to 10,000 events, compared
+// with creating the same events.
 func BenchmarkEmit(b *testing.B) {
 	b.Run("emit", func(b *testing.B) {
 		b.ReportAllocs()

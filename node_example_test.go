@@ -11,7 +11,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Two nodes edit a document offline, and exchange what they have.
+// Two nodes edit a document offline, and exchange their events.
 func ExampleNode() {
 	ctx := context.Background()
 	project := causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678"}
@@ -71,7 +71,7 @@ func ExampleOpenNode() {
 	// causal: validation failed: project_uuid must be a UUID with hyphens
 }
 
-// In a test, times and IDs are the same each time.
+// In a test, times and IDs are reproducible.
 func ExampleNodeOptions() {
 	ids := 0
 	var store causal.MemStore
@@ -94,7 +94,7 @@ func ExampleNodeOptions() {
 	// Output: TEST0000000000000000000001 2026-01-26 10:00:00 +0000 UTC
 }
 
-// A command that is tried again is one event.
+// A retried command results in one event.
 func ExampleNode_Emit() {
 	ctx := context.Background()
 	var store causal.MemStore
@@ -145,7 +145,7 @@ func ExampleNode_EmitAll() {
 	// Reserved 2 1
 }
 
-// The last seat is sold once, whoever uses the store at the same time.
+// The last seat is sold once, whoever else uses the store.
 func ExampleNode_Decide() {
 	ctx := context.Background()
 	var store causal.MemStore
@@ -169,7 +169,7 @@ func ExampleNode_Decide() {
 	// the seat is sold
 }
 
-// One bad event does not stop the others, and can be looked at.
+// One bad event does not stop the others, and can be examined.
 func ExampleNode_Receive() {
 	ctx := context.Background()
 	var store causal.MemStore
@@ -220,7 +220,7 @@ func ExampleNode_ReceiveJSON() {
 	// Output: saved: 1 rejected: {"event_id": true
 }
 
-// What was too far ahead is taken when the clock has come near.
+// An event that was too far ahead is accepted once the clock has come near.
 func ExampleNode_RetryRejected() {
 	ctx := context.Background()
 	var store causal.MemStore
@@ -283,7 +283,8 @@ func ExampleReceipt() {
 	// fork of bob at 3
 }
 
-// The stores of this repository all are one. Of the events in memory alone no node can be made.
+// All stores of this repository are one. A store of only events is not enough
+// for a node.
 func ExampleNodeStorage() {
 	for _, s := range []any{&causal.MemStore{}, &causal.MemEventStore{}} {
 		_, ok := s.(causal.NodeStorage)
@@ -294,7 +295,7 @@ func ExampleNodeStorage() {
 	// false
 }
 
-// What is missing can be asked for elsewhere.
+// Missing events can be requested from a peer.
 func ExampleNode_Missing() {
 	ctx := context.Background()
 	var store causal.MemStore
@@ -302,7 +303,7 @@ func ExampleNode_Missing() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	e, err := causal.NewEvent(causal.EventParams{ // the second event of bob, and what it names is not there
+	e, err := causal.NewEvent(causal.EventParams{ // the second event of bob; the first is missing, as is the parent
 		Type: "T", AggregateID: "A", NodeID: "bob", ProjectUUID: n.ProjectUUID(),
 		PreviousClock: 4, LamportClock: 7, Parents: []causal.EventID{"TEST0000000000000000000001"},
 	})
@@ -328,7 +329,7 @@ func ExampleNode_Missing() {
 	// a parent: TEST0000000000000000000001
 }
 
-// Seen is what a node has of others without a hole.
+// Seen covers the events that a node has of others without a hole.
 func ExampleNode_Seen() {
 	ctx := context.Background()
 	var store causal.MemStore

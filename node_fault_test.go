@@ -17,7 +17,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// logStore is a store whose log is broken.
+// logStore is a store with a broken log.
 type logStore struct {
 	causal.MemStore
 	entries []causal.LogEntry
@@ -37,7 +37,7 @@ func (s *logStore) ReadLog(context.Context, causal.Cursor) iter.Seq2[causal.LogE
 	}
 }
 
-// saves is a store whose saves on a condition go through a function.
+// saves is a store whose conditional saves go through a function.
 type saves struct {
 	causal.MemStore
 	mu     sync.Mutex
@@ -45,8 +45,8 @@ type saves struct {
 	fault  func(ctx context.Context, save func() (causal.Appended, error), events []causal.Event) (causal.Appended, error)
 }
 
-// moment is what a node knew when it stamped an event: the log up to a position, and the events
-// before it in the same call.
+// moment is a node's knowledge when it stamped an event: the log up to a
+// position, and earlier events of the same call.
 type moment struct {
 	after  uint64
 	before []causal.Event
@@ -84,7 +84,7 @@ var (
 	errUnknown = &causal.StorageError{Op: "save", Err: fmt.Errorf("%w: connection lost", causal.ErrOutcomeUnknown)}
 )
 
-// faults are what a store does to one save: not at all, once it is saved, and before that.
+// faults are faults of a save: without effect, after saving, and before saving.
 var faults = map[string]func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error){
 	"fails": func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error) {
 		return causal.Appended{}, errDisk
@@ -98,7 +98,8 @@ var faults = map[string]func(context.Context, func() (causal.Appended, error), [
 	},
 }
 
-// requireChain requires that the events of a node are one chain in the order of arrival.
+// requireChain requires that the events of a node are one chain in arrival
+// order.
 func requireChain(t eventtest.T, s causal.LogReader, node string) {
 	previous := int64(0)
 	for _, entry := range eventtest.ReadLog(t, s, causal.Cursor{}) {
@@ -110,8 +111,9 @@ func requireChain(t eventtest.T, s causal.LogReader, node string) {
 	}
 }
 
-// requireExact requires that the parents of each event are the heads of its aggregate when it was
-// stamped: after what the node had read then, and what it saved before in the same call.
+// requireExact requires that the parents of each event are the heads of its
+// aggregate when it was stamped, given the log read by the node and earlier
+// events of the same call.
 func requireExact(t eventtest.T, s *saves) {
 	var log []causal.Event
 	for i, entry := range eventtest.ReadLog(t, s, causal.Cursor{}) {
@@ -126,7 +128,8 @@ func requireExact(t eventtest.T, s *saves) {
 	}
 }
 
-// What became of a save is not known: the same event is saved again before anything else.
+// After a save with unknown outcome, the same event is saved again before
+// anything else.
 func TestNodeSettlesWhatIsUnknown(t *testing.T) {
 	for name, isSaved := range map[string]bool{"it was saved": true, "it was not": false} {
 		t.Run(name, func(t *testing.T) {
@@ -169,9 +172,9 @@ func TestNodeSettlesWhatIsUnknown(t *testing.T) {
 	}
 }
 
-// Whatever the store does to saves, honest or not, and whoever gives up waiting: the events of
-// the node are one chain with exact parents, what was emitted is there, and of an honest store
-// what was refused is not.
+// Whatever the store does to saves, honest or not, and whoever gives up
+// waiting: the events of the node are one chain with exact parents,
+// acknowledged events are stored, and in an honest store refused ones are not.
 func TestNodeOnFaultyStore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		isHonest := rapid.Bool().Draw(t, "honest")
@@ -247,7 +250,7 @@ func TestNodeOnFaultyStore(t *testing.T) {
 			"crash": func(*rapid.T) { n = node() },
 			"again": func(t *rapid.T) {
 				for id := range unknown {
-					for _, aggregate := range []string{"A", "B"} { // one of which it is
+					for _, aggregate := range []string{"A", "B"} { // it belongs to one of them
 						e, err := n.Emit(t.Context(), note(aggregate, func(p *causal.EventParams) { p.ID = id }))
 						if err == nil {
 							require.Equal(t, id, e.ID())
@@ -285,7 +288,8 @@ func TestNodeOnFaultyStore(t *testing.T) {
 	})
 }
 
-// Callers share a save. Who gives up gets an answer at once, and the others theirs.
+// Callers share a save. A caller who gives up returns immediately, and the
+// others get their results.
 func TestNodeGroups(t *testing.T) {
 	var s saves
 	n := openNode(t, "alice", &s)
@@ -332,7 +336,7 @@ func TestNodeGroups(t *testing.T) {
 	for deadline := time.Now().Add(5 * time.Second); n.Waiting() > 0; {
 		require.True(t, time.Now().Before(deadline))
 	}
-	time.Sleep(10 * time.Millisecond) // until the one has gone
+	time.Sleep(10 * time.Millisecond) // until the caller has left
 	close(leave)
 	wg.Wait()
 	require.ErrorIs(t, errs[0], context.Canceled)
@@ -347,7 +351,7 @@ func TestNodeGroups(t *testing.T) {
 	requireExact(t, &s)
 }
 
-// An event of a group that is refused is taken out, and nobody fails for it.
+// A refused event is removed from its group, without affecting the others.
 func TestNodeGroupsWithRefused(t *testing.T) {
 	var s saves
 	n := openNode(t, "alice", &s)
@@ -371,15 +375,15 @@ func TestNodeGroupsWithRefused(t *testing.T) {
 			events[i], errs[i] = n.Emit(t.Context(), note(fmt.Sprint("A", i%3), func(p *causal.EventParams) {
 				p.ID = eventtest.ID(100 + i)
 				switch i {
-				case 3: // which says the same
+				case 3: // with the same content
 					p.ID, p.AggregateID = stored.ID(), "A"
-				case 4: // which does not
+				case 4: // with other content
 					p.ID = stored.ID()
 				case 5:
 					p.Parents = []causal.EventID{eventtest.ID(999)}
 				case 7:
 					p.Type = "Large"
-				case 8: // the same at once
+				case 8: // the same, concurrently
 					p.ID, p.AggregateID = eventtest.ID(109), "A0"
 				}
 			}))
@@ -411,7 +415,8 @@ func TestNodeGroupsWithRefused(t *testing.T) {
 	requireExact(t, &s)
 }
 
-// hanging returns a fault of a store that does not answer until it is healed or the save is ended.
+// hanging returns a fault of a store that does not answer until it is healed or
+// the save is canceled.
 func hanging() (
 	fault func(context.Context, func() (causal.Appended, error), []causal.Event) (causal.Appended, error),
 	entered, healed chan struct{},
@@ -427,7 +432,7 @@ func hanging() (
 	}, entered, healed
 }
 
-// A store that does not answer holds up nobody for longer than they want.
+// A hanging store delays no caller for longer than requested.
 func TestNodeOnHangingStore(t *testing.T) {
 	var s saves
 	n := openNode(t, "alice", &s)
@@ -453,7 +458,7 @@ func TestNodeOnHangingStore(t *testing.T) {
 	require.NotEmpty(t, eventtest.LoadAll(t, &s), "Close has settled what was unknown")
 }
 
-// Nor does it hold up Close.
+// It does not delay Close either.
 func TestCloseOnHangingStore(t *testing.T) {
 	var s saves
 	n, err := causal.OpenNode(t.Context(), "alice", &s, nodeOptions())
@@ -476,7 +481,7 @@ func TestCloseOnHangingStore(t *testing.T) {
 	require.ErrorIs(t, <-waiting, causal.ErrClosed)
 }
 
-// Close says that an outcome is unknown also if it cannot get at it.
+// Close reports an unknown outcome even if it cannot settle it.
 func TestCloseKnowsWhatIsUnknown(t *testing.T) {
 	s := &appends{}
 	n, err := causal.OpenNode(t.Context(), "alice", &unknowing{appends: s}, nodeOptions())
@@ -494,14 +499,14 @@ func TestCloseKnowsWhatIsUnknown(t *testing.T) {
 	require.ErrorIs(t, n.Close(), causal.ErrOutcomeUnknown)
 }
 
-// unknowing is a store of which no save on a condition says how it ended.
+// unknowing is a store whose conditional saves all have an unknown outcome.
 type unknowing struct{ *appends }
 
 func (*unknowing) SaveEventsIf(context.Context, causal.Cursor, causal.Condition, []causal.Event) (causal.Appended, error) {
 	return causal.Appended{}, errUnknown
 }
 
-// waitFor waits until something is so.
+// waitFor waits until a condition holds.
 func waitFor(t testing.TB, isSo func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !isSo(); time.Sleep(time.Millisecond) {
@@ -509,7 +514,7 @@ func waitFor(t testing.TB, isSo func() bool) {
 	}
 }
 
-// Of those that wait for somebody else's turn, who gives up harms nobody, and gets no event.
+// A waiting caller who gives up does not affect others, and gets no event.
 func TestNodeCallersAreIndependent(t *testing.T) {
 	for range 200 {
 		s := &appends{}
@@ -548,7 +553,7 @@ func TestNodeCallersAreIndependent(t *testing.T) {
 	}
 }
 
-// What is settled still comes after all that was stored when it was emitted.
+// A settled event still follows everything stored when it was emitted.
 func TestNodeSettlesInPlace(t *testing.T) {
 	for _, isDecision := range []bool{false, true} {
 		var s saves
@@ -584,8 +589,8 @@ func TestNodeSettlesInPlace(t *testing.T) {
 	}
 }
 
-// A store that refuses without a reason, or forgets what it has saved, is told from one that is
-// in use by others.
+// A store that refuses without a reason, or forgets saved events, is
+// distinguished from one with other writers.
 func TestNodeOnLyingStore(t *testing.T) {
 	var s saves
 	n := openNode(t, "alice", &s)

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The heads that are known are bounded, and counted right.
+// The number of known heads is limited, and counted correctly.
 func TestHeadCache(t *testing.T) {
 	var c headCache
 	count := func() (n int) {

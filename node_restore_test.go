@@ -13,8 +13,8 @@ import (
 
 const aliceCheckpoint = "causal/node/" + eventtest.ProjectUUID + "/alice"
 
-// restore returns a store with the first entries of another one and all of its checkpoints, as a
-// backup that has begun a log of its own.
+// restore returns a store with the first entries of another one and all of its
+// checkpoints, like a backup with a new log ID.
 func restore(t testing.TB, s *causal.MemStore, entries int) *causal.MemStore {
 	var restored causal.MemStore
 	for _, entry := range eventtest.ReadLog(t, s, causal.Cursor{})[:entries] {
@@ -63,8 +63,8 @@ func TestOpenNodeOnRestoredStore(t *testing.T) {
 	}
 }
 
-// A checkpoint that cannot be read, or is of a log that is not there, is as good as none, but for
-// what it says about the log.
+// A checkpoint that cannot be decoded, or belongs to a log that does not exist,
+// is ignored, except for what it says about the log.
 func TestOpenNodeWithOtherCheckpoints(t *testing.T) {
 	var other causal.MemStore
 	require.NoError(t, other.SaveEvents(t.Context(), eventtest.NewRange(t, 0, 3)))
@@ -94,8 +94,8 @@ func TestOpenNodeWithOtherCheckpoints(t *testing.T) {
 	}
 }
 
-// Checkpoints of a node are written from time to time, and not if too much waits: then the log is
-// read again from an older one.
+// Checkpoints of a node are written from time to time, unless too many events
+// wait. Then the log is read from an older one.
 func TestNodeCheckpoints(t *testing.T) {
 	var s causal.MemStore
 	n := openNode(t, "alice", &s)
@@ -125,8 +125,8 @@ func TestNodeCheckpoints(t *testing.T) {
 	require.EqualValues(t, 4, n.Seen().At("carol"))
 }
 
-// A log that is too full of holes for a checkpoint is read in the same time for each entry, and a
-// restored store with one is settled all the same.
+// A log with too many holes for a checkpoint is read in constant time for each
+// entry, and a restored store with one works nevertheless.
 func TestNodeOfManyHoles(t *testing.T) {
 	defer causal.SetReadingEvery(20_000)()
 	var s causal.MemStore
@@ -150,7 +150,7 @@ func TestNodeOfManyHoles(t *testing.T) {
 	}
 }
 
-// countedCheckpoints counts the checkpoints that are saved.
+// countedCheckpoints counts saved checkpoints.
 type countedCheckpoints struct {
 	*causal.MemStore
 	count int
@@ -161,8 +161,8 @@ func (s *countedCheckpoints) SaveCheckpoint(ctx context.Context, name string, c 
 	return s.MemStore.SaveCheckpoint(ctx, name, c)
 }
 
-// A store whose log was replaced under a node gets no checkpoint of the old one, and one that it has
-// got is not taken for that of another process.
+// A store whose log was replaced under a node gets no checkpoint of the old
+// one, and an existing one is not mistaken for that of another process.
 func TestCheckpointOfAnotherLog(t *testing.T) {
 	s := &swapped{MemStore: &causal.MemStore{}}
 	old, err := causal.OpenNode(t.Context(), "alice", s, nodeOptions())
@@ -184,10 +184,11 @@ func TestCheckpointOfAnotherLog(t *testing.T) {
 	openNode(t, "alice", s)
 }
 
-// swapped is a store whose content may be replaced.
+// swapped is a store whose content can be replaced.
 type swapped struct{ *causal.MemStore }
 
-// noCheckpoints is a store that keeps neither checkpoints nor clocks while err is set.
+// noCheckpoints is a store that keeps neither checkpoints nor clocks while err
+// is set.
 type noCheckpoints struct {
 	causal.MemStore
 	err error
@@ -207,7 +208,8 @@ func (s *noCheckpoints) AdvanceClock(ctx context.Context, nodeID string, floor, 
 	return s.MemStore.AdvanceClock(ctx, nodeID, floor, by)
 }
 
-// A node whose store cannot keep checkpoints, or its clock, emits all the same, and says so when it is closed.
+// A node whose store cannot keep checkpoints, or its clock, still emits, and
+// reports this when it is closed.
 func TestNodeWithoutCheckpoints(t *testing.T) {
 	s := &noCheckpoints{}
 	n, err := causal.OpenNode(t.Context(), "alice", s, nodeOptions())

@@ -13,35 +13,37 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// What a simulation has besides nodes that emit and exchange at random.
+// Features of a simulation in addition to nodes that emit and exchange at
+// random.
 type simOptions struct {
-	plain    bool // nodes that do not stamp, and nodes that began to
+	plain    bool // nodes that do not stamp, or start stamping later
 	restored bool // nodes whose store goes back, some of which are told and pull first
-	filtered bool // replicas that take one aggregate
+	filtered bool // replicas of one aggregate
 }
 
 // simNode is a node of the simulation, or a replica without one.
 type simNode struct {
 	id      string
 	store   *causal.MemStore
-	node    *causal.Node // nil for one that emits plain events, and for a replica
+	node    *causal.Node // nil for an emitter of plain events, and for a replica
 	clock   int64        // of plain events
 	only    string       // the aggregate of a replica
 	forks   map[string]bool
 	backups [][]causal.Event
 }
 
-// nodeSimulation runs nodes that exchange events in any order, with loss and repetition, beside an
-// oracle that knows what each had.
+// nodeSimulation runs nodes that exchange events in any order, with loss and
+// duplication, and an oracle that records the events of each.
 type nodeSimulation struct {
 	t     *testing.T
 	r     *rand.Rand
 	o     simOptions
 	nodes []*simNode
 	all   []causal.Event
-	// past has for each event those of its aggregate that its emitter had, and all before them.
+	// past has, for each event, the earlier events of its aggregate known to
+	// its emitter, and everything before them.
 	past map[causal.EventID]map[causal.EventID]bool
-	// rewound are the nodes that went on from a backup without being told.
+	// rewound are the nodes that resumed from a backup without being told.
 	rewound map[string]bool
 }
 
@@ -51,7 +53,7 @@ func (s *nodeSimulation) open(n *simNode) {
 	var err error
 	n.node, err = causal.OpenNode(s.t.Context(), n.id, n.store, o)
 	require.NoError(s.t, err)
-	// Forks that the log shows are known, and told to nobody who receives.
+	// Forks visible in the log are known, and not reported to receivers.
 	for id := range forked(eventtest.LoadAll(s.t, n.store)) {
 		n.forks[id] = true
 	}
@@ -59,7 +61,7 @@ func (s *nodeSimulation) open(n *simNode) {
 
 func newNodeSimulation(t *testing.T, seed uint64, o simOptions) *nodeSimulation {
 	s := &nodeSimulation{
-		t: t, r: rand.New(rand.NewPCG(seed, 1)), o: o, //nolint:gosec // it is to be the same each time
+		t: t, r: rand.New(rand.NewPCG(seed, 1)), o: o, //nolint:gosec // it must be reproducible
 		past: map[causal.EventID]map[causal.EventID]bool{}, rewound: map[string]bool{},
 	}
 	for i := range 2 + s.r.IntN(4) {
@@ -77,7 +79,7 @@ func newNodeSimulation(t *testing.T, seed uint64, o simOptions) *nodeSimulation 
 	return s
 }
 
-// emit has a node emit an event.
+// emit makes a node emit an event.
 func (s *nodeSimulation) emit(n *simNode) {
 	aggregate := []string{"A", "B", "C"}[s.r.IntN(3)]
 	before, err := n.store.LoadEvents(s.t.Context(), aggregate)
@@ -85,7 +87,7 @@ func (s *nodeSimulation) emit(n *simNode) {
 	var e causal.Event
 	if n.node != nil {
 		e, err = n.node.Emit(s.t.Context(), note(aggregate))
-		if err != nil { // an own event is missing
+		if err != nil { // an event of the node itself is missing
 			require.ErrorIs(s.t, err, causal.ErrGap)
 			return
 		}
@@ -112,7 +114,7 @@ func (s *nodeSimulation) emit(n *simNode) {
 	s.all = append(s.all, e)
 }
 
-// receive hands events to a node.
+// receive passes events to a node.
 func (s *nodeSimulation) receive(n *simNode, events []causal.Event) {
 	switch {
 	case n.only != "":
@@ -130,8 +132,9 @@ func (s *nodeSimulation) receive(n *simNode, events []causal.Event) {
 	}
 }
 
-// rewind has a node go back to a backup. If it is told, it first pulls all that others have, also
-// in their backups: what it has ever given away and is not lost for good.
+// rewind restores a node from a backup. If it is told, it first pulls all
+// events of the others and of their backups: everything it has ever given away
+// and not permanently lost.
 func (s *nodeSimulation) rewind(n *simNode) {
 	last := s.r.IntN(len(n.backups))
 	backup := n.backups[last]
@@ -173,7 +176,7 @@ func (s *nodeSimulation) step() {
 		forks := n.forks
 		s.open(n)
 		require.Equal(s.t, forks, n.forks)
-	case q < 95 && s.o.plain && n.node == nil && n.only == "": // it begins to stamp
+	case q < 95 && s.o.plain && n.node == nil && n.only == "": // it starts stamping
 		s.open(n)
 	case q < 97 && s.o.restored && n.node != nil:
 		n.backups = append(n.backups, logOf(s.t, n.store))
@@ -189,7 +192,7 @@ func logOf(t *testing.T, s *causal.MemStore) (events []causal.Event) {
 	return events
 }
 
-// forked returns the nodes of which two stamped events cover one clock.
+// forked returns the nodes with two stamped events covering the same clock.
 func forked(events []causal.Event) map[string]bool {
 	latest, isForked := map[string]int64{}, map[string]bool{}
 	stamped := slices.DeleteFunc(slices.Clone(events), func(e causal.Event) bool { return !e.IsStamped() })
@@ -203,7 +206,8 @@ func forked(events []causal.Event) map[string]bool {
 	return isForked
 }
 
-// seenBy says by definition what is seen: of each node the clock up to which its chain has no hole.
+// seenBy computes Seen by definition: for each node the clock up to which its
+// chain has no hole.
 func seenBy(events []causal.Event) map[string]int64 {
 	seen, lowest := map[string]int64{}, map[string]int64{}
 	for _, e := range events {
@@ -224,11 +228,11 @@ func seenBy(events []causal.Event) map[string]int64 {
 	return seen
 }
 
-// ancestors returns for each event of an aggregate those that can be reached by parents, and
-// whether none is missing.
+// ancestors returns, for each event of an aggregate, the events reachable
+// through parents, and whether none is missing.
 func ancestors(events []causal.Event) (reached map[causal.EventID]map[causal.EventID]bool, isWhole map[causal.EventID]bool) {
 	reached, isWhole = map[causal.EventID]map[causal.EventID]bool{}, map[causal.EventID]bool{}
-	for _, e := range events { // in the order of Compare: parents come first
+	for _, e := range events { // in the order of Compare, parents come first
 		past, whole := map[causal.EventID]bool{}, e.IsStamped()
 		for _, id := range e.Parents() {
 			past[id] = true
@@ -242,7 +246,8 @@ func ancestors(events []causal.Event) (reached map[causal.EventID]map[causal.Eve
 	return reached, isWhole
 }
 
-// check compares what a node says with the definitions, and with the oracle.
+// check compares the results of a node with the definitions, and with the
+// oracle.
 func (s *nodeSimulation) check(n *simNode) {
 	events := eventtest.LoadAll(s.t, n.store)
 	if n.node != nil {
@@ -275,8 +280,8 @@ func (s *nodeSimulation) check(n *simNode) {
 	}
 }
 
-// checkMissing compares what is missing with the definition: stamped events of which the one before
-// is not covered, and parents that are not there.
+// checkMissing compares the missing events with the definition: stamped events
+// whose predecessor is not covered, and absent parents.
 func (s *nodeSimulation) checkMissing(n *simNode, events []causal.Event) {
 	isStored := map[causal.EventID]bool{}
 	for _, e := range events {
@@ -310,7 +315,7 @@ func (s *nodeSimulation) checkMissing(n *simNode, events []causal.Event) {
 	require.Equal(s.t, want, got)
 }
 
-// heal has all nodes receive everything, and requires that they agree.
+// heal makes all nodes receive everything, and requires that they agree.
 func (s *nodeSimulation) heal() {
 	isLeft := map[causal.EventID]bool{}
 	for _, n := range s.nodes {
@@ -338,7 +343,8 @@ func (s *nodeSimulation) heal() {
 			eventtest.RequireEqual(s.t, eventtest.LoadAll(s.t, first.store), eventtest.LoadAll(s.t, n.store))
 		}
 	}
-	// By now each fork is two events with one previous clock, if the first of a branch is not lost.
+	// By now each fork shows as two events with the same previous clock, unless
+	// the first of a branch is lost.
 	type link struct {
 		node     string
 		previous int64
@@ -363,7 +369,7 @@ func (s *nodeSimulation) heal() {
 		}
 		if isWhole {
 			require.NoError(s.t, err, "the network goes on")
-		} else { // an event of its own is lost for good: it needs a new ID
+		} else { // an event of its own is permanently lost: it needs a new ID
 			require.ErrorIs(s.t, err, causal.ErrGap)
 			require.True(s.t, s.o.restored)
 		}

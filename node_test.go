@@ -34,7 +34,7 @@ func openNode(t testing.TB, id string, s causal.NodeStorage, change ...func(*cau
 	return n
 }
 
-// note is what a node emits in a test.
+// note returns the parameters of an event in a test.
 func note(aggregateID string, change ...func(*causal.EventParams)) causal.EventParams {
 	p := causal.EventParams{Type: "Noted", AggregateID: aggregateID}
 	for _, f := range change {
@@ -85,7 +85,8 @@ func TestNodeStampsEvents(t *testing.T) {
 	require.Equal(t, eventtest.ProjectUUID, alice.ProjectUUID())
 }
 
-// Who edits what somebody had read gives the heads of that time.
+// For an edit of an earlier version, the caller gives the heads of that
+// version.
 func TestNodeEmitsAfterWhatWasRead(t *testing.T) {
 	var s causal.MemStore
 	n := openNode(t, "server", &s)
@@ -125,7 +126,7 @@ func TestNodeEmitsAfterWhatWasRead(t *testing.T) {
 	require.ErrorIs(t, err, causal.ErrValidation, "a parent comes before")
 }
 
-// A command that is tried again is one event.
+// A retried command results in one event.
 func TestNodeEmitsOnceForAnID(t *testing.T) {
 	var s causal.MemStore
 	alice, bob := openNode(t, "alice", &s), openNode(t, "bob", &s)
@@ -158,7 +159,7 @@ func TestNodeEmitsOnceForAnID(t *testing.T) {
 	_, err = bob.EmitAll(t.Context(), []causal.EventParams{note("A"), note("B", func(p *causal.EventParams) { p.ID = e.ID() })})
 	require.ErrorIs(t, err, causal.ErrIDConflict)
 	_, err = bob.EmitAll(t.Context(), []causal.EventParams{p, p})
-	requireFault(t, err, "event_id is given twice")
+	requireFault(t, err, "event_id occurs twice")
 	require.Len(t, eventtest.LoadAll(t, &s), 3, "all or none")
 	other, err := causal.OpenNode(t.Context(), "alice", &s, causal.NodeOptions{ProjectUUID: "aaaaaaaa-1234-5678-1234-567812345678"})
 	require.NoError(t, err)
@@ -181,7 +182,7 @@ func TestNodeRefusesParams(t *testing.T) {
 		"parents has an item that must be 26 ASCII letters or digits, or a UUID with hyphens")
 	_, err = n.Emit(t.Context(), note("A", func(p *causal.EventParams) { p.ID = "x" }))
 	require.ErrorIs(t, err, causal.ErrValidation)
-	_, err = n.Emit(nil, note("A")) //nolint:staticcheck // the point of the test
+	_, err = n.Emit(nil, note("A")) //nolint:staticcheck // the nil context is tested
 	requireFault(t, err, "ctx must not be nil")
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -214,7 +215,7 @@ func TestOpenNodeRefuses(t *testing.T) {
 		"merge_above must not be negative": func() (*causal.Node, error) {
 			return causal.OpenNode(t.Context(), "a", &s, nodeOptions(func(o *causal.NodeOptions) { o.MergeAbove = -1 }))
 		},
-		"ctx must not be nil": func() (*causal.Node, error) { return causal.OpenNode(nil, "a", &s, project) }, //nolint:staticcheck // the point of the test
+		"ctx must not be nil": func() (*causal.Node, error) { return causal.OpenNode(nil, "a", &s, project) }, //nolint:staticcheck // the nil context is tested
 	} {
 		n, err := open()
 		requireFault(t, err, want)
@@ -260,7 +261,7 @@ func TestZeroAndClosedNodes(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, &s), 1)
 }
 
-// A node that is opened again goes on where it was, by its checkpoint or by the log.
+// A reopened node resumes, from its checkpoint or from the log.
 func TestNodeOpensAgain(t *testing.T) {
 	for name, forget := range map[string]struct{ checkpoint, clock bool }{
 		"with all": {}, "without its checkpoint": {checkpoint: true}, "without its clock": {clock: true}, "without both": {checkpoint: true, clock: true},
@@ -290,7 +291,8 @@ func TestNodeOpensAgain(t *testing.T) {
 	}
 }
 
-// The clock is moved by all that the store holds, and by what a LamportClock of the node has issued.
+// The clock advances past everything in the store, and past values issued by a
+// LamportClock of the node.
 func TestNodeClock(t *testing.T) {
 	var s causal.MemStore
 	require.NoError(t, s.SaveClock(t.Context(), "alice", 40))
@@ -347,7 +349,7 @@ func TestNodeVectorClocks(t *testing.T) {
 	require.Equal(t, causal.OrderBefore, causal.Relation(events[0], events[1]))
 }
 
-// The heads of more aggregates than are kept are right all the same.
+// The heads of more aggregates than are kept are correct.
 func TestNodeWithManyAggregates(t *testing.T) {
 	var s causal.MemStore
 	n := openNode(t, "alice", &s)
@@ -371,7 +373,7 @@ func TestNodeWithManyAggregates(t *testing.T) {
 	}
 }
 
-// Heads that are forgotten while events are stamped are those of other events.
+// Heads forgotten while events are stamped are those of other events.
 func TestNodeWithHugeAggregate(t *testing.T) {
 	var s causal.MemStore
 	n := openNode(t, "alice", &s)
@@ -388,13 +390,13 @@ func TestNodeWithHugeAggregate(t *testing.T) {
 	require.Equal(t, []causal.EventID{all[2].ID()}, emit(t, n, note("A")).Parents())
 }
 
-// Another process saves between the reading of the log and that of the heads: what is named as a
-// parent has a lesser clock all the same.
+// Another process saves between the reading of the log and of the heads: every
+// parent still has a lower clock.
 func TestNodeHeadsAreBeforeItsClock(t *testing.T) {
 	s := &hookedHeads{}
 	n, bob := openNode(t, "alice", s), openNode(t, "bob", &s.MemStore)
 	emit(t, n, note("A"))
-	for i := range 20 { // in both ways to save
+	for i := range 20 { // in both ways of saving
 		aggregate := fmt.Sprint("A", i)
 		var theirs causal.Event
 		s.hook = func() { theirs = emit(t, bob, note(aggregate)) }
@@ -404,8 +406,8 @@ func TestNodeHeadsAreBeforeItsClock(t *testing.T) {
 	}
 }
 
-// hookedHeads is a store in which something happens once before heads, or events, are loaded, and
-// whose log cannot be read while err is set.
+// hookedHeads is a store that calls a hook once before heads, or events, are
+// loaded, and whose log cannot be read while err is set.
 type hookedHeads struct {
 	causal.MemStore
 	hook, events func()
@@ -435,8 +437,8 @@ func (s *hookedHeads) LoadHeads(ctx context.Context, projectUUID, aggregateID st
 	return s.MemStore.LoadHeads(ctx, projectUUID, aggregateID)
 }
 
-// An aggregate has more heads than an event may name: the node's own latest and the newest
-// are named, and the others stay heads.
+// An aggregate has more heads than an event may name: the node's own latest and
+// the newest are named, and the others remain heads.
 func TestNodeWithTooManyHeads(t *testing.T) {
 	var s causal.MemStore
 	const most = 16_384
@@ -464,7 +466,7 @@ func TestNodeWithTooManyHeads(t *testing.T) {
 	require.Equal(t, heads, emit(t, n, note("WP001")).Parents())
 
 	events = events[:0]
-	for i := range 2 * most { // so many that what is left is too many again
+	for i := range 2 * most { // so many that the rest is too many again
 		events = append(events, from(t, 200_000+i, fmt.Sprint("other", i), 0, int64(i+1)))
 	}
 	receive(t, n, events...)
@@ -473,7 +475,7 @@ func TestNodeWithTooManyHeads(t *testing.T) {
 	require.Contains(t, all[1].Parents(), all[0].ID(), "its own latest, which is not saved yet")
 	require.Len(t, all[1].Parents(), most)
 
-	apart := make([]causal.EventParams, most+10) // of which none follows another
+	apart := make([]causal.EventParams, most+10) // none of which follows another
 	for i := range apart {
 		apart[i] = note("apart", func(p *causal.EventParams) { p.Parents = []causal.EventID{} })
 	}
@@ -483,7 +485,7 @@ func TestNodeWithTooManyHeads(t *testing.T) {
 	require.Contains(t, all[most+10].Parents(), all[most+9].ID())
 }
 
-// A node without callers that a function of it can have: errors are those of the store.
+// Errors of the store are returned by every call of a node.
 func TestNodeOnBrokenLog(t *testing.T) {
 	boom := errors.New("boom")
 	for name, s := range map[string]*logStore{

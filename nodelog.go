@@ -68,7 +68,7 @@ func (l *nodeLog) readTo(ctx context.Context, last Cursor) error {
 		case entry.Event.p == nil:
 			return errYieldedZero()
 		case entry.Cursor.position != l.at.position+1:
-			return &StorageError{Op: "read log", Err: errors.New("the storage left out an entry, or yielded one twice")}
+			return &StorageError{Op: "read log", Err: errors.New("the storage skipped an entry, or yielded one twice")}
 		}
 		l.take(entry.Event)
 		l.at = entry.Cursor

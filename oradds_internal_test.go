@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// An ORSet with one element, which has few adds or many, answers as a map of its adds
-// does, and again after it was written and read, merged or asked for all of it.
+// An ORSet with one element, with few adds or many, agrees with a map of its
+// adds, even after encoding and decoding, or merging into a new one.
 func TestORSetOfManyNodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := rapid.SampledFrom([]int{3, maxScan, maxScan + 1, 3 * maxScan}).Draw(t, "nodes")
@@ -59,7 +59,8 @@ func drawOrAdd(t *rapid.T, nodes int) orAdd {
 	return a
 }
 
-// requireOrAdds requires that the adds of the set's one element are those of the model.
+// requireOrAdds requires that the adds of the set's one element agree with the
+// model.
 func requireOrAdds(t *rapid.T, model map[unique.Handle[string]]orAdd, s ORSet[string]) {
 	adds, live := s.elements["x"], 0
 	require.Len(t, adds.all, len(model))

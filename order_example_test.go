@@ -7,7 +7,7 @@ import (
 )
 
 func ExampleOrder() {
-	var order causal.Order // nothing is known
+	var order causal.Order // unknown
 	fmt.Println(order, causal.OrderBefore, causal.OrderConcurrent.String())
 	// Output: Unknown Before Concurrent
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Bob removes what he has seen; Carol adds the same at the same time, and wins.
+// Bob removes the label he has seen. Carol adds the same one concurrently, and
+// wins.
 func ExampleORSet() {
 	var bobs causal.ORSet[string]
 	added := labelEvent(1, "alice", 1, `{"add": ["urgent", "backend"]}`)
@@ -47,7 +48,7 @@ func ExampleORSet() {
 	// [urgent]
 }
 
-// When all nodes have seen a removal, its traces can go.
+// Once all nodes have seen a removal, its traces can be discarded.
 func ExampleORSet_Compact() {
 	var labels causal.ORSet[string]
 	for _, e := range []causal.Event{
@@ -63,7 +64,7 @@ func ExampleORSet_Compact() {
 		log.Fatal(err)
 	}
 	labels.MarkSeen(seen)
-	bobHasSeen := seen // he said so
+	bobHasSeen := seen // as he has reported
 	if err := labels.Compact(causal.StableCut(seen, bobHasSeen)); err != nil {
 		log.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func ExampleORSetRemoval() {
 }
 
 func ExampleMergeORSet() {
-	labels, err := causal.MergeORSet([]causal.Event{ // the remove comes first, and wins over nothing that it had not seen
+	labels, err := causal.MergeORSet([]causal.Event{ // the remove arrives first, and cancels only what it had seen
 		labelEvent(3, "bob", 2, `{"remove": [{"element": "urgent", "observed": {"alice": 1}}]}`),
 		labelEvent(1, "alice", 1, `{"add": ["urgent", "backend"]}`),
 		labelEvent(2, "carol", 1, `{"add": ["urgent"]}`),
@@ -118,7 +119,7 @@ func ExampleMergeORSet() {
 func ExampleMergeORSetFunc() {
 	members, err := causal.MergeORSetFunc(
 		[]causal.Event{labelEvent(1, "alice", 1, `{}`), labelEvent(2, "bob", 1, `{}`)},
-		func(e causal.Event) (causal.ORSetChange[string], error) { // who speaks is a member
+		func(e causal.Event) (causal.ORSetChange[string], error) { // anyone who speaks is a member
 			return causal.ORSetChange[string]{Add: []string{e.NodeID()}}, nil
 		},
 	)
@@ -129,7 +130,7 @@ func ExampleMergeORSetFunc() {
 	// Output: [alice bob]
 }
 
-// labelEvent returns the n-th event, which a node emitted at this clock.
+// labelEvent returns the n-th event, emitted by a node at this clock.
 func labelEvent(n int, node string, clock int64, payload string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),

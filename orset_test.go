@@ -15,8 +15,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The histories that OR-Sets get wrong: each event in turn, with what is in the
-// set after all of them, in every order.
+// Histories that OR-Sets get wrong: the events, with the content of the set
+// after all of them, in every order.
 func TestORSetHistories(t *testing.T) {
 	const addX, addY = `{"add":["x"]}`, `{"add":["y"]}`
 	removeX := func(observed string) string {
@@ -97,8 +97,8 @@ func TestORSetRefuses(t *testing.T) {
 		`{"remove":[{"element":"x","observed":["ID"]}]}`:                `member "remove" has an item whose observed must be a JSON object`,
 		`{"remove":[{"element":"x","observed":{}}]}`:                    `removes an element without an add that was observed`,
 		`{"remove":[{"element":"x","observed":{"bob":1}}]}`:             `removes an add that is not earlier than lamport_clock`,
-		`{"remove":[{"element":"x","observed":{"b":1,"a":1}}]}`:         `member "remove" has an item whose observed must have its nodes in ascending order, each once`,
-		`{"remove":[{"element":"x","element":"x","observed":{"b":1}}]}`: `member "remove" has an item whose element is given twice`,
+		`{"remove":[{"element":"x","observed":{"b":1,"a":1}}]}`:         `member "remove" has an item whose observed must have its nodes in ascending order without duplicates`,
+		`{"remove":[{"element":"x","element":"x","observed":{"b":1}}]}`: `member "remove" has an item whose element occurs twice`,
 	}
 	for payload, fault := range tests {
 		e := eventtest.New(t, 1, eventtest.WithPayload(payload))
@@ -109,7 +109,7 @@ func TestORSetRefuses(t *testing.T) {
 		require.Zero(t, s, "half of a change")
 	}
 
-	// What JSON cannot say.
+	// Values without a JSON form.
 	e := eventtest.New(t, 1)
 	var floats causal.ORSet[float64]
 	requirePayloadFault(t, floats.Change(e, causal.ORSetChange[float64]{Add: []float64{1, math.NaN()}}), "adds an element that must not be NaN")
@@ -157,8 +157,8 @@ func TestORSetElementTypes(t *testing.T) {
 	requirePayloadFault(t, labels.Apply(eventtest.New(t, 1, eventtest.WithPayload(`{"add":[1]}`))), `member "add": an element does not decode into the given type`)
 }
 
-// The metadata of a removed element does not grow with repetition, and goes once
-// all nodes know of the removal.
+// The metadata of a removed element does not grow with repetition, and
+// disappears once all nodes know of the removal.
 func TestORSetHeap(t *testing.T) {
 	const elements = 1000
 	heap := func() uint64 {
@@ -200,7 +200,8 @@ func TestORSetHeap(t *testing.T) {
 	runtime.KeepAlive(s)
 }
 
-// The cost of an element grows with the nodes that added it, and not with their square.
+// The cost of an element grows with the number of nodes that added it, and not
+// with its square.
 func TestORSetCostOfManyNodes(t *testing.T) {
 	removeAll := func(n int) causal.Event {
 		observed := map[string]int64{}
@@ -240,8 +241,8 @@ func TestORSetCostOfManyNodes(t *testing.T) {
 	}
 }
 
-// After Compact, what comes again stays gone, also from a replica that lacks the
-// remove.
+// After Compact, removed elements stay removed, even when merging a replica
+// without the remove.
 func TestORSetCompact(t *testing.T) {
 	add := by(t, 1, "alice", 1, `{"add":["x"]}`)
 	remove := by(t, 2, "bob", 2, `{"remove":[{"element":"x","observed":{"alice":1}}]}`)
@@ -317,7 +318,7 @@ func TestORSetJSON(t *testing.T) {
 		`{"elements":[],"seen":{},"stable":{"a":1}}`:           "stable must be within seen",
 		`{"elements":[],"seen":{"a":0},"stable":{}}`:           "seen must not have the time 0",
 		`{"elements":[],"seen":{},"stable":{},"S3CRET":1}`:     "has an unknown member",
-		`{"elements":[],"elements":[],"seen":{},"stable":{}}`:  "elements is given twice",
+		`{"elements":[],"elements":[],"seen":{},"stable":{}}`:  "elements occurs twice",
 		`{"elements":[{"element":"x"}],"seen":{},"stable":{}}`: "elements has an item whose adds is missing",
 		add(``):     "elements has an item whose adds must not be empty",
 		add(`null`): "elements has an item whose adds has an item that must be a JSON object",
@@ -327,13 +328,13 @@ func TestORSetJSON(t *testing.T) {
 		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":1}`):                                                                                                "elements has an item whose adds has an item whose removed_by is an event that must be a JSON object",
 		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":{"node_id":"b","lamport_clock":0,"event_id":"TEST0000000000000000000001"}}`):                        "elements has an item whose adds has an item whose removed_by is an event whose lamport_clock must be at least 1",
 		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":{"node_id":"b","lamport_clock":1,"event_id":"TEST0000000000000000000001"}}`):                        "elements has an item whose adds has an item whose removed_by must be later than the add",
-		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":null},{"node_id":"a","lamport_clock":2,"event_id":"TEST0000000000000000000001","removed_by":null}`): "elements has an item whose adds has an item whose node_id must be in ascending order, each once",
+		add(`{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":null},{"node_id":"a","lamport_clock":2,"event_id":"TEST0000000000000000000001","removed_by":null}`): "elements has an item whose adds has an item whose node_id must be in ascending order without duplicates",
 		add(`{"node_id":"a","lamport_clock":1,"event_id":null,"removed_by":null}`):                                                                                                                     "elements has an item whose adds has an item whose event_id must not be null for an add that is not removed",
 		add(`{"node_id":"a","lamport_clock":1,"event_id":"test0000000000000000000001","removed_by":null}`):                                                                                             "elements has an item whose adds has an item whose event_id must be in its canonical case",
 		add(`{"node_id":"a","lamport_clock":1,"removed_by":null}`):                                                                                                                                     "elements has an item whose adds has an item whose event_id is missing",
 		`{"elements":[{"element":1,"adds":[]}],"seen":{},"stable":{}}`:                                                                                                                                 "elements has an item whose element must be a string",
-		`{"elements":[` + item("b") + `,` + item("a") + `],"seen":{},"stable":{}}`:                                                                                                                     "elements has an item whose element must be in ascending order, each once",
-		`{"elements":[` + item("b") + `,` + item("b") + `],"seen":{},"stable":{}}`:                                                                                                                     "elements has an item whose element must be in ascending order, each once",
+		`{"elements":[` + item("b") + `,` + item("a") + `],"seen":{},"stable":{}}`:                                                                                                                     "elements has an item whose element must be in ascending order without duplicates",
+		`{"elements":[` + item("b") + `,` + item("b") + `],"seen":{},"stable":{}}`:                                                                                                                     "elements has an item whose element must be in ascending order without duplicates",
 	}
 	for text, reason := range refused {
 		err := again.UnmarshalJSON([]byte(text))
@@ -346,7 +347,7 @@ func item(element string) string {
 	return `{"element":"` + element + `","adds":[{"node_id":"a","lamport_clock":1,"event_id":"TEST0000000000000000000001","removed_by":null}]}`
 }
 
-// The clock of a set is the latest of an add, a removal, or what was seen.
+// The clock of a set is the latest of its adds, removals and vector clocks.
 func TestORSetLamportClock(t *testing.T) {
 	for name, test := range map[string]struct {
 		events []causal.Event
@@ -367,7 +368,7 @@ func TestORSetLamportClock(t *testing.T) {
 	}
 }
 
-// Cuts add up: what one of them covers stays ignored after the next.
+// Cuts add up: events covered by one of them are still ignored after the next.
 func TestORSetCutsAddUp(t *testing.T) {
 	var s causal.ORSet[string]
 	s.MarkSeen(vector(t, map[string]int64{"alice": 3, "bob": 4}))

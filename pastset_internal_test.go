@@ -9,7 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A pastSet is what a map from lanes to counts is; sets that were made earlier stay what they were.
+// A pastSet agrees with a map from lanes to counts, and sets created earlier do
+// not change.
 func TestPastSet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sets, models := []pastSet{nil}, []map[int32]int32{{}}

@@ -209,7 +209,7 @@ func (c PNCounter) Value() (int64, error) { return counterValue(c.sum) }
 func counterValue(sum int128) (int64, error) {
 	value, ok := sum.int64()
 	if !ok {
-		return 0, invalid(fieldNames[fieldPayload], "has deltas whose total does not fit 64 bits")
+		return 0, invalid(fieldNames[fieldPayload], "has deltas whose total does not fit in 64 bits")
 	}
 	return value, nil
 }

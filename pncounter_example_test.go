@@ -24,7 +24,7 @@ func ExamplePNCounter() {
 	}
 	fmt.Println(replica.Value())
 
-	// What the replica has seen for certain, it need not keep event by event.
+	// Events known to be seen need not be kept separately.
 	seen, err := causal.NewVectorClock(map[string]int64{"alice": 1})
 	if err != nil {
 		log.Fatal(err)
@@ -43,7 +43,7 @@ func ExamplePNCounter() {
 	// {"totals":[{"node_id":"alice","lamport_clock":1,"total":3,"digest":"c763bdbc4786ef8b"}],"events":[{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y02","node_id":"bob","lamport_clock":1,"delta":-1},{"event_id":"01HZXW5B2Q3R4S5T6V7W8X9Y03","node_id":"carol","lamport_clock":1,"delta":40}],"seen":{"alice":1}}
 }
 
-// countEvent returns the n-th event, which a node emitted at this clock.
+// countEvent returns the n-th event, emitted by a node at this clock.
 func countEvent(n int, node string, clock int64, payload string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),

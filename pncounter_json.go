@@ -24,7 +24,7 @@ func (c PNCounter) MarshalJSON() ([]byte, error) {
 			b = append(b, ',')
 		}
 		if !c.totals[node].sum.fits(totalBits) {
-			return nil, invalid("totals", "has a total that does not fit 96 bits")
+			return nil, invalid("totals", "has a total that does not fit in 96 bits")
 		}
 		b = dot{node, c.totals[node].time}.appendJSON(b, "{")
 		b = append(append(b, `,"total":`...), c.totals[node].sum.String()...)
@@ -126,7 +126,7 @@ func parseTotal(value string) (int128, error) {
 	if fault, _ := faultOf(err); fault.Reason != reasonRange {
 		return int128From(n), err
 	}
-	tooLarge := invalid("", "does not fit 96 bits")
+	tooLarge := invalid("", "does not fit in 96 bits")
 	if len(value) > len("-")+totalBits*3/10+1 { // reading the digits takes more than linear time
 		return int128{}, tooLarge
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// requireCount checks the value and that the JSON form has it.
+// requireCount requires the value, also in the JSON form.
 func requireCount(t require.TestingT, want int64, c *causal.PNCounter) {
 	got, err := c.Value()
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func TestPNCounterOverflow(t *testing.T) {
 
 	require.NoError(t, c.Add(eventtest.New(t, 6), math.MaxInt64))
 	_, err := c.Value()
-	requireFault(t, err, "payload has deltas whose total does not fit 64 bits")
+	requireFault(t, err, "payload has deltas whose total does not fit in 64 bits")
 	require.NoError(t, c.Add(eventtest.New(t, 7), -5))
 	requireCount(t, math.MaxInt64, &c)
 	require.NoError(t, c.Add(eventtest.New(t, 8), math.MinInt64))
@@ -83,7 +83,7 @@ func TestPNCounterOnce(t *testing.T) {
 	require.Equal(t, want, conflict.IDs)
 	requireCount(t, 10, &c)
 
-	// Within a total, an event is not counted again; beyond it is.
+	// Within a total, an event is not counted again; beyond it, it is.
 	c.MarkSeen(vector(t, map[string]int64{"alice": 3}))
 	require.NoError(t, c.Compact(c.Seen()))
 	require.NoError(t, c.Apply(e))
@@ -91,15 +91,15 @@ func TestPNCounterOnce(t *testing.T) {
 	requireCount(t, 11, &c)
 	require.ErrorIs(t, c.Compact(vector(t, map[string]int64{"alice": 4})), causal.ErrGap)
 
-	// Events at the clock 0 stay what they are: no vector clock has seen them.
+	// Events at the clock 0 are kept, because no vector clock covers them.
 	require.NoError(t, c.Apply(by(t, 3, "alice", 0, `{"delta":10}`)))
 	require.NoError(t, c.Apply(by(t, 4, "alice", 0, `{"delta":10}`)))
 	require.NoError(t, c.Compact(c.Seen()))
 	requireCount(t, 31, &c)
 }
 
-// Two totals over the same events that differ: one was compacted before all events
-// had come.
+// Two different totals over the same events: one was compacted before all
+// events had arrived.
 func TestPNCounterContradiction(t *testing.T) {
 	var a, b causal.PNCounter
 	cut := vector(t, map[string]int64{"alice": 2})
@@ -130,18 +130,18 @@ func TestPNCounterJSON(t *testing.T) {
 		`{}`: "totals is missing",
 		totals(`{"node_id":"a","lamport_clock":0,"total":1,"digest":"00000000000000ff"}`):                                                                         "totals has an item whose lamport_clock must be at least 1",
 		totals(`{"node_id":"a","lamport_clock":1,"total":1.0,"digest":"00000000000000ff"}`):                                                                       "totals has an item whose total must be an integer without fraction or exponent",
-		totals(`{"node_id":"a","lamport_clock":1,"total":158456325028528675187087900672,"digest":"00000000000000ff"}`):                                            "totals has an item whose total does not fit 96 bits", // 2^97
-		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"00000000000000ff"},{"node_id":"a","lamport_clock":2,"total":0,"digest":"00000000000000ff"}`): "totals has an item whose node_id must be in ascending order, each once",
+		totals(`{"node_id":"a","lamport_clock":1,"total":158456325028528675187087900672,"digest":"00000000000000ff"}`):                                            "totals has an item whose total does not fit in 96 bits", // 2^97
+		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"00000000000000ff"},{"node_id":"a","lamport_clock":2,"total":0,"digest":"00000000000000ff"}`): "totals has an item whose node_id must be in ascending order without duplicates",
 		totals(`{"node_id":"a","lamport_clock":1,"total":0}`):                                                                                                     "totals has an item whose digest is missing",
 		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":1}`):                                                                                          "totals has an item whose digest must be a string",
 		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"ff"}`):                                                                                       "totals has an item whose digest must be 16 hexadecimal digits in lower case",
 		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"00000000000000FF"}`):                                                                         "totals has an item whose digest must be 16 hexadecimal digits in lower case",
 		totals(`{"node_id":"a","lamport_clock":1,"total":0,"digest":"0000000000000000ff"}`):                                                                       "totals has an item whose digest must be 16 hexadecimal digits in lower case",
 		events(event(1, "b", "3")):                                                                                      "events must not be in the totals",
-		events(event(1, "b", "4") + "," + event(1, "b", "5")):                                                           "events has an item whose event_id must be in ascending order, each once",
-		events(event(2, "c", "4") + "," + event(1, "c", "4")):                                                           "events has an item whose event_id must be in ascending order, each once",
+		events(event(1, "b", "4") + "," + event(1, "b", "5")):                                                           "events has an item whose event_id must be in ascending order without duplicates",
+		events(event(2, "c", "4") + "," + event(1, "c", "4")):                                                           "events has an item whose event_id must be in ascending order without duplicates",
 		events(`{"event_id":"x","node_id":"b","lamport_clock":3,"delta":1}`):                                            "events has an item whose event_id must be 26 ASCII letters or digits, or a UUID with hyphens",
-		events(`{"event_id":"TEST0000000000000000000007","node_id":"b","lamport_clock":3,"delta":9223372036854775808}`): "events has an item whose delta does not fit 64 bits",
+		events(`{"event_id":"TEST0000000000000000000007","node_id":"b","lamport_clock":3,"delta":9223372036854775808}`): "events has an item whose delta does not fit in 64 bits",
 	} {
 		requireFault(t, c.UnmarshalJSON([]byte(text)), reason, text)
 		requireCount(t, 5, &c)
@@ -151,20 +151,21 @@ func TestPNCounterJSON(t *testing.T) {
 	requireCount(t, 1, &c)
 }
 
-// A total has at most 96 bits; to refuse more must not cost more than to read them.
+// A total has at most 96 bits. Refusing more must not cost more than reading
+// them.
 func TestPNCounterRefusesLongTotalsInLinearTime(t *testing.T) {
 	refuse := func(digits int) func() {
 		text := []byte(`{"totals":[{"node_id":"a","lamport_clock":1,"total":` + strings.Repeat("9", digits) + `,"digest":"00000000000000ff"}],"events":[],"seen":{}}`)
 		return func() {
 			var c causal.PNCounter
-			require.ErrorContains(t, c.UnmarshalJSON(text), "total does not fit 96 bits")
+			require.ErrorContains(t, c.UnmarshalJSON(text), "total does not fit in 96 bits")
 		}
 	}
 	requireNearlyLinear(t, refuse(25_000), refuse(1_600_000))
 }
 
-// After Compact the counter ignores events within the cut, even those of a node that
-// had none.
+// After Compact the counter ignores events covered by the cut, even of a node
+// without events.
 func TestPNCounterCompactCoversNodesWithoutEvents(t *testing.T) {
 	var c causal.PNCounter
 	cut := vector(t, map[string]int64{"alice": 5})
@@ -177,7 +178,8 @@ func TestPNCounterCompactCoversNodesWithoutEvents(t *testing.T) {
 	requireCount(t, 5, &c)
 }
 
-// A total at the end of the range can be read, and what would go beyond is not written.
+// A total at the end of the range can be decoded, and one beyond is not
+// encoded.
 func TestPNCounterDoesNotWriteTotalsBeyondTheRange(t *testing.T) {
 	for _, delta := range []string{"1", "-1"} {
 		var c causal.PNCounter
@@ -187,11 +189,11 @@ func TestPNCounterDoesNotWriteTotalsBeyondTheRange(t *testing.T) {
 		require.NoError(t, c.Apply(by(t, 1, "a", 2, `{"delta":`+delta+`}`)))
 		require.NoError(t, c.Compact(c.Seen()))
 		_, err := c.MarshalJSON()
-		requireFault(t, err, "totals has a total that does not fit 96 bits")
+		requireFault(t, err, "totals has a total that does not fit in 96 bits")
 	}
 }
 
-// Totals are compared with all their bits.
+// Totals are compared in all their bits.
 func TestPNCounterComparesWholeTotals(t *testing.T) {
 	read := func(total string) (c causal.PNCounter) {
 		require.NoError(t, c.UnmarshalJSON([]byte(`{"totals":[{"node_id":"alice","lamport_clock":1,"total":`+total+`,"digest":"00000000000000ff"}],"events":[],"seen":{}}`)))

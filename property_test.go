@@ -16,8 +16,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// eventGen makes events that are often in conflict: few IDs, clocks and nodes.
-// The content follows from the ID, so that repetitions are equal.
+// eventGen generates events that often conflict, with few IDs, clocks and
+// nodes. The content is determined by the ID, so duplicates are equal.
 func eventGen(t *rapid.T, label string) causal.Event {
 	n := rapid.IntRange(0, 30).Draw(t, label)
 	e, err := causal.NewEvent(causal.EventParams{
@@ -41,7 +41,7 @@ func eventsGen(t *rapid.T, label string) []causal.Event {
 
 var statePriority = map[string]int{"s0": 1, "s1": 2, "s2": 2, "s3": 0}
 
-// sameMoment keeps what a state machine can merge: events of one clock.
+// sameMoment keeps events that a state machine can merge: those of one clock.
 func sameMoment(events []causal.Event) []causal.Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e causal.Event) bool {
 		return e.LamportClock() != events[0].LamportClock()
@@ -81,7 +81,7 @@ func TestMergeLaws(t *testing.T) {
 	})
 }
 
-// The answers for two groups of events give the answer for all of them.
+// The results for two groups of events determine the result for all of them.
 func TestMergeGrouping(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		byID := map[causal.EventID]causal.Event{}
@@ -153,10 +153,10 @@ func TestEventRoundTrip(t *testing.T) {
 }
 
 // clockMachine drives clocks of one node through storage that fails before or
-// after it has stored, and through crashes.
+// after storing, and through crashes.
 type clockMachine struct {
 	storage *brokenStorage
-	plain   bool // without AdvanceClock: then one clock at a time
+	plain   bool // without AdvanceClock, so with one clock at a time
 	lease   int64
 	clocks  []*causal.LamportClock
 	issued  map[int64]bool
@@ -238,7 +238,7 @@ func TestMemEventStoreStateMachine(t *testing.T) {
 				}
 			}
 			for len(cursors) <= len(arrival) {
-				cursors = append(cursors, causal.Cursor{}) // filled in by the read
+				cursors = append(cursors, causal.Cursor{}) // set by the read
 			}
 		}
 		t.Repeat(map[string]func(*rapid.T){

@@ -11,10 +11,10 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// How much of what is concurrent do equal Lamport clocks show? Nodes emit events
-// about one aggregate, and now and then receive all that another one has. That
-// Relation is right for every pair, and IsConcurrent wherever it says yes, is
-// checked against what each node had in fact received.
+// How much of true concurrency do equal Lamport clocks show? Nodes emit events
+// about one aggregate, and from time to time receive all events of another.
+// Relation is checked for every pair, and IsConcurrent wherever it is true,
+// against the events each node had actually received.
 func TestRecall(t *testing.T) {
 	const events = 300
 	for _, nodes := range []int{2, 3, 5, 10} {
@@ -50,8 +50,8 @@ func TestRecall(t *testing.T) {
 	}
 }
 
-// exchange runs the nodes until they have emitted this many events, and returns
-// the events with what the node of each had received before.
+// exchange runs the nodes until they have emitted the given number of events,
+// and returns the events with those that their nodes had received before.
 func exchange(t *testing.T, random *rand.Rand, nodes, syncs, events int) (history []causal.Event, received [][]bool) {
 	t.Helper()
 	clocks, seen, known := make([]*causal.LamportClock, nodes), make([]causal.VectorClock, nodes), make([][]bool, nodes)

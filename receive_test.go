@@ -17,9 +17,10 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The kinds of faults below were found by attacks on what was there before.
+// The kinds of faults below were found by attacks on earlier code.
 
-// A batch has one ID with several contents: what is stored, or can be, is taken, whatever comes first.
+// A batch has different events with one ID: the one that is or can be stored is
+// accepted, whatever comes first.
 func TestReceiveOneIDTwice(t *testing.T) {
 	type events = []causal.Event
 	good := from(t, 1, "bob", 0, 5)
@@ -59,7 +60,8 @@ func TestReceiveOneIDTwice(t *testing.T) {
 	}
 }
 
-// Of many contents of one ID all but one are rejected, in as many steps as there are.
+// Of many different events with one ID all but one are rejected, in as many
+// steps as there are.
 func TestReceiveManyContents(t *testing.T) {
 	contents := func(clock int64) (events []causal.Event) {
 		for i := range 3000 {
@@ -93,7 +95,7 @@ func TestReceiveManyContents(t *testing.T) {
 	}
 }
 
-// What is refused leads nothing beyond MaxJump.
+// A refused event does not lead beyond MaxJump.
 func TestReceiveAfterRefused(t *testing.T) {
 	for name, refuse := range map[string]func(*appends){
 		"its ID is taken": func(s *appends) { require.NoError(t, s.SaveEvent(t.Context(), from(t, 1, "dave", 0, 1))) },
@@ -110,7 +112,7 @@ func TestReceiveAfterRefused(t *testing.T) {
 	}
 }
 
-// The cause of a context that ends is no verdict on events.
+// The cause of a done context does not affect events.
 func TestReceiveCanceledWithCause(t *testing.T) {
 	for _, cause := range []error{causal.ErrConcurrentSave, causal.ErrValidation, causal.ErrIDConflict, causal.ErrInvalidCursor} {
 		var s appends
@@ -125,7 +127,8 @@ func TestReceiveCanceledWithCause(t *testing.T) {
 	}
 }
 
-// An event that is too far ahead comes after what it names, and hides none of it.
+// An event that is too far ahead follows those it names, and hides none of
+// them.
 func TestNodeEmitsBesidePoison(t *testing.T) {
 	var s causal.MemStore
 	n := openNode(t, "alice", &s, func(o *causal.NodeOptions) { o.MaxJump = 100 })
@@ -157,7 +160,8 @@ func TestNodeEmitsBesidePoison(t *testing.T) {
 	require.Less(t, emit(t, end, note("A")).LamportClock(), int64(10_000), "the node of another project is another")
 }
 
-// Others save while the heads beside a far event are looked for: no parent is later than its child.
+// Others save while the heads beside a far event are loaded: no parent is later
+// than its child.
 func TestNodeEmitsBesidePoisonAndOthers(t *testing.T) {
 	s := &hookedHeads{}
 	limit := func(o *causal.NodeOptions) { o.MaxJump = 100 }
@@ -165,7 +169,7 @@ func TestNodeEmitsBesidePoisonAndOthers(t *testing.T) {
 	require.NoError(t, s.SaveEvent(t.Context(), far))
 	n, bob := openNode(t, "alice", s, limit), openNode(t, "bob", &s.MemStore, limit)
 	for range 20 {
-		emit(t, bob, note("A")) // so that the heads are loaded
+		emit(t, bob, note("A")) // so that heads are loaded
 		s.events = func() {
 			for range 3 {
 				emit(t, bob, note("A"))
@@ -184,7 +188,7 @@ func TestNodeEmitsBesidePoisonAndOthers(t *testing.T) {
 	}
 }
 
-// Heads that were loaded by an emission that failed are no proof of anything.
+// Heads loaded by a failed emission are not trusted.
 func TestNodeForgetsHeadsOfAFailure(t *testing.T) {
 	s := &hookedHeads{}
 	n := openNode(t, "alice", s, func(o *causal.NodeOptions) { o.MaxJump = 100 })
@@ -205,7 +209,7 @@ func TestNodeForgetsHeadsOfAFailure(t *testing.T) {
 	require.ErrorIs(t, err, causal.ErrValidation)
 }
 
-// A merge that failed is made when the events come again.
+// A failed merge is made when the events arrive again.
 func TestNodeMergesAfterFailure(t *testing.T) {
 	var s appends
 	n := openNode(t, "hub", &s, func(o *causal.NodeOptions) { o.MergeAbove = 1 })
@@ -221,14 +225,14 @@ func TestNodeMergesAfterFailure(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, &s), 4, "a head that cannot be named does not count")
 }
 
-// from makes a stamped event of a node.
+// from returns a stamped event of a node.
 func from(t require.TestingT, n int, node string, previous, clock int64, change ...func(*causal.EventParams)) causal.Event {
 	return eventtest.New(t, n, append([]func(*causal.EventParams){func(p *causal.EventParams) {
 		p.NodeID, p.LamportClock, p.PreviousClock, p.Parents = node, clock, previous, []causal.EventID{}
 	}}, change...)...)
 }
 
-// reasons returns the IDs of what was rejected with the reasons.
+// reasons returns the IDs of rejected events with the reasons.
 func reasons(r causal.Receipt) map[causal.EventID]string {
 	all := map[causal.EventID]string{}
 	for _, rejected := range r.Rejected {
@@ -237,17 +241,18 @@ func reasons(r causal.Receipt) map[causal.EventID]string {
 	return all
 }
 
-// badEvents are events that are rejected, by the end of the reason.
+// badEvents are events to reject, by the end of the reason.
 func badEvents(t require.TestingT) map[string]causal.Event {
 	return map[string]causal.Event{
-		"project_uuid must be that of the node":                      from(t, 101, "bob", 0, 1, func(p *causal.EventParams) { p.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678" }),
+		"project_uuid must be the store of the node":                      from(t, 101, "bob", 0, 1, func(p *causal.EventParams) { p.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678" }),
 		"has different content: " + string(eventtest.ID(102)):        from(t, 102, "bob", 0, 2, func(p *causal.EventParams) { p.Type = "Other" }),
 		"remote clock too far ahead: 5000, more than 1000 beyond 30": from(t, 103, "bob", 0, 5000),
 		"clock value above the range":                                from(t, 104, "bob", 0, math.MaxInt64),
 	}
 }
 
-// Each event is taken alone: what is bad is rejected with its reason and kept, and nothing else.
+// Each event is judged separately: a bad one is rejected with its reason and
+// kept, and no others.
 func TestReceiveTakesEachAlone(t *testing.T) {
 	for _, bad := range []int{0, 1, 2, 3, 4} {
 		var s causal.MemStore
@@ -299,7 +304,8 @@ func TestReceiveTakesEachAlone(t *testing.T) {
 	}
 }
 
-// A new node joins a network at any clock that is near the others, however far it has come.
+// A new node can join a network at any clock near the others, however far it
+// has come.
 func TestReceiveStepByStep(t *testing.T) {
 	var s causal.MemStore
 	n := openNode(t, "alice", &s, func(o *causal.NodeOptions) { o.MaxJump = 10 })
@@ -315,7 +321,8 @@ func TestReceiveStepByStep(t *testing.T) {
 	require.EqualValues(t, 1001, emit(t, n, note("A")).LamportClock())
 }
 
-// Of an event that is stored, one that lacks what older peers drop is known, and any other is in conflict.
+// An event that differs from a stored one only in lacking members dropped by
+// older peers is known, and any other is in conflict.
 func TestReceiveFromOlderPeers(t *testing.T) {
 	full := `{"event_id":"TEST0000000000000000000001","event_type":"T","aggregate_id":"A","payload":{"n":1},` +
 		`"timestamp":"2026-01-26T10:00:00+00:00","node_id":"bob","lamport_clock":2,"causation_id":null,` +
@@ -420,7 +427,7 @@ func TestReceiveOwnEvents(t *testing.T) {
 	require.EqualValues(t, 6, e.PreviousClock())
 	require.Equal(t, []causal.EventID{own[5].ID()}, e.Parents())
 
-	// It went on before they came.
+	// The node continued before they arrived.
 	require.NoError(t, peer.SaveEvents(t.Context(), own[:2]))
 	n = openNode(t, "alice", &peer)
 	emit(t, n, note("A"))
@@ -433,7 +440,8 @@ func TestReceiveOwnEvents(t *testing.T) {
 	require.Len(t, e.Parents(), 2, "with both branches")
 }
 
-// A fork is told once, to who receives it and to OnFork, which may use the node.
+// A fork is reported once, to the receiver and to OnFork, which may use the
+// node.
 func TestForksAreTold(t *testing.T) {
 	var s causal.MemStore
 	told := make(chan causal.ForkError, 10)
@@ -459,7 +467,8 @@ func TestForksAreTold(t *testing.T) {
 	require.Empty(t, told)
 }
 
-// An event that is stored and too far ahead neither stops the node nor moves it.
+// A stored event that is too far ahead neither stops the node nor advances its
+// clock.
 func TestNodeOnPoisonedStore(t *testing.T) {
 	var s causal.MemStore
 	poison := from(t, 1, "mallory", 0, 1<<50, func(p *causal.EventParams) { p.AggregateID = "A" })
@@ -486,7 +495,8 @@ func TestNodeOnPoisonedStore(t *testing.T) {
 	require.Zero(t, n.Seen().At("bob"), "nor does what follows it")
 }
 
-// What waits for the clock is taken when that comes near, also from a checkpoint.
+// Events that wait for the clock are followed once it comes near, even from a
+// checkpoint.
 func TestNodeCatchesUpWithItsStore(t *testing.T) {
 	var s causal.MemStore
 	few := func(o *causal.NodeOptions) { o.MaxJump = 10 }
@@ -500,7 +510,8 @@ func TestNodeCatchesUpWithItsStore(t *testing.T) {
 	require.EqualValues(t, 21, emit(t, n, note("A")).LamportClock())
 }
 
-// It is so whatever brings it near: own events, a clock that was stored, another limit.
+// This holds whatever brings it near: own events, a stored clock, another
+// limit.
 func TestNodeCatchesUpByItself(t *testing.T) {
 	few := func(o *causal.NodeOptions) { o.MaxJump = 10 }
 	for name, bring := range map[string]func(*causal.MemStore, *causal.Node) *causal.Node{
@@ -533,7 +544,7 @@ func TestNodeCatchesUpByItself(t *testing.T) {
 	}
 }
 
-// A parent of the same call is one only if it is emitted by it.
+// A parent in the same call counts only if the call emits it.
 func TestNodeParentIsAhead(t *testing.T) {
 	var s causal.MemStore
 	n := openNode(t, "alice", &s, func(o *causal.NodeOptions) { o.MaxJump = 10 })
@@ -548,7 +559,7 @@ func TestNodeParentIsAhead(t *testing.T) {
 	require.ErrorIs(t, err, causal.ErrValidation)
 }
 
-// What was rejected for its clock or its ID is tried again, and nothing else.
+// Only events rejected for their clock or ID are retried.
 func TestRetryRejected(t *testing.T) {
 	var s causal.MemStore
 	n := openNode(t, "alice", &s, func(o *causal.NodeOptions) { o.MaxJump = 100 })
@@ -607,8 +618,8 @@ func TestNodeMerges(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, &s), 6)
 }
 
-// Whatever comes, in whatever batches and order, and though the store fails: in the end each good
-// event is stored once, and what was seen is what a node would see that reads the log.
+// In any batches and order, and although the store fails, finally each good
+// event is stored once, and Seen equals that of a node that reads the log.
 func TestReceiveOnFaultyStore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &appends{}

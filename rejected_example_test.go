@@ -15,7 +15,7 @@ func exampleRejected() causal.Rejected {
 	}
 }
 
-// What was not taken is kept, so that nothing is lost, and what comes again is counted.
+// Refused data is kept, so that nothing is lost, and repetitions are counted.
 func ExampleRejectedStorage() {
 	ctx := context.Background()
 	var store causal.RejectedStorage = &causal.MemRejectedStorage{}

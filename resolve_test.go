@@ -15,7 +15,7 @@ import (
 
 var taskStates = causal.StateMachine{Priority: map[string]int{"open": 1, "doing": 2, "review": 2, "done": 3}}
 
-// write returns an event with a payload that names these events as its parents.
+// write returns an event with a payload and the given parents.
 func write(t require.TestingT, n int, clock int64, payload string, parents ...int) causal.Event {
 	return eventtest.New(t, n, eventtest.WithPayload(payload), func(p *causal.EventParams) {
 		p.NodeID, p.LamportClock, p.Parents = []string{"alice", "bob", "carol", "dave", "erin"}[n%5], clock, []causal.EventID{}
@@ -191,8 +191,8 @@ func TestMergeMV(t *testing.T) {
 	require.Equal(t, eventtest.ID(2), got[0].Event.ID())
 }
 
-// ResolveState and MergeMV look at the events that write something and that no other such event has in its
-// past, whatever the events are.
+// ResolveState and MergeMV examine the writing events that no other writing
+// event follows, whatever the events are.
 func TestLastWritesAreMaximal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		events := slices.DeleteFunc(hostile(t), func(e causal.Event) bool {

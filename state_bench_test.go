@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// naiveORSet is the textbook form (Shapiro et al. 2011, specification 15), with an
-// event ID as the tag of an add, and the tags that were removed.
+// naiveORSet is the textbook form (Shapiro et al. 2011, specification 15), with
+// the event ID as the tag of an add, and a set of removed tags.
 type naiveORSet struct {
 	adds    map[string]map[string]bool // tags by element
 	removed map[string]bool
@@ -202,7 +202,8 @@ func BenchmarkMergeLWW(b *testing.B) {
 	})
 }
 
-// payloadEvents returns n events of 10 nodes with these payloads, in random order.
+// payloadEvents returns n events of 10 nodes with the given payloads, in random
+// order.
 func payloadEvents(b *testing.B, n int, payload func(i int) string) []causal.Event {
 	b.Helper()
 	events := benchEvents(b, n, 10)
@@ -219,7 +220,8 @@ func payloadEvents(b *testing.B, n int, payload func(i int) string) []causal.Eve
 	return events
 }
 
-// Of five events four add one of 1000 elements, and one removes the add before it.
+// Of five events four add one of 1000 elements, and one removes the preceding
+// add.
 func BenchmarkMergeORSet(b *testing.B) {
 	const n = 10_000
 	events := payloadEvents(b, n, func(i int) string {
@@ -228,7 +230,7 @@ func BenchmarkMergeORSet(b *testing.B) {
 		}
 		return fmt.Sprintf(`{"add": ["element-%d"]}`, i%1000)
 	})
-	const want = 600 // those that are not the last before a remove
+	const want = 600 // those not last before a remove
 	b.Run("causal", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -239,7 +241,7 @@ func BenchmarkMergeORSet(b *testing.B) {
 		}
 		perEvent(b, n)
 	})
-	b.Run("naive", func(b *testing.B) { // a tag is a node and a clock, as the payloads name no IDs
+	b.Run("naive", func(b *testing.B) { // a tag is a node and a clock, because the payloads name no IDs
 		plain := plainEvents(b, events)
 		b.ReportAllocs()
 		for b.Loop() {

@@ -11,7 +11,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// states are one of each state type, fed by the same events.
+// states has one of each state type, fed with the same events.
 type states struct {
 	set     causal.ORSet[string]
 	grown   causal.GSet[string]
@@ -50,7 +50,7 @@ func (s *states) json(t require.TestingT) string {
 	return strings.Join(all, "\n")
 }
 
-// reload replaces the states by what their JSON says.
+// reload replaces the states by their decoded JSON.
 func (s *states) reload(t require.TestingT) {
 	before := s.json(t)
 	var read states
@@ -61,14 +61,14 @@ func (s *states) reload(t require.TestingT) {
 	*s = read
 }
 
-// by makes the n-th event of a test, of this node at this clock.
+// by returns the n-th event of a test, of this node at this clock.
 func by(t testing.TB, n int, node string, clock int64, payload string) causal.Event {
 	t.Helper()
 	return eventtest.New(t, n, eventtest.WithPayload(payload), func(p *causal.EventParams) { p.NodeID, p.LamportClock = node, clock })
 }
 
-// sixEvents are two adds, two removes of different views of them, a new add, and a
-// remove of that one alone.
+// sixEvents are two adds, two removes of different views of them, a new add,
+// and a remove of that one alone.
 func sixEvents(t testing.TB) []causal.Event {
 	t.Helper()
 	return []causal.Event{

@@ -16,7 +16,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// change is a random change of an ORSet, and a delta, tags and a value.
+// change is a random change of an ORSet, a delta, tags and a value.
 type change struct {
 	causal.ORSetChange[string]
 	Delta int64    `json:"delta"`
@@ -24,7 +24,7 @@ type change struct {
 	Value string   `json:"value"`
 }
 
-// modelChange is what the model keeps of an event: its own reading of the payload.
+// modelChange is the model's own decoding of an event.
 type modelChange struct {
 	Add    []string
 	Remove []struct {
@@ -36,7 +36,8 @@ type modelChange struct {
 	Value *string
 }
 
-// requireModel checks the states against the definitions, over the set of events.
+// requireModel compares the states with the definitions, over the set of
+// events.
 func requireModel(t require.TestingT, events []causal.Event, s *states) {
 	sorted := slices.SortedFunc(slices.Values(events), causal.Compare)
 	changes := make([]modelChange, len(sorted))
@@ -81,8 +82,8 @@ func requireModel(t require.TestingT, events []causal.Event, s *states) {
 	}
 }
 
-// isObserved reports whether a remove had seen that e adds the element, or a later
-// add of it by e's node.
+// isObserved reports whether a remove had seen that e adds the element, or a
+// later add of it by e's node.
 func isObserved(changes []modelChange, element string, e causal.Event) bool {
 	return slices.ContainsFunc(changes, func(c modelChange) bool {
 		for _, r := range c.Remove {
@@ -94,15 +95,15 @@ func isObserved(changes []modelChange, element string, e causal.Event) bool {
 	})
 }
 
-// replica is a node with states, and what the model knows of it.
+// replica is a node with states, and the model's knowledge of it.
 type replica struct {
 	states
 	name  string
-	group int // of those that it can reach
+	group int // of replicas it can reach
 	known map[causal.EventID]causal.Event
 }
 
-// network is a set of replicas that talk to each other at random.
+// network is a set of replicas that communicate at random.
 type network struct {
 	replicas []*replica
 	all      []causal.Event
@@ -146,7 +147,8 @@ func (n *network) emit(t *rapid.T) {
 	r.known[e.ID()] = e
 }
 
-// send delivers any one event, late or again; that it may never come is its loss.
+// send delivers any event, possibly late or repeatedly; never being chosen is a
+// loss.
 func (n *network) send(t *rapid.T) {
 	from, to := n.pickPair(t)
 	if len(from.known) == 0 {
@@ -167,7 +169,8 @@ func (n *network) mergeStates(t *rapid.T) {
 	}
 }
 
-// mergeDeltas sends what the receiver lacks, or what another one lacks.
+// mergeDeltas sends the part missing from the receiver, or from another
+// replica.
 func (n *network) mergeDeltas(t *rapid.T) {
 	from, to := n.pickPair(t)
 	since := n.pick(t, "since").set.Seen()
@@ -197,7 +200,7 @@ func (n *network) mergeDeltas(t *rapid.T) {
 	}
 }
 
-// resend returns what a delta is after its way through JSON.
+// resend returns a delta after encoding and decoding.
 func resend[S any](t require.TestingT, d causal.Delta[S]) (sent causal.Delta[S]) {
 	text, err := json.Marshal(d)
 	require.NoError(t, err)
@@ -208,7 +211,7 @@ func resend[S any](t require.TestingT, d causal.Delta[S]) (sent causal.Delta[S])
 
 func (n *network) markSeen(t *rapid.T) { n.mark(t, n.pick(t, "marks")) }
 
-// mark marks what is known without gaps.
+// mark marks the events known without gaps.
 func (n *network) mark(t *rapid.T, r *replica) {
 	missing := map[string]bool{}
 	times := map[string]int64{}
@@ -278,9 +281,9 @@ func (n *network) check(t *rapid.T) {
 	}
 }
 
-// Replicas that exchange events, states and deltas in any order, lose and repeat
-// them, are partitioned, join late and compact, always have what follows from the
-// events that they know, and in the end are equal byte for byte.
+// Replicas exchange events, states and deltas in any order, lose and repeat
+// them, are partitioned, join late and compact. They always agree with the
+// definition for the events they know, and finally are equal byte for byte.
 func TestStatesStateMachine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := &network{replicas: []*replica{newReplica(0), newReplica(1), newReplica(2)}}

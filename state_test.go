@@ -15,7 +15,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Every order of up to six events, with repetitions, gives one answer, in the
+// Every order of up to six events, with duplicates, gives one result, in the
 // merges and in the states, however the events are spread over replicas.
 func TestEveryOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -46,7 +46,7 @@ func TestEveryOrder(t *testing.T) {
 	}
 }
 
-// requireMerges checks that the merges of the events answer what the states do.
+// requireMerges requires that the merges of the events agree with the states.
 func requireMerges(t *testing.T, events []causal.Event, want *states) {
 	t.Helper()
 	elements, err := causal.MergeORSet(events)
@@ -67,7 +67,7 @@ func requireMerges(t *testing.T, events []causal.Event, want *states) {
 	require.Equal(t, wantValue, value)
 }
 
-// What one replica does after a merge is not seen by the other.
+// Changes of one replica after a merge do not affect the other.
 func TestMergeSharesNothing(t *testing.T) {
 	events := sixEvents(t)
 	var a, b states
@@ -95,7 +95,7 @@ const emptyStates = `{"elements":[],"seen":{},"stable":{}}
 {"totals":[],"events":[],"seen":{}}
 {}`
 
-// What says nothing leaves the zero values as they are.
+// Events without content leave the zero values unchanged.
 func TestZeroStatesStayEmpty(t *testing.T) {
 	for name, change := range map[string]func(s *states){
 		"nothing":          func(*states) {},
@@ -149,7 +149,7 @@ func TestStatesRefuseTheZeroEvent(t *testing.T) {
 	require.Equal(t, emptyStates, s.json(t))
 }
 
-// A state outlives the events that it applied, and keeps none of their text.
+// A state outlives the events it applied, and keeps none of their text.
 func TestStatesKeepNoText(t *testing.T) {
 	const events, padding = 20, 1 << 20
 	heap := func() int64 {
@@ -178,7 +178,8 @@ func TestStatesKeepNoText(t *testing.T) {
 	}
 }
 
-// States and deltas that have seen more nodes than a reader accepts are not written.
+// States and deltas that have seen more nodes than a reader accepts are not
+// encoded.
 func TestStatesDoNotWriteTooManyNodes(t *testing.T) {
 	nodes := func(prefix string, n int) causal.VectorClock {
 		times := map[string]int64{}
@@ -190,7 +191,7 @@ func TestStatesDoNotWriteTooManyNodes(t *testing.T) {
 	half, rest, one := nodes("a", 1<<15), nodes("b", 1<<15), nodes("c", 1)
 	var s states
 	s.markSeen(half)
-	s.markSeen(rest) // as many as are accepted
+	s.markSeen(rest) // the maximum
 	s.reload(t)
 	require.NoError(t, s.set.Compact(s.set.Seen()))
 	compacted := s.set
@@ -207,7 +208,8 @@ func TestStatesDoNotWriteTooManyNodes(t *testing.T) {
 	requireFault(t, err, "since must not have more than 65536 nodes")
 }
 
-// A merge takes over what the other one has seen, be it of a whole state or a delta.
+// A merge includes the vector clock of the other, whether it is a complete
+// state or a delta.
 func TestMergesTakeOverWhatWasSeen(t *testing.T) {
 	a, b := vector(t, map[string]int64{"alice": 3}), vector(t, map[string]int64{"bob": 4})
 	both := a.Merge(b).String()
@@ -226,8 +228,8 @@ func TestMergesTakeOverWhatWasSeen(t *testing.T) {
 	}
 }
 
-// A delta since a vector clock that the replica has not seen all of is a gap, also if
-// neither of the two has seen all of the other.
+// A delta since a vector clock not covered by the replica's is a gap, even if
+// neither covers the other.
 func TestDeltasWithGaps(t *testing.T) {
 	var from, to states
 	from.markSeen(vector(t, map[string]int64{"alice": 3, "bob": 4}))

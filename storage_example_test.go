@@ -70,7 +70,7 @@ func ExampleLoadAll() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	events, err := causal.LoadAll(ctx, &causal.MemEventStore{})
-	fmt.Println(events, err) // never a part of the events without an error
+	fmt.Println(events, err) // never some of the events without an error
 	// Output: [] causal: context canceled
 }
 
@@ -123,8 +123,8 @@ func ExampleBatchSaver() {
 	// Output: <nil>
 }
 
-// A reader delivers events in the order of their arrival, and goes on where it
-// stopped: also with an event that is older than what it has delivered.
+// A reader delivers events in arrival order, and continues where it stopped,
+// even with an event older than those delivered.
 func ExampleLogReader() {
 	ctx := context.Background()
 	var store causal.MemEventStore
@@ -170,7 +170,7 @@ func ExampleCursor() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	text, err := head.MarshalText() // to keep until the next run
+	text, err := head.MarshalText() // to be stored until the next run
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -186,8 +186,9 @@ func ExampleCursor() {
 	// causal: invalid cursor
 }
 
-// An adapter gives its log a random ID, and each entry a position and a hash. A backup
-// is restored: what follows is another history, and old cursors are noticed.
+// An adapter gives its log a random ID, and each entry a position and a hash.
+// After a backup is restored, a different history follows, and old cursors are
+// detected.
 func ExampleNewCursor() {
 	log := []causal.Cursor{causal.NewCursor([16]byte{0xC0, 0xFF, 0xEE}, 0, [8]byte{})}
 	for _, id := range []causal.EventID{"01HZXW5B2Q3R4S5T6V7W8X9Y01", "01HZXW5B2Q3R4S5T6V7W8X9Y02", "01HZXW5B2Q3R4S5T6V7W8X9Y03"} {
@@ -245,7 +246,7 @@ func ExampleClockAdvancer() {
 	// 11 <nil>
 }
 
-// storedEvent returns the n-th event, which a node emitted at this clock.
+// storedEvent returns the n-th event, emitted by a node at this clock.
 func storedEvent(n int, node string, clock int64, payload string) causal.Event {
 	e, err := causal.NewEvent(causal.EventParams{
 		ID:   causal.EventID(fmt.Sprintf("01HZXW5B2Q3R4S5T6V7W8X9Y%02d", n)),
@@ -268,7 +269,7 @@ func ExampleCheckpointStorage() {
 	c.State = []byte("3 tasks") // as of c.Cursor
 	revision, err := s.SaveCheckpoint(ctx, "totals", c)
 	fmt.Println(revision, err)
-	_, err = s.SaveCheckpoint(ctx, "totals", c) // as somebody who loaded it before that
+	_, err = s.SaveCheckpoint(ctx, "totals", c) // like someone who loaded it earlier
 	fmt.Println(err)
 	for name, err := range s.Checkpoints(ctx) {
 		fmt.Println(name, err)
@@ -276,7 +277,7 @@ func ExampleCheckpointStorage() {
 	fmt.Println(s.DeleteCheckpoint(ctx, "totals"))
 	// Output:
 	// 1 <nil>
-	// causal: something else was saved meanwhile
+	// causal: concurrent save
 	// totals <nil>
 	// <nil>
 }

@@ -15,7 +15,7 @@ import (
 // plain is a store without capabilities.
 type plain struct{ causal.EventStore }
 
-// failingReads is a store whose reads fail after the events that it has.
+// failingReads is a store whose reads fail after its events.
 type failingReads struct {
 	causal.EventStore
 	last error // nil: it yields the zero Event
@@ -32,7 +32,7 @@ func (s failingReads) AllEvents(ctx context.Context) iter.Seq2[causal.Event, err
 	}
 }
 
-// The helpers answer the same whether the store has the capability or not.
+// The result does not depend on whether the store has the capability.
 func TestFindAndAggregates(t *testing.T) {
 	ctx := t.Context()
 	var mem causal.MemEventStore
@@ -69,9 +69,9 @@ func TestFindAndAggregates(t *testing.T) {
 			_, err = causal.FindEvent(ended, s, "no ID")
 			require.ErrorIs(t, err, context.Canceled)
 			require.ErrorIs(t, lastError(causal.Aggregates(ended, s)), context.Canceled)
-			_, err = causal.FindEvent(nil, s, eventtest.ID(1)) //nolint:staticcheck // the point of the test
+			_, err = causal.FindEvent(nil, s, eventtest.ID(1)) //nolint:staticcheck // the nil context is tested
 			require.ErrorIs(t, err, causal.ErrValidation)
-			require.ErrorIs(t, lastError(causal.Aggregates(nil, s)), causal.ErrValidation) //nolint:staticcheck // the point of the test
+			require.ErrorIs(t, lastError(causal.Aggregates(nil, s)), causal.ErrValidation) //nolint:staticcheck // the nil context is tested
 		})
 	}
 	_, err := causal.FindEvent(ctx, nil, eventtest.ID(1))
@@ -86,7 +86,7 @@ func TestFindAndAggregates(t *testing.T) {
 	}
 }
 
-// A loop over aggregates ends with its context.
+// A loop over aggregates ends when its context is done.
 func TestAggregatesOfEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -118,7 +118,7 @@ func TestParseEventID(t *testing.T) {
 	}
 }
 
-// The zero value of a MemStore is ready, and what it has is what its parts have.
+// The zero value of a MemStore is ready, and combines its parts.
 func TestMemStore(t *testing.T) {
 	ctx := t.Context()
 	var s causal.MemStore

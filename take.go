@@ -96,7 +96,7 @@ func (n *Node) screen(batch []incoming) []*incoming {
 	for i := range batch {
 		in := &batch[i]
 		if in.err == nil && in.event.p.ProjectUUID != n.options.ProjectUUID {
-			in.err = &ValidationError{EventID: in.event.p.ID, Fields: []FieldError{{fieldNames[fieldProjectUUID], "must be that of the node"}}}
+			in.err = &ValidationError{EventID: in.event.p.ID, Fields: []FieldError{{fieldNames[fieldProjectUUID], "must be the store of the node"}}}
 		}
 		if in.err == nil {
 			good = append(good, in)

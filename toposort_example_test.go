@@ -20,7 +20,7 @@ func ExampleTopologicalSort() {
 	}
 	const first, second causal.EventID = "01HZXW5B2Q3R4S5T6V7W8X9Y01", "01HZXW5B2Q3R4S5T6V7W8X9Y02"
 	sorted, err := causal.TopologicalSort([]causal.Event{
-		caused(second, first, 1), // its clock is wrong: its node did not update it
+		caused(second, first, 1), // its clock is wrong, because its node did not update it
 		caused(first, "", 7),
 	})
 	if err != nil {

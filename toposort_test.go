@@ -29,7 +29,7 @@ func TestTopologicalSortVectors(t *testing.T) {
 	}
 }
 
-// requireCausesFirst checks that no event comes before its cause.
+// requireCausesFirst requires that no event precedes its cause.
 func requireCausesFirst(t require.TestingT, events []causal.Event) {
 	at := map[causal.EventID]int{}
 	for i, e := range events {
@@ -122,8 +122,8 @@ func TestTopologicalSortRefuses(t *testing.T) {
 	}
 }
 
-// 100,000 events of one clock, a chain as long with clocks that contradict it,
-// and one cause of all: no recursion, no quadratic time.
+// 100,000 events of one clock, a chain as long with contradicting clocks, and
+// one cause of all: no recursion, no quadratic time.
 func TestTopologicalSortHostile(t *testing.T) {
 	const n = 100_000
 	backwards := eventtest.NewChain(t, n, func(i int) int64 { return int64(n - i) })
@@ -166,8 +166,8 @@ func TestSortedEventsStayOurs(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// naiveTopologicalSort is the definition: of the events whose cause has come or
-// is absent, the least is next.
+// naiveTopologicalSort is the definition: the least event whose cause is sorted
+// or absent is next.
 func naiveTopologicalSort(events []causal.Event) (sorted []causal.Event, cyclic bool) {
 	waiting := map[causal.EventID]causal.Event{}
 	for _, e := range events {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The rules that valid events pass by are those of the validate tags.
+// The rules for valid events are those of the validate tags.
 func TestRulesAgree(t *testing.T) {
 	valid := EventParams{
 		ID: EventID(strings.Repeat("A", 26)), Type: "a", AggregateID: "a", NodeID: "a", ProjectUUID: "12345678-1234-5678-1234-567812345678",

@@ -306,7 +306,7 @@ func appendVectorEntry(entries []vectorEntry, node string, time int64) ([]vector
 	case time == 0:
 		return nil, invalid("", "must not have the time 0")
 	case len(entries) > 0 && entries[len(entries)-1].node >= node:
-		return nil, invalid("", "must have its nodes in ascending order, each once")
+		return nil, invalid("", "must have its nodes in ascending order without duplicates")
 	case len(entries) == maxVectorNodes:
 		return nil, invalid("", reasonVectorSize)
 	}

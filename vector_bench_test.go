@@ -8,7 +8,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// compareMaps is the naive comparison, of maps in which 0 and absence are one.
+// compareMaps is the naive comparison of maps, in which 0 equals absence.
 func compareMaps(a, b map[string]uint64) (less, greater bool) {
 	for node, time := range a {
 		less, greater = less || time < b[node], greater || time > b[node]
@@ -21,7 +21,8 @@ func compareMaps(a, b map[string]uint64) (less, greater bool) {
 
 func BenchmarkVectorClock(b *testing.B) {
 	for _, n := range []int{3, 16, 256} {
-		// Equal but for the last two nodes, so that both are read to the end.
+		// Equal except for the last two nodes, so that both are read to the
+		// end.
 		x, y := map[string]uint64{}, map[string]uint64{}
 		for i := range n {
 			x[fmt.Sprintf("node-%05d", i)], y[fmt.Sprintf("node-%05d", i)] = uint64(i+5), uint64(i+5)

@@ -30,7 +30,7 @@ func ExampleNewVectorClock() {
 func ExampleVectorClock() {
 	var seen causal.VectorClock
 	fmt.Println(seen.IsZero())
-	for node, clock := range map[string]int64{"alice": 1, "bob": 7} { // of events that came in
+	for node, clock := range map[string]int64{"alice": 1, "bob": 7} { // of received events
 		var err error
 		if seen, err = seen.Advance(node, clock); err != nil {
 			log.Fatal(err)
@@ -72,7 +72,7 @@ func ExampleVectorClock_Merge() {
 	// Output: {"alice":2,"bob":4,"carol":3}
 }
 
-// What all three replicas have seen needs no conflict resolution any more.
+// Anything seen by all three replicas needs no conflict resolution any more.
 func ExampleStableCut() {
 	fmt.Println(causal.StableCut(
 		exampleVector(map[string]int64{"alice": 9, "bob": 4}),

@@ -23,7 +23,8 @@ func vector(t testing.TB, times map[string]int64) causal.VectorClock {
 	return v
 }
 
-// vectorGen makes clocks of few nodes and times, so that all orderings occur.
+// vectorGen generates clocks with few nodes and times, so that all orders
+// occur.
 func vectorGen(t *rapid.T, label string) causal.VectorClock {
 	times := rapid.MapOf(rapid.SampledFrom([]string{"a", "b", "c", "ab", "é"}), rapid.Int64Range(0, 3)).Draw(t, label)
 	v, err := causal.NewVectorClock(times)
@@ -36,7 +37,7 @@ func sameVectors(a, b causal.VectorClock) bool {
 	return maps.Equal(maps.Collect(a.All()), maps.Collect(b.All()))
 }
 
-// referenceCompare is the definition, over maps.
+// referenceCompare is the definition, using maps.
 func referenceCompare(a, b causal.VectorClock) causal.Order {
 	less, greater := false, false
 	for node := range maps.Keys(maps.Collect(a.Merge(b).All())) {
@@ -53,7 +54,7 @@ func TestVectorClock(t *testing.T) {
 	requireFault(t, err, "vector_clock must have nodes that are not empty and valid UTF-8")
 	delete(times, "")
 	v := vector(t, times)
-	times["alice"] = 99 // the caller's own
+	times["alice"] = 99 // a copy
 	require.Equal(t, 2, v.Len())
 	require.Equal(t, `{"alice":2,"bob":5}`, v.String())
 	require.Equal(t, []int64{2, 5, 0, 0}, []int64{v.At("alice"), v.At("bob"), v.At("zero"), v.At("")})
@@ -133,7 +134,7 @@ func TestVectorClockOrderLaws(t *testing.T) {
 			require.Equal(t, causal.OrderBefore, a.Compare(c))
 		}
 	})
-	if !testing.Short() { // which makes a fifth of the checks
+	if !testing.Short() { // a fifth of the checks
 		require.Len(t, seen, 4, "not all orders occurred")
 	}
 }
@@ -184,15 +185,15 @@ func TestVectorClockRefusesWire(t *testing.T) {
 	for text, want := range map[string]string{
 		`null`:                      "must be a JSON object",
 		`[]`:                        "must be a JSON object",
-		`{"b":1,"a":1}`:             "must have its nodes in ascending order, each once",
-		`{"a":1,"a":1}`:             "must have its nodes in ascending order, each once",
-		`{"a":1,"\u0061":2}`:        "must have its nodes in ascending order, each once",
+		`{"b":1,"a":1}`:             "must have its nodes in ascending order without duplicates",
+		`{"a":1,"a":1}`:             "must have its nodes in ascending order without duplicates",
+		`{"a":1,"\u0061":2}`:        "must have its nodes in ascending order without duplicates",
 		`{"a":0}`:                   "must not have the time 0",
 		`{"a":-1}`:                  "must not have negative times",
 		`{"a":1.0}`:                 "has a time that must be an integer without fraction or exponent",
 		`{"a":"1"}`:                 "has a time that must be an integer without fraction or exponent",
 		`{"a":null}`:                "has a time that must not be null",
-		`{"a":9223372036854775808}`: "has a time that does not fit 64 bits",
+		`{"a":9223372036854775808}`: "has a time that does not fit in 64 bits",
 		`{"":1}`:                    "must have nodes that are not empty and valid UTF-8",
 		`{"\ud800":1}`:              "must not contain half of a surrogate pair",
 	} {

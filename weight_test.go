@@ -13,8 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// eventWeight returns the bytes of an event that a node emits in a project of so many nodes, on an
-// aggregate with so many heads.
+// eventWeight returns the size of an event emitted by a node in a project with
+// the given number of nodes, on an aggregate with the given number of heads.
 func eventWeight(t *testing.T, nodes, heads int, vectorClocks bool) int {
 	var s causal.MemStore
 	ids := 0
@@ -38,7 +38,7 @@ func eventWeight(t *testing.T, nodes, heads int, vectorClocks bool) int {
 	return len(must(e.MarshalJSON()))
 }
 
-// The table of docs/concepts.md is what this test finds.
+// The table in docs/concepts.md has the results of this test.
 func TestEventWeights(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| nodes | parents, 1 head | parents, 10 heads | full vector clock, 1 head |\n|---|---|---|---|\n")

@@ -13,7 +13,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// decodeVector is what the reference says to the wire text of one event.
+// decodeVector is the answer of the reference to the wire text of one event.
 type decodeVector struct {
 	Name  string
 	JSON  string
@@ -21,26 +21,27 @@ type decodeVector struct {
 	Event json.RawMessage
 }
 
-// decodeDifferences names the inputs that we answer differently on purpose, with
-// the member at fault where we refuse what the reference takes.
+// decodeDifferences lists the inputs with a deliberately different result, and
+// the invalid member if we refuse what the reference accepts.
 var decodeDifferences = map[string]string{
-	// The reference converts to integers what is none.
+	// The reference converts other values to integers.
 	"lamport:1.0":  "lamport_clock must be an integer without fraction or exponent",
 	"lamport:'5'":  "lamport_clock must be an integer without fraction or exponent",
 	"lamport:True": "lamport_clock must be an integer without fraction or exponent",
 	"tier:'3'":     "data_tier must be an integer without fraction or exponent",
 	"tier:2.0":     "data_tier must be an integer without fraction or exponent",
-	// The reference takes seconds since 1970, as a number or as its text.
+	// The reference accepts seconds since 1970, as a number or as its text.
 	"ts:1769421600":   "timestamp must be a string",
 	"ts:'1769421600'": "timestamp must be an RFC 3339 date and time, with up to nine decimals",
 	"ts:1769421600.5": "timestamp must be a string",
-	// The reference takes every form of a UUID.
+	// The reference accepts every form of a UUID.
 	"uuid:'12345678123456781234567812345678'":              "project_uuid must be a UUID with hyphens",
 	"uuid:'{12345678-1234-5678-1234-567812345678}'":        "project_uuid must be a UUID with hyphens",
 	"uuid:'urn:uuid:12345678-1234-5678-1234-567812345678'": "project_uuid must be a UUID with hyphens",
-	// The reference takes the last of two members with one name.
-	"dup-key": "node_id is given twice",
-	// The reference cannot read \u0000 beside a surrogate pair; we keep the text.
+	// The reference takes the last of two members with the same name.
+	"dup-key": "node_id occurs twice",
+	// The reference cannot decode \u0000 beside a surrogate pair; we keep the
+	// text.
 	`payload:{"u": "\u0000\ud83d\ude00"}`: "",
 }
 
@@ -77,8 +78,8 @@ func TestDecodeVectors(t *testing.T) {
 	require.Equal(t, len(decodeDifferences), differences, "a vector is missing")
 }
 
-// requireSameMembers compares what we write with what the reference writes, but
-// for what we keep and it drops.
+// requireSameMembers compares our output with that of the reference, except for
+// members that we keep and it drops.
 func requireSameMembers(t *testing.T, v decodeVector, got []byte) {
 	t.Helper()
 	var ours, theirs map[string]json.RawMessage
@@ -123,8 +124,8 @@ func exactJSON(t *testing.T, data []byte) any {
 	return v
 }
 
-// wire returns a valid event's JSON with some members replaced; the value "" removes
-// one.
+// wire returns a valid event's JSON with some members replaced, or removed by
+// the value "".
 func wire(changes map[string]string) string {
 	members := []struct{ name, value string }{
 		{name: "event_id", value: `"01HZXW5B2Q3R4S5T6V7W8X9Y0Z"`},
@@ -161,7 +162,7 @@ func wire(changes map[string]string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// decode reads an event that must be valid.
+// decode decodes an event, which must be valid.
 func decode(t testing.TB, text string) causal.Event {
 	t.Helper()
 	var e causal.Event
@@ -189,7 +190,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"ID of other letters":     {text: wire(map[string]string{"event_id": `"é1HZXW5B2Q3R4S5T6V7W8X9Y0"`}), field: "event_id", reason: "must be 26 ASCII letters or digits, or a UUID with hyphens"},
 		"slug number":             {text: wire(map[string]string{"project_slug": `1`}), field: "project_slug", reason: "must be a string"},
 		"type array":              {text: wire(map[string]string{"event_type": `["a"]`}), field: "event_type", reason: "must be a string"},
-		"clock 2^63":              {text: wire(map[string]string{"lamport_clock": `9223372036854775808`}), field: "lamport_clock", reason: "does not fit 64 bits"},
+		"clock 2^63":              {text: wire(map[string]string{"lamport_clock": `9223372036854775808`}), field: "lamport_clock", reason: "does not fit in 64 bits"},
 		"clock 1e3":               {text: wire(map[string]string{"lamport_clock": `1e3`}), field: "lamport_clock", reason: "must be an integer without fraction or exponent"},
 		"clock null":              {text: wire(map[string]string{"lamport_clock": `null`}), field: "lamport_clock", reason: "must not be null"},
 		"clock negative":          {text: wire(map[string]string{"lamport_clock": `-1`}), field: "lamport_clock", reason: "must not be negative"},
@@ -199,9 +200,9 @@ func TestDecodeRefuses(t *testing.T) {
 		"payload 1001 deep":       {text: wire(map[string]string{"payload": deep(1001)}), field: "payload", reason: "is nested too deeply"},
 		"payload 9000 deep":       {text: wire(map[string]string{"payload": deep(9000)}), field: "payload", reason: "is nested too deeply"},
 		"unknown 1001 deep":       {text: wire(map[string]string{"x": deep(1001)}), field: "x", reason: "is nested too deeply"},
-		"known twice":             {text: strings.Replace(wire(nil), "{", `{"node_id":"a",`, 1), field: "node_id", reason: "is given twice"},
-		"known twice, escaped":    {text: strings.Replace(wire(nil), "{", `{"node\u005fid":"a",`, 1), field: "node_id", reason: "is given twice"},
-		"unknown twice":           {text: strings.Replace(wire(nil), "{", `{"x":1,"\u0078":1,`, 1), field: "x", reason: "is given twice"},
+		"known twice":             {text: strings.Replace(wire(nil), "{", `{"node_id":"a",`, 1), field: "node_id", reason: "occurs twice"},
+		"known twice, escaped":    {text: strings.Replace(wire(nil), "{", `{"node\u005fid":"a",`, 1), field: "node_id", reason: "occurs twice"},
+		"unknown twice":           {text: strings.Replace(wire(nil), "{", `{"x":1,"\u0078":1,`, 1), field: "x", reason: "occurs twice"},
 		"names differ in case":    {text: wire(map[string]string{"node_id": "", "Node_ID": `"a"`}), field: "node_id", reason: "is missing"},
 		"version with sign":       {text: wire(map[string]string{"schema_version": `"1.-1.0"`}), field: "schema_version", reason: "must be three numbers with dots, as in 1.0.0"},
 		"version in other digits": {text: wire(map[string]string{"schema_version": `"١.٠.٠"`}), field: "schema_version", reason: "must be three numbers with dots, as in 1.0.0"},
@@ -237,7 +238,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// encoding/json itself gives up at 10,000, before our limit is asked.
+// encoding/json itself gives up at 10,000, before our limit is checked.
 func TestRefuses10000Deep(t *testing.T) {
 	payload := strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000)
 	var e causal.Event
@@ -259,13 +260,13 @@ func TestRefuses10000Deep(t *testing.T) {
 	require.NoError(t, err, "1000 deep is allowed")
 }
 
-// The name of an unknown member is input too: it cannot forge a line of a log.
+// The name of an unknown member is input too, and cannot forge a line of a log.
 func TestUnknownNamesAreQuoted(t *testing.T) {
 	var e causal.Event
 	err := e.UnmarshalJSON([]byte(`{"x\ny":1,"x\u000ay":2}`))
-	require.EqualError(t, err, `causal: validation failed: "x\ny" is given twice`)
+	require.EqualError(t, err, `causal: validation failed: "x\ny" occurs twice`)
 	err = e.UnmarshalJSON([]byte(`{"a is wrong; b":1,"a is wrong; b":2}`))
-	require.EqualError(t, err, `causal: validation failed: "a is wrong; b" is given twice`)
+	require.EqualError(t, err, `causal: validation failed: "a is wrong; b" occurs twice`)
 }
 
 func TestDecodeNamesEveryFault(t *testing.T) {
@@ -306,7 +307,7 @@ func TestErrorsNeverShowValues(t *testing.T) {
 func TestDecodeTimestamps(t *testing.T) {
 	tests := map[string]struct {
 		want time.Time
-		text string // as written back
+		text string // as encoded
 	}{
 		"2026-01-26T10:00:00Z":                {want: eventtest.Time, text: "2026-01-26T10:00:00Z"},
 		"2026-01-26T10:00:00":                 {want: eventtest.Time, text: "2026-01-26T10:00:00Z"},
@@ -333,7 +334,7 @@ func TestDecodeTimestamps(t *testing.T) {
 	}
 }
 
-// Peers write UUIDs as event IDs, and ULIDs in either case: one ID is one event.
+// Peers use UUIDs as event IDs, and ULIDs in either case: one ID is one event.
 func TestEventIDsInAnyCase(t *testing.T) {
 	for _, test := range []struct{ written, want string }{
 		{written: "01HV6Z5Q8M2N4P6R8T0V2X4Z6B", want: "01HV6Z5Q8M2N4P6R8T0V2X4Z6B"},

@@ -13,8 +13,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// boltStore is what one would write on bbolt for our events, with our JSON: by ID,
-// with the two orders for reading beside.
+// boltStore is a typical store for our events on bbolt, with our JSON: by ID,
+// with two more buckets for the orders of reading.
 type boltStore struct{ db *bolt.DB }
 
 var (
@@ -37,8 +37,8 @@ func openBolt(tb testing.TB) store[causal.Event] {
 	return boltStore{db}
 }
 
-// orderKey sorts as Compare does, for node IDs without a zero byte. The event ID
-// is its end.
+// orderKey sorts as Compare does, for node IDs without a zero byte. It ends
+// with the event ID.
 func orderKey(e causal.Event) []byte {
 	key := binary.BigEndian.AppendUint64(nil, uint64(e.LamportClock()))
 	key = append(append(key, e.NodeID()...), 0)
@@ -94,7 +94,7 @@ func (s boltStore) all() (n int, err error) {
 	return n, err
 }
 
-// read yields the events that the keys with this prefix name.
+// read yields the events named by the keys with a prefix.
 func (s boltStore) read(bucket, prefix []byte, yield func(causal.Event)) error {
 	return s.db.View(func(tx *bolt.Tx) error {
 		byID, keys := tx.Bucket(bucketEvents), tx.Bucket(bucket).Cursor()
@@ -114,7 +114,7 @@ func (s boltStore) read(bucket, prefix []byte, yield func(causal.Event)) error {
 
 func (s boltStore) close() error { return s.db.Close() }
 
-// What bbolt leaves out, as the tables say.
+// What bbolt leaves out, according to the tables.
 func TestBoltFileHasOneProcess(t *testing.T) {
 	s := openBolt(t).(boltStore)
 	defer s.db.Close()

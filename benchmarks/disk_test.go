@@ -11,13 +11,13 @@ import (
 	"github.com/hallgren/eventsourcing/core"
 	hallgrensql "github.com/hallgren/eventsourcing/eventstore/sql"
 	"github.com/stretchr/testify/require"
-	_ "modernc.org/sqlite" // the driver of database/sql for the same SQLite that causalsqlite uses
+	_ "modernc.org/sqlite" // the driver for database/sql of the SQLite used by causalsqlite
 
 	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/causalsqlite"
 )
 
-// All of these flush each commit to the disk that TMPDIR is on.
+// All of these flush each commit to the disk containing TMPDIR.
 var diskStores = []contender{
 	library[causal.Event]{name: "causalsqlite", event: causalEvent, open: openCausalSQLite},
 	library[hallgrenRecord]{name: "hallgren", event: newHallgrenRecord, open: openHallgrenSQL},
@@ -32,8 +32,8 @@ func openCausalSQLite(tb testing.TB) store[causal.Event] {
 	return causalStore{s, s.Close}
 }
 
-// hallgrenRecord is an event with the metadata that is still to be encoded, as it
-// is when a service hands it over.
+// hallgrenRecord is an event with its metadata not yet encoded, as passed by a
+// service.
 type hallgrenRecord struct {
 	event    core.Event
 	metadata record
@@ -95,7 +95,7 @@ func (s hallgrenSQL) read(events core.Iterator, err error) (n int, _ error) {
 
 func (s hallgrenSQL) close() error { s.Close(); return nil }
 
-// What hallgren/sql leaves out, as the tables say.
+// What hallgren/sql leaves out, according to the tables.
 
 func TestHallgrenSQLReadCutShortLooksComplete(t *testing.T) {
 	s := openHallgrenSQL(t).(hallgrenSQL)
@@ -108,7 +108,7 @@ func TestHallgrenSQLReadCutShortLooksComplete(t *testing.T) {
 	require.NoError(t, err)
 	end()
 	n := 0
-	for ; events.Next(); n++ { // nothing else says whether there is more
+	for ; events.Next(); n++ { // nothing else reports whether there is more
 		time.Sleep(time.Millisecond)
 	}
 	require.Less(t, n, 1000)

@@ -11,8 +11,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// growthEvents returns n events in their order, 100 of each aggregate, half of
-// them caused by the one before.
+// growthEvents returns n events in order, 100 of each aggregate, half of them
+// caused by their predecessor.
 func growthEvents(tb testing.TB, n int) []causal.Event {
 	random := rand.New(rand.NewPCG(1, 2))
 	events := make([]causal.Event, n)
@@ -32,7 +32,7 @@ func growthEvents(tb testing.TB, n int) []causal.Event {
 	return events
 }
 
-// BenchmarkGrowth shows what an event costs when there are more of them.
+// BenchmarkGrowth shows the cost of an event as their number grows.
 func BenchmarkGrowth(b *testing.B) {
 	sizes := []int{1000, 10_000, 100_000, 1_000_000}
 	if testing.Short() {
@@ -42,7 +42,8 @@ func BenchmarkGrowth(b *testing.B) {
 		inOrder := growthEvents(b, n)
 		shuffled := slices.Clone(inOrder)
 		rand.New(rand.NewPCG(3, 4)).Shuffle(n, func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		// run measures do, which handles count events, and reports the time of one.
+		// run measures do, which handles count events, and reports the time for
+		// each.
 		run := func(op string, count int, do func() error) {
 			b.Run(fmt.Sprintf("op=%s/n=%d", op, n), func(b *testing.B) {
 				for b.Loop() {

@@ -10,7 +10,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// BenchmarkID makes IDs as text, which is what JSON and keys of storages take.
+// BenchmarkID generates IDs as text, the form needed for JSON and for keys of
+// storages.
 func BenchmarkID(b *testing.B) {
 	makers := []struct {
 		name string
@@ -40,7 +41,8 @@ func BenchmarkID(b *testing.B) {
 	}
 }
 
-// What ulid leaves out, as the tables say: its IDs go back with the wall clock.
+// What ulid leaves out, according to the tables: its IDs go back with the wall
+// clock.
 func TestULIDGoesBackwards(t *testing.T) {
 	now := ulid.Now()
 	first := ulid.MustNew(now, ulid.DefaultEntropy())

@@ -12,13 +12,14 @@ import (
 	"github.com/spec-kitty/causal/causalsqlite"
 )
 
-// lamportClock is a clock to measure: the two things that Lamport clocks do.
+// lamportClock is a clock to measure, with the two operations of Lamport
+// clocks.
 type lamportClock struct {
 	tick   func() error
 	update func(remote int64) error
 }
 
-// lease is how many ticks the clocks that are named leased reserve at a time.
+// lease is the number of ticks that a leased clock reserves at a time.
 const lease = 1024
 
 func serfClock(testing.TB) lamportClock {
@@ -98,10 +99,10 @@ func BenchmarkLamport(b *testing.B) {
 	}
 }
 
-// What serf's clock leaves out, as the tables say.
+// What serf's clock leaves out, according to the tables.
 func TestSerfClockWraps(t *testing.T) {
 	var c serf.LamportClock
 	c.Increment()
-	c.Witness(math.MaxUint64) // one remote value that is broken
+	c.Witness(math.MaxUint64) // one corrupt remote value
 	require.Zero(t, c.Time())
 }

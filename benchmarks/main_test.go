@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// benchTime is how long each benchmark runs in each of its rounds, unless the
-// command line says otherwise.
+// benchTime is the duration of each round of a benchmark, unless set on the
+// command line.
 const benchTime = "0.3s"
 
-// TestMain writes, before the results of benchmarks, what they depend on, in the
-// lines that the benchmark format has for it.
+// TestMain writes the versions that the results depend on, as lines of the
+// benchmark format.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() != "" {
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// moduleVersions lists the modules that are linked into this program.
+// moduleVersions lists the modules linked into this program.
 func moduleVersions() string {
 	list := exec.Command("go", "list", "-deps", "-test", "-f",
 		"{{with .Module}}{{if and .Version (not .Replace)}}{{.Path}}: {{.Version}}{{end}}{{end}}", ".")
@@ -41,7 +41,8 @@ func moduleVersions() string {
 	return strings.Join(slices.Compact(lines), "")
 }
 
-// setBenchTime replaces the default of go test, with which a run takes half an hour.
+// setBenchTime replaces the default of go test, with which a run takes half an
+// hour.
 func setBenchTime() {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.benchtime" })

@@ -37,7 +37,7 @@ func BenchmarkMemory(b *testing.B) { benchmarkStores(b, memoryStores) }
 
 func causalEvent(f fact) causal.Event { return f.event }
 
-// causalStore is any store of ours.
+// causalStore is one of our stores.
 type causalStore struct {
 	causal.EventStore
 	closeStore func() error
@@ -67,7 +67,7 @@ func (s causalStore) all() (n int, err error) {
 
 func (s causalStore) close() error { return s.closeStore() }
 
-// newMetadata has the members that core.Event has no field for.
+// newMetadata has the members without a field in core.Event.
 func newMetadata(f fact) record {
 	metadata := newRecord(f.event)
 	metadata.Payload = nil // it is the event's data
@@ -114,7 +114,7 @@ func countHallgren(events core.Iterator, err error) (n int, _ error) {
 	return n, nil
 }
 
-// eventhorizon makes the copies that it stores with this function.
+// eventhorizon copies the events it stores with this function.
 func init() {
 	eventhorizon.RegisterEventData(eventType, func() eventhorizon.EventData { return new(record) })
 }
@@ -163,7 +163,8 @@ func (s goesMemory) load(aggregate int) (int, error) {
 	return s.count(query.New(query.Aggregate(aggregateType, aggregateUUIDs[aggregate]), query.SortByAggregate()))
 }
 
-// all asks for the order of time, as goes has no other order of all events.
+// all requests the order of time, because goes has no other order of all
+// events.
 func (s goesMemory) all() (int, error) { return s.count(query.New(query.SortByTime())) }
 
 func (s goesMemory) count(q event.Query) (n int, err error) {
@@ -177,7 +178,7 @@ func (s goesMemory) count(q event.Query) (n int, err error) {
 	return n, <-errs
 }
 
-// What the stores leave out, as the tables say.
+// What the stores leave out, according to the tables.
 
 func TestHallgrenHasNoIdentity(t *testing.T) {
 	onDisk := openHallgrenSQL(t).(hallgrenSQL)
@@ -185,12 +186,12 @@ func TestHallgrenHasNoIdentity(t *testing.T) {
 	for _, s := range []core.EventStore{hallgren.Create(), onDisk} {
 		one := newFact(t, 0, 0, 1)
 		require.NoError(t, s.Save([]core.Event{hallgrenEvent(one)}))
-		require.ErrorIs(t, s.Save([]core.Event{hallgrenEvent(one)}), core.ErrConcurrency) // a retry is no no-op
+		require.ErrorIs(t, s.Save([]core.Event{hallgrenEvent(one)}), core.ErrConcurrency) // a retry fails
 		again := one
 		again.version = 2
-		require.NoError(t, s.Save([]core.Event{hallgrenEvent(again)})) // and the next version takes it once more
+		require.NoError(t, s.Save([]core.Event{hallgrenEvent(again)})) // and the next version is accepted again
 		early := newFact(t, 3, 0, 4)
-		require.ErrorIs(t, s.Save([]core.Event{hallgrenEvent(early)}), core.ErrConcurrency) // the third is on its way
+		require.ErrorIs(t, s.Save([]core.Event{hallgrenEvent(early)}), core.ErrConcurrency) // the third has not arrived yet
 	}
 }
 
@@ -204,7 +205,7 @@ func TestEventhorizonReplacesHistory(t *testing.T) {
 	require.Len(t, events, 1) // of three
 	require.NoError(t, s.Save(ctx, []eventhorizon.Event{eventhorizonEvent(newFact(t, 3, 1, 5))}, 4))
 	_, err = s.Load(ctx, aggregateUUIDs[1])
-	require.ErrorIs(t, err, eventhorizon.ErrAggregateNotFound) // what was saved too early is lost
+	require.ErrorIs(t, err, eventhorizon.ErrAggregateNotFound) // saving too early loses it
 }
 
 func TestGoesReadCutShortLooksComplete(t *testing.T) {
@@ -217,5 +218,5 @@ func TestGoesReadCutShortLooksComplete(t *testing.T) {
 	for range errs { // closed without an error
 		t.Fatal("an error")
 	}
-	require.Error(t, s.Insert(ctx, goesEvent(newFact(t, 0, 0, 1)))) // a retry is no no-op
+	require.Error(t, s.Insert(ctx, goesEvent(newFact(t, 0, 0, 1)))) // a retry fails
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// store is what the benchmarks ask of an event store, whose events are of type E.
-// The reads return how many events they got, each in a form that the caller can
-// use.
+// store is an event store as the benchmarks use it, with events of type E. The
+// reads return the number of events, each of which they have converted to a
+// form usable by the caller.
 type store[E any] interface {
 	save(events []E) error
 	load(aggregate int) (int, error)
@@ -17,12 +17,12 @@ type store[E any] interface {
 	close() error
 }
 
-// library is an implementation of a store under the name that results have.
+// library is an implementation of a store, with its name in results.
 type library[E any] struct {
 	name  string
 	event func(fact) E
 	open  func(testing.TB) store[E]
-	// noAll says that the library has no read over all events.
+	// noAll means that the library cannot read all events.
 	noAll bool
 }
 
@@ -43,8 +43,8 @@ type read struct {
 
 func (l library[E]) named() string { return l.name }
 
-// appends saves size events at a time, into a store that is new whenever all
-// facts are in it.
+// appends saves size events at a time, into a store that is replaced whenever
+// all facts are in it.
 func (l library[E]) appends(b *testing.B, facts []fact, size int) {
 	events := make([]E, len(facts))
 	for i, f := range facts {
@@ -94,8 +94,8 @@ func (l library[E]) reads(b *testing.B, facts []fact) []read {
 	return reads
 }
 
-// check asserts that the store returns what was saved: a benchmark of a store
-// that loses something would be no comparison.
+// check asserts that the store returns the saved events, because a benchmark of
+// a store that loses some would be no comparison.
 func (l library[E]) check(t *testing.T, facts []fact) {
 	s := l.fill(t, facts)
 	saved := map[int]int{}

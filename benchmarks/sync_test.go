@@ -18,7 +18,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
-// missingEvents returns events in random places of so many clocks.
+// missingEvents returns events at random positions among the given number of
+// clocks.
 func missingEvents(tb testing.TB, count, clocks int) []causal.Event {
 	events := make([]causal.Event, count)
 	for i := range events {
@@ -33,7 +34,7 @@ func missingEvents(tb testing.TB, count, clocks int) []causal.Event {
 	return events
 }
 
-// cost is what finding the differences takes.
+// cost is the cost of finding the differences.
 type cost struct{ trips, bytes int64 }
 
 func (c cost) report(b *testing.B) {
@@ -41,8 +42,9 @@ func (c cost) report(b *testing.B) {
 	b.ReportMetric(float64(c.bytes), "msgB") // without the events
 }
 
-// syncOurs returns a Sync with a peer that has all of the events, whose salt and summary are known. It is not
-// told which of them the others have not got, and does not store them: each time all are new.
+// syncOurs returns a Sync with a peer that has all of the events, whose salt
+// and summary are known. The Sync does not know which events are missing, and
+// does not store them, so they are new each time.
 func syncOurs(tb testing.TB, keys []causal.SyncKey, missing []causal.Event) func() cost {
 	ctx := context.Background()
 	hub := &adaptertest.KeyStore{Keys: keys}
@@ -70,8 +72,8 @@ func syncOurs(tb testing.TB, keys []causal.SyncKey, missing []causal.Event) func
 	return do
 }
 
-// syncNegentropy returns the same with negentropy, which finds the IDs, and does not fetch the events: that is one
-// more trip, with 32 bytes for each.
+// syncNegentropy returns the same with negentropy, which finds the IDs but does
+// not fetch the events: that takes one more trip, with 32 bytes for each.
 func syncNegentropy(tb testing.TB, keys []causal.SyncKey, missing []causal.Event) func() cost {
 	here, there := vector.New(), vector.New()
 	for _, k := range keys {
@@ -117,12 +119,12 @@ func syncNegentropy(tb testing.TB, keys []causal.SyncKey, missing []causal.Event
 	}
 }
 
-// syncCursor returns reading a log after the cursor of the time before: what is missing for another reason than that
-// it is new is not found.
+// syncCursor returns a read of a log after the cursor of the previous read. It
+// finds only new events, not ones missing for another reason.
 func syncCursor(tb testing.TB, _ []causal.SyncKey, missing []causal.Event) func() cost {
 	ctx := context.Background()
 	hub := &causal.MemEventStore{}
-	require.NoError(tb, hub.SaveEvents(ctx, missingEvents(tb, 1100, 1000)[1000:])) // what the reader has
+	require.NoError(tb, hub.SaveEvents(ctx, missingEvents(tb, 1100, 1000)[1000:])) // the reader has these
 	after, err := hub.Head(ctx)
 	require.NoError(tb, err)
 	require.NoError(tb, hub.SaveEvents(ctx, missing))
@@ -161,7 +163,7 @@ func BenchmarkSync(b *testing.B) {
 	}
 }
 
-// Both find the same, and cursors do not find what is not new.
+// Both find the same, and cursors find only new events.
 func TestSyncPeersAreRight(t *testing.T) {
 	keys := adaptertest.NewKeys(10_000)
 	for _, d := range []int{0, 1, 10, 100} {

@@ -10,12 +10,12 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// mapClock is a vector clock as most libraries have it: a map that its owner
-// changes in place.
+// mapClock is a vector clock as in most libraries: a map modified in place by
+// its owner.
 type mapClock map[string]uint64
 
-// compare reports whether c has a lesser and whether it has a greater time than d
-// for some node; a node that is absent has the time 0.
+// compare reports whether c has a smaller and whether it has a greater time
+// than d for some node; an absent node has the time 0.
 func (c mapClock) compare(d mapClock) (less, greater bool) {
 	for node, time := range c {
 		less, greater = less || time < d[node], greater || time > d[node]
@@ -26,7 +26,7 @@ func (c mapClock) compare(d mapClock) (less, greater bool) {
 	return less, greater
 }
 
-// merge returns what either has seen.
+// merge returns the later time of each node.
 func (c mapClock) merge(d mapClock) mapClock {
 	merged := maps.Clone(c)
 	for node, time := range d {
@@ -35,16 +35,16 @@ func (c mapClock) merge(d mapClock) mapClock {
 	return merged
 }
 
-// tick returns the clock of the next event of a node. It copies, as the event
-// keeps it.
+// tick returns the clock of the next event of a node. It copies, because the
+// event keeps it.
 func (c mapClock) tick(node string) mapClock {
 	next := maps.Clone(c)
 	next[node]++
 	return next
 }
 
-// vectorClocks returns two concurrent clocks of n nodes in both forms. They differ
-// in the last two nodes, so that both are read to the end.
+// vectorClocks returns two concurrent clocks of n nodes in both forms. They
+// differ in the last two nodes, so that both are read to the end.
 func vectorClocks(tb testing.TB, n int) (a, b mapClock, v, w causal.VectorClock) {
 	a, b = mapClock{}, mapClock{}
 	for i := range n {

@@ -33,10 +33,10 @@ const (
 
 var testTime = time.Date(2026, 1, 26, 10, 0, 0, 123456789, time.UTC)
 
-// payload has 180 bytes, as the events of a work tracker have.
+// payload has 180 bytes, like the events of a work tracker.
 var payload = json.RawMessage(fmt.Sprintf(`{"from":"doing","to":"for_review","note":%q}`, strings.Repeat("x", 136)))
 
-// fact is what happened, for each library to put into its own type of event.
+// fact is the content of an event, for each library to convert to its own type.
 type fact struct {
 	event     causal.Event
 	aggregate int
@@ -54,7 +54,7 @@ func newFact(tb testing.TB, i, aggregate, version int) fact {
 	return fact{e, aggregate, version}
 }
 
-// The IDs of the aggregates are UUIDs, as some libraries want them.
+// The IDs of the aggregates are UUIDs, as required by some libraries.
 var aggregateIDs, aggregateUUIDs = func() (texts []string, ids []uuid.UUID) {
 	for i := range 1000 {
 		texts = append(texts, fmt.Sprintf("00000000-0000-4000-8000-%012d", i))
@@ -63,7 +63,8 @@ var aggregateIDs, aggregateUUIDs = func() (texts []string, ids []uuid.UUID) {
 	return texts, ids
 }()
 
-// singles returns total facts, each of another aggregate than the one before.
+// singles returns total facts, each of a different aggregate than its
+// predecessor.
 func singles(tb testing.TB) []fact {
 	facts := make([]fact, total)
 	for i := range facts {
@@ -72,8 +73,8 @@ func singles(tb testing.TB) []fact {
 	return facts
 }
 
-// batches returns the first n facts of a full store: each 100 that follow each
-// other are of one aggregate.
+// batches returns the first n facts of a full store, in groups of 100 of the
+// same aggregate.
 func batches(tb testing.TB, n int) []fact {
 	facts := make([]fact, 0, n)
 	version := make([]int, aggregates)
@@ -90,8 +91,8 @@ func batches(tb testing.TB, n int) []fact {
 	return facts
 }
 
-// record is the content of an event but for its type, aggregate, version and
-// time: what libraries without a place for it get as data or as metadata.
+// record is the content of an event except its type, aggregate, version and
+// time. Libraries without a place for it get it as data or metadata.
 type record struct {
 	EventID       string          `json:"event_id"`
 	NodeID        string          `json:"node_id"`

@@ -13,7 +13,7 @@ import (
 	"github.com/spec-kitty/causal/causaladapter"
 )
 
-// checks are all checks, called with good arguments.
+// checks are all checks, called with valid arguments.
 var checks = map[string]func(context.Context) error{
 	"CheckContext":    causaladapter.CheckContext,
 	"CheckSaveEvents": func(ctx context.Context) error { return causaladapter.CheckSaveEvents(ctx, nil) },

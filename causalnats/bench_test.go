@@ -18,7 +18,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// benchCluster has three servers that flush each message, and what publishes raw messages to a stream like that of a log.
+// benchCluster returns a store on three servers that flush each message, and a
+// function that publishes raw messages to a similar stream.
 func benchCluster(b *testing.B) (s *causalnats.Store, raw func(data []byte) error) {
 	c := startCluster(b, 3)
 	nc := connect(b, c.urls())
@@ -47,7 +48,7 @@ func benchEvent(b *testing.B) causal.Event {
 	return eventtest.New(b, n, func(p *causal.EventParams) { p.AggregateID = fmt.Sprint("A", n%100) })
 }
 
-// inParallel runs b.N calls by so many callers.
+// inParallel runs b.N calls from the given number of goroutines.
 func inParallel(b *testing.B, callers int, call func(n int) error) {
 	var group sync.WaitGroup
 	var next atomic.Int64
@@ -64,7 +65,7 @@ func inParallel(b *testing.B, callers int, call func(n int) error) {
 	group.Wait()
 }
 
-// BenchmarkSave compares saves with the publishing of messages of the same bytes.
+// BenchmarkSave compares saves with publishing messages of the same bytes.
 func BenchmarkSave(b *testing.B) {
 	s, raw := benchCluster(b)
 	ctx := b.Context()
@@ -105,7 +106,7 @@ func BenchmarkSave(b *testing.B) {
 	})
 }
 
-// encoded returns messages, each with the JSON of so many events.
+// encoded returns messages, each with the JSON of the given number of events.
 func encoded(b *testing.B, count, events int) [][]byte {
 	messages := make([][]byte, count)
 	for i := range messages {
@@ -120,7 +121,8 @@ func encoded(b *testing.B, count, events int) [][]byte {
 
 var catchUpSize = flag.Int("catch-up-size", 2_000, "how many records BenchmarkCatchUp reads")
 
-// BenchmarkCatchUp compares the opening of a Store, which reads the whole log, with the reading of its messages.
+// BenchmarkCatchUp compares opening a Store, which reads the whole log, with
+// reading its messages.
 func BenchmarkCatchUp(b *testing.B) {
 	ctx := b.Context()
 	c := startCluster(b, 1)

@@ -39,9 +39,9 @@ const (
 var (
 	errAnswer     = errors.New("the server's answer cannot be read")
 	errNotThere   = errors.New("there is no connection to a server")
-	errLag        = errors.New("the server that answers lags behind")
+	errLag        = errors.New("the answering server lags")
 	errNoMajority = errors.New("the leader of the stream has lost its followers")
-	errChanged    = errors.New("another process has written meanwhile")
+	errChanged    = errors.New("another process has written in between")
 	errTime       = errors.New("the server does not answer")
 )
 
@@ -124,10 +124,10 @@ func (c *client) requestMsg(ctx context.Context, m *nats.Msg) (*nats.Msg, error)
 	refused := c.conn.LastError()
 	//nolint:errorlint // whether it is another one than before
 	if refused != before && errors.Is(refused, nats.ErrPermissionViolation) && strings.Contains(refused.Error(), strconv.Quote(m.Subject)) {
-		return nil, fmt.Errorf("the server does not permit to use %s", m.Subject)
+		return nil, fmt.Errorf("the server does not permit using %s", m.Subject)
 	}
 	if errors.Is(err, nats.ErrNoResponders) {
-		err = fmt.Errorf("%w on %s: the stream is not there, or has no leader", err, m.Subject)
+		err = fmt.Errorf("%w on %s: the stream does not exist, or has no leader", err, m.Subject)
 	}
 	return nil, err
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Which errors of servers pass, so that a call tries again; with the texts that servers send.
+// Which errors of servers are temporary, so that a call is retried, with the
+// texts sent by servers.
 func TestTransient(t *testing.T) {
 	for name, test := range map[string]struct {
 		err  error

@@ -153,7 +153,7 @@ func (s *Store) advance(c *clock, subject string, group []*advance) {
 // errStateLost reports that a stream has lost a value, which would be issued
 // again.
 func errStateLost(last, known uint64) error {
-	return fmt.Errorf("%w: its last message beside the events is %d, and was %d", ErrLogLost, last, known)
+	return fmt.Errorf("%w: the last message of its state is %d, and was %d", ErrLogLost, last, known)
 }
 
 // reserve assigns each call its values after value, and returns the last one.

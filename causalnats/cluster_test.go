@@ -23,7 +23,8 @@ type cluster struct {
 	servers []*server.Server
 }
 
-// startCluster starts servers that write each message to the disk before they acknowledge it.
+// startCluster starts servers that write each message to the disk before
+// acknowledging it.
 func startCluster(t testing.TB, count int, change ...func(*server.Options)) *cluster {
 	c := &cluster{servers: make([]*server.Server, count)}
 	dir, ports := t.TempDir(), freePorts(t, 2*count)
@@ -46,7 +47,8 @@ func startCluster(t testing.TB, count int, change ...func(*server.Options)) *clu
 	return c
 }
 
-// serverOptions are those of a server in a cluster, whose ports are those for clients and then those for servers.
+// serverOptions returns the options of a server in a cluster. ports has first
+// the ports for clients and then those for servers.
 func serverOptions(dir string, i int, ports []int) *server.Options {
 	count := len(ports) / 2
 	o := &server.Options{
@@ -87,7 +89,7 @@ func (c *cluster) stop(i int) {
 	c.servers[i].WaitForShutdown()
 }
 
-// ready waits until all servers work together.
+// ready waits until all servers are connected.
 func (c *cluster) ready(t testing.TB) {
 	for _, s := range c.servers {
 		require.True(t, s.ReadyForConnections(20*time.Second))
@@ -104,7 +106,7 @@ func (c *cluster) ready(t testing.TB) {
 	}, 60*time.Second, 10*time.Millisecond)
 }
 
-// urls are those of the servers, the given ones if there are some.
+// urls returns the URLs of the given servers, or of all.
 func (c *cluster) urls(only ...int) string {
 	var urls []string
 	for i, o := range c.options {
@@ -115,7 +117,7 @@ func (c *cluster) urls(only ...int) string {
 	return strings.Join(urls, ",")
 }
 
-// connect returns a connection that comes back.
+// connect returns a connection that reconnects.
 func connect(t testing.TB, urls string, options ...nats.Option) *nats.Conn {
 	options = append([]nats.Option{
 		nats.MaxReconnects(-1), nats.ReconnectWait(50 * time.Millisecond), nats.Timeout(2 * time.Second), nats.RetryOnFailedConnect(true),
@@ -127,7 +129,8 @@ func connect(t testing.TB, urls string, options ...nats.Option) *nats.Conn {
 	return nc
 }
 
-// provision makes the streams of a new store, and returns its name.
+// provision creates the streams of a new store, and returns options with its
+// name.
 func provision(t testing.TB, nc *nats.Conn, o causalnats.Options) causalnats.Options {
 	if o.Name == "" {
 		o.Name = fmt.Sprint("T", names.Add(1))

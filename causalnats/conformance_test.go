@@ -20,9 +20,10 @@ import (
 
 var names atomic.Int64 // of stores
 
-const envWrite = "CAUSALNATS_WRITE" // the child writes to this: a URL and a name
+const envWrite = "CAUSALNATS_WRITE" // the store for the child process: a URL and a name
 
-// config is the configuration of the suite for a Store as one of the storages.
+// config returns the configuration of the suite for a Store as one of the
+// storages.
 func config[S any](t *testing.T, urls string, o causalnats.Options) causaltest.Config[S] {
 	t.Helper()
 	nc := connect(t, urls)
@@ -71,7 +72,7 @@ func openWithFile(t testing.TB, nc *nats.Conn, o causalnats.Options, path string
 	return open(t, nc, o)
 }
 
-// TestConformanceWriter is what a process runs that the suite kills.
+// TestConformanceWriter runs in the processes killed by the suite.
 func TestConformanceWriter(t *testing.T) {
 	urls, name, ok := strings.Cut(os.Getenv(envWrite), " ")
 	if !ok {

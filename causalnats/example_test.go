@@ -14,7 +14,7 @@ import (
 	"github.com/spec-kitty/causal/causalnats"
 )
 
-// exampleServer starts one server, which has no streams.
+// exampleServer starts a server without streams.
 func exampleServer() (url string, remove func()) {
 	dir, err := os.MkdirTemp("", "causalnats")
 	if err != nil {
@@ -35,7 +35,7 @@ func exampleServer() (url string, remove func()) {
 	}
 }
 
-// exampleStore returns a store with no events.
+// exampleStore returns an empty store.
 func exampleStore() (store *causalnats.Store, remove func()) {
 	ctx := context.Background()
 	url, removeServer := exampleServer()
@@ -60,10 +60,10 @@ func exampleStore() (store *causalnats.Store, remove func()) {
 	}
 }
 
-// Two processes emit events of their own nodes, and have one history.
+// Two processes emit events of their own nodes, and share one history.
 func Example() {
 	ctx := context.Background()
-	url, remove := exampleServer() // such as "nats://a.example.com,nats://b.example.com,nats://c.example.com"
+	url, remove := exampleServer() // for example "nats://a.example.com,nats://b.example.com,nats://c.example.com"
 	o := &causalnats.Options{Replicas: 1}
 	nc, err := nats.Connect(url)
 	if err != nil {
@@ -114,7 +114,7 @@ func ExampleProvision() {
 	}
 	o := &causalnats.Options{Replicas: 1}
 	fmt.Println(causalnats.Provision(ctx, nc, o))
-	fmt.Println(causalnats.Provision(ctx, nc, o)) // checks what is there
+	fmt.Println(causalnats.Provision(ctx, nc, o)) // checks the existing streams
 	nc.Close()
 	remove()
 	// Output:
@@ -143,11 +143,11 @@ func ExampleOpen() {
 	fmt.Println(store.Close())
 	remove()
 	// Output:
-	// causal: storage failed: open store: the stream causal_LOG is not there; call Provision
+	// causal: storage failed: open store: the stream causal_LOG does not exist; call Provision
 	// <nil>
 }
 
-// A program that has a connection shares it.
+// A program with a connection can share it.
 func ExampleNew() {
 	ctx := context.Background()
 	url, remove := exampleServer()
@@ -172,7 +172,7 @@ func ExampleNew() {
 	// true
 }
 
-// Readers get events in the order of arrival, or in that of their clocks.
+// Readers get events in arrival order, or in the order of their clocks.
 func ExampleStore() {
 	ctx := context.Background()
 	store, remove := exampleStore()
@@ -217,7 +217,7 @@ func ExampleStore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// What package causalsync reads.
+	// The keys read by package causalsync.
 	for key, err := range store.ReadDigests(ctx, causal.Filter{}, causal.SyncKey{Clock: 8}, causal.SyncKey{}, head) {
 		for event, loadErr := range store.LoadDigests(ctx, []causal.SyncKey{key}) {
 			fmt.Println("by its key:", event.LamportClock(), err, loadErr)
@@ -239,7 +239,7 @@ func ExampleStore_AdvanceClock() {
 	ctx := context.Background()
 	store, remove := exampleStore()
 	fmt.Println(store.SaveClock(ctx, "alice", 5))
-	fmt.Println(store.AdvanceClock(ctx, "alice", 0, 10)) // 6 to 15 are the caller's
+	fmt.Println(store.AdvanceClock(ctx, "alice", 0, 10)) // 6 to 15 belong to the caller
 	fmt.Println(store.LoadClock(ctx, "alice"))
 	remove()
 	// Output:
@@ -282,7 +282,7 @@ func ExampleOptions() {
 	// <nil> <nil>
 }
 
-// A reader follows the log: what it has not seen yet, and then what is saved.
+// A reader follows the log: first existing entries, then new ones.
 func ExampleStore_WaitLog() {
 	ctx := context.Background()
 	store, remove := exampleStore()
@@ -293,7 +293,7 @@ func ExampleStore_WaitLog() {
 		log.Fatal(err)
 	}
 	saved := make(chan error)
-	go func() { saved <- store.SaveEvent(ctx, event) }()                 // somewhere else
+	go func() { saved <- store.SaveEvent(ctx, event) }()                 // in another process
 	for entry, err := range causal.Follow(ctx, store, causal.Cursor{}) { // which calls WaitLog
 		if err != nil {
 			log.Fatal(err)
@@ -308,7 +308,7 @@ func ExampleStore_WaitLog() {
 	// <nil>
 }
 
-// A projection keeps its content with the place in the log that it is of.
+// A projection keeps its content with its position in the log.
 func ExampleStore_SaveCheckpoint() {
 	ctx := context.Background()
 	store, remove := exampleStore()
@@ -399,7 +399,7 @@ func ExampleStore_LoadHeads() {
 	// <nil>
 }
 
-// A parent that is not stored may be asked for elsewhere.
+// A missing parent may be requested from a peer.
 func ExampleStore_MissingParents() {
 	ctx := context.Background()
 	store, remove := exampleStore()

@@ -9,10 +9,11 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// SetWaitLimit sets how long WaitLog waits at most.
+// SetWaitLimit sets the maximum wait of WaitLog.
 func (s *Store) SetWaitLimit(limit time.Duration) { s.waiters.Limit = limit }
 
-// ReadSerially applies the whole log to another store: each window is read, decoded and saved before the next one.
+// ReadSerially applies the whole log to another store: each window is read,
+// decoded and saved before the next one.
 func (s *Store) ReadSerially(ctx context.Context, into causal.Store) error {
 	last, err := s.verify(ctx)
 	if err != nil {
@@ -39,7 +40,7 @@ func (s *Store) ReadSerially(ctx context.Context, into causal.Store) error {
 	return nil
 }
 
-// FetchAll reads the messages of the log, and does nothing with them.
+// FetchAll reads the messages of the log, and discards them.
 func (s *Store) FetchAll(ctx context.Context) (count int, err error) {
 	last, err := s.verify(ctx)
 	for from := uint64(1); err == nil && from <= last; {
@@ -63,12 +64,13 @@ func EncodeRecord(e causal.Event) []byte {
 	return encodeSave(encodeHead(nil, newNonce(), mark{}), nil, [][]byte{data})
 }
 
-// Distrust lets the next save ask the leader whether the log is still the same.
+// Distrust makes the next save ask the leader whether the log is still the
+// same.
 func (s *Store) Distrust() {
 	s.verified.mu.Lock()
 	defer s.verified.mu.Unlock()
 	s.verified.at = time.Time{}
 }
 
-// SetRetry sets how long calls try again. No call may run.
+// SetRetry sets how long calls are retried. No call may be running.
 func (s *Store) SetRetry(d time.Duration) { s.client.budget = d }

@@ -15,7 +15,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// writer saves all the time, and remembers what was acknowledged.
+// writer saves continuously, and records the acknowledged events.
 type writer struct {
 	store  *causalnats.Store
 	number int
@@ -26,7 +26,7 @@ type writer struct {
 	links  int
 }
 
-// sharedEvents are IDs that all writers use, with equal or other content.
+// sharedEvents are IDs used by all writers, with equal or different content.
 type sharedEvents struct {
 	mu     sync.Mutex
 	latest causal.Event
@@ -53,7 +53,7 @@ func (w *writer) call(t *testing.T, n int) error {
 			events = append(events, w.event(t, n, func(p *causal.EventParams) { p.AggregateID = fmt.Sprint("A", i) }))
 		}
 		err = w.store.SaveEvents(ctx, events)
-	case 5: // an ID of others, half of the time with other content
+	case 5: // an ID of others, half of the time with different content
 		e := w.shared.get()
 		if e.IsZero() || n%40 == 5 {
 			e = w.event(t, n)
@@ -87,7 +87,8 @@ func (w *writer) call(t *testing.T, n int) error {
 	return err
 }
 
-// link adds an event to the aggregate "chain" if nobody has since this writer has looked.
+// link adds an event to the aggregate "chain" unless another writer has since
+// this one read it.
 func (w *writer) link(t *testing.T, n int) error {
 	ctx := t.Context()
 	head, err := w.store.Head(ctx)
@@ -110,7 +111,8 @@ func (w *writer) link(t *testing.T, n int) error {
 	return err
 }
 
-// startWriters lets writers write until stop is closed. goOn waits until each of them has made some more calls.
+// startWriters lets writers write until stop is closed. goOn waits until each
+// of them has made some more calls.
 func startWriters(t *testing.T, writers []*writer) (stop chan struct{}, goOn func(what string), wait func()) {
 	stop = make(chan struct{})
 	var group sync.WaitGroup
@@ -140,8 +142,9 @@ func startWriters(t *testing.T, writers []*writer) (stop chan struct{}, goOn fun
 	}, group.Wait
 }
 
-// Servers are killed while four processes' worth of writers save: nothing that was acknowledged is lost, wrong or
-// there twice, and all replicas have one log.
+// Servers are killed while four processes' worth of writers save. No
+// acknowledged event is lost, wrong or duplicated, and all replicas have the
+// same log.
 func TestServersAreKilled(t *testing.T) {
 	p := startProcesses(t, 3, false)
 	nc := connect(t, p.urls())
@@ -177,7 +180,8 @@ func TestServersAreKilled(t *testing.T) {
 	requireWritten(t, writers, open(t, nc, o))
 }
 
-// requireWritten requires that a store that was just opened, and those of the writers, have what was acknowledged.
+// requireWritten requires that a newly opened store, and those of the writers,
+// have the acknowledged events.
 func requireWritten(t *testing.T, writers []*writer, fresh *causalnats.Store) {
 	ctx := t.Context()
 	acked, ticks, links := map[causal.EventID]causal.Event{}, map[int64]bool{}, 0

@@ -149,7 +149,7 @@ func (s *Store) checkLast(ctx context.Context, last mark, info *streamInfo, now 
 	v.mu.Unlock()
 	switch {
 	case log != s.replica.log:
-		return fmt.Errorf("%w: the stream is another one than it was", ErrLogLost)
+		return fmt.Errorf("%w: the stream has been replaced", ErrLogLost)
 	case last.sequence == 0 || before == now && now != term{}:
 		return nil
 	}

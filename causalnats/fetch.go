@@ -246,7 +246,7 @@ func (r *reader) seeLast(m *nats.Msg) error {
 }
 
 func errOther(sequence uint64) error {
-	return fmt.Errorf("%w: the message %d is another one than it was", ErrLogLost, sequence)
+	return fmt.Errorf("%w: the message %d has been replaced", ErrLogLost, sequence)
 }
 
 // add adds a message, and returns the record it completes, if any.

@@ -16,13 +16,14 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// A leader that is cut off from its followers goes on answering, and takes itself for the leader for many seconds. It
-// is not believed for as long as that: meanwhile another one may have been elected.
+// A leader cut off from its followers still answers, and believes to be the
+// leader for many seconds. It is not trusted for so long, because another one
+// may have been elected.
 func TestLeaderWithoutFollowers(t *testing.T) {
 	p := startProcesses(t, 3, false)
 	nc := connect(t, p.urls())
 	o := provision(t, nc, causalnats.Options{})
-	for range 3 { // on a busy machine, another one may have been elected meanwhile
+	for range 3 { // on a busy machine, another one may have been elected by now
 		if isRefusedInTime(t, p, leader(t, nc, o.Name+"_LOG"), o) {
 			return
 		}
@@ -30,7 +31,8 @@ func TestLeaderWithoutFollowers(t *testing.T) {
 	require.Fail(t, "the leader was believed until it noticed itself that it is none")
 }
 
-// isRefusedInTime cuts a leader off, and reports whether it took itself for the leader when reads were refused.
+// isRefusedInTime cuts off a leader, and reports whether it still believed to
+// be the leader when reads were refused.
 func isRefusedInTime(t *testing.T, p *processes, l int, o causalnats.Options) bool {
 	ctx := t.Context()
 	alone := connect(t, fmt.Sprint("nats://127.0.0.1:", p.ports[l]), nats.IgnoreDiscoveredServers())

@@ -17,7 +17,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// requireLost requires that every kind of call says that the log was lost, now and later.
+// requireLost requires that every kind of call reports, now and later, that the
+// log was lost.
 func requireLost(t *testing.T, s *causalnats.Store) {
 	t.Helper()
 	ctx := t.Context()
@@ -41,7 +42,8 @@ func saveRange(t *testing.T, s causal.EventStore, from, to int) {
 	}
 }
 
-// goBack lets a server, which is alone, lose what run does, as a loss of power does if it is not set to flush.
+// goBack makes a server, which is alone, lose the writes of run, as in a loss
+// of power if it is not configured to flush.
 func goBack(t *testing.T, c *cluster, run func()) {
 	dir, backup := c.options[0].StoreDir, filepath.Join(t.TempDir(), "backup")
 	c.stop(0)
@@ -56,7 +58,8 @@ func goBack(t *testing.T, c *cluster, run func()) {
 	c.ready(t)
 }
 
-// A stream that goes back is noticed by who has seen what is gone, whatever was written since.
+// A stream that goes back is detected by a Store that has seen the lost
+// records, whatever was written since.
 func TestStreamGoesBack(t *testing.T) {
 	for name, test := range map[string]struct {
 		written int // since, by another process
@@ -86,7 +89,7 @@ func TestStreamGoesBack(t *testing.T) {
 	}
 }
 
-// Clock values that were given out are not given out again.
+// Clock values already issued are not issued again.
 func TestStateGoesBack(t *testing.T) {
 	ctx := t.Context()
 	for name, call := range map[string]func(s *causalnats.Store) error{
@@ -106,7 +109,8 @@ func TestStateGoesBack(t *testing.T) {
 	}
 }
 
-// Who has not seen what is gone goes on, until somebody who has writes again.
+// A Store that has not seen the lost records continues, until a Store that has
+// seen them writes again.
 func TestWitness(t *testing.T) {
 	c := startCluster(t, 1)
 	o := provision(t, connect(t, c.urls()), causalnats.Options{Replicas: 1})
@@ -115,7 +119,7 @@ func TestWitness(t *testing.T) {
 	goBack(t, c, func() { saveRange(t, s, 5, 10) })
 	other := open(t, connect(t, c.urls()), o)
 	saveRange(t, other, 20, 26)
-	require.ErrorIs(t, s.SaveEvent(t.Context(), eventtest.New(t, 99)), causalnats.ErrLogLost) // is in the stream, and says what s had seen
+	require.ErrorIs(t, s.SaveEvent(t.Context(), eventtest.New(t, 99)), causalnats.ErrLogLost) // it is in the stream, and names the last record that s had seen
 	requireLost(t, other)
 	for _, o := range []causalnats.Options{o, {Name: o.Name, Replicas: 1, Replica: openFile(t, newPath(t))}} {
 		_, err := causalnats.New(t.Context(), connect(t, c.urls()), &o)
@@ -123,7 +127,7 @@ func TestWitness(t *testing.T) {
 	}
 }
 
-// A replica in a file remembers what it has seen.
+// A replica in a file remembers the records it has seen.
 func TestStreamGoesBackBehindFile(t *testing.T) {
 	for name, written := range map[string]int{"shorter": 0, "as long": 5, "longer": 9} {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +154,8 @@ func openFile(t *testing.T, path string) *causalsqlite.Store {
 	return file
 }
 
-// A replica that was killed before it noted its place has more than it knows: the stream must have that, too.
+// A replica killed before it recorded its position has more than it knows, and
+// the stream must have that, too.
 func TestPlaceBehind(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -158,7 +163,7 @@ func TestPlaceBehind(t *testing.T) {
 	o := provision(t, nc, causalnats.Options{Replicas: 1})
 	path := newPath(t)
 	s := openWithFile(t, nc, o, path)
-	saveRange(t, s, 0, 5) // not closed, as if it was killed
+	saveRange(t, s, 0, 5) // not closed, as if killed
 	saveRange(t, open(t, nc, o), 5, 10)
 	again := openWithFile(t, nc, o, path)
 	require.Len(t, eventtest.LoadAll(t, again), 10)
@@ -166,15 +171,15 @@ func TestPlaceBehind(t *testing.T) {
 	require.ErrorIs(t, s.SaveEvent(ctx, eventtest.New(t, 11)), causalnats.ErrLogLost, "two Stores on one replica")
 	require.NoError(t, again.Close())
 
-	// And now something that the stream does not have.
+	// Now save an event that is not in the stream.
 	require.NoError(t, openFile(t, path).SaveEvent(ctx, eventtest.New(t, 77)))
 	o.Replica = openFile(t, path)
 	_, err := causalnats.New(ctx, nc, &o)
 	require.ErrorIs(t, err, causalnats.ErrLogLost)
-	require.ErrorContains(t, err, "the replica has events that the stream does not have")
+	require.ErrorContains(t, err, "the replica has events that are not in the stream")
 }
 
-// A replica is of one log, and nobody else writes it.
+// A replica belongs to one log, and nobody else writes to it.
 func TestReplicaIsChecked(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -193,7 +198,7 @@ func TestReplicaIsChecked(t *testing.T) {
 	require.NoError(t, more.SaveEvent(ctx, eventtest.New(t, 1)))
 	_, err = causalnats.New(ctx, nc, &o)
 	require.ErrorIs(t, err, causalnats.ErrLogLost)
-	require.ErrorContains(t, err, "the replica has events that the stream does not have")
+	require.ErrorContains(t, err, "the replica has events that are not in the stream")
 
 	replica := &causal.MemStore{}
 	o.Replica = replica
@@ -210,7 +215,8 @@ func TestReplicaIsChecked(t *testing.T) {
 	requireLost(t, s)
 }
 
-// What is done to a stream that it must not be, is noticed by the next call, and by who opens the store.
+// A forbidden change of a stream is detected by the next call, and by opening
+// the store.
 func TestStreamIsChanged(t *testing.T) {
 	type streams struct {
 		js     jetstream.JetStream
@@ -262,14 +268,14 @@ func TestStreamIsChanged(t *testing.T) {
 			requireLost(t, s)
 			_, err = causalnats.New(ctx, nc, &o)
 			eventtest.RequireStorageError(t, err)
-			if name != "made again" { // which only who reads it can tell
+			if name != "made again" { // which shows only in its records
 				eventtest.RequireStorageError(t, causalnats.Provision(ctx, nc, &o))
 			}
 		})
 	}
 }
 
-// A stream with a hole is no log.
+// A stream with a hole is not a log.
 func TestHoles(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -299,7 +305,7 @@ func TestHoles(t *testing.T) {
 	}
 }
 
-// Messages that are no records stop every replica, and none leaves them out.
+// Messages other than records stop every replica, and none skips them.
 func TestForeignMessages(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"empty": {}, "text": []byte("hello"), "later version": append([]byte{2}, make([]byte, 100)...),

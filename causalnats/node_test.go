@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	envNode     = "CAUSALNATS_NODE" // the child is this node: a URL, the name of the store, and a node ID
+	envNode     = "CAUSALNATS_NODE" // the node of a child process: a URL, the name of the store, and a node ID
 	envNodeStep = "CAUSALNATS_NODE_STEP"
 )
 
-// TestNodeChild is a process of the tests of nodes, and does nothing else.
+// TestNodeChild is a process for tests of nodes, and does nothing otherwise.
 func TestNodeChild(t *testing.T) {
 	words := strings.Fields(os.Getenv(envNode))
 	if len(words) == 0 {
@@ -45,8 +45,8 @@ func TestNodesInProcesses(t *testing.T) {
 	require.Equal(t, 600, adaptertest.RequireOneChain(t, open(t, connect(t, c.urls()), o), acked))
 }
 
-// A node that is killed before and after each call of its store loses nothing that it has acknowledged, and goes on in
-// one chain.
+// A node that is killed before and after each call of its store loses nothing
+// it has acknowledged, and continues its chain.
 func TestNodeKilledAtEachStep(t *testing.T) {
 	c := startCluster(t, 1)
 	o := provision(t, connect(t, c.urls()), causalnats.Options{Replicas: 1})

@@ -18,7 +18,7 @@ import (
 
 const hasRace = false
 
-// beShort shortens what follows in a test.
+// beShort shortens the rest of a test.
 func beShort(t *testing.T) {
 	short := flag.Lookup("test.short").Value
 	was := short.String()
@@ -26,8 +26,9 @@ func beShort(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, short.Set(was)) })
 }
 
-// The suite on three servers, shorter, as each write costs two trips more, and not with the race detector: a single
-// server is enough for that.
+// The suite on three servers. It is shortened, because each write takes two
+// more trips, and runs without the race detector, for which a single server is
+// enough.
 func TestConformanceOfThree(t *testing.T) {
 	beShort(t)
 	runSuite(t, startProcesses(t, 3, true).urls(), causalnats.Options{})

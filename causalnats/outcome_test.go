@@ -16,11 +16,12 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// lossy makes connections that lose the next answer with a text in it, or all requests with one.
+// lossy creates connections that lose the next answer containing a text, or all
+// requests containing one.
 type lossy struct {
 	answer   string
 	isLosing atomic.Bool
-	lost     chan struct{} // has a token when the answer is lost
+	lost     chan struct{} // holds a token once the answer is lost
 
 	request   string
 	isRefuser atomic.Bool
@@ -54,7 +55,8 @@ func (c lossyConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// openLossy returns a Store whose connection loses acknowledgements of a stream, and one that does not.
+// openLossy returns a Store whose connection loses acknowledgements of a
+// stream, and one without losses.
 func openLossy(t *testing.T, stream string) (s, other *causalnats.Store, l *lossy) {
 	c := startCluster(t, 1)
 	o := provision(t, connect(t, c.urls()), causalnats.Options{Replicas: 1})
@@ -62,7 +64,8 @@ func openLossy(t *testing.T, stream string) (s, other *causalnats.Store, l *loss
 	return open(t, connect(t, c.urls(), nats.SetCustomDialer(l)), o), open(t, connect(t, c.urls()), o), l
 }
 
-// What was written by an attempt whose answer was lost is found, or replaced by others and then not written again.
+// A write whose answer was lost is found, or was replaced by others and is not
+// repeated.
 func TestAnswerOfWriteIsLost(t *testing.T) {
 	ctx := t.Context()
 	for name, test := range map[string]struct {
@@ -141,7 +144,7 @@ func TestAnswerOfWriteIsLost(t *testing.T) {
 	}
 }
 
-// A save whose record is acknowledged, and that fails after, may be stored.
+// A save whose record is acknowledged, and that fails later, may be stored.
 func TestSaveIsAcknowledgedAndFails(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -156,7 +159,7 @@ func TestSaveIsAcknowledgedAndFails(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, open(t, connect(t, c.urls()), o)), 1)
 }
 
-// A call that waits for another one ends with its context.
+// A call waiting for another one ends when its context is done.
 func TestRejectedEndsWithContext(t *testing.T) {
 	c := startCluster(t, 1)
 	s := open(t, connect(t, c.urls()), provision(t, connect(t, c.urls()), causalnats.Options{Replicas: 1, Retry: time.Minute}))
@@ -172,7 +175,7 @@ func TestRejectedEndsWithContext(t *testing.T) {
 	}
 }
 
-// What another Store has saved before the call decides, in the order of the contract.
+// Events saved earlier by another Store decide, in the order of the contract.
 func TestConditionLooksAtOthers(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)

@@ -16,7 +16,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// documented returns the subjects of a line of permissions in docs/nats.md.
+// documented returns the subjects on a line of permissions in docs/nats.md.
 func documented(t *testing.T, kind string) (subjects []string) {
 	page, err := os.ReadFile("../docs/nats.md")
 	require.NoError(t, err)
@@ -29,7 +29,8 @@ func documented(t *testing.T, kind string) (subjects []string) {
 	return subjects
 }
 
-// A Store needs the permissions that docs/nats.md names, and not one less: it says at once which subject it may not use.
+// A Store needs exactly the permissions listed in docs/nats.md. If one is
+// missing, it reports the subject immediately.
 func TestPermissions(t *testing.T) {
 	ctx := t.Context()
 	publish, subscribe := documented(t, "publish"), documented(t, "subscribe")
@@ -51,7 +52,7 @@ func TestPermissions(t *testing.T) {
 	})
 	as := func(name string) *nats.Conn { return connect(t, c.urls(), nats.UserInfo(name, name)) }
 	o := causalnats.Options{Replicas: 1}
-	require.ErrorContains(t, causalnats.Provision(ctx, as("app"), &o), "does not permit to use $JS.API.STREAM.CREATE.causal_LOG")
+	require.ErrorContains(t, causalnats.Provision(ctx, as("app"), &o), "does not permit using $JS.API.STREAM.CREATE.causal_LOG")
 	require.NoError(t, causalnats.Provision(ctx, as("provisioner"), &o))
 	s := open(t, as("app"), o)
 	s.SetWaitLimit(0)
@@ -66,5 +67,5 @@ func TestPermissions(t *testing.T) {
 	require.NotEmpty(t, eventtest.LoadAll(t, reader))
 	err = reader.SaveEvent(ctx, eventtest.New(t, 500))
 	eventtest.RequireStorageError(t, err)
-	require.ErrorContains(t, err, "the server does not permit to use causal.log")
+	require.ErrorContains(t, err, "the server does not permit using causal.log")
 }

@@ -27,7 +27,7 @@ func TestPromises(t *testing.T) {
 	})
 }
 
-// What is wrong with an option or a connection is said of it, before a server is asked.
+// Invalid options and connections are reported before a server is contacted.
 func TestOptionsAreChecked(t *testing.T) {
 	ctx := t.Context()
 	nc := connect(t, "nats://127.0.0.1:1")
@@ -59,7 +59,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	eventtest.RequireStorageError(t, err)
 }
 
-// Texts of any kind and length may be IDs, and never show in subjects.
+// Texts of any kind and length may be IDs, and never appear in subjects.
 func TestHostileTexts(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -91,7 +91,7 @@ func TestHostileTexts(t *testing.T) {
 	require.True(t, nc.IsConnected())
 }
 
-// A value that another Store has set back is no overflow.
+// A value set back by another Store is not an overflow.
 func TestClockIsSetBack(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -108,7 +108,8 @@ func TestClockIsSetBack(t *testing.T) {
 	require.EqualValues(t, 15, value)
 }
 
-// What is larger than a message of the servers is sent as several, or refused at once with the limit.
+// A record larger than a message of the servers is sent as several messages, or
+// refused immediately with the limit.
 func TestLargeRecords(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1, func(o *server.Options) { o.MaxPayload = 64 << 10 })
@@ -158,7 +159,7 @@ func TestSmallMessages(t *testing.T) {
 	require.ErrorContains(t, err, "max_payload")
 }
 
-// A full stream refuses saves at once, and drops nothing.
+// A full stream refuses saves immediately, and drops nothing.
 func TestFullStream(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -175,7 +176,7 @@ func TestFullStream(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, s), saved-1)
 }
 
-// Processes that are installed at once make one store.
+// Processes installed concurrently create one store.
 func TestProvisionTogether(t *testing.T) {
 	c := startCluster(t, 1)
 	nc := connect(t, c.urls())

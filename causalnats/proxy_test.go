@@ -19,17 +19,17 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// What a proxy does to what passes it.
+// Behaviors of a proxy.
 const (
 	passing    = iota
-	delaying   // each answer comes late
-	swallowing // answers do not come, while messages arrive: half open
-	deaf       // nothing comes through, and nobody is told
-	repeating  // each answer comes twice
+	delaying   // each answer is delayed
+	swallowing // answers are lost, while messages arrive: half open
+	deaf       // nothing passes, without notice
+	repeating  // each answer is duplicated
 	losing     // each seventh answer is lost
 )
 
-// proxy stands between clients and one server.
+// proxy is between clients and one server.
 type proxy struct {
 	listener net.Listener
 	mode     atomic.Int64
@@ -66,7 +66,7 @@ func startProxy(t *testing.T, address string) *proxy {
 
 func (p *proxy) url() string { return "nats://" + p.listener.Addr().String() }
 
-// cut ends all connections.
+// cut closes all connections.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +76,8 @@ func (p *proxy) cut() {
 	p.conns = nil
 }
 
-// forward passes what clients send. A connection on which something was kept back is of no use after.
+// forward passes data sent by clients. A connection on which something was held
+// back is useless afterwards.
 func (p *proxy) forward(from, to net.Conn) {
 	defer to.Close()
 	buffer, isSpoilt := make([]byte, 64<<10), false
@@ -93,7 +94,7 @@ func (p *proxy) forward(from, to net.Conn) {
 	}
 }
 
-// answer passes what a server sends, one message of the protocol after another.
+// answer passes data sent by a server, message by message.
 func (p *proxy) answer(from, to net.Conn) {
 	defer to.Close()
 	r, isSpoilt := bufio.NewReader(from), false
@@ -139,7 +140,8 @@ func readFrame(r *bufio.Reader) (frame []byte, isMessage bool, err error) {
 	return append([]byte(line), body...), true, err
 }
 
-// Whatever the network does between a client and its server: what was acknowledged is there, once.
+// Whatever the network does between a client and its server, every acknowledged
+// event is there, once.
 func TestNetworkFaults(t *testing.T) {
 	c := startCluster(t, 1)
 	nc := connect(t, c.urls())
@@ -173,7 +175,7 @@ func TestNetworkFaults(t *testing.T) {
 	requireWritten(t, writers, open(t, nc, o))
 }
 
-// Answers that are lost are asked for again, and are no holes.
+// Lost answers are requested again, and are not holes.
 func TestAnswersAreLost(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)

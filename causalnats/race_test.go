@@ -2,5 +2,5 @@
 
 package causalnats_test
 
-// hasRace says that these tests run with the race detector.
+// hasRace reports whether these tests run with the race detector.
 const hasRace = true

@@ -12,8 +12,9 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// A log that was lost is made anew of all replicas that there are: what any process has seen comes back. This is the
-// procedure of docs/nats.md, "When the log was lost".
+// A lost log is rebuilt from all existing replicas, so that everything seen by
+// any process comes back. This is the procedure of docs/nats.md, "When the log
+// was lost".
 func TestRecovery(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -32,10 +33,10 @@ func TestRecovery(t *testing.T) {
 	// 1. All writers stop.
 	require.NoError(t, s.Close())
 	require.NoError(t, other.Close())
-	// 2. A log under another name.
+	// 2. Create a log under another name.
 	o = provision(t, nc, causalnats.Options{Replicas: 1})
 	restored := openWithFile(t, nc, o, newPath(t))
-	// 3. What each of the old replicas has.
+	// 3. Collect the events of each old replica.
 	into, err := causalsync.New(restored, nil)
 	require.NoError(t, err)
 	for i, path := range []string{first, second} {
@@ -50,7 +51,7 @@ func TestRecovery(t *testing.T) {
 	}
 	want := append(eventtest.NewRange(t, 0, 10), eventtest.NewRange(t, 20, 26)...)
 	require.Equal(t, want, eventtest.LoadAll(t, restored))
-	// 4. Readers begin again: cursors of the old log are refused.
+	// 4. Readers start over: cursors of the old log are refused.
 	for _, err := range restored.ReadLog(ctx, cursor) {
 		require.ErrorIs(t, err, causal.ErrInvalidCursor)
 	}

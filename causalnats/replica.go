@@ -18,7 +18,7 @@ import (
 // events from elsewhere. A Store that has detected this returns no other
 // errors, because its answers would differ from those of other Stores. For
 // recovery see docs/nats.md, "When the log was lost".
-var ErrLogLost = errors.New("causalnats: the log has lost entries, may lose them, or is another one (docs/nats.md says what to do)")
+var ErrLogLost = errors.New("causalnats: the log has lost entries, may lose them, or has been replaced (see docs/nats.md)")
 
 // replica applies records, in the order of the stream, to a store without other
 // writers.
@@ -271,7 +271,7 @@ func (r *replica) failed(err error) error {
 // results of saves.
 func (r *replica) checkAppended(a causal.Appended, saves ...save) error {
 	if a.Before != r.at {
-		return fmt.Errorf("%w: somebody else writes the replica", ErrLogLost)
+		return fmt.Errorf("%w: the replica has another writer", ErrLogLost)
 	}
 	isNew := a.New
 	for _, s := range saves {
@@ -298,7 +298,7 @@ func (r *replica) bring(events []causal.Event, isNew []bool) error {
 		case e.ID() == r.expected[0]:
 			r.expected = r.expected[1:]
 		case isNew[i]:
-			return fmt.Errorf("%w: the replica has events that the stream does not have", ErrLogLost)
+			return fmt.Errorf("%w: the replica has events that are not in the stream", ErrLogLost)
 		}
 	}
 	return nil
@@ -308,7 +308,7 @@ func (r *replica) bring(events []causal.Event, isNew []bool) error {
 // further entries.
 func (r *replica) checkEnd() error {
 	if len(r.expected) > 0 {
-		return fmt.Errorf("%w: the replica has events that the stream does not have", ErrLogLost)
+		return fmt.Errorf("%w: the replica has events that are not in the stream", ErrLogLost)
 	}
 	return nil
 }
@@ -348,7 +348,7 @@ func (r *replica) savePosition(ctx context.Context) error {
 	revision, err := r.store.SaveCheckpoint(ctx, positionName, causal.Checkpoint{Cursor: r.at, State: state, Revision: r.revision})
 	if err != nil {
 		if errors.Is(err, causal.ErrConcurrentSave) {
-			err = fmt.Errorf("%w: somebody else writes the replica", ErrLogLost)
+			err = fmt.Errorf("%w: the replica has another writer", ErrLogLost)
 		}
 		return r.failed(err)
 	}
@@ -359,10 +359,10 @@ func (r *replica) savePosition(ctx context.Context) error {
 func (r *replica) decodePosition(state []byte) error {
 	const size = 8 + len(nonce{})
 	if len(state) < 16 || (len(state)-16)%size != 0 {
-		return fmt.Errorf("the replica's place in the stream %w", adapter.ErrDamaged)
+		return fmt.Errorf("the replica's position in the stream %w", adapter.ErrDamaged)
 	}
 	if [16]byte(state) != r.log {
-		return fmt.Errorf("%w: the replica is of another log", ErrLogLost)
+		return fmt.Errorf("%w: the replica belongs to another log", ErrLogLost)
 	}
 	for b := state[16:]; len(b) > 0; b = b[size:] {
 		r.move(mark{binary.BigEndian.Uint64(b), nonce(b[8:size])})

@@ -15,8 +15,9 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// drawRecords draws records as writers send them: batches, repetitions, other contents of an ID, and conditions whose
-// cursor is of the log as it was.
+// drawRecords draws records like those of writers: batches, duplicates,
+// different contents of an ID, and conditions with cursors of the log at an
+// earlier time.
 func drawRecords(t *rapid.T) []record {
 	model := newReplica(t, &causal.MemStore{})
 	var records []record
@@ -65,7 +66,7 @@ func newReplica(t eventtest.T, s causal.Store) *replica {
 	return r
 }
 
-// failing is a store whose saves fail now and then, before or after they are done.
+// failing is a store whose saves sometimes fail, before or after taking effect.
 type failing struct {
 	causal.Store
 	next func() int // 1: before, 2: after
@@ -85,8 +86,9 @@ func (s failing) around(save func() (causal.Appended, error)) (causal.Appended, 
 	return a, err
 }
 
-// All replicas have the same log and refuse the same saves, however the records come in windows, and whatever crashes in
-// between: after one, a replica applies again what it may have applied.
+// All replicas have the same log and refuse the same saves, however records are
+// grouped into windows, and whatever crashes in between. After a crash, a
+// replica applies records again that it may have applied.
 func TestReplicasAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := drawRecords(t)
@@ -111,7 +113,7 @@ func TestReplicasAgree(t *testing.T) {
 			n := rapid.IntRange(1, len(records)-i).Draw(t, "window")
 			got := apply(t, other, records[i:i+n])
 			switch rapid.IntRange(0, 5).Draw(t, "crash") {
-			case 0: // its place is stored
+			case 0: // its position is stored
 				require.NoError(t, other.savePosition(t.Context()))
 			case 1: // killed
 				isAgain = true
@@ -148,11 +150,12 @@ func (s failing) SaveEventsIf(ctx context.Context, after causal.Cursor, c causal
 	return s.around(func() (causal.Appended, error) { return s.Store.SaveEventsIf(ctx, after, c, events) })
 }
 
-// apply applies records, again if the store fails, and returns the results of each.
+// apply applies records, repeatedly if the store fails, and returns the results
+// of each.
 func apply(t *rapid.T, r *replica, records []record) [][]result {
 	got := make([][]result, len(records))
 	for i, x := range records {
-		if r.callers[x.nonce] == nil { // else it is there twice, and the first one has the results
+		if r.callers[x.nonce] == nil { // otherwise it is there twice, and the first one has the results
 			r.callers[x.nonce] = func(results []result) { got[i] = results }
 		}
 	}
@@ -165,8 +168,9 @@ func apply(t *rapid.T, r *replica, records []record) [][]result {
 	}
 }
 
-// requireResult requires the same results. If records were applied again, what was refused may be refused for more, or be
-// stored by others.
+// requireResult requires the same results. If records were applied again, more
+// events may be reported as the reason for a refusal, or have been stored by
+// others.
 func requireResult(t *rapid.T, want, got []result, isAgain bool) {
 	if got == nil { // the record was there twice
 		return
@@ -182,7 +186,7 @@ func requireResult(t *rapid.T, want, got []result, isAgain bool) {
 	}
 }
 
-// The records of nodes, each with a condition, are stored together.
+// Records of nodes, each with a condition, are stored together.
 func TestConditionsAreStoredTogether(t *testing.T) {
 	calls := 0
 	r := newReplica(t, failing{&causal.MemStore{}, func() int { calls++; return 0 }})
@@ -199,7 +203,8 @@ func TestConditionsAreStoredTogether(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, r.store), 100)
 }
 
-// What a replica has beyond the stream is not forgotten when its place is stored in between.
+// Entries of a replica beyond the stream are not forgotten when its position is
+// stored in between.
 func TestPlaceIsNotStoredTooEarly(t *testing.T) {
 	store := &causal.MemStore{}
 	var records []record
@@ -211,14 +216,14 @@ func TestPlaceIsNotStoredTooEarly(t *testing.T) {
 	require.NoError(t, r.apply(t.Context(), records)) // and the process is killed, and the stream goes back to two records
 	r = newReplica(t, store)
 	require.NoError(t, r.apply(t.Context(), records[:1]))
-	require.NoError(t, r.savePosition(t.Context())) // as when an opening is broken off
+	require.NoError(t, r.savePosition(t.Context())) // as when opening is interrupted
 	r = newReplica(t, store)
 	require.Zero(t, r.applied())
 	require.NoError(t, r.apply(t.Context(), records[:2]))
 	require.ErrorIs(t, r.checkEnd(), ErrLogLost)
 }
 
-// The bytes of a record are what all versions of this package read.
+// The bytes of a record can be read by all versions of this package.
 func TestRecordBytes(t *testing.T) {
 	e := eventtest.New(t, 1)
 	data, err := e.MarshalJSON()
@@ -244,7 +249,7 @@ func TestRecordBytes(t *testing.T) {
 	_, err = parsePart(part{1, maxParts + 1, nonce{}}.String())
 	require.ErrorIs(t, err, errDamaged)
 	for n := range b {
-		if n != recordHead+1+1+2+len(data) { // a whole save
+		if n != recordHead+1+1+2+len(data) { // a complete save
 			_, err := decodeRecord(b[:n])
 			require.ErrorIs(t, err, errDamaged, n)
 		}

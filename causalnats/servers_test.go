@@ -18,7 +18,7 @@ import (
 	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
-const envServer = "CAUSALNATS_SERVER" // the child is this server: JSON of a serverDescription
+const envServer = "CAUSALNATS_SERVER" // the server of a child process: JSON of a serverDescription
 
 type serverDescription struct {
 	Dir      string
@@ -27,7 +27,7 @@ type serverDescription struct {
 	ForSuite bool
 }
 
-// TestServer is the process of a server, and does nothing else.
+// TestServer is the process of a server, and does nothing otherwise.
 func TestServer(t *testing.T) {
 	text := os.Getenv(envServer)
 	if text == "" {
@@ -36,17 +36,17 @@ func TestServer(t *testing.T) {
 	var d serverDescription
 	require.NoError(t, json.Unmarshal([]byte(text), &d))
 	o := serverOptions(d.Dir, d.Number, d.Ports)
-	if d.ForSuite { // which does not cut the power
+	if d.ForSuite { // which does not simulate a loss of power
 		o.MaxPayload, o.SyncAlways = 32<<20, false
 	}
 	s, err := server.NewServer(o)
 	require.NoError(t, err)
 	s.Start()
-	_, _ = os.Stdin.Read(make([]byte, 1)) // so that it does not outlive the test
+	_, _ = os.Stdin.Read(make([]byte, 1)) // so as not to outlive the test
 	os.Exit(0)
 }
 
-// processes are servers, each a process that can be killed.
+// processes are servers, each in a process that can be killed.
 type processes struct {
 	dir      string
 	ports    []int
@@ -67,7 +67,8 @@ func startProcesses(t testing.TB, count int, forSuite bool) *processes {
 	return p
 }
 
-// serverProgram is this program without the race detector, with which servers take ten times as long.
+// serverProgram is this program without the race detector, which makes servers
+// ten times slower.
 var serverProgram = sync.OnceValues(func() (path string, err error) {
 	if !hasRace {
 		return os.Executable()
@@ -96,7 +97,7 @@ func (p *processes) start(t testing.TB, i int) {
 	p.cmds[i] = cmd
 }
 
-// kill is kill -9.
+// kill sends SIGKILL.
 func (p *processes) kill(i int) {
 	if p.cmds[i] != nil {
 		_ = p.cmds[i].Process.Kill()
@@ -113,7 +114,7 @@ func (p *processes) urls() string {
 	return strings.Join(urls, ",")
 }
 
-// leader returns the server that leads a stream.
+// leader returns the leader of a stream.
 func leader(t testing.TB, nc *nats.Conn, stream string) (i int) {
 	require.Eventually(t, func() bool {
 		m, err := nc.Request("$JS.API.STREAM.INFO."+stream, nil, time.Second)

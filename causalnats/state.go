@@ -124,12 +124,12 @@ func (c *client) change(ctx context.Context, subject string, next func(old value
 	return sequence, err
 }
 
-var errReplaced = errors.New("another process has written, perhaps after this one")
+var errReplaced = errors.New("another process has written, possibly after this one")
 
 // checkSize requires that content fits into a message.
 func (s *Store) checkSize(what string, size int) error {
 	if size > s.maxSize-len(nonce{}) {
-		return errors.New("the " + what + " is larger than a message may be: raise max_payload of the servers")
+		return errors.New("the " + what + " is larger than a message: raise max_payload of the servers")
 	}
 	return nil
 }

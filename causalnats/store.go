@@ -128,7 +128,7 @@ func newStore(ctx context.Context, c *client, o *Options) (*Store, error) {
 	}
 	size := int(c.conn.MaxPayload())
 	if size < minPayload {
-		return nil, fmt.Errorf("max_payload of the servers is %d bytes, and must be %d at least", size, minPayload)
+		return nil, fmt.Errorf("max_payload of the servers is %d bytes, and must be at least %d", size, minPayload)
 	}
 	store := o.Replica
 	if store == nil {
@@ -160,7 +160,7 @@ func (c *client) checkStreams(ctx context.Context, replicas int) (log [16]byte, 
 		for _, stream := range []string{c.names.log, c.names.state, c.names.rejects, c.names.errors} {
 			info, err := c.info(ctx, stream)
 			if isAPI(err, jetstream.JSErrCodeStreamNotFound) {
-				err = errConfig(stream, "is not there; call Provision")
+				err = errConfig(stream, "does not exist; call Provision")
 			}
 			if err != nil {
 				return err

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A leader is believed if it has heard of most servers lately.
+// A leader is trusted if it has recently been in contact with a majority of
+// servers.
 func TestMajority(t *testing.T) {
 	for text, want := range map[string]bool{
 		`{"config":{"num_replicas":1},"cluster":{"leader":"a"}}`: true,

@@ -13,7 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The servers wake a reader in another process, which would wait for an hour without.
+// The servers wake a reader in another process, which would otherwise wait for
+// an hour.
 func TestWaitIsToldOfRecords(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1, func(o *server.Options) { o.MaxPayload = 64 << 10 })
@@ -43,7 +44,7 @@ func TestWaitIsToldOfRecords(t *testing.T) {
 	}
 }
 
-// Close ends what waits, and waits for what runs.
+// Close ends waits, and waits for running calls.
 func TestCloseEndsWaits(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)
@@ -79,7 +80,8 @@ func TestCloseEndsWaits(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// While no server answers, calls try again for as long as they may, and say then that they do not know.
+// While no server answers, calls are retried for the permitted time, and then
+// report an unknown outcome.
 func TestServerIsGone(t *testing.T) {
 	ctx := t.Context()
 	c := startCluster(t, 1)

@@ -48,7 +48,7 @@ func (s *Store) writeRecord(requests []*request) error {
 		own.saves = append(own.saves, save{q.condition, q.events})
 	}
 	if len(data) > s.maxSize*maxParts {
-		return fmt.Errorf("the events have %d bytes, and the servers take %d", len(data), s.maxSize*maxParts)
+		return fmt.Errorf("the events have %d bytes, and the servers accept %d", len(data), s.maxSize*maxParts)
 	}
 	isDone := make(chan []result, 1)
 	r.mu.Lock()
@@ -69,7 +69,7 @@ func (s *Store) writeRecord(requests []*request) error {
 		return nil
 	default:
 		if err == nil { // another record was applied at its sequence
-			err = adapter.OutcomeUnknown(s.note(fmt.Errorf("%w: a new message has the place of another one", ErrLogLost)))
+			err = adapter.OutcomeUnknown(s.note(fmt.Errorf("%w: a new message has the position of another one", ErrLogLost)))
 		}
 		return err
 	}

@@ -12,8 +12,9 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// If the answer to a save with a condition is lost, saving again finds the events; what
-// refuses it then would have refused it before, and is known; all else is not.
+// If the answer to a save with a condition is lost, saving again finds the
+// events. If the retry is refused for a reason that would have refused the
+// first attempt as well, the outcome is known; otherwise it is unknown.
 func TestUnknownOutcomeOfACondition(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -69,8 +70,8 @@ func TestUnknownOutcomeOfACondition(t *testing.T) {
 	}
 }
 
-// A call whose connection broke before the server had it, and that is refused then, is known
-// to have stored nothing.
+// A call whose connection broke before the server received it, and whose retry
+// is refused, is known to have stored nothing.
 func TestKnownOutcomeOfACondition(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -102,7 +103,7 @@ func TestKnownOutcomeOfACondition(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, s), 2)
 }
 
-// cut is a connection that is closed instead of sending a transaction that saves.
+// cut is a connection that is closed instead of sending a saving transaction.
 type cut struct {
 	net.Conn
 	isCut func() bool
@@ -118,7 +119,7 @@ func (c *cut) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// A row that is damaged is named, and those before it are there.
+// A damaged row is named, and the earlier ones are readable.
 func TestDamagedRejected(t *testing.T) {
 	ctx := t.Context()
 	for name, damage := range map[string]string{
@@ -141,7 +142,7 @@ func TestDamagedRejected(t *testing.T) {
 			}
 			require.Equal(t, 1, n)
 			eventtest.RequireStorageError(t, last)
-			require.ErrorContains(t, last, "number 2 of what was rejected is damaged")
+			require.ErrorContains(t, last, "rejected event 2 is damaged")
 		})
 	}
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The benchmarks named Raw do the same through the driver alone, in the same schema,
-// with the same order of commits and in one round trip too; both sides encode and
-// decode the events. Compare the figures of one run: the time of a flush varies with
-// the disk and with what else runs.
+// The benchmarks named Raw do the same through the driver alone, in the same
+// schema, with the same order of commits and in one round trip too; both sides
+// encode and decode the events. Compare figures of one run: the time of a flush
+// depends on the disk and its other users.
 
 // benchEvents returns n events of one aggregate in random order.
 func benchEvents(b *testing.B, n int) []causal.Event {
@@ -33,18 +33,18 @@ func benchEvents(b *testing.B, n int) []causal.Event {
 	return events
 }
 
-// noHash stands for the hash where statements of our own make none.
+// noHash takes the place of a hash in our own statements.
 const noHash = `'\x0000000000000000'`
 
-// noProject stands for the project.
+// noProject takes the place of a project.
 const noProject = `'12345678-1234-5678-1234-567812345678'::uuid`
 
-// raw is a pool of the driver with statements of its own.
+// raw is a pool of the driver with its own statements.
 type raw struct {
 	b             *testing.B
 	pool          *pgxpool.Pool
 	lock          string
-	notify        string // in each transaction, if it is not empty
+	notify        string // in each transaction, if not empty
 	insert, batch string
 	load          string
 }
@@ -63,7 +63,7 @@ func newRaw(b *testing.B, schema string) raw {
 	}
 }
 
-// write runs a statement in a transaction that holds the lock.
+// write runs a statement in a transaction holding the lock.
 func (r raw) write(sql string, args ...any) {
 	var batch pgx.Batch
 	batch.Queue("BEGIN")
@@ -86,7 +86,7 @@ func (r raw) save(e causal.Event) {
 	r.write(r.insert, e.ID(), e.LamportClock(), []byte(e.AggregateID()), []byte(e.NodeID()), data)
 }
 
-// BenchmarkSave saves single events from 1 or more goroutines.
+// BenchmarkSave saves single events from one or more goroutines.
 func BenchmarkSave(b *testing.B) {
 	for _, writers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("writers=%d/store", writers), func(b *testing.B) {
@@ -103,8 +103,8 @@ func BenchmarkSave(b *testing.B) {
 	}
 }
 
-// BenchmarkSchemas saves into eight schemas of one server at a time, each with one writer
-// and one reader that waits for entries. In "notifying", each save notifies in its
+// BenchmarkSchemas saves into eight schemas of one server at a time, each with
+// one writer and one waiting reader. In "notifying", each save notifies in its
 // transaction, on a connection of the driver.
 func BenchmarkSchemas(b *testing.B) {
 	const schemas = 8
@@ -150,7 +150,7 @@ func BenchmarkSchemas(b *testing.B) {
 	}
 }
 
-// saveFrom calls save b.N times from this many goroutines.
+// saveFrom calls save b.N times from the given number of goroutines.
 func saveFrom(b *testing.B, writers int, save func(causal.Event)) {
 	for range 20 { // opens connections and prepares statements
 		var wg sync.WaitGroup
@@ -173,9 +173,9 @@ func saveFrom(b *testing.B, writers int, save func(causal.Event)) {
 	wg.Wait()
 }
 
-// BenchmarkOrder is what the order of commits costs, by how it is made: single
-// inserts through the driver in each way, and through Stores with one writer each.
-// In the last, 8 writers share a Store.
+// BenchmarkOrder shows the cost of ordering commits in various ways: single
+// inserts through the driver in each way, and through Stores with one writer
+// each. In the last, 8 writers share a Store.
 func BenchmarkOrder(b *testing.B) {
 	const insert = `INSERT INTO {s}.events (position, hash, event_id, lamport_clock, aggregate_id, node_id, data, project) `
 	const next = insert + `SELECT coalesce(max(position), 0) + 1, ` + noHash + `, $1, $2, $3, $4, $5, ` + noProject + ` FROM {s}.events ON CONFLICT (event_id) DO NOTHING`
@@ -224,7 +224,7 @@ func BenchmarkOrder(b *testing.B) {
 	}
 }
 
-// BenchmarkSaveAgain saves events that are stored.
+// BenchmarkSaveAgain saves events already stored.
 func BenchmarkSaveAgain(b *testing.B) {
 	ctx := b.Context()
 	s := openNew(b)
@@ -344,7 +344,7 @@ func BenchmarkRange(b *testing.B) {
 	}
 }
 
-// BenchmarkTick is a clock that reserves values in the store.
+// BenchmarkTick ticks a clock that reserves values in the store.
 func BenchmarkTick(b *testing.B) {
 	ctx := b.Context()
 	for _, lease := range []int64{1, 1024} {

@@ -20,7 +20,7 @@ func TestCheck(t *testing.T) {
 	require.ErrorIs(t, (&causalpg.Store{}).Check(t.Context(), nil), causal.ErrClosed)
 }
 
-// Check finds what reads may not look at.
+// Check finds damage that reads may miss.
 func TestCheckFindsDamage(t *testing.T) {
 	ctx := t.Context()
 	for name, test := range map[string]struct{ damage, want string }{
@@ -65,7 +65,7 @@ func TestPositionsArePositive(t *testing.T) {
 	require.ErrorContains(t, err, "violates check constraint")
 }
 
-// pg_amcheck finds an index that does not have all rows.
+// pg_amcheck finds an index with missing rows.
 func TestAmcheck(t *testing.T) {
 	ctx := t.Context()
 	t.Parallel()

@@ -15,9 +15,10 @@ import (
 	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
-const envWrite = "CAUSALPG_WRITE" // the child writes to this schema
+const envWrite = "CAUSALPG_WRITE" // the schema for the child process
 
-// config is the configuration of the suite for a Store as one of the storages.
+// config returns the configuration of the suite for a Store as one of the
+// storages.
 func config[S any](t *testing.T, errorLimit int) causaltest.Config[S] {
 	t.Helper()
 	schemas := map[*causalpg.Store]string{}
@@ -45,7 +46,7 @@ func config[S any](t *testing.T, errorLimit int) causaltest.Config[S] {
 	}
 }
 
-// child is this program as another process, which runs one test.
+// child runs one test of this program in another process.
 func child(test string, environment ...string) *exec.Cmd {
 	return adaptertest.ChildCommand(test, append(environment, envDSN+"="+testDSN)...)
 }
@@ -84,7 +85,7 @@ func TestPromises(t *testing.T) {
 	})
 }
 
-// TestConformanceWriter is what a process runs that the suite kills.
+// TestConformanceWriter runs in the processes killed by the suite.
 func TestConformanceWriter(t *testing.T) {
 	schema := os.Getenv(envWrite)
 	if schema == "" {

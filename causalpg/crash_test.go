@@ -15,14 +15,15 @@ import (
 )
 
 const (
-	crashSchema = "CAUSALPG_CRASH_SCHEMA" // the child writes to this schema
-	crashRun    = "CAUSALPG_CRASH_RUN"    // and numbers its writes from this
-	crashCount  = "CAUSALPG_CRASH_COUNT"  // and ends by itself after that many
+	crashSchema = "CAUSALPG_CRASH_SCHEMA" // the schema for the child process
+	crashRun    = "CAUSALPG_CRASH_RUN"    // the number on which it bases its writes
+	crashCount  = "CAUSALPG_CRASH_COUNT"  // the number of writes after which it exits
 
 	crashName = "causalpg-crash" // of the children's connections
 )
 
-// TestCrashChild is a child process of TestProcesses, and does nothing else.
+// TestCrashChild is a child process of TestProcesses, and does nothing
+// otherwise.
 func TestCrashChild(t *testing.T) {
 	schema := os.Getenv(crashSchema)
 	if schema == "" {
@@ -34,9 +35,9 @@ func TestCrashChild(t *testing.T) {
 	}.Write(t)
 }
 
-// Several processes share a schema and a clock, and some are killed at any moment:
-// nothing that was acknowledged is lost, nothing is there twice, and a reader that
-// follows the log misses nothing.
+// Several processes share a schema and a clock, and some are killed at random
+// moments. No acknowledged event is lost or duplicated, and a reader following
+// the log misses nothing.
 func TestProcesses(t *testing.T) {
 	count, kills, events := 8, 24, 500 // for each of the four goroutines of a process
 	if testing.Short() {
@@ -55,7 +56,7 @@ func TestProcesses(t *testing.T) {
 	for range count - 2 { // these live
 		running = append(running, start(events))
 	}
-	for range kills / 2 { // two at a time do not
+	for range kills / 2 { // and these die, two at a time
 		victims := []*adaptertest.Child{start(1_000_000), start(1_000_000)}
 		for _, victim := range victims {
 			victim.First()
@@ -67,7 +68,7 @@ func TestProcesses(t *testing.T) {
 		c.Wait(t)
 	}
 	c := connect(t, testDSN)
-	require.Eventually(t, func() bool { // the server still finishes what it got from the dead, which it may not have begun
+	require.Eventually(t, func() bool { // the server may still be working for dead clients, or about to start
 		var left int
 		err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()", crashName).Scan(&left)
 		return err == nil && left == 0
@@ -83,8 +84,8 @@ func TestProcesses(t *testing.T) {
 	t.Logf("%d acknowledged events, %d stored, %d clock values", len(acked), len(stored), children.Clocks())
 }
 
-// follow reads the log from where it has come to, until there is nothing new once
-// all is written.
+// follow reads the log from its last position, until there is nothing new after
+// all writes.
 func follow(t *testing.T, s causal.LogReader, written <-chan struct{}) map[causal.EventID]causal.Event {
 	seen := map[causal.EventID]causal.Event{}
 	var at causal.Cursor

@@ -21,8 +21,8 @@ func TestDigests(t *testing.T) {
 	})
 }
 
-// A session that can only read, as all are on a standby, has the keys that were stored before, and says so
-// if some were not.
+// A read-only session, such as any on a standby, has the keys stored earlier,
+// and reports if some are missing.
 func TestDigestsReadOnly(t *testing.T) {
 	schema := newSchema(t)
 	s := openIn(t, schema)
@@ -35,8 +35,9 @@ func TestDigestsReadOnly(t *testing.T) {
 	adaptertest.RequireNoDigests(t, standby)
 }
 
-// A page of a read is found by an index, also while the tables have no statistics, as after the first events were
-// stored: the planner would read all that is left for each page, and sort it.
+// A page is read through an index, even while the tables have no statistics, as
+// after the first events were stored. Otherwise the planner would read and sort
+// all remaining rows for each page.
 func TestPagesWithoutStatistics(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)

@@ -15,10 +15,10 @@ import (
 	"github.com/spec-kitty/causal/causalpg"
 )
 
-// exampleSchema returns the connection string of a server and the name of a schema
-// that is not there yet.
+// exampleSchema returns the connection string of a server and the name of a
+// schema that does not exist yet.
 func exampleSchema() (dsn, schema string, remove func()) {
-	dsn = os.Getenv("CAUSAL_TEST_POSTGRES") // such as postgres://app@db.example.com/app
+	dsn = os.Getenv("CAUSAL_TEST_POSTGRES") // for example postgres://app@db.example.com/app
 	schema = "example " + rand.Text()
 	return dsn, schema, func() {
 		c, err := pgx.Connect(context.Background(), dsn)
@@ -30,7 +30,7 @@ func exampleSchema() (dsn, schema string, remove func()) {
 	}
 }
 
-// exampleStore returns a store with no events.
+// exampleStore returns an empty store.
 func exampleStore() (store *causalpg.Store, remove func()) {
 	ctx := context.Background()
 	dsn, schema, removeSchema := exampleSchema()
@@ -50,10 +50,10 @@ func exampleStore() (store *causalpg.Store, remove func()) {
 	}
 }
 
-// Two processes are one node: they share its clock and its events.
+// Two processes run one node: they share its clock and its events.
 func Example() {
 	ctx := context.Background()
-	dsn, schema, remove := exampleSchema() // such as "postgres://app@db/app" and "causal"
+	dsn, schema, remove := exampleSchema() // for example "postgres://app@db/app" and "causal"
 	o := &causalpg.Options{Schema: schema}
 	if err := causalpg.Migrate(ctx, dsn, o); err != nil { // once, at installation
 		log.Fatal(err)
@@ -123,11 +123,11 @@ func ExampleOpen() {
 	fmt.Println(store.Close())
 	remove()
 	// Output:
-	// causal: storage failed: open store: the schema is not there; call Migrate
+	// causal: storage failed: open store: the schema does not exist; call Migrate
 	// <nil>
 }
 
-// A program that has a pool shares it.
+// A program with a pool can share it.
 func ExampleNew() {
 	ctx := context.Background()
 	dsn, schema, remove := exampleSchema()
@@ -152,7 +152,7 @@ func ExampleNew() {
 	// <nil>
 }
 
-// Readers get events in the order of arrival, or in that of their clocks.
+// Readers get events in arrival order, or in the order of their clocks.
 func ExampleStore() {
 	ctx := context.Background()
 	store, remove := exampleStore()
@@ -197,7 +197,7 @@ func ExampleStore() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// What package causalsync reads.
+	// The keys read by package causalsync.
 	for key, err := range store.ReadDigests(ctx, causal.Filter{}, causal.SyncKey{Clock: 8}, causal.SyncKey{}, head) {
 		for event, loadErr := range store.LoadDigests(ctx, []causal.SyncKey{key}) {
 			fmt.Println("by its key:", event.LamportClock(), err, loadErr)
@@ -219,7 +219,7 @@ func ExampleStore_AdvanceClock() {
 	ctx := context.Background()
 	store, remove := exampleStore()
 	fmt.Println(store.SaveClock(ctx, "alice", 5))
-	fmt.Println(store.AdvanceClock(ctx, "alice", 0, 10)) // 6 to 15 are the caller's
+	fmt.Println(store.AdvanceClock(ctx, "alice", 0, 10)) // 6 to 15 belong to the caller
 	fmt.Println(store.LoadClock(ctx, "alice"))
 	remove()
 	// Output:
@@ -268,7 +268,7 @@ func ExampleOptions() {
 	// <nil> <nil>
 }
 
-// A reader follows the log: what it has not seen yet, and then what is saved.
+// A reader follows the log: first existing entries, then new ones.
 func ExampleStore_WaitLog() {
 	ctx := context.Background()
 	store, remove := exampleStore()
@@ -279,7 +279,7 @@ func ExampleStore_WaitLog() {
 		log.Fatal(err)
 	}
 	saved := make(chan error)
-	go func() { saved <- store.SaveEvent(ctx, event) }()                 // somewhere else
+	go func() { saved <- store.SaveEvent(ctx, event) }()                 // in another process
 	for entry, err := range causal.Follow(ctx, store, causal.Cursor{}) { // which calls WaitLog
 		if err != nil {
 			log.Fatal(err)
@@ -294,7 +294,7 @@ func ExampleStore_WaitLog() {
 	// <nil>
 }
 
-// A projection keeps its content with the place in the log that it is of.
+// A projection keeps its content with its position in the log.
 func ExampleStore_SaveCheckpoint() {
 	ctx := context.Background()
 	store, remove := exampleStore()
@@ -385,7 +385,7 @@ func ExampleStore_LoadHeads() {
 	// <nil>
 }
 
-// A parent that is not stored may be asked for elsewhere.
+// A missing parent may be requested from a peer.
 func ExampleStore_MissingParents() {
 	ctx := context.Background()
 	store, remove := exampleStore()

@@ -14,7 +14,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Timeouts of the server are the operator's decision: errors, not tried again.
+// Timeouts of the server are the operator's decision: they are errors, and not
+// retried.
 func TestServerTimeouts(t *testing.T) {
 	ctx := t.Context()
 	for _, setting := range []string{"statement_timeout", "lock_timeout"} {
@@ -32,12 +33,13 @@ func TestServerTimeouts(t *testing.T) {
 	}
 }
 
-// A deadlock, which takes somebody who writes by other means, is resolved by saving
+// A deadlock, which requires a writer using other means, is resolved by saving
 // again.
 func TestDeadlock(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
-	// The server looks for a deadlock once in a wait, so not before the other waits, too.
+	// The server checks for a deadlock once in a wait, so not before the other
+	// writer waits, too.
 	s := openAt(t, withSetting("deadlock_timeout", "1000"), &causalpg.Options{Schema: schema})
 	other := connect(t, withSetting("deadlock_timeout", "60000"))
 	execute(t, other, schema, "BEGIN")
@@ -56,8 +58,8 @@ func TestDeadlock(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond)
 }
 
-// failing is a trigger that fails a number of times, which a sequence counts
-// outside of transactions.
+// failing creates a trigger that fails the given number of times, counted by a
+// sequence outside of transactions.
 func failing(t *testing.T, schema, table, code string, times int) {
 	t.Helper()
 	c := connect(t, testDSN)
@@ -70,10 +72,10 @@ func failing(t *testing.T, schema, table, code string, times int) {
 	execute(t, c, schema, "CREATE TRIGGER fail BEFORE INSERT ON {s}."+table+" FOR EACH ROW EXECUTE FUNCTION {s}.fail()")
 }
 
-// What failed as others were in the way is tried again, but not for ever.
+// Failures caused by concurrency are retried, but not forever.
 func TestSerializationFailures(t *testing.T) {
 	ctx := t.Context()
-	t.Parallel() // it waits most of the time
+	t.Parallel() // it mostly waits
 	for _, code := range []string{"40001", "40P01"} {
 		for table, call := range map[string]func(s *causalpg.Store) error{
 			"events": func(s *causalpg.Store) error { return s.SaveEvent(ctx, eventtest.New(t, 1)) },
@@ -94,7 +96,7 @@ func TestSerializationFailures(t *testing.T) {
 	require.Less(t, time.Since(start), 15*time.Second)
 }
 
-// One save that the server refuses does not harm those that share its transaction.
+// A save refused by the server does not affect those sharing its transaction.
 func TestRefusedSaveInAGroup(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -122,7 +124,7 @@ func TestRefusedSaveInAGroup(t *testing.T) {
 	requirePositions(t, schema, 5)
 }
 
-// The messages of some errors contain what was written; ours do not.
+// The messages of some errors contain written values; ours do not.
 func TestErrorsWithoutValues(t *testing.T) {
 	for _, code := range []string{"22000", "22023", "P0001"} {
 		schema := newSchema(t)
@@ -134,7 +136,8 @@ func TestErrorsWithoutValues(t *testing.T) {
 	}
 }
 
-// A save that meets a damaged entry does not harm those that come with it.
+// A save that meets a damaged entry does not affect those sharing its
+// transaction.
 func TestDamagedEntryInAGroup(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -160,8 +163,8 @@ func TestDamagedEntryInAGroup(t *testing.T) {
 	requirePositions(t, schema, 5)
 }
 
-// An entry that does not decode is an error that names its place; it is not taken
-// for bad input of the caller.
+// An entry that does not decode results in an error naming its position, and is
+// not reported as invalid input of the caller.
 func TestDamagedEntries(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -182,7 +185,7 @@ func TestDamagedEntries(t *testing.T) {
 	eventtest.RequireStorageError(t, second(s.RecentErrors(ctx, 1)))
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 7)))
 
-	// Columns that do not fit the event never make a loop without end.
+	// Columns that do not fit the event never cause an infinite loop.
 	edit(t, schema, `UPDATE {s}.events SET data = (SELECT data FROM {s}.events WHERE position = 1) WHERE position = 3`)
 	check(second(causal.LoadAll(ctx, s)))
 }
@@ -204,7 +207,7 @@ func TestMissingEntries(t *testing.T) {
 	}
 }
 
-// Nobody changes history by mistake.
+// History cannot be changed by mistake.
 func TestEventsNeverChange(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -216,7 +219,7 @@ func TestEventsNeverChange(t *testing.T) {
 	}
 }
 
-// A checkpoint that does not decode is an error, and can be deleted.
+// A checkpoint that does not decode results in an error, and can be deleted.
 func TestDamagedCheckpoint(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)

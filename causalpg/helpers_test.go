@@ -15,7 +15,7 @@ import (
 	"github.com/spec-kitty/causal/causalpg"
 )
 
-// newSchema makes a schema that is dropped at the end of the test.
+// newSchema creates a schema that is dropped at the end of the test.
 func newSchema(t testing.TB) string {
 	t.Helper()
 	schema := "test " + rand.Text()
@@ -23,8 +23,8 @@ func newSchema(t testing.TB) string {
 	return schema
 }
 
-// withSetting returns the connection string of the server for all tests, a URL or
-// a list, with one more setting.
+// withSetting returns the connection string of the server for all tests, a URL
+// or a list, with one more setting.
 func withSetting(name, value string) string {
 	switch {
 	case !strings.Contains(testDSN, "://"):
@@ -40,7 +40,7 @@ func migrate(t testing.TB, dsn, schema string) {
 	ctx := context.WithoutCancel(t.Context()) // for the clean-up
 	require.NoError(t, causalpg.Migrate(ctx, dsn, &causalpg.Options{Schema: schema}))
 	t.Cleanup(func() {
-		if c, err := pgx.Connect(ctx, dsn); err == nil { // else the server is gone
+		if c, err := pgx.Connect(ctx, dsn); err == nil { // otherwise the server is gone
 			_, _ = c.Exec(ctx, "DROP SCHEMA "+quoted(schema)+" CASCADE")
 			_ = c.Close(ctx)
 		}
@@ -70,7 +70,7 @@ func openNew(t testing.TB) *causalpg.Store {
 	return openIn(t, newSchema(t))
 }
 
-// newPool returns a pool whose configuration was changed.
+// newPool returns a pool with a changed configuration.
 func newPool(t testing.TB, dsn string, change func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(dsn)
@@ -103,7 +103,7 @@ func connect(t testing.TB, dsn string) *pgx.Conn {
 	return c
 }
 
-// execute runs a statement in which {s} is the schema.
+// execute runs a statement after replacing {s} by the schema.
 func execute(t testing.TB, c *pgx.Conn, schema, sql string, args ...any) {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context()) // so that clean-ups may call it
@@ -120,8 +120,8 @@ func edit(t testing.TB, schema, sql string) {
 	execute(t, c, schema, "ALTER TABLE {s}.events ENABLE TRIGGER USER")
 }
 
-// block holds the lock that saves need, as another process would, until the caller
-// or the end of the test releases it.
+// block holds the lock needed by saves, as another process could, until the
+// caller or the end of the test releases it.
 func block(t *testing.T, schema string) (release func()) {
 	t.Helper()
 	c := connect(t, testDSN)
@@ -132,7 +132,8 @@ func block(t *testing.T, schema string) (release func()) {
 	return release
 }
 
-// requireWaiting waits until this many connections wait for a lock on the tables.
+// requireWaiting waits until the given number of connections wait for a lock on
+// the tables.
 func requireWaiting(t *testing.T, schema string, count int) {
 	t.Helper()
 	c := connect(t, testDSN)
@@ -144,7 +145,8 @@ func requireWaiting(t *testing.T, schema string, count int) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// newPoolOf returns a pool whose connections have a new role with these rights.
+// newPoolOf returns a pool whose connections have a new role with the given
+// privileges.
 func newPoolOf(t *testing.T, schema string, rights ...string) *pgxpool.Pool {
 	t.Helper()
 	role := "test_" + strings.ToLower(rand.Text())

@@ -18,15 +18,15 @@ const (
 	decideClient = "CAUSALPG_DECIDE_CLIENT"
 )
 
-// TestDecideChild is a process of TestLinearizable, and does nothing else.
+// TestDecideChild is a process of TestLinearizable, and does nothing otherwise.
 func TestDecideChild(t *testing.T) {
 	if schema := os.Getenv(decideSchema); schema != "" {
 		adaptertest.Decide(t, openIn(t, schema), adaptertest.ChildNumber(t, decideClient))
 	}
 }
 
-// isLinearizable looks for an order of the operations, each between its call and its return,
-// in which one after another has its outcome (porcupine; Lowe, "Testing for
+// isLinearizable looks for an order of the operations, each between its call
+// and its return, that explains all outcomes (porcupine; Lowe, "Testing for
 // Linearizability", 2017).
 func isLinearizable(all []adaptertest.Operation) porcupine.CheckResult {
 	var history []porcupine.Operation
@@ -39,8 +39,8 @@ func isLinearizable(all []adaptertest.Operation) porcupine.CheckResult {
 	}, history, time.Minute)
 }
 
-// What eight processes save with conditions and without, and the heads that they see, are
-// those of one order of all calls.
+// The saves of eight processes, with conditions and without, and the heads they
+// see, are explained by one order of all calls.
 func TestLinearizable(t *testing.T) {
 	schema := newSchema(t)
 	var processes []*exec.Cmd
@@ -60,7 +60,7 @@ func TestLinearizable(t *testing.T) {
 	require.Greater(t, saved, 10)
 	require.Equal(t, porcupine.Ok, isLinearizable(all))
 
-	for i, o := range all { // the check finds one wrong outcome among all
+	for i, o := range all { // the check detects a single wrong outcome
 		if o.Refused {
 			all[i].Refused, all[i].Before, all[i].Head = false, o.After, o.After+1
 			break

@@ -8,7 +8,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Ranges within ranges need no more connections than one.
+// Nested ranges need no more connections than one.
 func TestNestedRanges(t *testing.T) {
 	ctx := t.Context()
 	s := newOn(t, newPool(t, testDSN, withConns(1)))

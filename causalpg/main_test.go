@@ -8,11 +8,12 @@ import (
 	"testing"
 )
 
-// The tests and the Examples need a server. TestMain starts one of its own from
-// the binaries that it finds (PGBIN, PATH, Debian's directories), unless
-// CAUSAL_TEST_POSTGRES has the connection string of one whose role may create
-// schemas. Without either nothing runs: TestMain says so and succeeds, or fails
-// if CAUSAL_TEST_REQUIRE is set, as it is where skipped tests are forbidden.
+// The tests and the Examples need a server. TestMain starts one from the
+// binaries it finds (PGBIN, PATH, Debian's directories), unless
+// CAUSAL_TEST_POSTGRES is the connection string of a server with a role that
+// may create schemas. Without either nothing runs: TestMain says so and
+// succeeds, or fails if CAUSAL_TEST_REQUIRE is set, as it is where skipped
+// tests are forbidden.
 const (
 	envDSN     = "CAUSAL_TEST_POSTGRES"
 	envRequire = "CAUSAL_TEST_REQUIRE"
@@ -29,7 +30,7 @@ func runTests(m *testing.M) int {
 	flag.Parse()
 	var settings []string
 	if flag.Lookup("test.bench").Value.String() == "" {
-		settings = append(settings, "fsync=off") // no test cuts the power
+		settings = append(settings, "fsync=off") // no test simulates a loss of power
 	}
 	s, err := newServer(settings...)
 	if err == nil {

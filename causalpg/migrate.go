@@ -74,7 +74,7 @@ func migrateIn(ctx context.Context, tx pgx.Tx, schema string, migrations []strin
 	case version > len(migrations):
 		return errNewer(version, len(migrations))
 	case 0 < version && version < firstVersion:
-		return errors.New("the schema is of a version of this package that was never released")
+		return errors.New("the schema has an unreleased version of this package")
 	}
 	for _, script := range migrations[version:] {
 		// The simple protocol accepts several statements.
@@ -145,7 +145,7 @@ func checkMeta(ctx context.Context, q querier, schema string) error {
 	var server *pgconn.PgError
 	switch {
 	case errors.As(err, &server) && (server.Code == "42P01" || server.Code == "3F000") || errors.Is(err, pgx.ErrNoRows):
-		return errors.New("the schema is not there; call Migrate")
+		return errors.New("the schema does not exist; call Migrate")
 	case err != nil:
 		return err
 	case version > len(migrations):
@@ -163,7 +163,7 @@ type querier interface {
 }
 
 func errNewer(version, newest int) error {
-	return fmt.Errorf("the schema has version %d, and this package knows versions up to %d", version, newest)
+	return fmt.Errorf("the schema has version %d, and this package supports versions up to %d", version, newest)
 }
 
 // errDSN omits the parser's error, which quotes the DSN.

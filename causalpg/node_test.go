@@ -18,7 +18,7 @@ const (
 	nodeStep   = "CAUSALPG_NODE_STEP"
 )
 
-// TestNodeChild is a process of the tests of nodes, and does nothing else.
+// TestNodeChild is a process for tests of nodes, and does nothing otherwise.
 func TestNodeChild(t *testing.T) {
 	switch schema := os.Getenv(nodeSchema); {
 	case schema == "":
@@ -29,7 +29,7 @@ func TestNodeChild(t *testing.T) {
 	}
 }
 
-// Two processes with one node ID on one schema are slow, and do not fork.
+// Two processes with one node ID on one schema are slow, but do not fork.
 func TestNodeInTwoProcesses(t *testing.T) {
 	count := 1000
 	if testing.Short() {
@@ -46,8 +46,8 @@ func TestNodeInTwoProcesses(t *testing.T) {
 	require.Equal(t, 2*count, adaptertest.RequireOneChain(t, s, acked))
 }
 
-// A node that is killed before and after each call of its store loses nothing that it has
-// acknowledged, and goes on in one chain.
+// A node that is killed before and after each call of its store loses nothing
+// it has acknowledged, and continues its chain.
 func TestNodeKilledAtEachStep(t *testing.T) {
 	schema := newSchema(t)
 	adaptertest.RequireStepsSurvived(t, openIn(t, schema), func(at int) *exec.Cmd {

@@ -32,7 +32,7 @@ func TestMigrateTwice(t *testing.T) {
 	require.Equal(t, head, again)
 }
 
-// Ten processes that start at a time leave one schema.
+// Ten processes starting concurrently leave one schema.
 func TestMigrateConcurrently(t *testing.T) {
 	ctx := t.Context()
 	schema := "test " + rand.Text()
@@ -53,7 +53,7 @@ func TestMigrateConcurrently(t *testing.T) {
 	require.Equal(t, a, b)
 }
 
-// A schema that is there, but empty or another application's, takes the tables if
+// An existing schema, empty or of another application, accepts the tables if
 // the names are free.
 func TestMigrateExistingSchema(t *testing.T) {
 	ctx := t.Context()
@@ -86,17 +86,17 @@ func TestVersions(t *testing.T) {
 			require.ErrorContains(t, err, want)
 		}
 	}
-	requireOpen("the schema is not there; call Migrate")
+	requireOpen("the schema does not exist; call Migrate")
 	c := connect(t, testDSN)
 	execute(t, c, schema, "CREATE SCHEMA {s}")
-	requireOpen("the schema is not there; call Migrate")
+	requireOpen("the schema does not exist; call Migrate")
 	migrate(t, testDSN, schema)
 	s := openIn(t, schema)
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
 	require.NoError(t, s.Close())
 
 	require.NoError(t, causalpg.MigrateNewer(ctx, testDSN, o, "CREATE TABLE {s}.more (x integer)"))
-	newer := fmt.Sprintf("the schema has version %d, and this package knows versions up to %d", causalpg.Version+1, causalpg.Version)
+	newer := fmt.Sprintf("the schema has version %d, and this package supports versions up to %d", causalpg.Version+1, causalpg.Version)
 	requireOpen(newer)
 	err := causalpg.Migrate(ctx, testDSN, o)
 	eventtest.RequireStorageError(t, err)
@@ -104,16 +104,16 @@ func TestVersions(t *testing.T) {
 
 	execute(t, c, schema, "UPDATE {s}.meta SET version = $1", causalpg.Version-1)
 	requireOpen("call Migrate")
-	require.ErrorContains(t, causalpg.Migrate(ctx, testDSN, o), "never released")
+	require.ErrorContains(t, causalpg.Migrate(ctx, testDSN, o), "an unreleased version")
 	execute(t, c, schema, "UPDATE {s}.meta SET version = $1", causalpg.Version)
 	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 1)
 
-	// A migration that fails leaves the version that was there.
+	// A failed migration leaves the previous version.
 	eventtest.RequireStorageError(t, causalpg.MigrateNewer(ctx, testDSN, o, "CREATE TABLE {s}.half (x integer)", "SELECT 1/0"))
 	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 1)
 }
 
-// Schemas have any name, and nothing in a name is taken for SQL.
+// Schemas can have any name, and no part of a name is interpreted as SQL.
 func TestSchemaNames(t *testing.T) {
 	ctx := t.Context()
 	for _, schema := range []string{
@@ -146,7 +146,7 @@ func TestDefaultSchema(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The pool of New stays the caller's; Open closes its own.
+// The pool passed to New belongs to the caller; Open closes its own.
 func TestPools(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -176,7 +176,7 @@ func TestPools(t *testing.T) {
 	require.Eventually(t, func() bool { return connections() == 0 }, 5*time.Second, 5*time.Millisecond)
 }
 
-// All query execution modes and isolation levels that a pool may have serve.
+// All query execution modes and isolation levels of a pool work.
 func TestPoolSettings(t *testing.T) {
 	for _, mode := range []pgx.QueryExecMode{
 		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
@@ -194,8 +194,8 @@ func TestPoolSettings(t *testing.T) {
 	}
 }
 
-// Where transactions are serializable by default, writers of one row still wait for each
-// other, and do not fail.
+// If transactions are serializable by default, writers of one row still wait
+// for each other, and do not fail.
 func TestWritesAreReadCommitted(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -215,13 +215,13 @@ func TestWritesAreReadCommitted(t *testing.T) {
 	}
 }
 
-// Migrate takes the connection string that Open takes.
+// Migrate accepts the connection strings that Open accepts.
 func TestMigrateTakesSettingsOfThePool(t *testing.T) {
 	schema := newSchema(t)
 	require.NoError(t, causalpg.Migrate(t.Context(), withSetting("pool_max_conns", "4"), &causalpg.Options{Schema: schema}))
 }
 
-// requireStore uses everything, also from several goroutines.
+// requireStore uses everything, including from several goroutines.
 func requireStore(t *testing.T, s *causalpg.Store) {
 	t.Helper()
 	ctx := t.Context()
@@ -265,7 +265,7 @@ func requireStore(t *testing.T, s *causalpg.Store) {
 	require.Len(t, entries, 40)
 }
 
-// A role with the rights that the package documents is enough.
+// A role with the documented privileges is sufficient.
 func TestRights(t *testing.T) {
 	schema := newSchema(t)
 	pool := newPoolOf(t, schema,
@@ -283,8 +283,8 @@ func TestRights(t *testing.T) {
 	pool.Close()
 }
 
-// Servers that only speak the protocol are refused before anything is created. The
-// answers are in the form of the servers'.
+// Servers that only speak the protocol are refused before anything is created.
+// The answers have the form of the real ones.
 func TestOtherServers(t *testing.T) {
 	ctx := t.Context()
 	c := connect(t, testDSN)

@@ -18,10 +18,10 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// What docs/operate.md says beside dumps, restores and damage.
+// The statements of docs/operate.md about dumps, restores and damage.
 
-// requireReadsOnly requires that a store reads n events, and that all writes fail and
-// leave nothing.
+// requireReadsOnly requires that a store reads n events, and that all writes
+// fail without effect.
 func requireReadsOnly(t *testing.T, s *causalpg.Store, n int) {
 	t.Helper()
 	require.Len(t, eventtest.LoadAll(t, s), n)
@@ -57,11 +57,11 @@ func startStandby(t *testing.T, primary *server) *server {
 	return s
 }
 
-// A standby that lags does not know the cursors of the primary yet; once it has caught up
-// they are good, also for a reader that waits there.
+// A lagging standby does not know the cursors of the primary yet. Once it has
+// caught up they are valid, even for a reader waiting there.
 func TestStandby(t *testing.T) {
 	ctx := t.Context()
-	t.Parallel() // it waits most of the time
+	t.Parallel() // it mostly waits
 	primary := startServer(t, "fsync=off")
 	o := &causalpg.Options{Schema: "standby"}
 	migrate(t, primary.dsn(), o.Schema)
@@ -109,7 +109,7 @@ func TestStandby(t *testing.T) {
 	adaptertest.RequireCursor(t, r, start, 5, 6, 7)
 }
 
-// A role that may only read is enough for a Store that only reads.
+// A read-only role is sufficient for a Store that only reads.
 func TestReadOnlyRole(t *testing.T) {
 	schema := newSchema(t)
 	s := openIn(t, schema)
@@ -121,7 +121,7 @@ func TestReadOnlyRole(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// A schema that is renamed is the same log under another name.
+// A renamed schema is the same log under another name.
 func TestRenamedSchema(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -142,7 +142,7 @@ func TestRenamedSchema(t *testing.T) {
 	adaptertest.RequireCursor(t, moved, head, 5)
 }
 
-// A copy of a database is of the same log until the two grow apart.
+// A copied database has the same log until the two diverge.
 func TestCopiedDatabase(t *testing.T) {
 	ctx := t.Context()
 	t.Parallel()
@@ -153,7 +153,7 @@ func TestCopiedDatabase(t *testing.T) {
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 3)))
 	shared, err := s.Head(ctx)
 	require.NoError(t, err)
-	require.NoError(t, s.Close()) // nobody may use what is copied
+	require.NoError(t, s.Close()) // a database in use cannot be copied
 	other := strings.Replace(server.dsn(), "/postgres?", "/template1?", 1)
 	_, err = connect(t, other).Exec(ctx, "CREATE DATABASE copy TEMPLATE postgres")
 	require.NoError(t, err)

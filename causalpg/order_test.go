@@ -18,7 +18,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// hold begins a transaction that has stored an event, as a slow process does.
+// hold begins a transaction and stores an event, like a slow process.
 func hold(t *testing.T, schema string, e causal.Event) (end func(how string)) {
 	t.Helper()
 	c := connect(t, testDSN)
@@ -33,7 +33,7 @@ func hold(t *testing.T, schema string, e causal.Event) (end func(how string)) {
 }
 
 // While a transaction with a lower position is open, no reader gets to a higher
-// one, and what it has read stays the beginning of the log.
+// one, and everything read remains the beginning of the log.
 func TestReadersDoNotPassOpenTransactions(t *testing.T) {
 	ctx := t.Context()
 	for _, how := range []string{"COMMIT", "ROLLBACK"} {
@@ -84,7 +84,7 @@ func requirePositions(t testing.TB, schema string, n int) {
 	require.Equal(t, n, next)
 }
 
-// Batches that overlap in opposite orders block nobody for ever.
+// Batches overlapping in opposite orders never deadlock.
 func TestOverlappingBatches(t *testing.T) {
 	schema := newSchema(t)
 	stores := []*causalpg.Store{openIn(t, schema), openIn(t, schema)}
@@ -110,7 +110,7 @@ func TestOverlappingBatches(t *testing.T) {
 	requirePositions(t, schema, 200)
 }
 
-// A batch larger than one statement is all or nothing too.
+// A batch larger than one statement is all or nothing, too.
 func TestLargeBatches(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -132,7 +132,8 @@ func TestLargeBatches(t *testing.T) {
 	}
 }
 
-// Long IDs that no index could hold, and that do not compress, sort and load.
+// Long, incompressible IDs that do not fit in an index can be sorted and
+// loaded.
 func TestLongIDs(t *testing.T) {
 	ctx := t.Context()
 	s := openNew(t)
@@ -164,7 +165,7 @@ func TestLongIDs(t *testing.T) {
 	require.EqualValues(t, 5, value)
 }
 
-// The plan of a save that was made for an empty table serves a large one.
+// The plan of a save made for an empty table serves a large one.
 func TestPlansUseIndexes(t *testing.T) {
 	schema := newSchema(t)
 	c := connect(t, testDSN)
@@ -186,11 +187,11 @@ func TestPlansUseIndexes(t *testing.T) {
 	execute(t, c, schema, "ROLLBACK")
 }
 
-// A dump that is restored on another server has the same log: cursors go on, and
-// so does everything else.
+// A dump restored on another server has the same log: cursors remain valid, and
+// everything works.
 func TestDumpAndRestore(t *testing.T) {
 	ctx := t.Context()
-	t.Parallel() // it waits most of the time
+	t.Parallel() // it mostly waits
 	bin, err := findBinaries()
 	if err != nil {
 		t.Skip("the test needs pg_dump and psql: ", err)
@@ -231,7 +232,7 @@ func TestDumpAndRestore(t *testing.T) {
 	require.Len(t, kept, 2)
 }
 
-// A call that waits for a connection ends with its context.
+// A call waiting for a connection ends when its context is done.
 func TestExhaustedPool(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)

@@ -21,9 +21,10 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Connections that are ended at any moment, during every operation, cost nothing: the
-// calls succeed, events are stored once, and no clock value is handed out twice.
-// Only an error entry may be refused, or be there twice if the caller repeats it.
+// Connections terminated at random moments, during every operation, cost
+// nothing: the calls succeed, events are stored once, and no clock value is
+// issued twice. Only an error entry may be refused, or be duplicated if the
+// caller repeats it.
 func TestTerminatedConnections(t *testing.T) {
 	ctx := t.Context()
 	schema, name := newSchema(t), "terminated"
@@ -47,7 +48,7 @@ func TestTerminatedConnections(t *testing.T) {
 				t.Error(err)
 			}
 			n += int(tag.RowsAffected())
-			pause = 20*time.Millisecond + 10*time.Since(begin) // on a busy machine all else takes longer, too
+			pause = 20*time.Millisecond + 10*time.Since(begin) // on a busy machine everything else takes longer, too
 		}
 	}()
 	rounds := 20
@@ -93,11 +94,11 @@ func TestTerminatedConnections(t *testing.T) {
 	requirePositions(t, schema, 4*rounds*4)
 }
 
-// A server that crashes and starts again during writes loses nothing that was
-// acknowledged; most calls do not even notice.
+// A server that crashes and restarts during writes loses no acknowledged event;
+// most calls do not even notice.
 func TestServerCrash(t *testing.T) {
 	ctx := t.Context()
-	t.Parallel() // it waits most of the time
+	t.Parallel() // it mostly waits
 	server := startServer(t, "fsync=off")
 	migrate(t, server.dsn(), "causal")
 	s := openAt(t, server.dsn(), nil)
@@ -157,10 +158,10 @@ func TestServerCrash(t *testing.T) {
 	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), len(stored))
 }
 
-// A server that is not there is an error that says so, after a bounded time.
+// A missing server results in an error that says so, after a limited time.
 func TestNoServer(t *testing.T) {
 	ctx := t.Context()
-	t.Parallel() // it waits most of the time
+	t.Parallel() // it mostly waits
 	server := startServer(t)
 	migrate(t, server.dsn(), "causal")
 	s := openAt(t, server.dsn(), nil)
@@ -199,7 +200,7 @@ func TestNoServer(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, s), 2)
 }
 
-// dialing makes a pool use connections that wrap has got hold of.
+// dialing makes a pool use connections wrapped by wrap.
 func dialing(wrap func(net.Conn) net.Conn) func(*pgxpool.Config) {
 	return func(c *pgxpool.Config) {
 		dial := c.ConnConfig.DialFunc
@@ -217,8 +218,8 @@ func dialing(wrap func(net.Conn) net.Conn) func(*pgxpool.Config) {
 type lossy struct {
 	net.Conn
 	loses func() bool  // whether this answer is lost
-	then  func()       // is called after that
-	write func(string) // is told what is written, if it is not nil
+	then  func()       // called after that
+	write func(string) // called with the written text, if not nil
 }
 
 func (c *lossy) Write(b []byte) (int, error) {
@@ -238,8 +239,8 @@ func (c *lossy) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// A commit whose outcome the client does not get to know is resolved by saving
-// again: the event is there once.
+// A commit whose outcome is unknown to the client is resolved by saving again:
+// the event is there once.
 func TestUnknownOutcome(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -261,7 +262,8 @@ func TestUnknownOutcome(t *testing.T) {
 	requirePositions(t, schema, 40)
 }
 
-// A save of a checkpoint whose answer is lost is not tried again, which would be refused.
+// A save of a checkpoint whose answer is lost is not retried, because the retry
+// would be refused.
 func TestUnknownCheckpoint(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -285,7 +287,7 @@ func TestUnknownCheckpoint(t *testing.T) {
 	require.NotErrorIs(t, err, causal.ErrOutcomeUnknown)
 }
 
-// Errors say whether the events may be stored.
+// Errors report whether the events may be stored.
 func TestErrorsSayWhatIsKnown(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -340,11 +342,11 @@ func TestErrorsSayWhatIsKnown(t *testing.T) {
 	}
 }
 
-// fragile is a connection that breaks after a number of bytes, which all of them
-// count.
+// fragile is a connection that breaks after a number of bytes, counted over all
+// connections.
 type fragile struct {
 	net.Conn
-	left *atomic.Int64 // negative if it is not to break
+	left *atomic.Int64 // negative if it must not break
 }
 
 func (c *fragile) Read(b []byte) (int, error) {
@@ -356,8 +358,8 @@ func (c *fragile) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Reads that lose their connection in the middle of a page are complete all the
-// same, and yield nothing twice.
+// Reads whose connection is lost in the middle of a page are complete
+// nevertheless, and yield nothing twice.
 func TestReadsThatAreCutShort(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -388,12 +390,12 @@ func TestReadsThatAreCutShort(t *testing.T) {
 	require.Len(t, loaded, count)
 }
 
-// frozen is a connection on which nothing is sent any more after so many bytes, until its
+// frozen is a connection that stops sending after a number of bytes, until its
 // deadline passes or it is closed.
 type frozen struct {
 	net.Conn
 	left   int
-	froze  chan<- struct{} // has a token then
+	froze  chan<- struct{} // receives a token then
 	closed chan struct{}
 	close  func()
 }
@@ -420,7 +422,8 @@ func (c *frozen) Close() error {
 	return c.Conn.Close()
 }
 
-// A client stops while it sends a large batch, with the connection open: others go on.
+// A client that stops while sending a large batch, with the connection open,
+// does not block others.
 func TestFrozenBatch(t *testing.T) {
 	for _, size := range []int{1 << 20, 40 << 20} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
@@ -442,7 +445,7 @@ func TestFrozenBatch(t *testing.T) {
 			result := make(chan error, 1)
 			go func() { result <- s.SaveEvents(freezing, batch) }()
 			<-froze
-			time.Sleep(200 * time.Millisecond) // in which the server does what it was sent
+			time.Sleep(200 * time.Millisecond) // for the server to process everything it received
 			bounded, stop := context.WithTimeout(ctx, 10*time.Second)
 			defer stop()
 			require.NoError(t, other.SaveEvent(bounded, eventtest.New(t, 100)))
@@ -456,8 +459,8 @@ func TestFrozenBatch(t *testing.T) {
 	}
 }
 
-// What is stored is looked up after an answer was lost, and that fails: it may be the
-// event itself.
+// After a lost answer, the lookup of the stored row fails, so the event itself
+// may be stored.
 func TestUnknownOutcomeOfALookUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -480,7 +483,8 @@ func TestUnknownOutcomeOfALookUp(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, openIn(t, schema)), 1)
 }
 
-// The answer to a group is lost, and then each of it is refused: all may be stored.
+// The answer to a group is lost, and then each member is refused: all may be
+// stored.
 func TestUnknownOutcomeOfAGroup(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// copyLog copies the log of a schema to a new one, as a dump that is loaded there.
+// copyLog copies the log of a schema to a new one, like a dump loaded there.
 func copyLog(t *testing.T, from string) (to string) {
 	t.Helper()
 	to = newSchema(t)
@@ -26,8 +26,9 @@ func copyLog(t *testing.T, from string) (to string) {
 	return to
 }
 
-// A reader is after event 4. The log goes back to event 2: its cursor is beyond the end,
-// and once the log has grown past it again, of other entries.
+// A reader is after event 4. The log goes back to event 2, so its cursor is
+// beyond the end, and belongs to other entries once the log has grown past it
+// again.
 func TestCursorAfterRestore(t *testing.T) {
 	ctx := t.Context()
 	live := newSchema(t)
@@ -48,12 +49,12 @@ func TestCursorAfterRestore(t *testing.T) {
 			require.ErrorIs(t, restored.WaitLog(ctx, lost), causal.ErrInvalidCursor)
 		}
 	}
-	adaptertest.RequireCursor(t, restored, kept, 5, 6, 7) // what was in the backup stays where it was
+	adaptertest.RequireCursor(t, restored, kept, 5, 6, 7) // entries in the backup stay where they were
 	adaptertest.RequireCursor(t, s, kept, 3, 4)
 }
 
-// The schema is replaced under a store that goes on: its cursors are those of the log
-// that is there.
+// The schema is replaced under an open store, whose cursors are then those of
+// the new log.
 func TestSchemaReplacedWhileOpen(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// serverUser returns who runs the server: it refuses to run as root.
+// serverUser returns the user to run the server, which refuses to run as root.
 func serverUser() (*syscall.Credential, error) {
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
@@ -51,7 +51,7 @@ func otherUser() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: u}
 }
 
-// otherUserThatEnds also ends the process when this one does.
+// otherUserThatEnds also terminates the process when this one ends.
 func otherUserThatEnds() *syscall.SysProcAttr {
 	attributes := otherUser()
 	if attributes == nil {
@@ -61,7 +61,7 @@ func otherUserThatEnds() *syscall.SysProcAttr {
 	return attributes
 }
 
-// crash ends the server at once, without a checkpoint.
+// crash stops the server immediately, without a checkpoint.
 func (s *server) crash() {
 	_ = s.process.Signal(syscall.SIGQUIT)
 	<-s.ended

@@ -10,7 +10,7 @@ func otherUser() *syscall.SysProcAttr { return nil }
 
 func otherUserThatEnds() *syscall.SysProcAttr { return nil }
 
-// crash ends the server at once, without a checkpoint.
+// crash stops the server immediately, without a checkpoint.
 func (s *server) crash() {
 	_ = s.process.Kill()
 	<-s.ended

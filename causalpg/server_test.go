@@ -19,7 +19,7 @@ import (
 )
 
 // server is a PostgreSQL server in a temporary directory, on a port of the
-// loopback interface. It ends with the test process, also if that is killed.
+// loopback interface. It ends with the test process, even if that is killed.
 type server struct {
 	bin, dir string
 	port     int
@@ -28,7 +28,7 @@ type server struct {
 	ended    chan struct{}
 }
 
-// newServer makes a database cluster.
+// newServer creates a database cluster.
 func newServer(settings ...string) (*server, error) {
 	bin, err := findBinaries()
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *server) dsn() string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
 }
 
-// start returns when the server takes connections.
+// start returns when the server accepts connections.
 func (s *server) start() error {
 	args := []string{"-D", s.data(), "-p", strconv.Itoa(s.port), "-c", "listen_addresses=127.0.0.1",
 		"-c", "unix_socket_directories=", "-c", "max_connections=200"}
@@ -94,7 +94,7 @@ func (s *server) start() error {
 	s.ended = make(chan struct{})
 	started := make(chan error, 1)
 	go func() {
-		// Where a process is to end with its parent, that is the thread.
+		// A process that must end with its parent ends with this thread.
 		runtime.LockOSThread()
 		cmd := exec.Command(filepath.Join(s.bin, "postgres"), args...)
 		cmd.Dir = s.dir

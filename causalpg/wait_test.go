@@ -16,7 +16,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// waiting starts a WaitLog, and returns its result when the store listens.
+// waiting starts a WaitLog, and returns its result once the store listens.
 func waiting(ctx context.Context, t *testing.T, s *causalpg.Store, schema string, after causal.Cursor) <-chan error {
 	t.Helper()
 	result := make(chan error, 1)
@@ -25,7 +25,7 @@ func waiting(ctx context.Context, t *testing.T, s *causalpg.Store, schema string
 	return result
 }
 
-// requireListeners requires that soon so many connections listen.
+// requireListeners requires that the given number of connections soon listen.
 func requireListeners(t *testing.T, schema string, want int) {
 	t.Helper()
 	c := connect(t, testDSN)
@@ -48,8 +48,8 @@ func requireResult(t *testing.T, result <-chan error) error {
 	}
 }
 
-// A save of another Store wakes all who wait, through one connection. That the reader
-// looks by itself is not what wakes here.
+// A save of another Store wakes all waiters, through one connection. The
+// waiters' own checks are disabled.
 func TestWaitLog(t *testing.T) {
 	ctx := t.Context()
 	defer causalpg.SetLingering(50 * time.Millisecond)()
@@ -62,7 +62,7 @@ func TestWaitLog(t *testing.T) {
 		results := make(chan error, 8)
 		for range cap(results) {
 			go func() {
-				for { // the first time the store wakes who waits, as it begins to listen
+				for { // first the store wakes the waiters because it starts to listen
 					err := s.WaitLog(ctx, head)
 					if now, _ := s.Head(ctx); err != nil || now != head {
 						results <- err
@@ -84,7 +84,7 @@ func TestWaitLog(t *testing.T) {
 	}
 }
 
-// Where no notification comes through, the reader looks by itself.
+// If notifications are lost, the reader finds new entries by itself.
 func TestWaitWithoutNotifications(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -94,7 +94,7 @@ func TestWaitWithoutNotifications(t *testing.T) {
 	_, err := c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1", causalpg.InSchema(schema, "LISTEN {channel}"))
 	require.NoError(t, err)
 	_, err = c.Exec(ctx, causalpg.InSchema(schema, `INSERT INTO {s}.events VALUES (1, `+noHash+`, 0, 'TEST0000000000000000000001', 'A', 'b', '{}', `+noProject+`)`))
-	require.NoError(t, err) // and nothing that notifies
+	require.NoError(t, err) // and without a notification
 	require.Eventually(t, func() bool {
 		head, err := s.Head(ctx)
 		require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestWaitWithoutNotifications(t *testing.T) {
 	_ = waiting(ctx, t, s, schema, head) // it listens again
 }
 
-// A new connection gets no answer: readers look through the pool all the same.
+// A new connection gets no answer, and readers still read through the pool.
 func TestWaitWithoutNewConnections(t *testing.T) {
 	ctx := t.Context()
 	defer causalpg.SetConnectTimeout(50 * time.Millisecond)()
@@ -136,7 +136,7 @@ func TestWaitWithoutNewConnections(t *testing.T) {
 	require.NoError(t, requireResult(t, result))
 }
 
-// Close and the end of a context end a wait, however long it would last.
+// Close and a done context end a wait, however long it would last.
 func TestWaitEnds(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -154,7 +154,7 @@ func TestWaitEnds(t *testing.T) {
 	require.ErrorIs(t, requireResult(t, result), causal.ErrClosed)
 }
 
-// The connection that listens is made as those of the pool are.
+// The listening connection is opened like those of the pool.
 func TestWaitWithBeforeConnect(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
@@ -172,7 +172,7 @@ func TestWaitWithBeforeConnect(t *testing.T) {
 	_ = waiting(ctx, t, s, schema, causal.Cursor{})
 }
 
-// Close does not wait for a pool that others use up.
+// Close does not wait for an exhausted pool.
 func TestCloseWithBusyPool(t *testing.T) {
 	ctx := t.Context()
 	pool := newPool(t, testDSN, func(c *pgxpool.Config) { c.MaxConns = 1 })

@@ -10,7 +10,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// A caller whose context ends does not take along those that share its transaction.
+// A caller whose context is done does not affect those sharing its transaction.
 func TestContextsThatEndInAGroup(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)

@@ -38,7 +38,7 @@ func TestOpenContexts(t *testing.T) {
 	path := testPath(t)
 	_, err := causalsqlite.Open(ended, path, nil)
 	require.ErrorIs(t, err, cause)
-	_, err = causalsqlite.Open(nil, path, nil) //nolint:staticcheck // that is what is tested
+	_, err = causalsqlite.Open(nil, path, nil) //nolint:staticcheck // the nil context is tested
 	adaptertest.RequireField(t, err, "ctx", "must not be nil")
 	require.NoFileExists(t, path)
 }

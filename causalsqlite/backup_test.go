@@ -16,7 +16,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// requireOnly requires that a directory has just these files.
+// requireOnly requires that a directory has exactly these files.
 func requireOnly(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -28,8 +28,8 @@ func requireOnly(t *testing.T, dir string, want ...string) {
 	require.ElementsMatch(t, want, names)
 }
 
-// A backup is made while others write: it is the log up to some moment, with clocks and
-// errors, and begins a timeline of its own.
+// A backup made while others write is the log up to some moment, with clocks
+// and errors, and begins its own timeline.
 func TestBackup(t *testing.T) {
 	ctx := t.Context()
 	s := openAt(t, testPath(t), nil)
@@ -82,7 +82,7 @@ func TestBackup(t *testing.T) {
 		require.NoError(t, b.SaveEvent(ctx, eventtest.New(t, 100_000)))
 		require.NoError(t, b.Close())
 		b = openAt(t, path, nil)
-		adaptertest.RequireCursor(t, b, own, 100_000) // the ID stays
+		adaptertest.RequireCursor(t, b, own, 100_000) // the ID does not change
 	}
 	adaptertest.RequireCursor(t, s, head, numbers(2000, len(eventtest.LoadAll(t, s)))...)
 }
@@ -95,7 +95,7 @@ func numbers(from, to int) (all []int) {
 	return all
 }
 
-// A backup of a backup is one, too, and that of an empty store is empty.
+// A backup of a backup works, and a backup of an empty store is empty.
 func TestBackupOfBackup(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -110,7 +110,7 @@ func TestBackupOfBackup(t *testing.T) {
 	adaptertest.RequireNoCursor(t, c, start, causal.ErrInvalidCursor)
 }
 
-// A backup that fails leaves no file, and none as it was.
+// A failed backup leaves no file, and existing files unchanged.
 func TestBackupRefuses(t *testing.T) {
 	ctx := t.Context()
 	s := openNew(t)
@@ -147,7 +147,8 @@ func TestBackupRefuses(t *testing.T) {
 	requireOnly(t, dir, "taken")
 }
 
-// endsAfter returns a context that ends when it was asked so many times.
+// endsAfter returns a context that is done after being asked the given number
+// of times.
 func endsAfter(ctx context.Context, times int) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	return &countedContext{ctx, cancel, times}
@@ -166,7 +167,8 @@ func (c *countedContext) Err() error {
 	return c.Context.Err()
 }
 
-// Several open a backup for the first time at once: its log gets one new ID.
+// Several processes open a backup for the first time together: its log gets one
+// new ID.
 func TestBackupOpenedTogether(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -195,8 +197,9 @@ func TestBackupOpenedTogether(t *testing.T) {
 	}
 }
 
-// Checkpoints of the log go with its new ID, read only or not: what was done since the
-// backup is done again. Those of another log stay as they are.
+// The checkpoints of the log disappear with its new ID, even when opened
+// read-only, so that everything since the backup is done again. Those of other
+// logs remain.
 func TestBackupOfCheckpoints(t *testing.T) {
 	ctx := t.Context()
 	s := openAt(t, testPath(t), nil)

@@ -16,8 +16,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// BenchmarkConsume goes over 200,000 entries: by ReadLog alone, and by Consume with a function
-// that does nothing, which also saves 200 checkpoints.
+// BenchmarkConsume reads 200,000 entries: by ReadLog alone, and by Consume with
+// a function that does nothing, which also saves 200 checkpoints.
 func BenchmarkConsume(b *testing.B) {
 	const count = 200_000
 	s := openAt(b, benchPath(b), nil)
@@ -58,9 +58,9 @@ func BenchmarkConsume(b *testing.B) {
 	}
 }
 
-// BenchmarkWake saves events that somebody waits for, with this store or as another process
-// does. It reports the median time of a save, and of the time from its end until the reader has
-// waited, and until it has the entry.
+// BenchmarkWake saves events while a reader waits, with this store or as
+// another process does. It reports the median time of a save, and of the time
+// from its end until the reader wakes up, and until it has the entry.
 func BenchmarkWake(b *testing.B) {
 	for _, who := range []string{"own", "other"} {
 		b.Run(who, func(b *testing.B) {

@@ -23,9 +23,10 @@ import (
 
 var syncSize = flag.Int("sync-size", 20_000, "events in the file that BenchmarkFirstSync syncs")
 
-// BenchmarkFirstSync is the first sync of a file over HTTP, without compression, beside reading it
-// and saving what was read in batches of 1000. It reports the CPU time of both sides, which is what the limits
-// are for: 3 times that of the copy, and 2 times if the keys of the source are there already.
+// BenchmarkFirstSync is the first sync of a file over HTTP, without
+// compression, compared with reading it and saving the events in batches of
+// 1000. It reports the CPU time of both sides. The limits are 3 times that of
+// the copy, and 2 times if the keys of the source are already stored.
 func BenchmarkFirstSync(b *testing.B) {
 	count := *syncSize / 1000 * 1000
 	source := openAt(b, filepath.Join(b.TempDir(), "source.db"), nil)
@@ -88,7 +89,7 @@ func BenchmarkFirstSync(b *testing.B) {
 	run("sync-with-keys", syncOverHTTP)
 }
 
-// cpuTime is what the process has used.
+// cpuTime is the CPU time used by the process.
 func cpuTime() time.Duration {
 	var used syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)

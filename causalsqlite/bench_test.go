@@ -22,8 +22,8 @@ import (
 
 // The benchmarks named Raw do the same through the driver alone, with the same
 // schema and settings, on one connection; both sides encode and decode the
-// events. Compare the figures of one run: the time of a flush varies with the
-// disk and with what else runs. BenchmarkDisk is a flush and nothing else.
+// events. Compare figures of one run: the time of a flush depends on the disk
+// and its other users. BenchmarkDisk is a flush and nothing else.
 
 var openSize = flag.Int("open-size", 100_000, "events in the file that BenchmarkOpen opens")
 
@@ -45,7 +45,7 @@ type raw struct {
 }
 
 func newRaw(b *testing.B, path string) raw {
-	require.NoError(b, openAt(b, path, nil).Close()) // makes the schema
+	require.NoError(b, openAt(b, path, nil).Close()) // creates the schema
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, c.Close()) })
@@ -111,7 +111,7 @@ func BenchmarkSaveRaw(b *testing.B) {
 	}
 }
 
-// BenchmarkSave saves single events from 1 or more goroutines.
+// BenchmarkSave saves single events from one or more goroutines.
 func BenchmarkSave(b *testing.B) {
 	ctx := b.Context()
 	for _, mode := range []causalsqlite.Synchronous{causalsqlite.SyncFull, causalsqlite.SyncNormal} {
@@ -247,7 +247,7 @@ func BenchmarkRange(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen opens a file, asks for its head and closes it. With -args
+// BenchmarkOpen opens a file, reads its head and closes it. With -args
 // -open-size=1000000 the file has a million events.
 func BenchmarkOpen(b *testing.B) {
 	ctx := b.Context()
@@ -277,7 +277,7 @@ func BenchmarkOpen(b *testing.B) {
 	})
 }
 
-// BenchmarkTick is a clock that reserves values in the store.
+// BenchmarkTick ticks a clock that reserves values in the store.
 func BenchmarkTick(b *testing.B) {
 	ctx := b.Context()
 	for _, lease := range []int64{1, 1024} {

@@ -17,7 +17,7 @@ func TestCheck(t *testing.T) {
 	require.ErrorIs(t, (&causalsqlite.Store{}).Check(t.Context(), nil), causal.ErrClosed)
 }
 
-// Check finds what reads may not look at.
+// Check finds damage that reads may miss.
 func TestCheckFindsDamage(t *testing.T) {
 	ctx := t.Context()
 	for name, test := range map[string]struct{ damage, want string }{
@@ -56,8 +56,8 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 }
 
-// A page of an index is damaged: what is loaded by it is short without an error, and
-// Check says so.
+// A page of an index is damaged: a read through it lacks events without an
+// error, and Check finds it.
 func TestCheckFindsDamagedPages(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)

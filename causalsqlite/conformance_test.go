@@ -16,7 +16,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
-// config is the configuration of the suite for a Store as one of the storages.
+// config returns the configuration of the suite for a Store as one of the
+// storages.
 func config[S any](t *testing.T, o *causalsqlite.Options) causaltest.Config[S] {
 	t.Helper()
 	paths := map[*causalsqlite.Store]string{}
@@ -87,7 +88,7 @@ func TestPromises(t *testing.T) {
 	})
 }
 
-// TestConformanceWriter is what a process runs that the suite kills.
+// TestConformanceWriter runs in the processes killed by the suite.
 func TestConformanceWriter(t *testing.T) {
 	path := os.Getenv("CAUSALSQLITE_WRITE")
 	if path == "" {

@@ -20,13 +20,14 @@ import (
 
 const (
 	consumePath  = "CAUSALSQLITE_CONSUME_PATH" // the child consumes this file
-	consumeHang  = "CAUSALSQLITE_CONSUME_HANG" // and hangs after the effect of entry hangAt, before its place is saved
+	consumeHang  = "CAUSALSQLITE_CONSUME_HANG" // hang after the effect of entry hangAt, before its position is saved
 	consumeCount = 2000
 	hangAt       = 100
 )
 
-// TestConsumeChild is the child process of TestConsumerIsKilled, and does nothing else. Each
-// entry has an effect, a line of output, and is counted in the state.
+// TestConsumeChild is the child process of TestConsumerIsKilled, and does
+// nothing otherwise. Each entry has an effect, a line of output, and is counted
+// in the state.
 func TestConsumeChild(t *testing.T) {
 	path := os.Getenv(consumePath)
 	if path == "" {
@@ -54,8 +55,8 @@ func TestConsumeChild(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A consumer that is killed, also between an effect and the save of its place, leaves out
-// no entry, and its state has each one once.
+// A consumer that is killed, even between an effect and saving its position,
+// skips no entry, and its state has each one once.
 func TestConsumerIsKilled(t *testing.T) {
 	t.Parallel()
 	path := testPath(t)
@@ -66,7 +67,7 @@ func TestConsumerIsKilled(t *testing.T) {
 		require.Less(t, runs, 100)
 		cmd := adaptertest.ChildCommand("TestConsumeChild", consumePath+"="+path)
 		left := rand.IntN(300)
-		if runs == 0 { // for certain between an effect and the save of its place
+		if runs == 0 { // certainly between an effect and saving its position
 			cmd.Env, left = append(cmd.Env, consumeHang+"=1"), hangAt
 		}
 		out, err := cmd.StdoutPipe()
@@ -102,7 +103,7 @@ func TestConsumerIsKilled(t *testing.T) {
 	require.Equal(t, uint64(consumeCount), binary.BigEndian.Uint64(c.State))
 }
 
-// Close ends a consumer that waits, at once, and one that handles something when it is done.
+// Close ends a waiting consumer immediately, and a busy one after its batch.
 func TestConsumerIsClosed(t *testing.T) {
 	for _, isBusy := range []bool{false, true} {
 		s := openNew(t)

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	crashPath = "CAUSALSQLITE_CRASH_PATH" // the child writes to this file
-	crashRun  = "CAUSALSQLITE_CRASH_RUN"  // and numbers its writes from this
-	crashCalm = "CAUSALSQLITE_CRASH_CALM" // with pauses, if set
+	crashPath = "CAUSALSQLITE_CRASH_PATH" // the file for the child process
+	crashRun  = "CAUSALSQLITE_CRASH_RUN"  // the number on which it bases its writes
+	crashCalm = "CAUSALSQLITE_CRASH_CALM" // whether it pauses
 
 	errorKeep = 40
 )
 
-// TestCrashChild is the child process of TestCrash, and does nothing else.
+// TestCrashChild is the child process of TestCrash, and does nothing otherwise.
 func TestCrashChild(t *testing.T) {
 	path := os.Getenv(crashPath)
 	if path == "" {
@@ -43,14 +43,14 @@ func TestCrashChild(t *testing.T) {
 	w.Write(t)
 }
 
-// crashFile is what the parent knows about one file.
+// crashFile is the parent's knowledge about one file.
 type crashFile struct {
 	*adaptertest.Children
 	t      *testing.T
 	path   string
-	cursor causal.Cursor                   // up to which the log is read
-	stored map[causal.EventID]causal.Event // what it holds
-	count  int                             // acknowledged events that were found
+	cursor causal.Cursor                   // up to which the log was read
+	stored map[causal.EventID]causal.Event // its content
+	count  int                             // acknowledged events found
 }
 
 func newCrashFile(t *testing.T) *crashFile {
@@ -64,14 +64,14 @@ func (f *crashFile) start(run int, environment ...string) *adaptertest.Child {
 	return f.Start(adaptertest.ChildCommand("TestCrashChild", environment...))
 }
 
-// verify opens the file and compares it with what was acknowledged before.
+// verify opens the file and compares it with earlier acknowledgements.
 func (f *crashFile) verify() {
 	t := f.t
 	acked := f.Acknowledged()
 	s, err := causalsqlite.Open(t.Context(), f.path, &causalsqlite.Options{ErrorLimit: errorKeep})
 	require.NoError(t, err)
 	f.cursor = adaptertest.Collect(t, s, f.cursor, f.stored)
-	adaptertest.RequireStored(t, acked, f.stored) // which does not change any more, as the end of the test checks
+	adaptertest.RequireStored(t, acked, f.stored) // which is final, as the end of the test checks
 	f.count += len(acked)
 	f.RequireErrors(t.Context(), s, errorKeep)
 	require.NoError(t, s.Close())
@@ -93,8 +93,8 @@ func requireIntegrity(t *testing.T, path string) {
 	require.Equal(t, "ok", result)
 }
 
-// A process that is killed at any moment loses nothing that was acknowledged. On
-// most files a second process writes all the time; on the others the next one to
+// A process killed at a random moment loses no acknowledged event. On most
+// files a second process writes all the time; on the others the next process to
 // open the file has to recover it.
 func TestCrash(t *testing.T) {
 	files, kills := 5, 10
@@ -132,8 +132,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// Processes that open a new file at the same time, and write to it at full speed,
-// are not in each other's way.
+// Processes that open a new file at the same time, and write to it at full
+// speed, do not disturb each other.
 func TestProcesses(t *testing.T) {
 	f := newCrashFile(t)
 	var children []*adaptertest.Child

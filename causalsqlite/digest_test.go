@@ -26,7 +26,8 @@ func TestDigests(t *testing.T) {
 	})
 }
 
-// A file that is open for reading has the keys that were stored before, and says so if some were not.
+// A file opened read-only has the keys stored earlier, and reports if some are
+// missing.
 func TestDigestsReadOnly(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)

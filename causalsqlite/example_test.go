@@ -12,7 +12,8 @@ import (
 	"github.com/spec-kitty/causal/causalsqlite"
 )
 
-// exampleFile returns the path of a file that does not exist, in a new directory.
+// exampleFile returns the path of a file that does not exist, in a new
+// directory.
 func exampleFile() (path string, remove func()) {
 	dir, err := os.MkdirTemp("", "causalsqlite")
 	if err != nil {
@@ -21,11 +22,12 @@ func exampleFile() (path string, remove func()) {
 	return filepath.Join(dir, "events.db"), func() { _ = os.RemoveAll(dir) }
 }
 
-// A node keeps its clock and its events in one file, and goes on after a restart.
+// A node keeps its clock and its events in one file, and resumes after a
+// restart.
 func Example() {
 	ctx := context.Background()
 	path, remove := exampleFile()
-	for range 2 { // two lives of one program
+	for range 2 { // two runs of one program
 		store, err := causalsqlite.Open(ctx, path, nil)
 		if err != nil {
 			log.Fatal(err)
@@ -79,7 +81,8 @@ func ExampleOpen() {
 	// causal: validation failed: path must not be empty
 }
 
-// A reader remembers the cursor of what it has handled, and gets the rest later.
+// A reader stores the cursor of the last entry it has handled, and gets the
+// rest later.
 func ExampleStore() {
 	ctx := context.Background()
 	path, remove := exampleFile()
@@ -126,7 +129,7 @@ func ExampleStore() {
 	}
 	found, err := store.FindEvent(ctx, batch[1].ID())
 	fmt.Println("found:", found.LamportClock(), err)
-	// What package causalsync reads.
+	// The keys read by package causalsync.
 	for key, err := range store.ReadDigests(ctx, causal.Filter{}, causal.SyncKey{Clock: 3}, causal.SyncKey{}, head) {
 		for event, loadErr := range store.LoadDigests(ctx, []causal.SyncKey{key}) {
 			fmt.Println("by its key:", event.LamportClock(), err, loadErr)
@@ -159,7 +162,7 @@ func ExampleStore_AdvanceClock() {
 		log.Fatal(err)
 	}
 	fmt.Println(store.SaveClock(ctx, "alice", 5))
-	fmt.Println(store.AdvanceClock(ctx, "alice", 0, 10)) // 6 to 15 are the caller's
+	fmt.Println(store.AdvanceClock(ctx, "alice", 0, 10)) // 6 to 15 belong to the caller
 	fmt.Println(store.LoadClock(ctx, "alice"))
 	if err := store.Close(); err != nil {
 		log.Fatal(err)
@@ -202,8 +205,7 @@ func ExampleOptions() {
 	// <nil>
 }
 
-// Data that can be fetched again from elsewhere may be written without waiting
-// for the disk.
+// Data that can be fetched again may be written without waiting for the disk.
 func ExampleSynchronous() {
 	ctx := context.Background()
 	path, remove := exampleFile()
@@ -216,8 +218,8 @@ func ExampleSynchronous() {
 	// Output: true <nil>
 }
 
-// A backup is made while the store is in use, and restored by copying it to where the
-// store was. Readers of the log notice.
+// A backup is made while the store is in use, and restored by replacing the
+// store's file. Readers of the log notice.
 func ExampleStore_Backup() {
 	ctx := context.Background()
 	path, remove := exampleFile()
@@ -237,7 +239,7 @@ func ExampleStore_Backup() {
 		log.Fatal(err)
 	}
 
-	if err := os.Rename(backup, path); err != nil { // beside which no -wal and -shm are left
+	if err := os.Rename(backup, path); err != nil { // next to which no -wal and -shm are left
 		log.Fatal(err)
 	}
 	store, err = causalsqlite.Open(ctx, path, &causalsqlite.Options{MustExist: true})
@@ -271,7 +273,7 @@ func ExampleStore_Check() {
 	// <nil>
 }
 
-// A reader is woken when another process has saved.
+// A reader is woken when another process saves.
 func ExampleStore_WaitLog() {
 	ctx := context.Background()
 	path, remove := exampleFile()
@@ -291,7 +293,7 @@ func ExampleStore_WaitLog() {
 	// <nil>
 }
 
-// A projection keeps its content with the place in the log that it is of.
+// A projection keeps its content with its position in the log.
 func ExampleStore_SaveCheckpoint() {
 	ctx := context.Background()
 	path, remove := exampleFile()
@@ -401,7 +403,7 @@ func ExampleStore_LoadHeads() {
 	// <nil>
 }
 
-// A parent that is not stored may be asked for elsewhere.
+// A missing parent may be requested from a peer.
 func ExampleStore_MissingParents() {
 	ctx := context.Background()
 	path, remove := exampleFile()

@@ -37,7 +37,7 @@ func TestFullDisk(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// A file system without write access is an error, and harms nothing.
+// On a read-only file system, writes fail and cause no harm.
 func TestReadOnlyDirectory(t *testing.T) {
 	ctx := t.Context()
 	dir := mount(t)
@@ -60,8 +60,8 @@ func TestReadOnlyDirectory(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// What a killed process has left is read with its log of writes, if the index of that is
-// there, too; otherwise it is an error.
+// The files of a killed process are read with their write-ahead log if its
+// index is there, too; otherwise it is an error.
 func TestReadOnlyDirectoryWithLog(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -85,7 +85,7 @@ func TestReadOnlyDirectoryWithLog(t *testing.T) {
 	}
 }
 
-// makeReadOnly takes the write access to a file away, also from root.
+// makeReadOnly removes write access to a file, even for root.
 func makeReadOnly(t *testing.T, path string) {
 	t.Helper()
 	require.NoError(t, os.Chmod(path, 0o400))
@@ -99,7 +99,7 @@ func makeReadOnly(t *testing.T, path string) {
 	require.NoError(t, syscall.Mount("", path, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
 }
 
-// A file without write access can be read, and refuses writes.
+// A read-only file can be read, and refuses writes.
 func TestReadOnlyFile(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -116,7 +116,7 @@ func TestReadOnlyFile(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// A backup to a disk without room leaves nothing.
+// A backup to a full disk leaves nothing.
 func TestBackupToFullDisk(t *testing.T) {
 	ctx := t.Context()
 	s := openNew(t)

@@ -16,8 +16,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// fill saves events until the disk is full, and returns how many were saved. isUnknown says
-// what the outcome of the last one is.
+// fill saves events until the disk is full, and returns the number saved.
+// isUnknown is the expected outcome of the last one.
 func fill(t *testing.T, s *causalsqlite.Store, isUnknown bool) int {
 	t.Helper()
 	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 20_000) + `"}`)
@@ -43,7 +43,7 @@ func requireWorks(t *testing.T, s *causalsqlite.Store, saved int) {
 	require.Len(t, eventtest.ReadLog(t, s, causal.Cursor{}), saved+2)
 }
 
-// The database has reached a limit, then has room again.
+// The database reaches a limit, then has room again.
 func TestFullDatabase(t *testing.T) {
 	s := openNew(t)
 	require.NoError(t, s.Exec("PRAGMA max_page_count = 200"))
@@ -55,8 +55,7 @@ func TestFullDatabase(t *testing.T) {
 	requireWorks(t, s, saved)
 }
 
-// One write that is too large for the disk does not harm those that share its
-// transaction.
+// A write too large for the disk does not affect those sharing its transaction.
 func TestFullDatabaseInAGroup(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -82,7 +81,7 @@ func TestFullDatabaseInAGroup(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, s), 4)
 }
 
-// Damage in one place is an error that says so where it is read, and nowhere else.
+// Damage in one place is reported by reads of that place, and by no others.
 func TestDamagedPage(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -115,8 +114,8 @@ func TestDamagedPage(t *testing.T) {
 	require.Positive(t, whole)
 }
 
-// An entry that does not decode is an error that names its place; it is not taken
-// for bad input of the caller.
+// An entry that does not decode results in an error naming its position, and is
+// not reported as invalid input of the caller.
 func TestDamagedEntries(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -141,8 +140,8 @@ func TestDamagedEntries(t *testing.T) {
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 7)))
 }
 
-// An event whose content has another place than its columns never hides the events
-// after it.
+// An event whose content has a different order than its columns never hides
+// later events.
 func TestDamagedOrder(t *testing.T) {
 	ctx := t.Context()
 	for _, seq := range []int{5, 32, 33} { // within a page, at its end, at the start of the next one
@@ -183,7 +182,7 @@ func TestMissingEntries(t *testing.T) {
 	}
 }
 
-// A checkpoint that does not decode is an error, and can be deleted.
+// A checkpoint that does not decode results in an error, and can be deleted.
 func TestDamagedCheckpoint(t *testing.T) {
 	ctx := t.Context()
 	s := openNew(t)
@@ -199,8 +198,8 @@ func TestDamagedCheckpoint(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A read fails within a group, after which SQLite has no transaction any more: nothing of
-// those that come after it in the group is stored without one.
+// A read fails within a group, after which SQLite has ended the transaction.
+// Later members of the group are not stored outside of one.
 func TestReadFailsInAGroup(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)

@@ -30,7 +30,7 @@ func openNew(t testing.TB) *causalsqlite.Store {
 	return openAt(t, testPath(t), &causalsqlite.Options{Synchronous: causalsqlite.SyncNormal})
 }
 
-// sql runs a script on a connection of its own.
+// sql runs a script on a new connection.
 func sql(t testing.TB, path, script string) {
 	t.Helper()
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite, sqlite.OpenCreate)
@@ -39,7 +39,7 @@ func sql(t testing.TB, path, script string) {
 	require.NoError(t, c.Close())
 }
 
-// block locks the file for writing, as another process would, until the caller
+// block locks the file for writing, as another process could, until the caller
 // or the end of the test releases it.
 func block(t *testing.T, s *causalsqlite.Store) (release func()) {
 	t.Helper()

@@ -9,7 +9,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The file beside the database can be emptied inside a loop: no snapshot is open.
+// The write-ahead log can be emptied inside a loop, because no snapshot is
+// open.
 func TestRangesDoNotStopCheckpoints(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)

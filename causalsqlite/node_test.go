@@ -22,7 +22,7 @@ const (
 	nodeStep  = "CAUSALSQLITE_NODE_STEP"
 )
 
-// TestNodeChild is a process of the tests of nodes, and does nothing else.
+// TestNodeChild is a process for tests of nodes, and does nothing otherwise.
 func TestNodeChild(t *testing.T) {
 	switch path := os.Getenv(nodePath); {
 	case path == "":
@@ -33,7 +33,7 @@ func TestNodeChild(t *testing.T) {
 	}
 }
 
-// Two processes with one node ID on one file are slow, and do not fork.
+// Two processes with one node ID on one file are slow, but do not fork.
 func TestNodeInTwoProcesses(t *testing.T) {
 	count := 1000
 	if testing.Short() {
@@ -50,8 +50,8 @@ func TestNodeInTwoProcesses(t *testing.T) {
 	require.Equal(t, 2*count, adaptertest.RequireOneChain(t, s, acked))
 }
 
-// A node that is killed before and after each call of its store loses nothing that it has
-// acknowledged, and goes on in one chain.
+// A node that is killed before and after each call of its store loses nothing
+// it has acknowledged, and continues its chain.
 func TestNodeKilledAtEachStep(t *testing.T) {
 	path := testPath(t)
 	adaptertest.RequireStepsSurvived(t, openAt(t, path, nil), func(at int) *exec.Cmd {
@@ -59,8 +59,8 @@ func TestNodeKilledAtEachStep(t *testing.T) {
 	})
 }
 
-// A backup that is opened is another timeline: its node says so, and goes on under a new ID, or
-// under its own once it has what its peers have.
+// An opened backup has another timeline. Its node reports this, and continues
+// under a new ID, or under its own once it has the events of its peers.
 func TestNodeOnBackup(t *testing.T) {
 	ctx := t.Context()
 	open := func(id, path string, change ...func(*causal.NodeOptions)) (*causal.Node, error) {
@@ -103,8 +103,8 @@ func BenchmarkNode(b *testing.B) {
 	adaptertest.BenchmarkNode(b, func(b *testing.B) adapter.Store { return openAt(b, benchPath(b), nil) })
 }
 
-// BenchmarkOpenNode opens a node on a log of 200,000 events, with its checkpoint and without, beside
-// reading the log.
+// BenchmarkOpenNode opens a node on a log of 200,000 events, with its
+// checkpoint and without, compared with reading the log.
 func BenchmarkOpenNode(b *testing.B) {
 	const count = 200_000
 	ctx, s := b.Context(), openAt(b, benchPath(b), nil)

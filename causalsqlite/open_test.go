@@ -13,7 +13,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// The file that is opened is the one that the path names.
+// Open opens the file at the given path.
 func TestPaths(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -38,7 +38,7 @@ func TestPaths(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, left, "%q", name)
 	}
-	// Connections that are opened later do not depend on the working directory.
+	// Connections opened later do not depend on the working directory.
 	s := openAt(t, "moved.db", nil)
 	t.Chdir(t.TempDir())
 	require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, 1)))
@@ -87,10 +87,10 @@ func TestForeignFiles(t *testing.T) {
 			s, err := causalsqlite.OpenNewer(ctx, p, "CREATE TABLE later (x)")
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
-		}, want: "schema version 3, and this package knows versions up to 2"},
+		}, want: "schema version 3, and this package supports versions up to 2"},
 		"never released": {make: func(p string) {
 			sql(t, p, "PRAGMA application_id = 0x63617573; PRAGMA user_version = 1; CREATE TABLE events (x)")
-		}, want: "never released"},
+		}, want: "an unreleased version"},
 		"directory": {make: func(p string) { require.NoError(t, os.Mkdir(p, 0o700)) }, want: "unable to open"},
 		"dangling":  {make: func(p string) { require.NoError(t, os.Symlink("nowhere", p)) }, want: "no such file"},
 	} {
@@ -117,7 +117,8 @@ func write(t *testing.T, path, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
-// An empty file, as another process leaves it for a moment, becomes a store.
+// An empty file, as created by another process that is about to continue,
+// becomes a store.
 func TestEmptyFile(t *testing.T) {
 	path := testPath(t)
 	write(t, path, "")
@@ -134,7 +135,7 @@ func TestMigration(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
-	// A migration that fails leaves the file as it was.
+	// A failed migration leaves the file unchanged.
 	_, err = causalsqlite.OpenNewer(ctx, path, "CREATE TABLE later (x)", "CREATE TABLE later (x)")
 	eventtest.RequireStorageError(t, err)
 	require.NoError(t, openAt(t, path, nil).Close())
@@ -164,7 +165,7 @@ func TestMigration(t *testing.T) {
 	eventtest.RequireStorageError(t, err)
 }
 
-// Whoever opens a new file first creates it, and the others use it.
+// The first process to open a new file creates it, and the others use it.
 func TestConcurrentOpens(t *testing.T) {
 	ctx := t.Context()
 	for range 5 {
@@ -200,7 +201,7 @@ func TestConcurrentOpens(t *testing.T) {
 	}
 }
 
-// The schema itself keeps the log as it is.
+// The schema itself prevents changes of the log.
 func TestEventsAreAppendOnly(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)

@@ -12,10 +12,10 @@ import (
 
 var (
 	// errReadOnly matches [errors.ErrUnsupported].
-	errReadOnly   = fmt.Errorf("the store is open for reading only: %w", errors.ErrUnsupported)
-	errUnfinished = errors.New("the creation of the file was interrupted, and only opening it for writing can go on")
+	errReadOnly   = fmt.Errorf("the store is read-only: %w", errors.ErrUnsupported)
+	errUnfinished = errors.New("the creation of the file was interrupted; open it for writing to complete it")
 	// errChanging is retried.
-	errChanging = errors.New("the file was written while it was read")
+	errChanging = errors.New("the file was written during a read")
 )
 
 // openReadOnly opens a store for reading only.
@@ -48,7 +48,7 @@ func checkVersion(c *sqlite.Conn, newest int) error {
 	case version == 0:
 		return errors.New("the file is empty")
 	case version < newest:
-		return fmt.Errorf("the file has schema version %d, and only opening it for writing brings it to %d", version, newest)
+		return fmt.Errorf("the file has schema version %d, and this package needs %d; open it for writing to migrate it", version, newest)
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ import (
 
 var readOnly = &causalsqlite.Options{ReadOnly: true}
 
-// makeStore makes a store with two events, a clock and an entry, and closes it.
+// makeStore creates a store with two events, a clock and an entry, and closes
+// it.
 func makeStore(t *testing.T, path string) {
 	t.Helper()
 	ctx := t.Context()
@@ -27,7 +28,7 @@ func makeStore(t *testing.T, path string) {
 	require.NoError(t, s.Close())
 }
 
-// requireReads requires that a store has what makeStore has stored.
+// requireReads requires that a store has the content of makeStore.
 func requireReads(t *testing.T, s *causalsqlite.Store) {
 	t.Helper()
 	ctx := t.Context()
@@ -42,7 +43,7 @@ func requireReads(t *testing.T, s *causalsqlite.Store) {
 	require.NoError(t, s.Check(ctx, nil))
 }
 
-// A store that is open for reading only creates and changes nothing.
+// A read-only store creates and changes nothing.
 func TestReadOnly(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -70,7 +71,7 @@ func TestReadOnly(t *testing.T) {
 	require.ErrorIs(t, s.SaveEvent(ctx, eventtest.New(t, 3)), causal.ErrClosed)
 }
 
-// Files that cannot be read as they are.
+// Files that cannot be read in their present state.
 func TestReadOnlyRefuses(t *testing.T) {
 	ctx := t.Context()
 	for name, test := range map[string]struct {
@@ -114,8 +115,8 @@ func TestReadOnlyOlder(t *testing.T) {
 	require.ErrorContains(t, err, "schema version 2")
 }
 
-// A reader sees what another store writes, whether that opened the file before or later,
-// and leaves the log of writes alone.
+// A reader sees the writes of another store opened before or after it, and
+// leaves the write-ahead log alone.
 func TestReadOnlyBesideWriter(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -142,7 +143,7 @@ func TestReadOnlyBesideWriter(t *testing.T) {
 	require.EqualValues(t, 9, clock)
 }
 
-// A write is also noticed where the file system gives it no later time.
+// A write is noticed even if the file system does not change the time.
 func TestReadOnlyWithoutTimes(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -194,8 +195,8 @@ func TestReadOnlyWhileWritten(t *testing.T) {
 	require.NoError(t, reader.Check(ctx, nil))
 }
 
-// A backup that is only read keeps the ID that it was made with, which is not that of the
-// log it was made of.
+// A backup that is only read keeps the ID assigned when it was made, which
+// differs from that of the original log.
 func TestReadOnlyBackup(t *testing.T) {
 	ctx := t.Context()
 	path, backup := testPath(t), testPath(t)
@@ -219,8 +220,8 @@ func TestReadOnlyBackup(t *testing.T) {
 	require.NotContains(t, ids, head.LogID())
 }
 
-// A store that a killed process has left is read with its log of writes, and not with that
-// of another file.
+// The store of a killed process is read with its write-ahead log, but not with
+// that of another file.
 func TestReadOnlyLogLeftBehind(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -245,7 +246,7 @@ func TestReadOnlyLogLeftBehind(t *testing.T) {
 	require.ErrorContains(t, err, "another state")
 }
 
-// Another store writes while a range goes on: what is read again is not left out.
+// Another store writes during a range: entries read again are not skipped.
 func TestReadOnlyRangeWhileWritten(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// copyFile copies a file that no store has open.
+// copyFile copies a file not opened by any store.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
@@ -25,9 +25,9 @@ func copyFile(t *testing.T, from, to string) {
 	require.NoError(t, os.WriteFile(to, data, 0o600))
 }
 
-// A reader is after event 4. The file goes back to event 2, as from a backup that was
-// made while it was closed: its cursor is beyond the end, and once the log has grown past
-// it again, of other entries.
+// A reader is after event 4. The file goes back to event 2, as from a backup
+// made while it was closed, so its cursor is beyond the end, and belongs to
+// other entries once the log has grown past it again.
 func TestCursorAfterRestore(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -52,11 +52,11 @@ func TestCursorAfterRestore(t *testing.T) {
 			adaptertest.RequireNoCursor(t, s, lost, causal.ErrInvalidCursor)
 		}
 	}
-	adaptertest.RequireCursor(t, s, kept, 5, 6, 7) // what was in the backup stays where it was
+	adaptertest.RequireCursor(t, s, kept, 5, 6, 7) // entries in the backup stay where they were
 }
 
-// Two copies of one file grow apart: a cursor of one is not one of the other, but for what
-// they share.
+// Two copies of one file diverge: a cursor of one is not valid in the other,
+// except for common entries.
 func TestCursorsOfCopies(t *testing.T) {
 	ctx := t.Context()
 	paths := []string{testPath(t), testPath(t)}
@@ -76,8 +76,9 @@ func TestCursorsOfCopies(t *testing.T) {
 	adaptertest.RequireCursor(t, b, shared, 4, 5)
 }
 
-// The files of an open store are replaced or removed: what is acknowledged must be in the
-// file that others find, so nothing is, until they are back.
+// The files of an open store are replaced or removed. Acknowledged writes must
+// be in the file that others find, so nothing is acknowledged until the files
+// are back.
 func TestFileReplacedWhileOpen(t *testing.T) {
 	ctx := t.Context()
 	ends := []string{"", "-wal", "-shm"}
@@ -145,7 +146,7 @@ func TestFileReplacedWhileOpen(t *testing.T) {
 	}
 }
 
-// A link that points to another file is another file.
+// A link pointing to another file is another file.
 func TestLinkRepointedWhileOpen(t *testing.T) {
 	ctx := t.Context()
 	a, b, link := testPath(t), testPath(t), testPath(t)
@@ -162,7 +163,7 @@ func TestLinkRepointedWhileOpen(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, openAt(t, a, nil)), 1, "nothing was written there")
 }
 
-// The old store closes, and does no harm to the one that took its place.
+// The old store closes without affecting the one that replaced it.
 func TestReplacedStoreCloses(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -181,7 +182,7 @@ func TestReplacedStoreCloses(t *testing.T) {
 	require.Len(t, eventtest.LoadAll(t, openAt(t, path+".old", nil)), 1)
 }
 
-// Two clocks of one node, on files of one name: no value is issued twice.
+// Two clocks of one node, on files of the same name: no value is issued twice.
 func TestClocksOfRemovedFile(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -203,7 +204,8 @@ func TestClocksOfRemovedFile(t *testing.T) {
 	eventtest.RequireStorageError(t, err)
 }
 
-// The file alone is copied while a store has it open: an earlier state of the same log.
+// The file alone is copied while a store has it open: an earlier state of the
+// same log.
 func TestCopyWhileOpen(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -212,14 +214,14 @@ func TestCopyWhileOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, causal.Cursor{}, start)
 	require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, 1, 51)))
-	require.NoError(t, exec.Command("cp", path, path+".copy").Run()) // by another process, as this one would drop its locks
+	require.NoError(t, exec.Command("cp", path, path+".copy").Run()) // by another process, because this one would drop its locks
 	c := openAt(t, path+".copy", nil)
 	got, err := adaptertest.ReadAfter(ctx, c, start)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(got), 50)
 }
 
-// A name that is too long for the files beside it leaves no file.
+// A name too long for the files next to it leaves no file.
 func TestLongName(t *testing.T) {
 	for _, length := range []int{247, 248, 252, 255, 256} { // "-journal" has 8, and a name 255
 		path := filepath.Join(t.TempDir(), strings.Repeat("x", length))

@@ -28,7 +28,8 @@ func TestInParallel(t *testing.T) {
 	}
 }
 
-// Rows of all sizes, in several lots, come back as they were saved: some alone in a lot.
+// Rows of all sizes, in several lots, are read as they were saved, some alone
+// in a lot.
 func TestLotsOfRows(t *testing.T) {
 	ctx := t.Context()
 	s := openNew(t)
@@ -50,7 +51,8 @@ func TestLotsOfRows(t *testing.T) {
 	}
 }
 
-// An aggregate with a damaged event is an error, also beyond the first lot.
+// Loading an aggregate with a damaged event fails, even if it is beyond the
+// first lot.
 func TestLoadOfDamagedLot(t *testing.T) {
 	ctx := t.Context()
 	for _, at := range []string{"1", "1500", "2000"} {

@@ -132,11 +132,11 @@ func fileVersion(c *sqlite.Conn, newest int) (int, error) {
 	case values == [3]int64{}:
 		return 0, nil
 	case application != applicationID || version < 1 || objects == 0:
-		return 0, errors.New("the file is a database of another application")
+		return 0, errors.New("the file is the database of another application")
 	case version < firstVersion:
-		return 0, errors.New("the file is of a version of this package that was never released")
+		return 0, errors.New("the file has an unreleased version of this package")
 	case version > int64(newest):
-		return 0, fmt.Errorf("the file has schema version %d, and this package knows versions up to %d", version, newest)
+		return 0, fmt.Errorf("the file has schema version %d, and this package supports versions up to %d", version, newest)
 	}
 	return int(version), nil
 }

@@ -19,7 +19,8 @@ import (
 
 var networkEvents = flag.Int("network-events", 500, "events that the nodes of TestNetwork emit")
 
-// TestNetwork runs a network on files for each 500 events; see [adaptertest.TestSyncNetwork].
+// TestNetwork runs a network on files for each 500 events. See
+// [adaptertest.TestSyncNetwork].
 func TestNetwork(t *testing.T) {
 	for seed := range uint64(*networkEvents / 500) {
 		dir := t.TempDir()
@@ -29,7 +30,7 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// A file that is open for reading only gives what it has, also if its keys were never stored.
+// A read-only file gives its events, even if their keys were never stored.
 func TestSyncFromReadOnly(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -52,7 +53,7 @@ func TestSyncFromReadOnly(t *testing.T) {
 	require.Len(t, report.Refused, 1)
 	require.ErrorIs(t, report.Refused[0].Err, causalsync.ErrNotAllowed)
 
-	// The other way round, it refuses what it is sent, and no event counts as received.
+	// In the other direction, it refuses events, and none counts as received.
 	report, err = backup.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
 		return r.Answer(ctx, "", causal.Filter{}, request)
 	}, nil)

@@ -13,8 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// followed starts to follow a log, and returns where the IDs of its entries and its error
-// come.
+// followed starts following a log, and returns channels for the IDs of its
+// entries and its error.
 func followed(ctx context.Context, s causal.LogReader) (<-chan causal.EventID, <-chan error) {
 	ids, ended := make(chan causal.EventID, 100), make(chan error, 1)
 	go func() {
@@ -29,8 +29,8 @@ func followed(ctx context.Context, s causal.LogReader) (<-chan causal.EventID, <
 	return ids, ended
 }
 
-// What another process saves wakes who waits, also one that only reads. That the
-// reader looks again by itself is not what wakes here.
+// A save of another process wakes waiters, even of a read-only store. The
+// waiters' own checks are disabled.
 func TestWaitForOthers(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -65,8 +65,8 @@ func TestWaitForOthers(t *testing.T) {
 	}
 }
 
-// A save of this process wakes who waits, without a look at the file: of the store itself, and
-// of another one, by whatever path that came to the file.
+// A save of this process wakes waiters, of this store and of another one on the
+// same file by any path, without accessing the file.
 func TestWaitForOwn(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -94,7 +94,7 @@ func TestWaitForOwn(t *testing.T) {
 	}
 }
 
-// Who waits notices that the file was removed.
+// A waiter notices that the file was removed.
 func TestWaitForRemovedFile(t *testing.T) {
 	path := testPath(t)
 	s := openAt(t, path, nil)

@@ -27,13 +27,13 @@ import (
 type generation struct{ id, base string }
 
 var (
-	errForeignLog = errors.New("the file whose name ends in -wal is of another state of the database; " +
+	errForeignLog = errors.New("the file whose name ends in -wal is from another state of the database; " +
 		"if the database was restored, remove that file and the one whose name ends in -shm")
-	errForeignJournal = errors.New("the file whose name ends in -journal is of another state of the database; " +
+	errForeignJournal = errors.New("the file whose name ends in -journal is from another state of the database; " +
 		"if the database was restored, remove that file")
 	errNoIndex = errors.New("the file whose name ends in -wal cannot be read without the one that ends in -shm, " +
-		"which cannot be made here; open the store where it can, or copy both")
-	errNoDatabase = errors.New("there is no database, but its file whose name ends in -wal; " +
+		"which cannot be created here; open the store in a writable directory, or copy both")
+	errNoDatabase = errors.New("the database is missing, but its file whose name ends in -wal is there; " +
 		"put the database back, or remove that file")
 )
 

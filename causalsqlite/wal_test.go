@@ -21,11 +21,11 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// snapshot is the content of a store's files, by the ends of their names.
+// snapshot is the content of a store's files, by suffix.
 type snapshot map[string][]byte
 
-// snap reads files that may be open, as they would be found after a kill. Another process
-// does it, as this one would drop its locks.
+// snap reads files that may be open, as they would be found after a kill. It
+// uses another process, because this one would drop its locks.
 func snap(t require.TestingT, path string) snapshot {
 	s := snapshot{}
 	for _, end := range []string{"", "-wal"} {
@@ -45,8 +45,9 @@ func (s snapshot) put(t require.TestingT, path string) {
 	}
 }
 
-// requireForeign requires that a store is not opened because of what is beside its file,
-// and that nothing is changed by that; and, once it is removed, that the store has n events.
+// requireForeign requires that a store is not opened because of a file next to
+// it, without any change, and that the store has n events once that file is
+// removed.
 func requireForeign(t *testing.T, files snapshot, n int) {
 	t.Helper()
 	path := testPath(t)
@@ -54,7 +55,7 @@ func requireForeign(t *testing.T, files snapshot, n int) {
 	for range 2 {
 		_, err := causalsqlite.Open(t.Context(), path, nil)
 		eventtest.RequireStorageError(t, err)
-		require.ErrorContains(t, err, "of another state of the database")
+		require.ErrorContains(t, err, "from another state of the database")
 		require.Equal(t, files["-journal"] != nil, strings.Contains(err.Error(), "-journal"))
 		for end, data := range files {
 			now, err := os.ReadFile(path + end)
@@ -81,8 +82,8 @@ func requireOpens(t *testing.T, files snapshot, n int) {
 	require.NoError(t, s.Check(t.Context(), nil))
 }
 
-// A killed process leaves its log of writes behind, and another file takes the place of
-// the one that it is of.
+// A killed process leaves its write-ahead log, and its file is replaced by
+// another one.
 func TestLogLeftBehind(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -114,7 +115,7 @@ func TestLogLeftBehind(t *testing.T) {
 	require.EqualValues(t, 1, pages, "the next log of writes begins with a mark")
 	save(s, 42, 60)
 	later := snap(t, path)
-	for n := 60; n < 700; n++ { // more than a log of writes holds
+	for n := 60; n < 700; n++ { // more than a write-ahead log holds
 		require.NoError(t, s.SaveEvent(ctx, eventtest.New(t, n)))
 	}
 	latest := snap(t, path)
@@ -122,7 +123,7 @@ func TestLogLeftBehind(t *testing.T) {
 	requireOpens(t, killed, 41)
 	requireOpens(t, later, 60)
 	requireOpens(t, latest, 700)
-	requireOpens(t, with(second, killed), 41) // with which the log of writes began
+	requireOpens(t, with(second, killed), 41) // at which the write-ahead log began
 	requireForeign(t, with(first, killed), 20)
 	requireForeign(t, with(first, later), 20)
 	requireForeign(t, with(second, later), 40)
@@ -132,20 +133,20 @@ func TestLogLeftBehind(t *testing.T) {
 	for _, s := range []snapshot{killed, later, latest} {
 		requireForeign(t, with(snap(t, backup), s), 20)
 	}
-	journal := killed["-wal"] // anything: it is not read
+	journal := killed["-wal"] // any content: it is not read
 	requireForeign(t, snapshot{"": first[""], "-journal": journal}, 20)
 	requireForeign(t, snapshot{"": killed[""], "-wal": killed["-wal"], "-journal": journal}, 40)
 	requireForeign(t, snapshot{"": snap(t, backup)[""], "-journal": journal}, 20)
 }
 
-// loadFile returns the events of a file without a log of writes.
+// loadFile returns the events of a file without a write-ahead log.
 func loadFile(t *testing.T, main []byte) []causal.Event {
 	path := testPath(t)
 	snapshot{"": main}.put(t, path)
 	return eventtest.LoadAll(t, openAt(t, path, nil))
 }
 
-// A log of writes without its file is not taken for that of a new one.
+// A write-ahead log without its file is not applied to a new one.
 func TestLogWithoutFile(t *testing.T) {
 	for name, main := range map[string][]byte{"missing": nil, "empty": {}} {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +157,7 @@ func TestLogWithoutFile(t *testing.T) {
 			}
 			_, err := causalsqlite.Open(t.Context(), path, nil)
 			eventtest.RequireStorageError(t, err)
-			require.ErrorContains(t, err, "no database")
+			require.ErrorContains(t, err, "the database is missing")
 			_, err = os.Stat(path)
 			require.Equal(t, main == nil, os.IsNotExist(err))
 			data, err := os.ReadFile(path + "-wal")
@@ -168,8 +169,8 @@ func TestLogWithoutFile(t *testing.T) {
 	}
 }
 
-// An earlier state is written over the file while it is open. The store notices it before
-// it copies its log of writes there.
+// The file is overwritten with an earlier state while it is open. The store
+// notices before it copies its write-ahead log there.
 func TestFileOverwrittenWhileOpen(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -189,17 +190,17 @@ func TestFileOverwrittenWhileOpen(t *testing.T) {
 	copied := testPath(t)
 	before.put(t, copied)
 	require.NoError(t, exec.Command("cp", copied, path).Run())
-	require.ErrorContains(t, s.Checkpoint(), "of another state of the database")
+	require.ErrorContains(t, s.Checkpoint(), "from another state of the database")
 	err := s.SaveEvent(ctx, eventtest.New(t, 20))
 	eventtest.RequireStorageError(t, err)
-	require.ErrorContains(t, err, "of another state of the database")
+	require.ErrorContains(t, err, "from another state of the database")
 	now := snap(t, path)
 	require.Equal(t, before[""], now[""])
 }
 
-// A file of one moment, and a log of writes of the same or a later one, of a store that two
-// processes have open: those of the same moment are always opened, and what is opened has
-// always all that was written.
+// A file of one moment, and a write-ahead log of the same or a later moment, of
+// a store opened by two processes. Those of the same moment can always be
+// opened, and an opened store always has everything written.
 func TestLogsOfMoments(t *testing.T) {
 	dir := t.TempDir()
 	runs := 0
@@ -293,7 +294,7 @@ func TestLogsOfMoments(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				if len(files["-wal"]) > 0 { // and not just a file that was copied while it was open
+				if len(files["-wal"]) > 0 { // and not only a file copied while it was open
 					require.Len(r, eventtest.LoadAll(r, s), log.events)
 					require.NoError(r, s.Check(t.Context(), nil))
 				}
@@ -303,8 +304,8 @@ func TestLogsOfMoments(t *testing.T) {
 	})
 }
 
-// Another process has ended the log of writes, and was killed before it marked the next
-// one: who begins it does.
+// Another process has ended the write-ahead log, and was killed before it
+// marked the next one. The process that begins that one marks it.
 func TestLogBegunByAnother(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -321,7 +322,7 @@ func TestLogBegunByAnother(t *testing.T) {
 	requireForeign(t, snapshot{"": before[""], "-wal": killed["-wal"]}, 20)
 }
 
-// A migration marks the log of writes that it begins, too.
+// A migration marks the write-ahead log it begins, too.
 func TestLogOfMigration(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -346,7 +347,7 @@ func TestLogOfMigration(t *testing.T) {
 	require.ErrorContains(t, err, "another state")
 }
 
-// Several who write at once leave each other room for checkpoints.
+// Concurrent writers leave each other room for checkpoints.
 func TestLogStaysSmall(t *testing.T) {
 	path := testPath(t)
 	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 20_000) + `"}`)
@@ -368,7 +369,8 @@ func TestLogStaysSmall(t *testing.T) {
 	require.Less(t, info.Size(), int64(16<<20), "30 MB were written")
 }
 
-// A file that was copied while a part of the log of writes was in it is not of the next log.
+// A file copied while it contained a part of the write-ahead log does not match
+// the next log.
 func TestLogAfterPartOfAnother(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -392,10 +394,10 @@ func TestLogAfterPartOfAnother(t *testing.T) {
 	snapshot{"": copied[""], "-wal": later["-wal"]}.put(t, path)
 	_, err = causalsqlite.Open(ctx, path, nil)
 	eventtest.RequireStorageError(t, err)
-	require.ErrorContains(t, err, "of another state of the database")
+	require.ErrorContains(t, err, "from another state of the database")
 }
 
-// A log of writes that another process has ended is small again.
+// A write-ahead log ended by another process is small again.
 func TestLogEndedByAnother(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)
@@ -423,7 +425,8 @@ func TestLogEndedByAnother(t *testing.T) {
 	require.Less(t, save(60), int64(2000))
 }
 
-// A creation that was killed is begun again, and only read by nobody.
+// An interrupted creation is restarted when opening for writing, and refused
+// when read-only.
 func TestCreationLeftBehind(t *testing.T) {
 	ctx := t.Context()
 	path := testPath(t)

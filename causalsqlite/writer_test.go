@@ -13,8 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/eventtest"
 )
 
-// Batches that fail midway share transactions with others, while callers give up:
-// each call returns, and with what is true.
+// Batches that fail midway share transactions with others, while callers give
+// up: each call returns the truth.
 func TestGroupsThatFail(t *testing.T) {
 	ctx := t.Context()
 	s := openNew(t)
@@ -42,7 +42,7 @@ func TestGroupsThatFail(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for round := range 500 { // in the last of which nobody comes to help
+	for round := range 500 { // the last of which nobody helps to save
 		var calls sync.WaitGroup
 		for i := range 4 {
 			calls.Go(func() { save(1+4*round+i, i%2 == 0) })

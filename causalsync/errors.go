@@ -12,19 +12,19 @@ import (
 var (
 	// ErrProtocol reports a message that violates the protocol, or an answer
 	// that does not fit the request. Everything received before is stored.
-	ErrProtocol = errors.New("causalsync: the peer broke the protocol")
+	ErrProtocol = errors.New("causalsync: the peer violated the protocol")
 	// ErrRefused reports a peer that does not sync with this replica, and will
 	// not if asked again. See [RefusedError].
 	ErrRefused = errors.New("causalsync: the peer refuses")
 	// ErrLimit reports that a Sync was stopped after storing
 	// [SyncOptions.MaxEvents] new events. The next Sync continues.
-	ErrLimit = errors.New("causalsync: as many events were stored as may be")
+	ErrLimit = errors.New("causalsync: the maximum number of events was stored")
 	// ErrNotAllowed reports an event refused because a filter does not select
 	// it, by [Options.Accept], or because the store is read-only.
 	ErrNotAllowed = errors.New("causalsync: the event is not allowed")
 	// ErrTooLarge reports an event that does not fit in a message of one of the
 	// two sides. See [Options.MaxMessage].
-	ErrTooLarge = errors.New("causalsync: the event is larger than a message may be")
+	ErrTooLarge = errors.New("causalsync: the event is larger than a message")
 )
 
 // RefusedError is the reason why the peer does not sync. It matches
@@ -64,7 +64,7 @@ func (e *RefusedError) Error() string {
 func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
 
 // errVersion reports a request of another version.
-var errVersion = errors.New("the request is of another version of the protocol")
+var errVersion = errors.New("the request has another version of the protocol")
 
 // brokenError describes a violation of the protocol. The text is one of ours.
 type brokenError string
@@ -90,7 +90,7 @@ var codes = map[uint64]error{
 	codeNotAllowed: ErrNotAllowed, codeTooLarge: ErrTooLarge,
 }
 
-var errOther = errors.New("causalsync: the peer gives a reason that is not known")
+var errOther = errors.New("causalsync: the peer gives an unknown reason")
 
 // codeOf returns the code for the reason why an event was refused.
 func codeOf(err error) uint64 {

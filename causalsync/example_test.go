@@ -33,7 +33,7 @@ func emit(ctx context.Context, n *causal.Node, aggregateID string) {
 	}
 }
 
-// A tablet and a hub, which meet over HTTP.
+// A tablet and a hub, connected by HTTP.
 func Example() {
 	ctx := context.Background()
 	var hubStore, tabletStore causal.MemStore
@@ -68,7 +68,8 @@ func Example() {
 	// seen: true
 }
 
-// Any function that carries a message and its answer will do: here, one that calls the other replica.
+// Any function that carries a message and its answer will do. This one calls
+// the other replica.
 func ExampleExchange() {
 	ctx := context.Background()
 	var hubStore, tabletStore causal.MemStore
@@ -87,7 +88,7 @@ func ExampleExchange() {
 	// 0 1 <nil>
 }
 
-// A store without a node: a copy of one aggregate, as far as it may be shared.
+// A store without a node: a copy of one aggregate, limited by data tier.
 func ExampleNew() {
 	ctx := context.Background()
 	var hubStore, copied causal.MemStore
@@ -128,7 +129,7 @@ func ExampleReplica_Run() {
 	// true
 }
 
-// What is not taken does not stop the rest, and both sides are told.
+// A refused event does not stop the others, and both sides report it.
 func ExampleRefusal() {
 	ctx := context.Background()
 	var here, there causal.MemStore

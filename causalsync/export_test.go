@@ -2,10 +2,11 @@ package causalsync
 
 import "time"
 
-// SetMaxMessage has messages that are smaller than New allows.
+// SetMaxMessage sets a maximum smaller than New allows.
 func (r *Replica) SetMaxMessage(n int) { r.options.MaxMessage = n }
 
-// NewSalt has the replica use another salt from now on. No call may run meanwhile.
+// NewSalt makes the replica use another salt from now on. No call may be
+// running.
 func (r *Replica) NewSalt() {
 	before := r.now
 	r.now = func() time.Time { return before().Add(saltLife) }

@@ -13,7 +13,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// headStore calls hook once, after it has read the head.
+// headStore calls hook once, after reading the head.
 type headStore struct {
 	*causal.MemStore
 	hook func()
@@ -28,7 +28,8 @@ func (s *headStore) Head(ctx context.Context) (causal.Cursor, error) {
 	return head, err
 }
 
-// A summary that another call has brought to a later position does not go back, and counts nothing twice.
+// A summary advanced by another call does not go back, and counts nothing
+// twice.
 func TestSummaryDoesNotGoBack(t *testing.T) {
 	ctx := t.Context()
 	store, _ := testStore(t, 6000)
@@ -57,10 +58,11 @@ func TestSummaryDoesNotGoBack(t *testing.T) {
 	require.Nil(t, earlier)
 }
 
-// plainStore can be replaced, and only be read as a whole.
+// plainStore can be replaced, and can only be read as a whole.
 type plainStore struct{ causal.EventStore }
 
-// A store without a log that goes back to a backup gets again what it has lost, and does not claim to have it.
+// A store without a log that is restored from a backup gets its lost events
+// again, and does not claim to have them.
 func TestRestoredStoreWithoutLog(t *testing.T) {
 	ctx := t.Context()
 	full, hub := testStore(t, 100)
@@ -80,7 +82,7 @@ func TestRestoredStoreWithoutLog(t *testing.T) {
 	require.Equal(t, 100, report.Received)
 }
 
-// Two processes that answer in turn have one salt, if they share a secret.
+// Two processes that answer in turn have the same salt if they share a secret.
 func TestAnswersInTurn(t *testing.T) {
 	ctx := t.Context()
 	hub, _ := testStore(t, 3000)
@@ -107,7 +109,7 @@ func TestAnswersInTurn(t *testing.T) {
 	require.ErrorContains(t, err, "secret must have at least 16 bytes")
 }
 
-// endingContext ends after it was asked so many times.
+// endingContext is done after being asked the given number of times.
 type endingContext struct {
 	context.Context
 	left int
@@ -134,7 +136,7 @@ func TestFailedCallsKeepNothing(t *testing.T) {
 	require.Zero(t, r.bytes)
 }
 
-// The bytes of a summary that is dropped while a call has it are taken off once.
+// The bytes of a summary dropped while a call is using it are subtracted once.
 func TestDroppedSummaryIsWeighedOnce(t *testing.T) {
 	ctx := t.Context()
 	_, r := testStore(t, 6000)
@@ -156,7 +158,7 @@ func TestDroppedSummaryIsWeighedOnce(t *testing.T) {
 	require.Equal(t, total, r.bytes)
 }
 
-// Events that are refused each time do not use up what a Sync may receive.
+// Events refused each time do not count towards the limit of a Sync.
 func TestLimitCountsWhatIsNew(t *testing.T) {
 	ctx := t.Context()
 	here, there := &causal.MemStore{}, &causal.MemStore{}
@@ -189,7 +191,7 @@ func TestLimitCountsWhatIsNew(t *testing.T) {
 	require.Len(t, all, 1200)
 }
 
-// Of thousands of contents of one ID a few are tried.
+// Of thousands of different contents of one ID, only a few are tried.
 func TestManyContentsOfOneID(t *testing.T) {
 	store, _ := testStore(t, 0)
 	calls := &appendCounter{MemStore: store}
@@ -220,7 +222,7 @@ func (s *appendCounter) Append(ctx context.Context, events []causal.Event) (caus
 	return s.MemStore.Append(ctx, events)
 }
 
-// A message has so many ranges and no more.
+// The number of ranges in a message is limited.
 func TestTooManyRanges(t *testing.T) {
 	q := request{}
 	lo := key{}
@@ -236,7 +238,8 @@ func TestTooManyRanges(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A salt that changes during a Sync costs trips, and no refusal is counted twice.
+// A salt that changes during a Sync costs trips, and no refusal is counted
+// twice.
 func TestSaltChangesMeanwhile(t *testing.T) {
 	ctx := t.Context()
 	here, r := testStore(t, 3000)
@@ -266,7 +269,7 @@ func TestSaltChangesMeanwhile(t *testing.T) {
 	require.Greater(t, trips, 5)
 }
 
-// A peer that refuses all as too large is reported.
+// A peer that refuses everything as too large is reported.
 func TestRefusedAsTooLarge(t *testing.T) {
 	_, r := testStore(t, 20)
 	report, err := r.Sync(t.Context(), func(_ context.Context, text []byte) ([]byte, error) {
@@ -293,7 +296,7 @@ func TestRefusedAsTooLarge(t *testing.T) {
 	require.True(t, report.Refused[0].ByPeer)
 }
 
-// A peer may have lists that are longer than ours.
+// A peer may have longer lists than ours.
 func TestLongLists(t *testing.T) {
 	ctx := t.Context()
 	_, r := testStore(t, 500)
@@ -341,7 +344,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// The wait of Run does not overflow, and ends with its context.
+// The wait of Run does not overflow, and ends when its context is done.
 func TestWaitIsLong(t *testing.T) {
 	_, r := testStore(t, 1)
 	head, err := r.head(t.Context())

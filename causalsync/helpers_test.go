@@ -14,7 +14,8 @@ import (
 
 const project = "12345678-1234-5678-1234-567812345678"
 
-// newEvent returns the n-th event of a test, changed by the options. Several have one clock.
+// newEvent returns the n-th event of a test, changed by the options. Several
+// have the same clock.
 func newEvent(t require.TestingT, n int, change ...func(*causal.EventParams)) causal.Event {
 	p := causal.EventParams{
 		ID: causal.EventID(fmt.Sprintf("SYNCTEST%018d", n)), Type: "Tested", AggregateID: fmt.Sprint("A", n%7), NodeID: fmt.Sprint("node", n%3),
@@ -43,7 +44,7 @@ func newReplica(t require.TestingT, s causal.EventStore, o *causalsync.Options) 
 	return r
 }
 
-// direct is the exchange with a replica in the same process.
+// direct returns an exchange with a replica in the same process.
 func direct(r *causalsync.Replica) causalsync.Exchange {
 	return func(ctx context.Context, request []byte) ([]byte, error) {
 		return r.Answer(ctx, "initiator", causal.Filter{}, request)

@@ -35,7 +35,7 @@ func testStore(t require.TestingT, count int) (*causal.MemStore, *Replica) {
 	return s, r
 }
 
-// between returns some key of a range that is not at its ends, or its end.
+// between returns a key inside a range, or its end if there is none.
 func between(lo, hi key) key {
 	k := lo
 	if hi.clock > lo.clock {
@@ -50,8 +50,8 @@ func between(lo, hi key) key {
 	return k
 }
 
-// What peers answer that do not keep the protocol, to a replica with some events. Each Sync ends after few
-// trips, and nothing of it is stored but valid events.
+// Answers of peers that violate the protocol, to a replica with some events.
+// Each Sync ends after few trips, and stores only valid events.
 func TestHostileAnswers(t *testing.T) {
 	const count = 3000
 	invented := count
@@ -155,7 +155,7 @@ func TestHostileAnswers(t *testing.T) {
 				return a.encode(), nil
 			}, nil)
 			switch name {
-			case "always different", "thousands of ranges", "lists of what nobody has", "empty lists": // which may be
+			case "always different", "thousands of ranges", "lists of what nobody has", "empty lists": // which are permitted
 				require.NoError(t, err)
 			case "no room":
 				require.ErrorIs(t, err, ErrRefused)
@@ -170,7 +170,8 @@ func TestHostileAnswers(t *testing.T) {
 	}
 }
 
-// A peer that invents valid events without end is stopped by MaxEvents, or by the context.
+// A peer that invents valid events endlessly is stopped by MaxEvents, or by the
+// context.
 func TestEndlessEvents(t *testing.T) {
 	_, r := testStore(t, 10)
 	n := 100
@@ -209,8 +210,8 @@ func TestEndlessEvents(t *testing.T) {
 	require.Len(t, all, 10+report.Received)
 }
 
-// A request of as many ranges as fit has the store read once, and not for each range, and its answer has the size
-// that was asked for.
+// For a request with as many ranges as fit, the store is read once and not for
+// each range, and the answer has the requested size.
 func TestHostileRequests(t *testing.T) {
 	ctx := t.Context()
 	store, _ := testStore(t, 20_000)
@@ -252,7 +253,7 @@ func TestHostileRequests(t *testing.T) {
 	require.Less(t, len(text), 500_000)
 }
 
-// countingStore counts the keys that are read in order.
+// countingStore counts the keys read in order.
 type countingStore struct {
 	*causal.MemStore
 	keys int
@@ -269,7 +270,7 @@ func (s *countingStore) ReadDigests(ctx context.Context, f causal.Filter, from, 
 	}
 }
 
-// Many filters do not fill the memory, and do not drop what is large and in use.
+// Many filters do not fill the memory, and do not evict large summaries in use.
 func TestSummariesAreBounded(t *testing.T) {
 	ctx := t.Context()
 	_, r := testStore(t, 6000)

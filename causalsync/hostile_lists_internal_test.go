@@ -10,7 +10,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// Answers to lists, and to what is wanted, that do not keep the protocol: nothing of them is stored.
+// Answers to lists, and to requests for events, that violate the protocol:
+// nothing in them is stored.
 func TestHostileAnswersToLists(t *testing.T) {
 	newEvent := func(n int) (eventOf, key) {
 		e := testEvent(t, n)
@@ -26,7 +27,7 @@ func TestHostileAnswersToLists(t *testing.T) {
 	unreadable := eventOf{data: []byte(strings.Repeat("x", minEvent))}
 	known := eventOf{data: must(here[3].MarshalJSON())}
 	for name, test := range map[string]struct {
-		count  int // events that are here
+		count  int // events present here
 		answer func(q *request, a *answer)
 		isOK   bool
 	}{
@@ -116,7 +117,8 @@ func TestHostileAnswersToLists(t *testing.T) {
 	}
 }
 
-// What an answer says of ranges lies within what was sent, also where there is a gap.
+// The ranges described by an answer lie within those of the request, even where
+// there is a gap.
 func TestRangesWithinWhatWasSent(t *testing.T) {
 	at := func(clock uint64) key { return key{clock: clock} }
 	sums := func(lo, hi uint64) said {
@@ -137,7 +139,8 @@ func TestRangesWithinWhatWasSent(t *testing.T) {
 	}
 }
 
-// The ids of a list that lie beyond where an answer stops are not asked for, or rather not sent.
+// The IDs of a list beyond the end of an answer are not requested, or rather
+// not sent.
 func TestNothingIsSentTwice(t *testing.T) {
 	ctx := t.Context()
 	here, there := &causal.MemStore{}, &causal.MemStore{}

@@ -101,7 +101,7 @@ func readRequest(w http.ResponseWriter, q *http.Request, limit int) (message []b
 }
 
 var (
-	errEncoding = errors.New("the encoding is not known")
+	errEncoding = errors.New("the encoding is unknown")
 	errBody     = errors.New("the body is too large")
 )
 

@@ -131,7 +131,8 @@ func (failingStore) Head(context.Context) (causal.Cursor, error) {
 	return causal.Cursor{}, &causal.StorageError{Op: "read head", Err: errors.New("the disk is gone")}
 }
 
-// What is not the handler, or far away, is an error that names no secret of the URL.
+// If the other side is not a Handler, or unreachable, the error contains no
+// secret of the URL.
 func TestHTTPFaults(t *testing.T) {
 	r := newReplica(t, memStore(t), nil)
 	syncWith := func(ctx context.Context, url string, o *causalsync.HTTPOptions) error {
@@ -167,7 +168,8 @@ func TestHTTPFaults(t *testing.T) {
 	require.ErrorIs(t, syncWith(limited, slow, nil), context.DeadlineExceeded)
 }
 
-// Run syncs at once, when something is saved, after the interval, and after errors, until it is told to stop.
+// Run syncs immediately, after saves, after the interval, and after errors,
+// until it is stopped.
 func TestRun(t *testing.T) {
 	a, b := memStore(t, newEvents(t, 0, 10)), memStore(t, newEvents(t, 10, 20))
 	ra, rb := newReplica(t, a, nil), newReplica(t, b, nil)
@@ -218,7 +220,7 @@ func TestRun(t *testing.T) {
 	requireEqual(t, a, b)
 }
 
-// Run ends where trying again is of no use.
+// Run ends after errors for which retrying is useless.
 func TestRunEnds(t *testing.T) {
 	ctx := t.Context()
 	r := newReplica(t, memStore(t), nil)
@@ -237,8 +239,8 @@ func TestRunEnds(t *testing.T) {
 	require.ErrorIs(t, r.Run(ctx, direct(r), &causalsync.RunOptions{OnSync: quiet, SyncOptions: causalsync.SyncOptions{MaxEvents: -1}}), causal.ErrValidation)
 }
 
-// Run ends when the node is closed, also while it waits, and while the peer cannot be reached; an error of the
-// caller that looks like that does not end it.
+// Run ends when the node is closed, even while it waits, and while the peer is
+// unreachable. A similar error of the caller does not end it.
 func TestRunEndsWithItsNode(t *testing.T) {
 	for _, isUp := range []bool{true, false} {
 		store := memStore(t)
@@ -256,7 +258,7 @@ func TestRunEndsWithItsNode(t *testing.T) {
 		}()
 		<-synced
 		if !isUp {
-			<-synced // it has gone on after ErrClosed of the exchange
+			<-synced // it has continued after ErrClosed of the exchange
 		}
 		require.NoError(t, node.Close())
 		select {
@@ -274,7 +276,7 @@ func (closedStore) Head(context.Context) (causal.Cursor, error) {
 	return causal.Cursor{}, &causal.StorageError{Op: "read head", Err: causal.ErrClosed}
 }
 
-// An answer is in gzip if the sender takes that.
+// An answer is compressed if the sender accepts gzip.
 func TestHandlerEncoding(t *testing.T) {
 	hub := newReplica(t, memStore(t, newEvents(t, 0, 100)), nil)
 	var request []byte

@@ -67,7 +67,7 @@ func drawEvents(t *rapid.T) (all []eventOf) {
 	return all
 }
 
-// What was encoded is decoded, and has one spelling.
+// Decoding reverses encoding, and each message has one spelling.
 func TestMessagesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := request{
@@ -100,7 +100,7 @@ func TestMessagesRoundTrip(t *testing.T) {
 	})
 }
 
-// Each part of a message that is not as it must be is refused.
+// Each malformed part of a message is refused.
 func TestMalformedMessages(t *testing.T) {
 	header := magic + "\x01" + strings.Repeat("\x00", 16) // of a request, up to the filter
 	noFilter := header + "\x00\x00\x00"
@@ -178,7 +178,7 @@ func FuzzDecodeAnswer(f *testing.F) {
 	})
 }
 
-// Whatever comes is answered by a message that can be read, or refused.
+// Any input is answered by a readable message, or refused.
 func FuzzAnswer(f *testing.F) {
 	for _, line := range golden(f, goldenNames...) {
 		f.Add(unhex(f, line.Request))
@@ -227,8 +227,9 @@ func unhex(t testing.TB, text string) []byte {
 	return b
 }
 
-// The messages of Syncs, byte by byte, for implementations in other languages: testdata/events.jsonl has the
-// events, and which stores have them. In lists.jsonl the initiator has few events, and messages are small: there
+// The messages of Syncs, byte by byte, for implementations in other languages:
+// testdata/events.jsonl has the events, and the stores that have them. In
+// lists.jsonl the initiator has few events, and messages are small, so there
 // are lists, wants, and ends within a list.
 func TestGoldenSessions(t *testing.T) {
 	for _, test := range []struct {
@@ -280,7 +281,8 @@ func TestGoldenSessions(t *testing.T) {
 	}
 }
 
-// goldenEvent is an event of testdata/events.jsonl, and which stores have it.
+// goldenEvent is an event of testdata/events.jsonl, and the stores that have
+// it.
 type goldenEvent struct {
 	Here, There, Few bool
 	Event            causal.Event

@@ -10,7 +10,8 @@ import (
 
 var networkEvents = flag.Int("network-events", 5000, "events that the nodes of TestNetwork emit")
 
-// TestNetwork runs a network for each 1000 events; see [adaptertest.TestSyncNetwork].
+// TestNetwork runs a network for each 1000 events. See
+// [adaptertest.TestSyncNetwork].
 func TestNetwork(t *testing.T) {
 	count := *networkEvents
 	if testing.Short() {

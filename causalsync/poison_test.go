@@ -16,7 +16,7 @@ import (
 	"github.com/spec-kitty/causal/causalsync"
 )
 
-// told collects what OnRefused is called with.
+// told collects the arguments of OnRefused.
 type told struct {
 	mu  gosync.Mutex
 	all []string
@@ -40,8 +40,8 @@ func withPayload(payload string) func(*causal.EventParams) {
 	return func(p *causal.EventParams) { p.Payload = json.RawMessage(payload) }
 }
 
-// Two contents of one ID are reported on both sides, in each Sync, and stay where they are; all others are
-// exchanged.
+// Different events with the same ID are reported on both sides, in each Sync,
+// and stay where they are; all others are exchanged.
 func TestConflictIsReported(t *testing.T) {
 	ctx := t.Context()
 	for _, sides := range []string{"stores", "nodes"} {
@@ -88,7 +88,8 @@ func TestConflictIsReported(t *testing.T) {
 	}
 }
 
-// An event that is too far ahead is refused for now, by the node alone, and taken when its clock has moved.
+// An event that is too far ahead is refused for now, by the node alone, and
+// accepted once its clock has advanced.
 func TestClockJumpIsTakenLater(t *testing.T) {
 	ctx := t.Context()
 	far := newEvent(t, 90, func(p *causal.EventParams) { p.LamportClock = 5000 })
@@ -139,7 +140,7 @@ func TestAccept(t *testing.T) {
 	require.Equal(t, 10, byPeer)
 }
 
-// Each side sees and stores what the other allows.
+// Each side sees and stores only what the other allows.
 func TestFilters(t *testing.T) {
 	ctx := t.Context()
 	const other = "aaaaaaaa-1234-5678-1234-567812345678"
@@ -189,7 +190,8 @@ func TestFilters(t *testing.T) {
 	require.Equal(t, uint64(2), refused.Code)
 }
 
-// A node needs its whole project: if the peer allows less, there is no Sync. What asks a node gets its project.
+// A node needs its whole project, so there is no Sync if the peer allows less.
+// A request to a node gets its project.
 func TestNodeFilters(t *testing.T) {
 	ctx := t.Context()
 	store := memStore(t, newEvents(t, 0, 10))
@@ -208,7 +210,8 @@ func TestNodeFilters(t *testing.T) {
 	require.Equal(t, int64(6), node.Seen().At("node0"))
 }
 
-// An event that is larger than a message is left out, both sides say so, and the others are exchanged.
+// An event larger than a message is left out, both sides report it, and the
+// others are exchanged.
 func TestLargeEvents(t *testing.T) {
 	large := func(n int) causal.Event {
 		return newEvent(t, n, withPayload(`{"x":"`+strings.Repeat("x", 70<<10)+`"}`))
@@ -234,13 +237,13 @@ func TestLargeEvents(t *testing.T) {
 	requireEqual(t, a, b)
 }
 
-// logStore is a store that can be read in arrival order, and nothing more.
+// logStore is a store with arrival order and no other capability.
 type logStore struct {
 	causal.EventStore
 	causal.LogReader
 }
 
-// Stores of others are synced, too, whatever they can do.
+// Other stores can be synced, too, whatever their capabilities.
 func TestStoresWithoutDigests(t *testing.T) {
 	for name, of := range map[string]func(s *causal.MemStore) causal.EventStore{
 		"events": func(s *causal.MemStore) causal.EventStore { return struct{ causal.EventStore }{s} },
@@ -267,7 +270,7 @@ func TestStoresWithoutDigests(t *testing.T) {
 	}
 }
 
-// unsupported is a store whose keys cannot be made.
+// unsupported is a store that cannot compute keys.
 type unsupported struct{ *causal.MemStore }
 
 func (u unsupported) ReadDigestLog(context.Context, causal.Filter, causal.Cursor, causal.Cursor) iter.Seq2[causal.SyncKey, error] {

@@ -106,7 +106,7 @@ func New(s causal.EventStore, o *Options) (*Replica, error) {
 	case o.Node != nil && o.Node.Storage() == nil:
 		return nil, causaladapter.Invalid("node", "must come from OpenNode")
 	case o.Node != nil && (!reflect.TypeOf(s).Comparable() || s != causal.EventStore(o.Node.Storage())):
-		return nil, causaladapter.Invalid("store", "must be that of the node")
+		return nil, causaladapter.Invalid("store", "must be the store of the node")
 	case o.Secret != nil && len(o.Secret) < minSecret:
 		return nil, causaladapter.Invalid("secret", "must have at least 16 bytes")
 	case o.MaxMessage == 0:

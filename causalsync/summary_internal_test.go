@@ -13,7 +13,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// countedKeys is a source of keys that are made while they are read.
+// countedKeys is a source of keys generated while they are read.
 type countedKeys struct {
 	causal.MemEventStore
 	count uint64
@@ -34,14 +34,15 @@ func (s *countedKeys) ReadDigests(_ context.Context, _ causal.Filter, from, to c
 // The summary of ten million events takes 5 MB.
 func TestSummaryIsSmall(t *testing.T) {
 	require.Equal(t, bucketBytes, int(unsafe.Sizeof(bucket{})))
-	count := uint64(2_000_000) // of which each takes as much
+	count := uint64(2_000_000) // each takes the same
 	m, err := newSummary(t.Context(), &countedKeys{count: count}, causal.Filter{}, salt{1}, causal.Cursor{})
 	require.NoError(t, err)
 	require.Equal(t, count, m.count)
 	require.LessOrEqual(t, uint64(cap(m.buckets)*bucketBytes), count/2)
 }
 
-// A summary says the same of each range as the keys themselves, however it came to be.
+// A summary agrees with the keys themselves in each range, however it was
+// built.
 func TestSummaryAgreesWithKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
@@ -112,7 +113,8 @@ func TestSummaryAgreesWithKeys(t *testing.T) {
 	})
 }
 
-// The shortest bound between two keys is after the first, and not after the second.
+// The shortest bound between two keys is after the first, and not after the
+// second.
 func TestShortest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := drawKey(t, key{})

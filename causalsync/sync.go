@@ -69,7 +69,7 @@ func (r *Replica) checkSync(exchange Exchange, o *SyncOptions) (causal.Filter, e
 	}
 	filter, ok := r.narrow(o.Filter, causal.Filter{})
 	if r.options.Node != nil && (!ok || filter.AggregateID != "" || filter.MinTier != 0) {
-		return o.Filter, causaladapter.Invalid("filter", "must be the project of the node, or zero")
+		return o.Filter, causaladapter.Invalid("filter", "must select the project of the node, or be zero")
 	}
 	return filter, nil
 }

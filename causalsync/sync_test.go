@@ -13,8 +13,8 @@ import (
 	"github.com/spec-kitty/causal/internal/adaptertest"
 )
 
-// Two stores with any parts of a set of events have all of them after a Sync, with messages of any size, and each
-// event was sent once.
+// Two stores with any parts of a set of events have all of them after a Sync,
+// with messages of any size, and each event is sent once.
 func TestSyncIsUnion(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.SampledFrom([]int{0, 1, 31, 32, 33, 100, 600, 2000}).Draw(t, "events")
@@ -55,8 +55,9 @@ func TestSyncIsUnion(t *testing.T) {
 	})
 }
 
-// What a few events cost that are missing, in a million, beside the events: trips, the one for the salt included,
-// and bytes. What the two sides have in common is keys alone.
+// The cost of a few missing events among a million, apart from the events:
+// trips, including the one for the salt, and bytes. The common part of both
+// sides consists only of keys.
 func TestSyncCost(t *testing.T) {
 	keys := adaptertest.NewKeys(1_000_000)
 	for _, missing := range []struct {
@@ -123,13 +124,13 @@ func TestSyncArguments(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	_, err = r.Answer(ended, "", causal.Filter{}, nil)
 	require.ErrorIs(t, err, context.Canceled)
-	_, noContext := r.Sync(nil, direct(r), nil) //nolint:staticcheck // what is tested
+	_, noContext := r.Sync(nil, direct(r), nil) //nolint:staticcheck // the nil context is tested
 	_, noFilter := r.Answer(ctx, "", causal.Filter{MinTier: 5}, nil)
 	_, noNode := (&causalsync.Replica{}).Answer(ctx, "", causal.Filter{}, nil)
 	for want, err := range map[string]error{
 		"store must not be nil":                                 newWith(nil, nil),
 		"store must not be nil ":                                newWith(zero, nil),
-		"store must be that of the node":                        newWith(memStore(t), &causalsync.Options{Node: node}),
+		"store must be the store of the node":                        newWith(memStore(t), &causalsync.Options{Node: node}),
 		"node must come from OpenNode":                          newWith(memStore(t), &causalsync.Options{Node: &causal.Node{}}),
 		"max_message must be 4 KiB to 1 GiB":                    newWith(memStore(t), &causalsync.Options{MaxMessage: 1000}),
 		"replica must come from New":                            syncWith(&causalsync.Replica{}, direct(r), nil),
@@ -139,9 +140,9 @@ func TestSyncArguments(t *testing.T) {
 		"max_events must not be negative":                       syncWith(r, direct(r), &causalsync.SyncOptions{MaxEvents: -1}),
 		"aggregate_id must be valid UTF-8":                      syncWith(r, direct(r), &causalsync.SyncOptions{Filter: causal.Filter{AggregateID: "\xff"}}),
 		"min_tier must be 0 to 4":                               noFilter,
-		"filter must be the project of the node, or zero":       syncWith(withNode, direct(r), &causalsync.SyncOptions{Filter: causal.Filter{MinTier: 1}}),
-		"filter must be the project of the node, or zero ":      syncWith(withNode, direct(r), &causalsync.SyncOptions{Filter: causal.Filter{AggregateID: "A"}}),
-		"filter must be the project of the node, or zero (not)": syncWith(withNode, direct(r), &causalsync.SyncOptions{Filter: causal.Filter{ProjectUUID: "aaaaaaaa-1234-5678-1234-567812345678"}}),
+		"filter must select the project of the node, or be zero":       syncWith(withNode, direct(r), &causalsync.SyncOptions{Filter: causal.Filter{MinTier: 1}}),
+		"filter must select the project of the node, or be zero ":      syncWith(withNode, direct(r), &causalsync.SyncOptions{Filter: causal.Filter{AggregateID: "A"}}),
+		"filter must select the project of the node, or be zero (not)": syncWith(withNode, direct(r), &causalsync.SyncOptions{Filter: causal.Filter{ProjectUUID: "aaaaaaaa-1234-5678-1234-567812345678"}}),
 	} {
 		require.ErrorIs(t, err, causal.ErrValidation, want)
 		require.Contains(t, want, err.Error()[len("causal: validation failed: "):])

@@ -11,7 +11,8 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// spoil makes the events of a message unreadable whose ID ends like this, in both directions.
+// spoil makes the events of a message whose ID has a suffix unreadable, in both
+// directions.
 func spoil(events []eventOf, suffix string) []eventOf {
 	for i, e := range events {
 		if bytes.Contains(e.data, []byte(suffix+`","event_type"`)) {
@@ -21,7 +22,8 @@ func spoil(events []eventOf, suffix string) []eventOf {
 	return events
 }
 
-// What cannot be read is reported on both sides and does not stop the others; a node keeps it, byte by byte.
+// An unreadable event is reported on both sides and does not stop the others; a
+// node keeps it, byte for byte.
 func TestUnreadableEvents(t *testing.T) {
 	ctx := t.Context()
 	for _, hasNode := range []bool{false, true} {

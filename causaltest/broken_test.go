@@ -14,8 +14,8 @@ import (
 	"github.com/spec-kitty/causal/causaltest"
 )
 
-// defect is a storage that breaks one sentence of a contract, and the case that
-// must find it.
+// defect is a storage that violates one sentence of a contract, and the case
+// that must find it.
 type defect struct {
 	finds   string
 	events  func() causal.EventStore
@@ -25,9 +25,9 @@ type defect struct {
 	refused func() causal.RejectedStorage
 }
 
-// A suite that no storage can fail shows nothing: each broken storage must fail the
-// case that is about its defect. A test that fails in this process would fail this
-// test, so each runs in a process of its own.
+// A suite that no storage can fail proves nothing: each broken storage must
+// fail the case about its defect. A failing test in this process would fail
+// this test, so each runs in a separate process.
 func TestSuiteFindsDefects(t *testing.T) {
 	require.Greater(t, len(defects), 100)
 	for name, d := range defects {
@@ -41,8 +41,7 @@ func TestSuiteFindsDefects(t *testing.T) {
 	}
 }
 
-// child runs a test of this package in a process of its own, only the subtest if one
-// is named.
+// child runs a test of this package in a separate process, or only a subtest.
 func child(test, subtest, env string) (out string, failed bool) {
 	pattern := "^" + test + "$"
 	if subtest != "" {
@@ -54,7 +53,7 @@ func child(test, subtest, env string) (out string, failed bool) {
 	return string(text), err != nil
 }
 
-// TestBroken runs the suite on the broken storage that the environment names.
+// TestBroken runs the suite on the broken storage named by the environment.
 func TestBroken(t *testing.T) {
 	name := os.Getenv("CAUSALTEST_DEFECT")
 	if name == "" {
@@ -87,8 +86,8 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// Hooks that break what they promise are found, too: what is lost on the way to a
-// second handle, or on reopening.
+// Broken hooks are found, too: data lost on the way to a second handle, or on
+// reopening.
 func TestSuiteFindsBrokenHooks(t *testing.T) {
 	for _, finds := range []string{"identity/reopen", "identity/peer", "order/ties", "log/resume"} {
 		out, failed := child("TestBrokenHooks", finds, "CAUSALTEST_HOOKS=1")
@@ -108,7 +107,7 @@ func TestBrokenHooks(t *testing.T) {
 	})
 }
 
-// A case that is skipped shows with its reason, and a name that no case has is a
+// A skipped case is logged with its reason, and a name without a case is a
 // mistake.
 func TestSkips(t *testing.T) {
 	out, failed := child("TestSkipping", "", "CAUSALTEST_SKIP=errors/order")
@@ -145,7 +144,7 @@ type patched struct {
 	gone func(s *causal.MemEventStore, project string, ids []causal.EventID) []causal.EventID
 }
 
-// conditional is a SaveEventsIf.
+// conditional is an implementation of SaveEventsIf.
 type conditional func(
 	ctx context.Context, s *causal.MemEventStore, after causal.Cursor, c causal.Condition, events []causal.Event,
 ) (causal.Appended, error)
@@ -277,7 +276,7 @@ func listing(ids func(ctx context.Context, s *causal.MemEventStore, yield func(s
 	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, ids: ids} }
 }
 
-// changing returns a store that stores other events than it is given.
+// changing returns a store that stores events changed by change.
 func changing(change func(e causal.Event) causal.Event) func() causal.EventStore {
 	return func() causal.EventStore {
 		return patched{MemEventStore: &causal.MemEventStore{}, save: func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
@@ -292,7 +291,7 @@ func changing(change func(e causal.Event) causal.Event) func() causal.EventStore
 	}
 }
 
-// rebuilt returns the event with changed parameters; it drops unknown members.
+// rebuilt returns the event with changed parameters. It drops unknown members.
 func rebuilt(e causal.Event, change func(p *causal.EventParams)) causal.Event {
 	p := causal.EventParams{
 		ID: e.ID(), Type: e.Type(), AggregateID: e.AggregateID(), Payload: e.Payload(), Timestamp: e.Timestamp(), NodeID: e.NodeID(),
@@ -303,12 +302,12 @@ func rebuilt(e causal.Event, change func(p *causal.EventParams)) causal.Event {
 	change(&p)
 	changed, err := causal.NewEvent(p)
 	if err != nil {
-		return e // what cannot be changed is stored as it is
+		return e // an event that cannot be changed is stored unchanged
 	}
 	return changed
 }
 
-// loading returns a store whose loads change what was loaded, or the question.
+// loading returns a store with another LoadEvents.
 func loading(load func(ctx context.Context, s *causal.MemEventStore, aggregateID string) ([]causal.Event, error)) func() causal.EventStore {
 	return func() causal.EventStore { return patched{MemEventStore: &causal.MemEventStore{}, load: load} }
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/spec-kitty/causal/causaltest"
 )
 
-// same is the hook Peer of a storage in memory: it has one handle.
+// same is the hook Peer of a storage in memory, which has one handle.
 func same[S any](_ testing.TB, s S) S { return s }
 
 func TestMemory(t *testing.T) {
 	causaltest.TestEventStore(t, causaltest.Config[causal.EventStore]{
 		Open:      func(testing.TB) causal.EventStore { return &causal.MemEventStore{} },
 		Peer:      same[causal.EventStore],
-		PageSizes: []int{8, 16}, // which it does not have: that makes no difference
+		PageSizes: []int{8, 16}, // which it does not use: that makes no difference
 	})
 	causaltest.TestClockStorage(t, causaltest.Config[causal.ClockStorage]{
 		Open: func(testing.TB) causal.ClockStorage { return &causal.MemClockStorage{} },
@@ -63,7 +63,7 @@ func TestBare(t *testing.T) {
 	})
 }
 
-// reworded is the clock storage in memory with other words for what it refuses.
+// reworded is the clock storage in memory with other error texts.
 type reworded struct{ causal.MemClockStorage }
 
 func (s *reworded) AdvanceClock(ctx context.Context, nodeID string, floor, by int64) (int64, error) {
@@ -84,14 +84,14 @@ func reword(err error) error {
 	return err
 }
 
-// The suite does not demand the words of the storages in memory.
+// The suite does not require the error texts of the storages in memory.
 func TestOtherWords(t *testing.T) {
 	causaltest.TestClockStorage(t, causaltest.Config[causal.ClockStorage]{
 		Open: func(testing.TB) causal.ClockStorage { return &reworded{} },
 	})
 }
 
-// journalConfig is the configuration of a journal as one of the storages.
+// journalConfig returns the configuration of a journal as one of the storages.
 func journalConfig[S any](as func(*journal) S, of func(S) *journal) causaltest.Config[S] {
 	open := func(t testing.TB, path string) S {
 		j, err := openJournal(path)
@@ -135,7 +135,7 @@ func TestJournal(t *testing.T) {
 	))
 }
 
-// TestJournalWriter is what the process that is killed runs.
+// TestJournalWriter runs in the processes killed by the suite.
 func TestJournalWriter(t *testing.T) {
 	path := os.Getenv("CAUSALTEST_JOURNAL")
 	if path == "" {
@@ -151,7 +151,7 @@ func TestJournalWriter(t *testing.T) {
 	require.NoError(t, causaltest.Write(t.Context(), all{journalEvents{j}, journalClocks{j}, journalErrors{j}}, os.Stdout))
 }
 
-// Write returns the error of the storage, and ends with its context.
+// Write returns the error of the storage, and ends when its context is done.
 func TestWriteEnds(t *testing.T) {
 	boom := errors.New("boom")
 	ctx, cancel := context.WithCancelCause(t.Context())

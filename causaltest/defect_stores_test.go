@@ -14,7 +14,7 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// appendOnly does not see events that come late.
+// appendOnly ignores the order of late events.
 type appendOnly struct {
 	causal.MemEventStore
 	latest causal.Event
@@ -60,7 +60,7 @@ func (s *replacing) AllEvents(context.Context) iter.Seq2[causal.Event, error] {
 	}
 }
 
-// sharing hands out the slice that it keeps.
+// sharing returns its own slice.
 type sharing struct {
 	causal.MemEventStore
 	cached []causal.Event
@@ -142,8 +142,8 @@ func (s *logByClock) ReadLog(ctx context.Context, after causal.Cursor) iter.Seq2
 	}
 }
 
-// gapped gives out the positions of a batch when it begins and shows its events
-// when it ends, as a sequence of a database does.
+// gapped assigns the positions of a batch when it begins and shows its events
+// when it ends, like a sequence of a database.
 type gapped struct {
 	causal.MemEventStore
 	mu    sync.Mutex
@@ -192,7 +192,7 @@ func (s *gapped) ReadLog(_ context.Context, after causal.Cursor) iter.Seq2[causa
 	}
 }
 
-// closable can be closed, which changes nothing.
+// closable can be closed, without effect.
 type closable struct{ *causal.MemEventStore }
 
 func (closable) Close() error { return nil }
@@ -215,7 +215,7 @@ func (s *barelyClosed) SaveEvent(ctx context.Context, e causal.Event) error {
 	return s.MemEventStore.SaveEvent(ctx, e)
 }
 
-// abrupt fails a save that runs while it is closed.
+// abrupt fails a save that is running when it is closed.
 type abrupt struct {
 	causal.MemEventStore
 	closed atomic.Bool
@@ -237,7 +237,8 @@ func (s *abrupt) SaveEvent(ctx context.Context, e causal.Event) error {
 	return s.MemEventStore.SaveEvent(ctx, e)
 }
 
-// rangeByOffset reads pages, each from where the one before ended by number.
+// rangeByOffset reads pages, each starting at the number where the previous one
+// ended.
 func rangeByOffset(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
 	const page = 100
 	for offset := 0; ; offset += page {
@@ -261,7 +262,7 @@ func rangeByOffset(ctx context.Context, s *causal.MemEventStore, yield func(caus
 	}
 }
 
-// blindTo returns a store that does not see a difference in these members.
+// blindTo returns a store that ignores a difference in these members.
 func blindTo(members ...string) func() causal.EventStore {
 	return saving(func(ctx context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		seen := slices.Clone(events)
@@ -276,7 +277,7 @@ func blindTo(members ...string) func() causal.EventStore {
 	})
 }
 
-// withMembersOf returns e with these members as another event has them.
+// withMembersOf returns e with these members taken from another event.
 func withMembersOf(e, other causal.Event, members []string) (changed causal.Event) {
 	var own, others map[string]json.RawMessage
 	for e, into := range map[*causal.Event]*map[string]json.RawMessage{&e: &own, &other: &others} {
@@ -299,7 +300,7 @@ func withMembersOf(e, other causal.Event, members []string) (changed causal.Even
 		panic(err)
 	}
 	if changed.UnmarshalJSON(text) != nil {
-		return e // what cannot be changed
+		return e // if it cannot be changed
 	}
 	return changed
 }
@@ -343,7 +344,7 @@ func (s loadThenSave) AdvanceClock(ctx context.Context, node string, floor, by i
 	if err != nil {
 		return 0, err
 	}
-	time.Sleep(time.Microsecond) // as long as the way to a database
+	time.Sleep(time.Microsecond) // as long as a round trip to a database
 	value = max(value, floor) + by
 	return value, s.SaveClock(ctx, node, value)
 }
@@ -419,7 +420,7 @@ func (s patchedCheckpoints) SaveCheckpoint(ctx context.Context, name string, c c
 	return s.save(ctx, s.MemCheckpointStorage, name, c)
 }
 
-// countedCheckpoints begins to count again when a checkpoint was deleted.
+// countedCheckpoints restarts counting when a checkpoint is deleted.
 type countedCheckpoints struct{ causal.MemCheckpointStorage }
 
 func (s *countedCheckpoints) DeleteCheckpoint(ctx context.Context, name string) error {
@@ -433,7 +434,7 @@ func (s *countedCheckpoints) DeleteCheckpoint(ctx context.Context, name string) 
 	return nil
 }
 
-// sharingCheckpoints hands out what it was given.
+// sharingCheckpoints returns slices it was given.
 type sharingCheckpoints struct {
 	causal.MemCheckpointStorage
 	state []byte

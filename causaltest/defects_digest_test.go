@@ -69,7 +69,7 @@ func filtering(change func(f causal.Filter) causal.Filter) func() causal.EventSt
 	})
 }
 
-// all returns what a sequence yields up to its error.
+// all returns the items of a sequence up to its error.
 func all[T any](seq iter.Seq2[T, error]) (items []T, err error) {
 	for item, err := range seq {
 		if err != nil {
@@ -80,7 +80,7 @@ func all[T any](seq iter.Seq2[T, error]) (items []T, err error) {
 	return items, nil
 }
 
-// changed yields the items of a sequence that change returns, and its error.
+// changed yields the items of a sequence after change, and its error.
 func changed[T any](seq iter.Seq2[T, error], change func([]T) []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		items, err := all(seq)

@@ -14,7 +14,7 @@ import (
 
 func init() { maps.Copy(defects, logDefects) }
 
-// logDefects are of heads, conditions and waiting.
+// logDefects are defects of heads, conditions and waiting.
 var logDefects = map[string]defect{
 	"no heads are nil": {finds: "heads/stamped", events: heading(
 		func(ctx context.Context, s *causal.MemEventStore, project, id string) ([]causal.EventID, error) {
@@ -279,7 +279,7 @@ var logDefects = map[string]defect{
 	})},
 }
 
-// sleep returns after some time, or when ctx ends.
+// sleep returns after some time, or when ctx is done.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):

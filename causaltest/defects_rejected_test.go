@@ -11,7 +11,7 @@ import (
 
 func init() { maps.Copy(defects, rejectedDefects) }
 
-// rejectedDefects are of storages of what was rejected.
+// rejectedDefects are defects of storages of rejected events.
 var rejectedDefects = map[string]defect{
 	"rejected without a limit": {finds: "rejected/size", refused: rejecting(func(ctx context.Context, s *unlimited, r causal.Rejected) (bool, error) {
 		return true, s.add(ctx, r)
@@ -71,7 +71,7 @@ var rejectedDefects = map[string]defect{
 	})},
 }
 
-// unlimited is a storage of what was rejected that can do without limits.
+// unlimited is a storage of rejected events that can ignore limits.
 type unlimited struct {
 	causal.MemRejectedStorage
 	append func(ctx context.Context, s *unlimited, r causal.Rejected) (bool, error)

@@ -17,8 +17,8 @@ import (
 
 var background = context.Background()
 
-// defects are by what is wrong with them, as it was in stores of others. Those of what goes on
-// from the log, and of what was rejected, are in files of their own.
+// defects are named after real ones in other stores. Those of the log and of
+// rejected events are in separate files.
 var defects = map[string]defect{
 	"ties in the order of arrival": {finds: "order/ties", events: sortingBy(compareClockAndNode)},
 	"nodes in the order of UTF-16": {finds: "order/ties", events: sortingBy(compareUTF16)},
@@ -190,7 +190,7 @@ var defects = map[string]defect{
 	})},
 	"a goroutine for each loop": {finds: "iteration/leaks", events: ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
 		next, stop := iter.Pull2(s.AllEvents(ctx))
-		_ = stop // never called: the goroutine waits for ever
+		_ = stop // never called: the goroutine waits forever
 		go func() { select {} }()
 		for e, err, ok := next(); ok && yield(e, err); e, err, ok = next() {
 		}
@@ -444,7 +444,7 @@ func compareUTF16(a, b causal.Event) int {
 	return slices.Compare(utf16.Encode([]rune(a.NodeID())), utf16.Encode([]rune(b.NodeID())))
 }
 
-// sortingBy returns a store that sorts the order of arrival by its own rule.
+// sortingBy returns a store with another arrival order.
 func sortingBy(compare func(a, b causal.Event) int) func() causal.EventStore {
 	return ranging(func(ctx context.Context, s *causal.MemEventStore, yield func(causal.Event, error) bool) {
 		var events []causal.Event
@@ -473,7 +473,7 @@ func saveOneByOne(ctx context.Context, s *causal.MemEventStore, events []causal.
 	return nil
 }
 
-// keyed returns a store that makes keys of aggregate IDs.
+// keyed returns a store that derives keys from aggregate IDs.
 func keyed(key func(string) string) func() causal.EventStore {
 	return loading(func(ctx context.Context, s *causal.MemEventStore, id string) (found []causal.Event, err error) {
 		if id == "" {

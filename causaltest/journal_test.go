@@ -11,14 +11,14 @@ import (
 	"github.com/spec-kitty/causal"
 )
 
-// journal is a small durable adapter, to try the hooks of the suite on: a file with
-// one JSON object for each thing that was stored, and everything in memory besides.
-// One process writes to a file at a time.
+// journal is a small durable adapter, for testing the hooks of the suite: a
+// file with one JSON object for each stored item, and a copy of everything in
+// memory. One process writes to a file at a time.
 type journal struct {
 	events  causal.MemEventStore
 	clocks  causal.MemClockStorage
 	entries causal.MemErrorStorage
-	mu      sync.Mutex // guards what follows, and that file and memory agree
+	mu      sync.Mutex // guards the fields below, and keeps file and memory consistent
 	file    *os.File   // nil once it is closed
 }
 
@@ -35,7 +35,7 @@ func openJournal(path string) (*journal, error) {
 	if err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
-	whole := bytes.LastIndexByte(data, '\n') + 1 // what is behind was not acknowledged
+	whole := bytes.LastIndexByte(data, '\n') + 1 // anything after it was not acknowledged
 	for line := range bytes.Lines(data[:whole]) {
 		var r record
 		if err := json.Unmarshal(line, &r); err != nil {
@@ -55,7 +55,7 @@ func openJournal(path string) (*journal, error) {
 	return j, err
 }
 
-// apply brings a record to memory.
+// apply applies a record to memory.
 func (j *journal) apply(ctx context.Context, r record) error {
 	switch {
 	case r.Entry != nil:
@@ -66,8 +66,8 @@ func (j *journal) apply(ctx context.Context, r record) error {
 	return j.events.SaveEvents(ctx, r.Events)
 }
 
-// store brings a record to memory, which checks it, and to the file. A context that
-// ends meanwhile does not matter.
+// store applies a record to memory, which checks it, and appends it to the
+// file. It ignores cancellation during the call.
 func (j *journal) store(ctx context.Context, r record) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -114,7 +114,7 @@ func (j *journal) Close() error {
 	return err
 }
 
-// journalEvents is a journal as an event store without other capabilities than
+// journalEvents is a journal as an event store with no other capabilities than
 // Close and batches.
 type journalEvents struct{ *journal }
 
@@ -151,7 +151,7 @@ func (j journalEvents) AllEvents(ctx context.Context) iter.Seq2[causal.Event, er
 	}
 }
 
-// journalClocks is a journal as a clock storage without other capabilities.
+// journalClocks is a journal as a clock storage with no other capabilities.
 type journalClocks struct{ *journal }
 
 func (j journalClocks) LoadClock(ctx context.Context, nodeID string) (int64, error) {
@@ -163,7 +163,7 @@ func (j journalClocks) LoadClock(ctx context.Context, nodeID string) (int64, err
 
 func (j journalClocks) SaveClock(ctx context.Context, nodeID string, value int64) error {
 	if nodeID == "" {
-		return j.clocks.SaveClock(ctx, nodeID, value) // says what is wrong
+		return j.clocks.SaveClock(ctx, nodeID, value) // returns the error
 	}
 	return j.store(ctx, record{Node: nodeID, Clock: value})
 }

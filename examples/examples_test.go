@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each program prints what its output.txt has.
+// Each program prints its output.txt.
 func TestPrograms(t *testing.T) {
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir, "./...")
@@ -46,7 +46,7 @@ func TestQuickstartIsShort(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(string(source), "\n"), 100)
 }
 
-// arguments returns with what a program is called.
+// arguments returns the arguments of a program.
 func arguments(t *testing.T, name string) []string {
 	t.Helper()
 	if name != "shared" {
@@ -59,8 +59,8 @@ func arguments(t *testing.T, name string) []string {
 	return []string{dsn}
 }
 
-// isRace reports whether this test was built with the race detector, as the programs
-// then are.
+// isRace reports whether this test, and so the programs, are built with the
+// race detector.
 func isRace() bool {
 	info, _ := debug.ReadBuildInfo()
 	return slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })

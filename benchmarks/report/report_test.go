@@ -13,16 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the repository shows is what the results say.
+// The published page and charts match the results.
 func TestReportIsCurrent(t *testing.T) {
 	files, err := generate("../..")
 	require.NoError(t, err)
-	require.Len(t, files, len(groups)+2) // the charts, that of growth, the tables
+	require.Len(t, files, len(groups)+2) // the charts, including that of growth, and the tables
 	require.NotContains(t, string(files[tablesFile]), unexplained)
 	for name, content := range files {
 		committed, err := os.ReadFile(filepath.Join("../..", name))
 		require.NoError(t, err)
-		if filepath.Ext(name) == ".svg" { // other processors round the places of dots otherwise
+		if filepath.Ext(name) == ".svg" { // other processors round the positions of dots differently
 			require.Equal(t, chartTexts(t, content), chartTexts(t, committed), name)
 			continue
 		}
@@ -30,7 +30,7 @@ func TestReportIsCurrent(t *testing.T) {
 	}
 }
 
-// chartTexts returns what a chart has to read.
+// chartTexts returns the texts in a chart.
 func chartTexts(t *testing.T, svg []byte) (texts []string) {
 	decoder := xml.NewDecoder(bytes.NewReader(svg))
 	for {

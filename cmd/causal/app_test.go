@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Colours and the width are those of the terminal, unless something else is said; without one there are none, and 80 columns.
+// Colors and width are those of the terminal, unless set otherwise; without one
+// there are no colors, and 80 columns.
 func TestTerminal(t *testing.T) {
 	for name, test := range map[string]struct {
 		isTerminal bool
-		variable   string // that is set
+		variable   string // to be set
 		color      string
 		width      int
 		wantColor  string
@@ -45,7 +46,8 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// On a terminal nobody is left waiting for input by mistake, and reading that takes long is told and the text removed.
+// On a terminal nobody waits for input by mistake, and slow reading is shown
+// and the text removed.
 func TestProgress(t *testing.T) {
 	var stderr bytes.Buffer
 	a := &app{system: &system{Stdin: strings.NewReader(""), Stderr: &stderr, Terminal: func(any) (int, bool) { return 80, true }}}

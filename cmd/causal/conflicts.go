@@ -17,15 +17,15 @@ import (
 type conflictsCommand struct {
 	inputs   `embed:""`
 	resolver `embed:""`
-	Open     bool `help:"Only those that nobody has joined."`
-	ExitCode bool `name:"exit-code" help:"End with status 1 if one is open."`
+	Open     bool `help:"Only open conflicts."`
+	ExitCode bool `name:"exit-code" help:"Exit with status 1 if one is open."`
 }
 
 // resolver chooses the winning branch of an open conflict.
 type resolver struct {
-	Policy   string   `enum:",lww,state" default:"" help:"What wins now: lww, the last write, or state, the highest by --priority." placeholder:"lww|state"`
-	Key      string   `help:"Only events whose payload has this member, which is shown (state: default state, or else status)." placeholder:"MEMBER"`
-	Priority priority `help:"Ranking of the states, as in done=2,doing=1." placeholder:"STATE=N,..."`
+	Policy   string   `enum:",lww,state" default:"" help:"Show the winner: lww, the last write, or state, the highest by --priority." placeholder:"lww|state"`
+	Key      string   `help:"Only events whose payload has this member, which is shown (state: default state, otherwise status)." placeholder:"MEMBER"`
+	Priority priority `help:"Ranking of the states, for example done=2,doing=1." placeholder:"STATE=N,..."`
 }
 
 // priority is a ranking of states.
@@ -41,7 +41,7 @@ func (p *priority) UnmarshalText(flag []byte) error {
 			return errors.New("not STATE=NUMBER")
 		}
 		if _, isTwice := (*p)[state]; isTwice {
-			return errors.New("a state is there twice")
+			return errors.New("a state occurs twice")
 		}
 		(*p)[state] = n
 	}
@@ -51,7 +51,7 @@ func (p *priority) UnmarshalText(flag []byte) error {
 // Validate is called by kong.
 func (r *resolver) Validate() error {
 	if (r.Policy == "state") != (len(r.Priority) > 0) {
-		return errors.New("--policy state and --priority go together")
+		return errors.New("use --policy state together with --priority")
 	}
 	return nil
 }

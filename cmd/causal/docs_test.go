@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// command is an example of docs/inspect.md: a command and what it prints.
+// command matches an example in docs/inspect.md: a command and its output.
 var command = regexp.MustCompile("(?s)```\n\\$ causal ([^\n]*)\n(.*?)```")
 
-// runOn runs the command on the events that the page shows.
+// runOn runs the command on the events shown on the page.
 func runOn(t *testing.T, args ...string) string {
 	var out, stderr bytes.Buffer
 	run(t.Context(), args, &system{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Now: time.Now, Terminal: terminal})
@@ -24,7 +24,8 @@ func runOn(t *testing.T, args ...string) string {
 	return out.String()
 }
 
-// What docs/inspect.md shows is what the command prints; with -update it is written there.
+// The examples in docs/inspect.md are the output of the command; -update writes
+// them.
 func TestPageShowsOutput(t *testing.T) {
 	path := "../../docs/inspect.md"
 	page, err := os.ReadFile(path)
@@ -38,14 +39,14 @@ func TestPageShowsOutput(t *testing.T) {
 	requireFile(t, filepath.Join("..", path), now)
 }
 
-// Its pictures are what causal graph draws.
+// The pictures are those drawn by causal graph.
 func TestPicturesAreCurrent(t *testing.T) {
 	t.Chdir("testdata")
 	requireFile(t, "../../../docs/inspect/conflict.svg", []byte(runOn(t, "graph", "--svg", "-a", "WP001", "team.jsonl")))
 	requireFile(t, "../../../docs/inspect/team.svg", []byte(runOn(t, "graph", "--svg", "--since", "2026-11-23 08:50", "--until", "2026-11-23 09:30", "team.jsonl")))
 }
 
-// The members of the objects that --json writes are on the page.
+// The page lists the members of objects written by --json.
 func TestPageNamesMembers(t *testing.T) {
 	page, err := os.ReadFile("../../docs/inspect.md")
 	require.NoError(t, err)

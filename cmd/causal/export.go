@@ -11,8 +11,8 @@ import (
 
 type exportCommand struct {
 	inputs  `embed:""`
-	Output  string `short:"o" help:"Write to this file, in gzip if its name ends in .gz; it is there once it is complete." placeholder:"FILE" type:"path"`
-	Arrival bool   `help:"In the order in which one store got them, not in causal order."`
+	Output  string `short:"o" help:"Write to this file, with gzip if its name ends in .gz; it appears once it is complete." placeholder:"FILE" type:"path"`
+	Arrival bool   `help:"In the arrival order of one store, not in causal order."`
 }
 
 // Run is called by kong.
@@ -23,7 +23,7 @@ func (c *exportCommand) Run(ctx context.Context, a *app) error {
 	}
 	if c.Arrival {
 		if len(c.Files) != 1 || !input.IsDatabase(c.Files[0]) && !input.IsStore(c.Files[0]) {
-			return errors.New("--arrival is of one store")
+			return errors.New("--arrival needs a single store")
 		}
 		return a.output(c.Output, c.Files, func(out io.Writer) error { return c.arrival(ctx, matches, out) })
 	}

@@ -10,9 +10,9 @@ import (
 type graphCommand struct {
 	inputs   `embed:""`
 	resolver `embed:""`
-	Output   string       `short:"o" help:"Write to this file, not to standard output." placeholder:"FILE" type:"path"`
-	SVG      bool         `name:"svg" help:"Write a picture of up to 500 events, not a page."`
-	Payload  page.Payload `help:"How much of the payloads is in the page: cut (to 2 kB), full or none." enum:"cut,full,none" default:"cut"`
+	Output   string       `short:"o" help:"Write to this file instead of standard output." placeholder:"FILE" type:"path"`
+	SVG      bool         `name:"svg" help:"Write a picture of up to 500 events instead of a page."`
+	Payload  page.Payload `help:"Payloads in the page: cut (to 2 kB), full or none." enum:"cut,full,none" default:"cut"`
 }
 
 // Run is called by kong.

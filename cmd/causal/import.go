@@ -13,8 +13,8 @@ import (
 type importCommand struct {
 	Store  string `arg:"" help:"A store in a file, or a postgres:// address."`
 	inputs `embed:""`
-	Create bool `help:"Create the file of the store if it is not there."`
-	DryRun bool `name:"dry-run" help:"Only say what would be saved."`
+	Create bool `help:"Create the file of the store if it does not exist."`
+	DryRun bool `name:"dry-run" help:"Only report what would be saved."`
 }
 
 // importObject is the output of import.

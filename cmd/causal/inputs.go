@@ -17,18 +17,18 @@ import (
 type inputs struct {
 	Files  []string `arg:"" optional:"" name:"file" help:"Files of JSON lines (- for standard input; .gz), stores in files, postgres:// addresses."`
 	Schema string   `help:"Schema of databases." default:"causal"`
-	JSON   bool     `name:"json" help:"Write JSON, an object a line."`
+	JSON   bool     `name:"json" help:"Write JSON, one object on each line."`
 
 	filters `embed:""`
 }
 
 // filters select what is shown. Relations are computed from all events.
 type filters struct {
-	Aggregate []string  `short:"a" sep:"none" help:"Only of this aggregate; may be given several times." placeholder:"ID"`
+	Aggregate []string  `short:"a" sep:"none" help:"Only of this aggregate; may be repeated." placeholder:"ID"`
 	Node      []string  `sep:"none" help:"Only of this node." placeholder:"ID"`
 	Type      []string  `sep:"none" help:"Only of this type." placeholder:"TYPE"`
 	Project   []string  `sep:"none" help:"Only of this project." placeholder:"UUID|SLUG"`
-	Since     timestamp `help:"Only from this time of the wall clocks on: 2026-11-28, 2026-11-28T10:00:00Z, or 90m for 90 minutes ago." placeholder:"TIME"`
+	Since     timestamp `help:"Only since this time by wall clocks: 2026-11-28, 2026-11-28T10:00:00Z, or 90m for 90 minutes ago." placeholder:"TIME"`
 	Until     timestamp `help:"Only before this time." placeholder:"TIME"`
 	Grep      string    `help:"Only if the JSON matches this regular expression." placeholder:"REGEXP"`
 }

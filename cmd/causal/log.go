@@ -18,7 +18,7 @@ import (
 type logCommand struct {
 	inputs  `embed:""`
 	Last    int  `short:"n" help:"Only the last N events of each aggregate." placeholder:"N"`
-	All     bool `help:"Also runs of events of one node, which are folded otherwise."`
+	All     bool `help:"Show runs of events of one node, which are folded otherwise."`
 	OneLine bool `name:"oneline" help:"A line for each event, in causal order, without the graph."`
 }
 

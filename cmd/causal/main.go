@@ -69,23 +69,23 @@ const minWidth = 20
 
 // grammar has all commands and their flags.
 type grammar struct {
-	Log       logCommand       `cmd:"" help:"Show the history of each aggregate, with a line for each node."`
-	Show      showCommand      `cmd:"" help:"Show one event: what it says, what came before, what is concurrent."`
-	Conflicts conflictsCommand `cmd:"" help:"Show what was edited side by side, and who joined it or what wins."`
-	Verify    verifyCommand    `cmd:"" help:"Show what is wrong: gaps, forks, clocks, bad lines."`
+	Log       logCommand       `cmd:"" help:"Show the history of each aggregate, with a column for each node."`
+	Show      showCommand      `cmd:"" help:"Show one event: its content, and the events before, after and concurrent with it."`
+	Conflicts conflictsCommand `cmd:"" help:"Show concurrent edits, and who joined them or what wins."`
+	Verify    verifyCommand    `cmd:"" help:"Find problems: gaps, forks, clocks, bad lines."`
 	Stat      statCommand      `cmd:"" help:"Count events, nodes, aggregates."`
-	Graph     graphCommand     `cmd:"" help:"Write a page that shows all of it in a browser."`
+	Graph     graphCommand     `cmd:"" help:"Write a page that shows the history in a browser."`
 	Export    exportCommand    `cmd:"" help:"Write events as JSON lines."`
-	Import    importCommand    `cmd:"" help:"Save events in a store. Those that it has are left out, so that it can be repeated."`
-	Backup    backupCommand    `cmd:"" help:"Copy a store in a file, also while it is in use."`
-	Check     checkCommand     `cmd:"" help:"Look at every row of a store for damage."`
-	Sync      syncCommand      `cmd:"" help:"Make two stores, or a store and that of a server, have the same events."`
+	Import    importCommand    `cmd:"" help:"Save events in a store, skipping existing ones."`
+	Backup    backupCommand    `cmd:"" help:"Copy a store in a file, even while it is in use."`
+	Check     checkCommand     `cmd:"" help:"Check every row of a store for damage."`
+	Sync      syncCommand      `cmd:"" help:"Sync two stores, or a store with a server."`
 	Serve     serveCommand     `cmd:"" help:"Answer causal sync over HTTP."`
-	MergeFile mergeFileCommand `cmd:"" help:"Merge files of JSON lines, as a merge driver of git."`
+	MergeFile mergeFileCommand `cmd:"" help:"Merge files of JSON lines, as git's merge driver."`
 
-	Color   string      `help:"Use colours: ${enum}." enum:"auto,always,never" default:"auto"`
+	Color   string      `help:"Use colors: ${enum}." enum:"auto,always,never" default:"auto"`
 	ASCII   bool        `name:"ascii" help:"Draw with ASCII characters only."`
-	Width   int         `help:"Columns of the output; the terminal's, or 80." placeholder:"N"`
+	Width   int         `help:"Width of the output in columns; defaults to that of the terminal, or 80." placeholder:"N"`
 	Version versionFlag `help:"Print the version and exit."`
 }
 
@@ -111,7 +111,7 @@ func run(ctx context.Context, args []string, s *system) int {
 		return exitFailed
 	}
 	if a.Width != 0 && a.Width < minWidth {
-		a.fail(fmt.Errorf("--width must be %d at least", minWidth))
+		a.fail(fmt.Errorf("--width must be at least %d", minWidth))
 		return exitFailed
 	}
 	a.setUp()

@@ -17,11 +17,11 @@ import (
 )
 
 type mergeFileCommand struct {
-	Base    string `arg:"" optional:"" help:"The file as it was before both changes (%O of git)."`
-	Ours    string `arg:"" optional:"" help:"Our file, which becomes the result (%A)."`
+	Base    string `arg:"" optional:"" help:"The common ancestor of both files (%O of git)."`
+	Ours    string `arg:"" optional:"" help:"Our file, which is replaced by the result (%A)."`
 	Theirs  string `arg:"" optional:"" help:"Their file (%B)."`
-	Name    string `arg:"" optional:"" help:"The name of the file for people (%P)."`
-	Install string `help:"Make it the merge driver for files of this pattern in the repository of the current directory, such as '*.jsonl'." placeholder:"PATTERN"`
+	Name    string `arg:"" optional:"" help:"The name of the file for messages (%P)."`
+	Install string `help:"Install it as the merge driver for files with this pattern in the current repository, such as '*.jsonl'." placeholder:"PATTERN"`
 }
 
 // Run is called by kong.
@@ -175,11 +175,11 @@ func joinLines(lines ...string) string {
 // pattern to .gitattributes.
 func (c *mergeFileCommand) install(ctx context.Context, a *app) error {
 	if strings.ContainsAny(c.Install, " \t\n\"") || strings.HasPrefix(c.Install, "#") || strings.HasPrefix(c.Install, "!") {
-		return errors.New("the pattern has characters that .gitattributes would take for something else")
+		return errors.New("the pattern has characters with a special meaning in .gitattributes")
 	}
 	root, err := exec.CommandContext(ctx, "git", "rev-parse", "--show-toplevel").Output()
 	if err != nil {
-		return errors.New("the current directory is in no git repository")
+		return errors.New("the current directory is not in a git repository")
 	}
 	for _, setting := range [][2]string{{"merge.causal.name", "union of causal events"}, {"merge.causal.driver", "causal merge-file %O %A %B %P"}} {
 		if out, err := exec.CommandContext(ctx, "git", "config", setting[0], setting[1]).CombinedOutput(); err != nil {

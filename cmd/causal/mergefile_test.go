@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What becomes of lines that are no events, however many of one there are: each letter is a line.
+// The result for lines that are not events, however often each occurs. Each
+// letter is a line.
 func TestMergeOtherLines(t *testing.T) {
 	other := func(lines string) file {
 		f := file{others: map[string]int{}}

@@ -17,8 +17,9 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/demo"
 )
 
-// TestScripts runs the command as its users do, more than a hundred times, which takes minutes with the race detector; the
-// other tests call it with that. Each script has these files of events beside its own.
+// TestScripts runs the command like its users, more than a hundred times, which
+// takes minutes with the race detector; the other tests call it with the
+// detector. Each script has these files of events in addition to its own.
 func TestScripts(t *testing.T) {
 	files := map[string][]byte{
 		"team.jsonl":  demo.Lines(demo.Events(demo.Options{Events: 200, Seed: 1, HasFaults: true})),
@@ -50,7 +51,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// changed returns the file of a store with another byte in its header (https://sqlite.org/fileformat.html, section 1.3).
+// changed returns the file of a store with one byte of its header changed
+// (https://sqlite.org/fileformat.html, section 1.3).
 func changed(t *testing.T, at int, value byte) []byte {
 	path := filepath.Join(t.TempDir(), "store.db")
 	store, err := causalsqlite.Open(t.Context(), path, nil)

@@ -26,12 +26,12 @@ func (a *app) output(path string, inputs []string, write func(io.Writer) error) 
 		return out.Flush()
 	}
 	if input.IsStore(path) {
-		return fmt.Errorf("%s is a store, which is not replaced", path)
+		return fmt.Errorf("%s is a store, and stores are not replaced", path)
 	}
 	if old, err := os.Stat(path); err == nil {
 		for _, name := range inputs {
 			if in, err := os.Stat(name); err == nil && os.SameFile(old, in) {
-				return fmt.Errorf("%s is one of the inputs, which is not replaced", path)
+				return fmt.Errorf("%s is an input, and inputs are not replaced", path)
 			}
 		}
 	}

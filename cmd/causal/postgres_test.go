@@ -30,7 +30,7 @@ func address(t *testing.T) string {
 	return "postgres://?" + query.Encode()
 }
 
-// A database is read and written as a file is.
+// A database is read and written like a file.
 func TestDatabase(t *testing.T) {
 	dsn, schema := address(t), "causal_command_test"
 	code, _, stderr := runWith(t, nil, "log", "--schema", "causal_command_nothing", dsn)
@@ -42,7 +42,7 @@ func TestDatabase(t *testing.T) {
 	require.NoError(t, os.WriteFile(lines, demo.Lines(demo.Events(demo.Options{Events: 100, Seed: 1})), 0o600))
 	code, stdout, stderr := runWith(t, nil, "import", "--schema", schema, dsn, lines)
 	require.Zero(t, code, stderr)
-	require.Regexp(t, "^(100 saved, 0|0 saved, 100) known, 0 refused", stdout) // from a run before
+	require.Regexp(t, "^(100 saved, 0|0 saved, 100) known, 0 refused", stdout) // from an earlier run
 	_, fromFile, _ := runWith(t, nil, "log", lines)
 	code, fromDatabase, stderr := runWith(t, nil, "log", "--schema", schema, dsn)
 	require.Zero(t, code, stderr)

@@ -17,7 +17,8 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/demo"
 )
 
-// runWith runs the command with an environment, and returns its exit code and output.
+// runWith runs the command with an environment, and returns its exit code and
+// output.
 func runWith(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	code = run(t.Context(), args, &system{
@@ -60,7 +61,8 @@ func serve(t *testing.T, env map[string]string, args ...string) string {
 	return line
 }
 
-// Stores of two machines have the same events after a sync, if the token is right.
+// The stores of two machines have the same events after a sync, if the token is
+// right.
 func TestServe(t *testing.T) {
 	a := importDemo(t, demo.Options{Events: 300, Seed: 1})
 	b := importDemo(t, demo.Options{Events: 200, Seed: 2})
@@ -81,7 +83,8 @@ func TestServe(t *testing.T) {
 	require.Equal(t, ofA, ofB)
 }
 
-// Without a token it answers this machine, and no page in a browser.
+// Without a token it answers programs on this machine, and no page in a
+// browser.
 func TestServeOnLoopback(t *testing.T) {
 	url := serve(t, nil, importDemo(t, demo.Options{Events: 10, Seed: 1}))
 	b := importDemo(t, demo.Options{Events: 10, Seed: 2})
@@ -102,7 +105,7 @@ func TestServeOnLoopback(t *testing.T) {
 	}
 }
 
-// What is served for reading gives events, and takes none.
+// A read-only server gives events, and accepts none.
 func TestServeReadOnly(t *testing.T) {
 	url := serve(t, nil, importDemo(t, demo.Options{Events: 10, Seed: 1}), "--read-only")
 	b := importDemo(t, demo.Options{Events: 10, Seed: 2})
@@ -111,7 +114,7 @@ func TestServeReadOnly(t *testing.T) {
 	require.True(t, strings.HasPrefix(stdout, "10 received, 0 sent, 10 refused"), stdout)
 }
 
-// Whoever cannot be reached from elsewhere needs no token.
+// A server that cannot be reached from elsewhere needs no token.
 func TestIsLoopback(t *testing.T) {
 	for address, want := range map[string]bool{
 		"127.0.0.1:80": true, "127.8.8.8:80": true, "[::1]:80": true, "localhost:80": true,

@@ -15,7 +15,7 @@ import (
 )
 
 type showCommand struct {
-	ID     string `arg:"" help:"The event's ID, or a part of it that no other has."`
+	ID     string `arg:"" help:"The event's ID, or a unique part of it."`
 	inputs `embed:""`
 }
 
@@ -179,10 +179,10 @@ func (l *loaded) writeShown(a *app, s shownObject) error {
 			w.End()
 		}
 	}
-	l.writeList(w, "directly before", s.After)
-	l.writeList(w, "directly after", s.Before)
+	l.writeList(w, "direct predecessors", s.After)
+	l.writeList(w, "direct successors", s.Before)
 	l.writeList(w, "concurrent", s.Concurrent)
-	l.writeList(w, "not known to be before or after", s.Unordered)
+	l.writeList(w, "of unknown order", s.Unordered)
 	w.Text(term.Bold, "it had seen")
 	w.End()
 	for k, seen := range s.Seen {

@@ -39,7 +39,7 @@ func (c *backupCommand) Run(ctx context.Context, a *app) error {
 type checkCommand struct {
 	Stores []string `arg:"" name:"store" help:"Stores in files, or postgres:// addresses."`
 	Schema string   `help:"Schema of databases." default:"causal"`
-	JSON   bool     `name:"json" help:"Write JSON, an object a line."`
+	JSON   bool     `name:"json" help:"Write JSON, one object on each line."`
 }
 
 // checkObject is the output of check, for each store.

@@ -20,7 +20,7 @@ import (
 
 // tokenFlags are sources of a token.
 type tokenFlags struct {
-	TokenFile string `help:"File with the token that the server asks for; CAUSAL_TOKEN has it otherwise." placeholder:"FILE" type:"existingfile"`
+	TokenFile string `help:"File with the token required by the server; defaults to CAUSAL_TOKEN." placeholder:"FILE" type:"existingfile"`
 }
 
 func (f *tokenFlags) token(a *app) (string, error) {
@@ -40,10 +40,10 @@ type syncCommand struct {
 	Store      string `arg:"" help:"A store in a file, or a postgres:// address."`
 	Peer       string `arg:"" help:"Another store, or the http:// or https:// address of causal serve."`
 	Schema     string `help:"Schema of databases." default:"causal"`
-	Create     bool   `help:"Create the file of the first store if it is not there."`
+	Create     bool   `help:"Create the file of the first store if it does not exist."`
 	Project    string `help:"Only the events of this project." placeholder:"UUID"`
 	Aggregate  string `short:"a" help:"Only the events of this aggregate." placeholder:"ID"`
-	JSON       bool   `name:"json" help:"Write JSON, an object a line."`
+	JSON       bool   `name:"json" help:"Write JSON, one object on each line."`
 }
 
 // syncObject is the output of sync.
@@ -140,16 +140,16 @@ type serveCommand struct {
 	tokenFlags `embed:""`
 	Store      string `arg:"" help:"A store in a file, or a postgres:// address."`
 	Schema     string `help:"Schema of databases." default:"causal"`
-	Listen     string `help:"Address to listen on; one that others can reach needs a token." default:"127.0.0.1:8340" placeholder:"HOST:PORT"`
+	Listen     string `help:"Address to listen on; a token is required if other machines can reach it." default:"127.0.0.1:8340" placeholder:"HOST:PORT"`
 	Cert       string `help:"File with the certificate, for https." placeholder:"FILE" type:"existingfile"`
 	CertKey    string `name:"cert-key" help:"File with its key." placeholder:"FILE" type:"existingfile"`
-	ReadOnly   bool   `help:"Give events, and take none."`
+	ReadOnly   bool   `help:"Serve events read-only."`
 }
 
 // Validate is called by kong.
 func (c *serveCommand) Validate() error {
 	if (c.Cert == "") != (c.CertKey == "") {
-		return errors.New("--cert and --cert-key go together")
+		return errors.New("use --cert together with --cert-key")
 	}
 	_, _, err := net.SplitHostPort(c.Listen)
 	return err
@@ -162,7 +162,7 @@ func (c *serveCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if token == "" && !isLoopback(c.Listen) {
-		return fmt.Errorf("%s can be reached from elsewhere: set CAUSAL_TOKEN or --token-file", c.Listen)
+		return fmt.Errorf("%s can be reached from other machines: set CAUSAL_TOKEN or --token-file", c.Listen)
 	}
 	open := func() (*input.Store, error) { return input.Open(ctx, c.Store, c.Schema) }
 	if c.ReadOnly {
@@ -233,7 +233,7 @@ func (c *serveCommand) serve(ctx context.Context, server *http.Server, listener 
 type readOnly struct{ *input.Store }
 
 func (readOnly) refuse() error {
-	return &causal.StorageError{Op: "save events", Err: fmt.Errorf("%w: it is served for reading", errors.ErrUnsupported)}
+	return &causal.StorageError{Op: "save events", Err: fmt.Errorf("%w: it is served read-only", errors.ErrUnsupported)}
 }
 
 // SaveEvent refuses.

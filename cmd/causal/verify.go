@@ -75,8 +75,8 @@ func writeFindings(a *app, l *loaded, findings []view.Finding) error {
 		w.End()
 	}
 	if len(findings) == 0 {
-		w.Text(term.Good, "nothing is wrong")
-		w.Text(term.Plain, fmt.Sprintf(" with %s of %s", text.Count(l.view.Len(), "event"), text.Count(len(l.view.Lanes), "node")))
+		w.Text(term.Good, "no problems found")
+		w.Text(term.Plain, fmt.Sprintf(" in %s of %s", text.Count(l.view.Len(), "event"), text.Count(len(l.view.Lanes), "node")))
 		w.End()
 	}
 	return w.Flush()

@@ -72,7 +72,7 @@ func editOffline(ctx context.Context, out io.Writer, nodes []*causal.Node, store
 		}
 	}
 
-	fmt.Fprintln(out, "2. They go offline. Bob removes a label that Carol adds again; Alice and Bob change the title.")
+	fmt.Fprintln(out, "2. They go offline. Bob removes a label and Carol adds it again; Alice and Bob change the title.")
 	removal, err := removeLabels(ctx, stores[1], "urgent", "backend")
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func report(ctx context.Context, out io.Writer, s causal.EventStore) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "4. Edits of one field that had not seen each other, but for votes, which add up:")
+	fmt.Fprintln(out, "4. Concurrent edits of one field, except votes, which add up:")
 	field := map[string]string{"title": "title", "labels": "labels"}
 	for _, c := range history.Conflicts(func(e causal.Event) string { return field[e.Type()] }) {
 		fmt.Fprintf(out, "   %s: %s and %s\n", c.Key, c.Events[0].NodeID(), c.Events[1].NodeID())
@@ -171,6 +171,6 @@ func report(ctx context.Context, out io.Writer, s causal.EventStore) error {
 			}
 		}
 	}
-	fmt.Fprintf(out, "5. Of %d pairs that had not seen each other, %d have equal Lamport clocks.\n", concurrent, equal)
+	fmt.Fprintf(out, "5. Of %d concurrent pairs, %d have equal Lamport clocks.\n", concurrent, equal)
 	return nil
 }

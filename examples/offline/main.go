@@ -154,7 +154,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 
-	fmt.Fprintln(out, "2. She starts again, and emits 3 more.")
+	fmt.Fprintln(out, "2. She restarts, and emits 3 more.")
 	if alice, err = start(ctx, path); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err := alice.stop(); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "   no clock value came twice:", more[0].LamportClock() > stored[4].LamportClock())
+	fmt.Fprintln(out, "   no clock value was used twice:", more[0].LamportClock() > stored[4].LamportClock())
 	return deliver(ctx, out, path, filepath.Join(dir, "bob.db"), append(stored, more...))
 }
 
@@ -192,14 +192,14 @@ func deliver(ctx context.Context, out io.Writer, alicePath, bobPath string, stor
 			found++
 		}
 	}
-	fmt.Fprintf(out, "   of the 8 events that she acknowledged, %d are in her file.\n", found)
+	fmt.Fprintf(out, "   of her 8 acknowledged events, %d are in her file.\n", found)
 
-	fmt.Fprintln(out, "3. She is online. Bob takes what she has; the connection breaks after 4 events.")
+	fmt.Fprintln(out, "3. She is online. Bob receives her events; the connection breaks after 4 of them.")
 	cursor, err := receive(ctx, bob, alice, causal.Cursor{}, 4)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "4. He goes on from his cursor.")
+	fmt.Fprintln(out, "4. He resumes from his cursor.")
 	if _, err := receive(ctx, bob, alice, cursor, len(all)); err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func deliver(ctx context.Context, out io.Writer, alicePath, bobPath string, stor
 		return err
 	}
 	fmt.Fprintln(out, "   Bob has all of Alice's events:", slices.EqualFunc(all, copied, causal.Event.Equal))
-	fmt.Fprintln(out, "   None is missing, as far as they tell:", len(missing) == 0)
+	fmt.Fprintln(out, "   no event refers to a missing one:", len(missing) == 0)
 	return nil
 }
 

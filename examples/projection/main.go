@@ -138,7 +138,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	fmt.Fprintf(out, "1. %d moves of %d tasks are saved, while the process that keeps the projection is killed 5 times.\n", moves, tasks)
+	fmt.Fprintf(out, "1. %d moves of %d tasks are saved, while the process with the projection is killed 5 times.\n", moves, tasks)
 	saved := make(chan error, 1)
 	go func() { saved <- save(ctx, store) }()
 	for range 5 {
@@ -153,9 +153,9 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "   it is behind:", lag > 0)
+	fmt.Fprintln(out, "   the projection lags:", lag > 0)
 
-	fmt.Fprintln(out, "2. It starts again, and catches up.")
+	fmt.Fprintln(out, "2. The process restarts, and catches up.")
 	last, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
@@ -175,7 +175,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "   each task is in the lane that its events say:", isRight)
+	fmt.Fprintln(out, "   each task is in the lane given by its events:", isRight)
 	return nil
 }
 

@@ -1,5 +1,5 @@
-// Quickstart has two nodes on SQLite files emit offline, sync, find a conflict,
-// resolve it and maintain a projection.
+// Quickstart has two nodes emit offline, sync, resolve a conflict and keep a
+// projection.
 //
 //	go run ./examples/quickstart
 package main
@@ -39,8 +39,7 @@ func emit(ctx context.Context, n *causal.Node, payload map[string]any) {
 	must(n.Emit(ctx, causal.EventParams{Type: "TaskChanged", AggregateID: "task-1", Payload: payload}))
 }
 
-// sync lets two nodes exchange the events they do not have in common. Here a
-// function call carries the messages.
+// sync lets two nodes exchange missing events, carried here by a function call.
 func sync(ctx context.Context, a, b *causalsync.Replica) {
 	report := must(a.Sync(ctx, func(ctx context.Context, request []byte) ([]byte, error) {
 		return b.Answer(ctx, "a peer", causal.Filter{}, request)
@@ -75,7 +74,7 @@ func main() {
 	look(ctx, tablet)
 	look(ctx, phone)
 
-	fmt.Println("3. Alice settles it: what she emits comes after all that she has.")
+	fmt.Println("3. Alice resolves it: her next event follows all events in her store.")
 	emit(ctx, alice, map[string]any{"state": "review"})
 	sync(ctx, hers, his)
 	look(ctx, phone)

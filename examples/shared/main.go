@@ -97,18 +97,18 @@ func run(ctx context.Context, dsn string, out io.Writer) (err error) {
 		return err
 	}
 
-	fmt.Fprintf(out, "2. A third one followed the log meanwhile, and got %d events.\n", len(events))
+	fmt.Fprintf(out, "2. A third one followed the log, and received %d events.\n", len(events))
 	history, err := causal.NewHistory(events)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "3. Each of them follows the one before, whichever process emitted it: %d forks, %d conflicts.\n",
+	fmt.Fprintf(out, "3. Each event follows its predecessor, whichever process emitted it: %d forks, %d conflicts.\n",
 		len(history.Forks()), len(history.Conflicts(nil)))
 	sum, err := causal.MergeCounter(events)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "4. The counter that the events make is at %d.\n", sum)
+	fmt.Fprintf(out, "4. The counter of the events is at %d.\n", sum)
 	return nil
 }
 

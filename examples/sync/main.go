@@ -128,7 +128,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}
 	s := &story{out: out}
 
-	s.title("1. The hub and Alice write a title, and the tablets sync with the hub. It makes a backup.")
+	s.title("1. The hub and Alice write a title, and the tablets sync with the hub. The hub makes a backup.")
 	s.tell("hub", hub, "edit", "Untitled")
 	s.tell("alice", alice, "sync", hub.url)
 	s.tell("alice", alice, "edit", "Draft")
@@ -136,13 +136,13 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	s.tell("bob", bob, "sync", hub.url)
 	s.tell("hub", hub, "backup", path("backup.db"))
 
-	s.title("2. Both change it offline, and the hub, too. Alice syncs.")
+	s.title("2. Alice, Bob and the hub change it concurrently. Alice syncs.")
 	s.tell("alice", alice, "edit", "By Alice")
 	s.tell("bob", bob, "edit", "By Bob")
 	s.tell("hub", hub, "edit", "By the hub")
 	s.tell("alice", alice, "sync", hub.url)
 
-	s.title("3. The hub is killed, and lost. Meanwhile the tablets sync with each other.")
+	s.title("3. The hub is killed, and lost. The tablets sync with each other.")
 	if s.err != nil {
 		return s.err
 	}
@@ -152,7 +152,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	_ = hub.stop() // it was killed
 	s.tell("bob", bob, "sync", alice.url)
 
-	s.title("4. It is restored from the backup, and has a new ID, as it may have forgotten events of its own.")
+	s.title("4. The hub is restored from the backup. It gets a new ID, because it may have lost events of its own.")
 	if hub, err = start(ctx, path("backup.db"), "hub", "hub 2"); err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	s.tell("bob", bob, "sync", hub.url)
 	s.tell("alice", alice, "sync", hub.url)
 
-	s.title("5. All have the same events, and miss none. Bob settles the conflict.")
+	s.title("5. All have the same events, and none are missing. Bob resolves the conflict.")
 	s.tell("hub", hub, "show", "")
 	s.tell("alice", alice, "show", "")
 	s.tell("bob", bob, "show", "")

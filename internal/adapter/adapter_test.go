@@ -13,7 +13,7 @@ import (
 	"github.com/spec-kitty/causal/internal/adapter"
 )
 
-// request is a request of so many bytes.
+// request is a request of the given size.
 type request int
 
 func (r request) Size() int { return int(r) }
@@ -87,12 +87,12 @@ func TestPageSizes(t *testing.T) {
 	require.Equal(t, []int{32, 64, 128, 256, 512, 1024}, adapter.PageSizes())
 }
 
-// source is a list of numbers that is read in pages.
+// source is a list of numbers read in pages.
 type source struct {
 	numbers int
-	size    int   // of each, in bytes
-	pages   []int // how many numbers each page had
-	failAt  int   // fails once it has added this many, if positive
+	size    int   // of each number, in bytes
+	pages   []int // the number of items in each page
+	failAt  int   // fails after adding this many, if positive
 }
 
 func (s *source) fill(p *adapter.Page[int]) error {
@@ -180,7 +180,7 @@ func TestYieldPages(t *testing.T) {
 	})
 }
 
-// chain returns the cursors of a log of zero Events, from its start on.
+// chain returns the cursors of a log of zero Events, including the start.
 func chain(length int) []causal.Cursor {
 	cursors := []causal.Cursor{causal.NewCursor([16]byte{1}, 0, [8]byte{})}
 	for range length {
@@ -246,7 +246,7 @@ func TestReadEvents(t *testing.T) {
 			read := 0
 			fill := func(p adapter.EventPage) error {
 				start := read
-				for range 2 { // as if it were tried again
+				for range 2 { // as in a retry
 					p.Reset()
 					for read = start; read < len(test.stored) && !p.IsFull(); read++ {
 						if err := p.Add(int64(read+1), test.stored[read], 1); err != nil {
@@ -281,7 +281,7 @@ func TestReadLog(t *testing.T) {
 		name   string
 		stored []int64 // positions
 		after  causal.Cursor
-		from   int64 // from here on other entries are stored, 0 for nowhere
+		from   int64 // from here on other entries are stored; 0 for nowhere
 		want   int
 		err    string
 	}{
@@ -305,7 +305,7 @@ func TestReadLog(t *testing.T) {
 			got := 0
 			var last error
 			fill := func(p adapter.EntryPage) error {
-				for range 2 { // as if it were tried again
+				for range 2 { // as in a retry
 					p.Reset()
 					for _, position := range test.stored {
 						if position > p.After() && position <= p.Head {
@@ -349,7 +349,7 @@ func TestIsKnown(t *testing.T) {
 	require.EqualError(t, adapter.Damaged(3), "entry 3 of the log is damaged")
 }
 
-// One Wake wakes all who wait, and nobody is looked after while nobody waits.
+// One Wake wakes all waiters, and nothing is polled while there are none.
 func TestWaiters(t *testing.T) {
 	w := adapter.Waiters{Limit: time.Hour}
 	closed := make(chan struct{})

@@ -14,7 +14,7 @@ import (
 const DigestBatch = 2000
 
 // ErrNoDigest reports a key without an event.
-var ErrNoDigest = errors.New("an event is not there")
+var ErrNoDigest = errors.New("an event is missing")
 
 // ErrDigestsBeyond reports stored keys of entries beyond the end of the log.
 var ErrDigestsBeyond = errors.New("there are digests of entries beyond the end of the log")

@@ -29,7 +29,7 @@ func (s Room) Has(r causal.Rejected) bool {
 func LoadRejected(number int64, key []byte, r causal.Rejected, at string, count int64) (causal.Rejected, error) {
 	var err error
 	if r.Time, err = time.Parse(time.RFC3339Nano, at); err != nil || count < 1 || string(key) != string(keyOf(r)) {
-		return causal.Rejected{}, fmt.Errorf("number %d of what was rejected %w", number, ErrDamaged)
+		return causal.Rejected{}, fmt.Errorf("rejected event %d %w", number, ErrDamaged)
 	}
 	r.Count = uint64(count)
 	return r, nil

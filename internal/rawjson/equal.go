@@ -181,7 +181,7 @@ func step(decimal string, from, to byte, by int) string {
 // Errors of ParseInteger.
 var (
 	ErrNotInteger = errors.New("must be an integer")
-	ErrRange      = errors.New("does not fit 64 bits")
+	ErrRange      = errors.New("does not fit in 64 bits")
 )
 
 // ParseInteger returns the integer value of a number in any spelling, such as

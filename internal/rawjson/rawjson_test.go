@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzValues holds what the package reads of valid text to encoding/json.
+// FuzzValues compares the results of the package for valid text with
+// encoding/json.
 func FuzzValues(f *testing.F) {
 	for _, text := range jsonTexts {
 		f.Add([]byte(text))
@@ -156,7 +157,7 @@ func TestEqual(t *testing.T) {
 	}
 }
 
-// addToExponent agrees with arithmetic of any size.
+// addToExponent agrees with arbitrary-precision arithmetic.
 func TestAddToExponent(t *testing.T) {
 	for _, exponent := range []string{
 		"0", "-0", "+7", "007", "-3", "999999999999999999", "-999999999999999999", "1000000000000000000", "-1000000000000000000",
@@ -236,7 +237,7 @@ func TestHasReplacement(t *testing.T) {
 	require.False(t, HasReplacement(`"�\ufffe\n"`))
 }
 
-// FuzzCanonical holds the canonical form to Equal.
+// FuzzCanonical compares the canonical form with Equal.
 func FuzzCanonical(f *testing.F) {
 	for i, text := range jsonTexts {
 		f.Add([]byte(text), []byte(jsonTexts[(i+1)%len(jsonTexts)]))

@@ -17,7 +17,7 @@ var jsonTexts = []string{
 	"\ufeff{}", "[1]\x00",
 }
 
-// FuzzValid holds Valid to encoding/json.
+// FuzzValid compares Valid with encoding/json.
 func FuzzValid(f *testing.F) {
 	for _, text := range jsonTexts {
 		f.Add([]byte(text))
@@ -37,7 +37,7 @@ func TestValidDepth(t *testing.T) {
 	}
 }
 
-// Every text that is cut short or has one byte changed.
+// Every truncated text, and every text with one byte changed.
 func TestValidDamaged(t *testing.T) {
 	text := []byte(`{"a": ["b\u00e9\n", -1.5e+3, true, null, {}], "c": {"d": false}}`)
 	for i := range text {

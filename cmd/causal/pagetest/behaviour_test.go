@@ -33,7 +33,7 @@ func (b *browser) panel() string {
 }
 func (b *browser) click(js string) { eval[bool](b, "("+js+").click() || true") }
 
-// What keys do.
+// The effects of keys.
 func TestKeys(t *testing.T) {
 	b := open(t, demo.Events(team), page.Options{}, "")
 	n := b.view.Len()
@@ -81,7 +81,8 @@ func TestKeys(t *testing.T) {
 	require.True(t, eval[bool](b, "document.getElementById('keys').open"))
 }
 
-// A filter reduces the graph anew: what is drawn is what Go draws of the same events.
+// A filter reduces the graph again: the drawn edges are those computed by Go
+// for the same events.
 func TestFilters(t *testing.T) {
 	b := open(t, demo.Events(team), page.Options{}, "")
 	requireShown := func(isShown func(causal.Event) bool) {
@@ -101,11 +102,11 @@ func TestFilters(t *testing.T) {
 	b.click("document.querySelector('[data-key=lane][data-number=\"0\"]')")
 	requireShown(func(e causal.Event) bool { return e.Type() != kind && e.NodeID() != b.view.Lanes[0].NodeID })
 	require.NotContains(t, eval[[]int](b, "causal.V.lanes"), 0, "a lane without events goes")
-	eval[bool](b, "causal.select(causal.D.type.indexOf(1)) || true") // by a link, say
+	eval[bool](b, "causal.select(causal.D.type.indexOf(1)) || true") // for example by a link
 	require.Len(t, b.shown(), b.view.Len(), "what is selected is shown")
 }
 
-// The link to what is seen leads there.
+// The link to the current view leads there.
 func TestLink(t *testing.T) {
 	b := open(t, demo.Events(team), page.Options{}, "")
 	b.keys("gjjja")
@@ -122,7 +123,8 @@ func TestLink(t *testing.T) {
 	require.Len(t, b.shown(), b.view.Len(), "a link that leads nowhere shows all")
 }
 
-// The page says what conflicts are about, who joined them and what wins, and what was found.
+// The page shows the subjects of conflicts, who joined them, the winners, and
+// findings.
 func TestPanels(t *testing.T) {
 	b := open(t, demo.Events(team), page.Options{}, "tab=conflicts")
 	b.picture("conflicts")
@@ -154,7 +156,7 @@ func TestPanels(t *testing.T) {
 	require.Contains(t, b.panel(), strconv.Itoa(past)+" past")
 }
 
-// What events say is text, whatever it is, and the page asks for nothing.
+// The content of events is text, whatever it is, and the page requests nothing.
 func TestHostile(t *testing.T) {
 	const evil = "</script><script>window.pwned=1</script><img src=http://127.0.0.1:9/x onerror=window.pwned=1>\x1b[2J\u202e\u0000@@DATA@@"
 	var events []causal.Event
@@ -215,7 +217,7 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
-// Numbers keep their digits, those of clocks, too.
+// Numbers keep their digits, including those of clocks.
 func TestDigits(t *testing.T) {
 	const payload = `{"big":9007199254740993,"z":[1.10,1e400,-0],"a":{},"q":"\"{,"}`
 	var events []causal.Event

@@ -37,13 +37,13 @@ func findBrowser(t *testing.T) string {
 // browser is a page in a browser.
 type browser struct {
 	t    *testing.T
-	ctx  context.Context // that of the browser
+	ctx  context.Context // the context of the browser
 	view *view.View
 	file string
 	size int
 }
 
-// open opens the page of some events, with a fragment.
+// open opens the page of the given events, with a fragment.
 func open(t *testing.T, events []causal.Event, o page.Options, fragment string) *browser {
 	path := findBrowser(t)
 	h, err := causal.NewHistory(events)
@@ -75,7 +75,7 @@ func open(t *testing.T, events []causal.Event, o page.Options, fragment string) 
 	return b
 }
 
-// load opens the page once more.
+// load reloads the page.
 func (b *browser) load(fragment string) {
 	_, err := chromedp.Run(b.ctx, chromedp.Navigate("about:blank"))
 	require.NoError(b.t, err)
@@ -85,7 +85,7 @@ func (b *browser) load(fragment string) {
 	require.NoError(b.t, err)
 }
 
-// eval returns the value of an expression of JavaScript.
+// eval evaluates a JavaScript expression.
 func eval[T any](b *browser, expression string) T {
 	b.t.Helper()
 	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
@@ -100,7 +100,8 @@ func (b *browser) keys(keys string) {
 	require.NoError(b.t, err)
 }
 
-// picture keeps a picture of the page where the environment says.
+// picture saves a picture of the page in the directory named by the
+// environment.
 func (b *browser) picture(name string) {
 	dir := os.Getenv("CAUSAL_TEST_PICTURES")
 	if dir == "" {
@@ -112,7 +113,7 @@ func (b *browser) picture(name string) {
 	require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }
 
-// What the page says of any two events is what History says.
+// The page relates any two events as History does.
 func TestRelations(t *testing.T) {
 	for name, o := range map[string]demo.Options{
 		"stamped": {Events: 150, Seed: 1}, "with faults": {Events: 200, Seed: 1, HasFaults: true}, "plain": {Events: 60, Seed: 3, IsPlain: true},

@@ -121,7 +121,7 @@ const connectTimeout = 10 * time.Second
 func openDatabase(ctx context.Context, dsn, schema string) (*Store, error) {
 	u, err := url.Parse(dsn)
 	if err != nil {
-		return nil, errors.New("the address of the database is no URL") // the error contains the password
+		return nil, errors.New("the address of the database is not a URL") // the error contains the password
 	}
 	name := "postgres://" + u.Host + u.EscapedPath()
 	if u.User != nil {

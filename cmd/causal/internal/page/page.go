@@ -48,7 +48,7 @@ func (e *TooMuchError) Error() string {
 	if e.Events > MaxEvents {
 		return fmt.Sprintf("%d events are more than the %d that a page shows: filter them, such as with --aggregate or --since", e.Events, MaxEvents)
 	}
-	return fmt.Sprintf("%d events of which %d went side by side are more than a page shows: filter them, such as with --aggregate or --since", e.Events, e.Chains)
+	return fmt.Sprintf("%d events, %d of them concurrent, are more than a page can show: filter them, for example with --aggregate or --since", e.Events, e.Chains)
 }
 
 // Payload selects how much of the payloads a page contains.

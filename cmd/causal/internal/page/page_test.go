@@ -37,7 +37,7 @@ func write(t *testing.T, v *view.View, o page.Options) string {
 	return out.String()
 }
 
-// A page without events is small, and so is what an event adds.
+// A page without events is small, and an event adds little.
 func TestSize(t *testing.T) {
 	v, o := newView(t, nil)
 	shell := len(write(t, v, o))
@@ -49,10 +49,10 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// A page says when it would be too large, and what to do.
+// If a page would be too large, the error says so, with advice.
 func TestTooMuch(t *testing.T) {
 	var events []causal.Event
-	for n := range 19_000 { // which have not read each other
+	for n := range 19_000 { // without having read each other
 		events = append(events, event(t, n, `{}`))
 	}
 	h, err := causal.NewHistory(events)
@@ -76,7 +76,7 @@ func event(t *testing.T, n int, payload string) causal.Event {
 	return e
 }
 
-// A payload of some kilobytes makes a page larger only if it is asked for.
+// A payload of some kilobytes makes a page larger only on request.
 func TestPayload(t *testing.T) {
 	var noise strings.Builder
 	for n := range 20_000 {
@@ -92,7 +92,8 @@ func TestPayload(t *testing.T) {
 	require.Less(t, size[page.Cut]+50_000, size[page.Full])
 }
 
-// A picture has each event and each arrow, and is XML whatever the events say.
+// A picture has each event and each arrow, and is XML whatever the events
+// contain.
 func TestSVG(t *testing.T) {
 	for name, events := range map[string][]causal.Event{
 		"team": demo.Events(demo.Options{Events: 200, Seed: 1, HasFaults: true}), "none": nil, "hostile": {event(t, 1, `{"</text>":"<script>"}`)},

@@ -42,7 +42,7 @@ var hues = [...]int{212, 22, 160, 276, 45, 340, 190, 95, 250, 0, 130, 310}
 // WriteSVG writes a picture of a few events.
 func WriteSVG(out io.Writer, v *view.View, o Options) error {
 	if len(o.Shown) > MaxSVG {
-		return fmt.Errorf("%d events are more than the %d that a picture shows: filter them, such as with --aggregate or --since", len(o.Shown), MaxSVG)
+		return fmt.Errorf("%d events are more than the %d in a picture: filter them, for example with --aggregate or --since", len(o.Shown), MaxSVG)
 	}
 	p := picture{v: v, o: o, row: map[int]int{}, column: map[int]int{}, colour: map[string]int{}}
 	p.layOut()

@@ -13,7 +13,8 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/term"
 )
 
-// No control character and no mark of direction is left, and all other text is as it was.
+// No control character and no direction mark is left, and all other text is
+// unchanged.
 func TestEscape(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "plain, é, 世界 🙂 \\": "plain, é, 世界 🙂 \\", "a\x1b[2Jb": `a\x1b[2Jb`, "\x00\t\r\n\x7f": `\x00\x09\x0d\x0a\x7f`, "\u0085\u009b": `\u0085\u009b`,
@@ -43,7 +44,7 @@ func TestEscapeJSON(t *testing.T) {
 	}
 }
 
-// Parts of a line are as wide as they should be; blanks at the end go.
+// Parts of a line have the right width; trailing blanks are removed.
 func TestWriter(t *testing.T) {
 	var out bytes.Buffer
 	w := term.NewWriter(&out)
@@ -65,7 +66,7 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("full") }
 
-// A line that could not be written is reported, whenever that was.
+// A failure to write a line is reported, whenever it occurred.
 func TestWriterFails(t *testing.T) {
 	w := term.NewWriter(broken{})
 	for range 10_000 {

@@ -56,7 +56,7 @@ func (v *View) Findings(faults []input.Fault, now time.Time) []Finding {
 	f.findForks()
 	for _, c := range v.Contradictions() {
 		at, _ := v.Index(c.EventID)
-		f.add(Contradiction, at, "its %s names %s, which cannot have come before it", c.Field, c.Names)
+		f.add(Contradiction, at, "its %s names %s, which cannot have happened before it", c.Field, c.Names)
 	}
 	work.Wait()
 	f.found = append(f.found, clocks.found...)
@@ -120,7 +120,7 @@ func (f *finder) findMissing() {
 				continue
 			}
 			if time > last[node] {
-				f.add(GapFound, i, "it has seen %s up to clock %d, and the last event of that node here is at %d: what came after is missing, or the event says what is not so",
+				f.add(GapFound, i, "it has seen %s up to clock %d, and the last event of that node here is at %d: later events are missing, or the event is wrong",
 					node, time, last[node])
 			} else {
 				f.add(GapFound, i, "the event of %s at clock %d is missing", node, time)
@@ -136,13 +136,13 @@ func (f *finder) findForks() {
 			i, _ := f.Index(id)
 			at = max(at, i)
 		}
-		f.add(Fork, at, "node %s has forked at clock %d: it ran twice, or went back to a backup", fork.NodeID, fork.LamportClock)
+		f.add(Fork, at, "node %s has forked at clock %d: it ran twice, or was restored from a backup", fork.NodeID, fork.LamportClock)
 	}
 	for i := 1; i < f.Len(); i++ { // History does not know whether plain events with the same clock are a fork
 		a, b := f.At(i-1), f.At(i)
 		if a.NodeID() == b.NodeID() && a.LamportClock() == b.LamportClock() && a.ProjectUUID() == b.ProjectUUID() &&
 			!a.IsStamped() && !b.IsStamped() && f.once("clock "+a.NodeID()) {
-			f.add(Fork, i, "node %s has two events of clock %d: it ran twice, went back to a backup, or does not move its clock", a.NodeID(), a.LamportClock())
+			f.add(Fork, i, "node %s has two events of clock %d: it ran twice, was restored from a backup, or does not update its clock", a.NodeID(), a.LamportClock())
 		}
 	}
 }
@@ -170,7 +170,7 @@ func (f *finder) findClocks(now time.Time) {
 			if d := f.At(p).Timestamp().Sub(e.Timestamp()); d > maxSkew && f.once("wall "+e.NodeID()) {
 				of := "that of " + f.At(p).NodeID() + ", whose event came before"
 				if f.At(p).NodeID() == e.NodeID() {
-					of = "that of its own event before"
+					of = "that of its own previous event"
 				}
 				f.add(WallClock, i, "the wall clock of %s is %s behind %s", e.NodeID(), round(d), of)
 			}
@@ -194,7 +194,7 @@ func (f *finder) findJumps() {
 	usual := slices.Sorted(slices.Values(steps))[(len(steps)-1)*99/100]
 	for i, step := range steps {
 		if step > max(maxJump, jumpFactor*usual) {
-			f.add(Jump, i, "the clock of %s is %d above that of every event before", f.At(i).NodeID(), step)
+			f.add(Jump, i, "the clock of %s is %d above that of every earlier event", f.At(i).NodeID(), step)
 		}
 	}
 }

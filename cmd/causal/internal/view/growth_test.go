@@ -11,7 +11,8 @@ import (
 	"github.com/spec-kitty/causal/cmd/causal/internal/view"
 )
 
-// What is shown of many aggregates takes time for their events, not for all events for each.
+// A view of many aggregates takes time for their events, not for all events for
+// each.
 func TestGrowth(t *testing.T) {
 	for name, show := range map[string]func(v *view.View, aggregates [][]int){
 		"parents of each aggregate": func(v *view.View, aggregates [][]int) {
@@ -47,7 +48,8 @@ func TestGrowth(t *testing.T) {
 			}
 			return least
 		}
-		// Both are of as many events and about as long, so that a busy machine slows both.
+		// Both have the same number of events and take a similar time, so a
+		// busy machine slows both.
 		require.Less(t, float64(take(16_000, 1)), 6*float64(take(500, 32)), "%s: one view has 32 times the pairs of 32 smaller ones", name)
 	}
 }

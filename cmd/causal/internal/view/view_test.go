@@ -21,7 +21,7 @@ func newView(t require.TestingT, events []causal.Event) *view.View {
 	return view.New(h)
 }
 
-// teams are teams of all sorts.
+// teams are teams of all kinds.
 var teams = map[string]demo.Options{
 	"stamped":       {Events: 150, Seed: 1},
 	"with faults":   {Events: 200, Seed: 1, HasFaults: true},
@@ -32,8 +32,8 @@ var teams = map[string]demo.Options{
 	"one aggregate": {Events: 150, Seed: 5, Aggregates: 1},
 }
 
-// requireReduction requires that the parents among some events lead to what comes before each, and that none
-// follows from another.
+// requireReduction requires that the parents among the given events lead to
+// everything before each, and that none follows from another.
 func requireReduction(t require.TestingT, v *view.View, of []int) {
 	parents := v.Parents(of)
 	past := map[int]map[int]bool{}
@@ -58,7 +58,7 @@ func requireReduction(t require.TestingT, v *view.View, of []int) {
 	}
 }
 
-// What is drawn is what History says, whatever is left out.
+// The drawn edges agree with History, whatever is left out.
 func TestParents(t *testing.T) {
 	for name, o := range teams {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +83,8 @@ func TestParentsOfAny(t *testing.T) {
 	})
 }
 
-// Open conflicts are those of History, and each event that joins one has read all branches.
+// Open conflicts are those of History, and each event that joins one has read
+// all branches.
 func TestConflicts(t *testing.T) {
 	for name, o := range teams {
 		for key, takesPart := range map[string]func(causal.Event) bool{
@@ -118,7 +119,8 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
-// Each event is on a lane of its node; only nodes that have forked have two, and on each, one event follows the other.
+// Each event is on a lane of its node; only forked nodes have two, and on each,
+// one event follows the other.
 func TestLanes(t *testing.T) {
 	v := newView(t, demo.Events(teams["with faults"]))
 	type at struct {
@@ -161,7 +163,7 @@ func stamped(previous int64, parents ...causal.EventID) func(*causal.EventParams
 	}
 }
 
-// Each kind of finding, where it shows, and what is none.
+// Each kind of finding, with its event, and similar cases without one.
 func TestFindings(t *testing.T) {
 	id := func(n int) causal.EventID { return causal.EventID(fmt.Sprintf("01KBTEST%018d", n)) }
 	now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)

@@ -1,12 +1,12 @@
-// The graph: lines of events, what came before what, the light cone of the selected event, conflicts and findings. It
+// The graph: lanes, events, edges, the light cone of the selected event, conflicts and findings. It
 // is drawn with a pen: the context of a canvas, or one that writes SVG.
 const HUES = [212, 22, 160, 276, 45, 340, 190, 95, 250, 0, 130, 310];
 const FONT = "system-ui,-apple-system,Segoe UI,DejaVu Sans,sans-serif";
 const FAR = 3000; // rows
 const aggregateColor = (a, dark) => `hsl(${HUES[a % 12]} ${dark ? 62 : 58}% ${(dark ? 62 : 46) + ((a / 12 | 0) % 3 - 1) * 7}%)`;
 
-// p is what is drawn: D and what page.js knows of it. o says where: width, height, scroll, and whether texts of the events
-// are drawn, too, which the page shows by elements.
+// p is the content: D and the state of page.js. o is the place: width, height, scroll, and whether texts of the events
+// are drawn, too, for which the page has elements.
 function paint(g, p, o) {
   const { D, V, S, C } = p, s = S.selected, relatives = V.relatives, H = o.height;
   const y = row => V.head + (row + .5) * V.rowHeight - o.scroll, x = i => V.laneX[D.lane[i]];
@@ -112,7 +112,7 @@ function paint(g, p, o) {
     g.lineTo(hx - Math.cos(angle + .5) * 6, hy - Math.sin(angle + .5) * 6);
   }
 
-  // Conflicts of the aggregate that is shown alone, or of that of the selected event.
+  // Conflicts of the only aggregate shown, or of that of the selected event.
   function brackets() {
     const aggregate = S.aggregate !== null ? S.aggregate : s >= 0 ? D.aggregate[s] : null;
     if (aggregate === null) return;
@@ -154,7 +154,7 @@ function paint(g, p, o) {
     }
   }
 
-  // So many events that each has less than a dot: how many there are in a row of pixels of a lane.
+  // Too many events for dots: their number in a row of pixels of a lane.
   function density() {
     const wide = Math.min(26, V.laneWidth * .34), pixels = new Map();
     for (let row = first; row < end; row++) {
@@ -184,7 +184,7 @@ function paint(g, p, o) {
     if (s >= 0 && V.rowOf[s] >= 0) { circle(x(s), y(V.rowOf[s]), 6); fill(C.selb, 1); stroke(C.bg, 2); }
   }
 
-  // What the page shows by elements.
+  // Texts for which the page has elements.
   function texts() {
     if (!hasText) return;
     g.textAlign = "left"; g.textBaseline = "middle";
@@ -235,7 +235,7 @@ function paint(g, p, o) {
   }
 }
 
-// A pen that writes SVG: as much of the context of a canvas as paint uses.
+// A pen that writes SVG: the part of a canvas context used by paint.
 class SVGPen {
   constructor(width, height, measure) {
     Object.assign(this, { width, height, measure, out: [], path: "", dash: "", moves: "", globalAlpha: 1 });

@@ -1,5 +1,5 @@
 "use strict";
-// What came before what. D is what data.go has written: columns, with an entry for each event in the order of Compare.
+// The order of events. D is the output of data.go: columns, with an entry for each event in the order of Compare.
 function newModel(D) {
   const n = D.id.length;
   const areTexts = typeof D.clock[0] == "string"; // of clocks that numbers do not hold
@@ -15,7 +15,7 @@ function newModel(D) {
     chain.push(i);
     nth[i] = chain.length;
   }
-  // How many events of each chain are before an event, or are it: numbers of blocks, which events share, in a pool.
+  // The number of events of each chain at or before an event: numbers of blocks in a pool, shared by events.
   const B = 32, blocks = Math.ceil(chains.length / B), rows = new Int32Array(n * blocks);
   let pool = new Int32Array(B * (n + 64) * 2), used = 1; // block 0 is of nothing
   const copy = block => {
@@ -49,9 +49,9 @@ function newModel(D) {
     pool[rows[own] * B + D.chain[i] % B] = nth[i];
   }
   const seen = (i, k) => pool[rows[i * blocks + (k / B | 0)] * B + k % B];
-  // Whether j comes before i, or is i.
+  // Whether j happens before i, or is i.
   const saw = (i, j) => seen(i, D.chain[j]) >= nth[j];
-  // Whether i, the later one, is known to be concurrent with j if it does not come after it.
+  // Whether i, the later one, is known to be concurrent with j if it does not follow it.
   const knows = (i, j) => D.hidden[i] >= 0 && D.clock[j] >= D.hidden[i] && (D.plain[i]
     ? D.aggregates[D.aggregate[i]].project == D.aggregates[D.aggregate[j]].project : D.aggregate[i] == D.aggregate[j]);
 
@@ -66,14 +66,14 @@ function newModel(D) {
     return knows(Math.max(i, j), Math.min(i, j)) ? "Concurrent" : "Unknown";
   }
 
-  // For each event what it is to one: 0 itself, 1 its past, 2 its future, 3 neither.
+  // The relation of each event to a given one: 0 itself, 1 its past, 2 its future, 3 neither.
   function relatives(one) {
     const of = new Uint8Array(n);
     for (let i = 0; i < n; i++) of[i] = i == one ? 0 : i < one ? (saw(one, i) ? 1 : 3) : saw(i, one) ? 2 : 3;
     return of;
   }
 
-  // The last of some events, in ascending order, before each of them: the transitive reduction of what is shown.
+  // The direct predecessors of each of the given events, in ascending order: the transitive reduction.
   function reduce(shown) {
     if (shown.length == n) return parents;
     const reduced = new Array(n), of = chains.map(() => []), last = new Int32Array(chains.length).fill(-1);
@@ -111,7 +111,7 @@ function newModel(D) {
   return { n, parents, saw, relation, relatives, reduce };
 }
 
-// The data are an object and, a line each, the payloads, which are read when they are asked for.
+// The data are an object and the payloads, one on each line, which are parsed on demand.
 async function readData(text) {
   const bytes = atob(text.trim()), packed = new Uint8Array(bytes.length);
   for (let i = 0; i < bytes.length; i++) packed[i] = bytes.charCodeAt(i);

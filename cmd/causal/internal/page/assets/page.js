@@ -1,14 +1,14 @@
-// The page: what is shown, the rows, the panels, keys and links.
+// The page: filters, rows, panels, keys and links.
 (async () => {
   const start = performance.now(), $ = id => document.getElementById(id);
   const D = await readData($("data").textContent);
   $("data").remove();
   const read = performance.now() - start, model = newModel(D), N = model.n, modeled = performance.now() - start;
 
-  // Text of events is shown as it is, and changes nothing around it: controls and marks of direction are written out.
+  // Text of events is shown literally, with control characters and direction marks escaped.
   const text = s => String(s).replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
     c => c.charCodeAt(0) < 256 ? "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0") : "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
-  // The start of a text, not through the middle of a character.
+  // The start of a text, not cut within a character.
   const startOf = (s, n) => s.length <= n ? s : s.slice(0, /[\ud800-\udbff]/.test(s[n - 1]) ? n - 1 : n);
   // An element with attributes, properties (.name), listeners (on...) and children, which are elements or text.
   function h(name, attributes, ...children) {
@@ -78,7 +78,7 @@
     if (C.bg.length == 4) C.bg = "#" + [...C.bg.slice(1)].map(c => c + c).join("");
   }
 
-  // What is shown: the graph is reduced anew for it.
+  // The shown events, for which the graph is reduced again.
   function filter() {
     V.shown = [];
     V.rowOf.fill(-1);
@@ -103,8 +103,8 @@
     layout();
   }
 
-  // The light cone of the selected event: on each lane the last row down to which all is its past, and the first from which on all is
-  // its future.
+  // The light cone of the selected event: on each lane the last row up to which everything is its past, and the first from which on
+  // everything is its future.
   function cone() {
     V.relatives = S.selected >= 0 ? model.relatives(S.selected) : null;
     V.conePast = D.lanes.map(() => -1);
@@ -158,7 +158,7 @@
     lastDraw = performance.now() - began;
   }
 
-  // Rows are elements while they have text: about those that can be seen.
+  // Visible rows with text are elements.
   function clearRows() {
     for (const el of rows.values()) el.remove();
     rows.clear();
@@ -189,7 +189,7 @@
     }
   }
 
-  // The map: all that is shown, with open conflicts and findings, is painted when that changes, and what can be seen of it each time.
+  // The map of all shown events, open conflicts and findings is painted when they change, and the visible part each time.
   const mapPicture = document.createElement("canvas");
   function paintMap() {
     const m = mapPicture.getContext("2d"), w = 58, hh = map.clientHeight, n = V.shown.length || 1, y = row => row / n * hh, lane = (w - 18) / Math.max(1, D.lanes.length);
@@ -222,7 +222,7 @@
   map.addEventListener("pointerdown", e => { map.setPointerCapture(e.pointerId); goToMap(e); map.onpointermove = goToMap; });
   map.addEventListener("pointerup", () => map.onpointermove = null);
 
-  // Renders anew, and keeps the focus where it was.
+  // Renders again, and keeps the focus.
   function keepFocus(render) {
     const was = document.activeElement, key = was.dataset && was.dataset.focus, caret = was.selectionStart;
     render();
@@ -232,7 +232,7 @@
     if (now.type == "search") now.setSelectionRange(caret, caret);
   }
 
-  // The side: what is shown.
+  // The filters at the side.
   function side() {
     const countOf = (column, n) => { const of = new Array(n).fill(0); for (const v of column) of[v]++; return of; };
     const byAggregate = countOf(D.aggregate, D.aggregates.length), projects = D.aggregate.map(a => D.aggregates[a].project);
@@ -252,9 +252,9 @@
         oninput: e => { S.search = e.target.value; side(); } }),
       ...found.slice(0, 60).map(a => h("button", { class: "pick", "data-focus": "aggregate" + a, "aria-pressed": S.aggregate === a, onclick: () => { S.aggregate = S.aggregate === a ? null : a; refilter(); } },
         dot(a), h("span", { class: "cut" }, names[a]), isOpen.has(a) && badge(["bad", "open"]), h("span", { class: "n" }, byAggregate[a]))),
-      ...found.length > 60 ? [h("p", { class: "mut pick" }, `${found.length - 60} more: find them`)] : []));
+      ...found.length > 60 ? [h("p", { class: "mut pick" }, `${found.length - 60} more: use the search`)] : []));
   }
-  // Shows what is left, about where it was.
+  // Shows the remaining events, at about the same position.
   function refilter() {
     const middle = V.shown[Math.floor((scroll.scrollTop + height / 2 - V.head) / V.rowHeight)];
     filter();
@@ -286,8 +286,8 @@
   }
   function eventPanel() {
     const i = S.selected;
-    if (i < 0) return [h("p", { class: "mut" }, "Choose an event to see what came before it (", h("span", { class: "past" }, "past"), "), what came after (", h("span", { class: "future" }, "future"),
-      ") and what went side by side."), h("p", { class: "key mut" }, h("span", null, "● event"), h("span", null, "◆ joins branches"), h("span", { class: "bad" }, "◎ in conflict"),
+    if (i < 0) return [h("p", { class: "mut" }, "Choose an event to see everything before it (", h("span", { class: "past" }, "past"), "), everything after it (", h("span", { class: "future" }, "future"),
+      ") and the events concurrent with it."), h("p", { class: "key mut" }, h("span", null, "● event"), h("span", null, "◆ joins branches"), h("span", { class: "bad" }, "◎ in conflict"),
     h("span", { class: "warn" }, "▲ finding")), h("p", { class: "mut" }, h("kbd", null, "?"), " shows the keys.")];
     const of = [0, 0, 0, 0], seen = D.lanes.map(() => ({ n: 0, of: 0, clock: 0 }));
     V.relatives.forEach((kind, j) => {
@@ -301,7 +301,7 @@
     const list = (title, events) => events.length ? [h("h4", null, title), events.slice(0, 40).map(link), events.length > 40 ? h("p", { class: "mut" }, `${events.length - 40} more`) : null] : [];
     const part = (kind, color) => { const el = h("i", { color: `var(--${color})` }); el.style.width = 100 * of[kind] / Math.max(1, N - 1) + "%"; return el; };
     const a = D.aggregates[D.aggregate[i]], payload = D.payload(i), after = [], isHidden = V.rowOf[i] < 0;
-    const parents = isHidden ? model.parents : V.parents, ofShown = !isHidden && V.shown.length < N ? ", of what is shown" : "";
+    const parents = isHidden ? model.parents : V.parents, ofShown = !isHidden && V.shown.length < N ? ", among shown events" : "";
     for (const j of isHidden ? V.relatives.keys() : V.shown) if (j > i && parents[j].includes(i)) after.push(j);
     return [h("h3", null, text(D.types[D.type[i]])), h("div", { class: "mut" }, dot(D.aggregate[i]), ` ${text(a.id)} · ${text(D.slugs[a.project] || D.projects[a.project])}`),
       isHidden ? h("p", { class: "warn" }, "This event is filtered out.") : null, (findingsOf.get(i) || []).map(f => h("p", null, badge(["warn", "▲ " + f.kind]), " ", text(f.text))), h("p", null, badges(i, true).filter(b => b[0] != "warn").map(badge)),
@@ -310,16 +310,16 @@
       payload == "null" ? [] : h("pre", null, (payload[0] == '"' ? JSON.parse(payload) + "…" : indent(payload)).split("\n").map(text).join("\n")),
       h("b", null, "Light cone"), h("div", { class: "cone" }, part(1, "past"), part(3, "faint"), part(2, "future")),
       h("div", { class: "key" }, h("span", { class: "past" }, `${of[1]} past`), h("span", null, `${of[3]} neither`), h("span", { class: "future" }, `${of[2]} future`)),
-      h("h4", null, "It had seen" + (D.total > N ? ", of what is on this page" : "")), h("div", { class: "seen" }, D.lanes.map((_, l) => [h("span", { class: "cut" }, laneName(l)), h("span", { class: "mut" }, `${seen[l].n ? seen[l].clock : "—"} (${seen[l].n} of ${seen[l].of})`)])),
-      list("Directly before" + ofShown, parents[i]), D.cause[i] ? list("Names as its cause", [i - D.cause[i]]) : [],
-      list("Directly after" + ofShown, after), list("Concurrent in its aggregate", beside), list("Not known to be before or after, in its aggregate", unknown)];
+      h("h4", null, "It had seen" + (D.total > N ? ", among events on this page" : "")), h("div", { class: "seen" }, D.lanes.map((_, l) => [h("span", { class: "cut" }, laneName(l)), h("span", { class: "mut" }, `${seen[l].n ? seen[l].clock : "—"} (${seen[l].n} of ${seen[l].of})`)])),
+      list("Direct predecessors" + ofShown, parents[i]), D.cause[i] ? list("Its cause", [i - D.cause[i]]) : [],
+      list("Direct successors" + ofShown, after), list("Concurrent in its aggregate", beside), list("Of unknown order in its aggregate", unknown)];
   }
 
   function show(i) {
     const y = V.head + V.rowOf[i] * V.rowHeight;
     if (y < scroll.scrollTop + V.head + V.rowHeight || y > scroll.scrollTop + height - 2 * V.rowHeight) scroll.scrollTop = y - height / 2;
   }
-  // Selects an event; of one in a list the tab stays.
+  // Selects an event, keeping the tab if it was chosen in a list.
   function select(i, keepTab) {
     if (i === undefined) return;
     S.selected = i;
@@ -333,7 +333,7 @@
     panel(); setLink(); paintMap(); redraw();
   }
 
-  // The link to what is seen: everything is in the fragment.
+  // The link to the current view: everything is in the fragment.
   function setLink() {
     const q = new URLSearchParams();
     if (S.selected >= 0) q.set("e", D.id[S.selected]);
@@ -401,7 +401,7 @@
   scroll.addEventListener("click", e => { const i = eventAt(e); select(i == S.selected ? -1 : i); });
   $("query").addEventListener("input", e => { S.query = e.target.value; find(); setLink(); redraw(); });
 
-  // Keys: what they do, and what the page says of them.
+  // Keys: their actions and descriptions.
   const step = (list, d) => {
     if (!list.length) return;
     const next = d > 0 ? list.find(i => i > S.selected) : list.findLast(i => i < S.selected);
@@ -414,16 +414,16 @@
   const findings = d => step(inOrder([...findingsOf.keys()]), d);
   const only = () => { if (S.selected >= 0) { S.aggregate = S.aggregate === null ? D.aggregate[S.selected] : null; refilter(); } };
   const keys = [
-    ["event before, after", [["ArrowUp k", () => move(-1)], ["ArrowDown j", () => move(1)]]],
+    ["previous, next event", [["ArrowUp k", () => move(-1)], ["ArrowDown j", () => move(1)]]],
     ["first, last event", [["Home g", () => select(V.shown[0])], ["End G", () => select(V.shown[V.shown.length - 1])]]],
-    ["event of the same node before, after", [["ArrowLeft", () => along(-1)], ["ArrowRight", () => along(1)]]],
-    ["what came directly before, from elsewhere", [["p", () => select((V.parents[S.selected] || []).find(j => D.lane[j] != D.lane[S.selected]))]]],
-    ["conflict before, after", [["[", () => conflicts(-1)], ["]", () => conflicts(1)]]],
-    ["finding before, after", [["{", () => findings(-1)], ["}", () => findings(1)]]],
+    ["previous, next event of the same node", [["ArrowLeft", () => along(-1)], ["ArrowRight", () => along(1)]]],
+    ["direct predecessor on another node", [["p", () => select((V.parents[S.selected] || []).find(j => D.lane[j] != D.lane[S.selected]))]]],
+    ["previous, next conflict", [["[", () => conflicts(-1)], ["]", () => conflicts(1)]]],
+    ["previous, next finding", [["{", () => findings(-1)], ["}", () => findings(1)]]],
     ["find; next, last hit", [["/", () => $("query").focus()], ["n", () => step(V.hits, 1)], ["N", () => step(V.hits, -1)]]],
-    ["only this aggregate, and back", [["a", only]]],
+    ["this aggregate only, and back", [["a", only]]],
     ["zoom; all; rows of text", [["+ =", () => zoom(1.35)], ["-", () => zoom(1 / 1.35)], ["0", () => zoom(1e-9)], ["1", () => zoom(ROW / V.rowHeight)]]],
-    ["nothing selected", [["Escape", () => select(-1)]]],
+    ["clear the selection", [["Escape", () => select(-1)]]],
     ["keys", [["?", () => $("keys").showModal()]]]];
   const actions = new Map(keys.flatMap(([, list]) => list.flatMap(([names, action]) => names.split(" ").map(name => [name, action]))));
   $("keytable").append(...keys.map(([what, list]) => h("tr", null, h("td", null, list.map(([names]) => names.split(" ").map(name => [h("kbd", null, name.replace("Arrow", "")), " "]))), h("td", null, what))));
@@ -438,7 +438,7 @@
     actions.get(e.key)();
   });
 
-  // Pictures: what can be seen as PNG, all that is shown, up to some thousand events, as SVG.
+  // Pictures: the visible part as PNG; all shown events, up to several thousand, as SVG.
   const save = (blob, name) => { const a = h("a", { href: URL.createObjectURL(blob), download: name }); a.click(); setTimeout(() => URL.revokeObjectURL(a.href), 1e4); };
   function png() {
     const canvas = h("canvas", { width: width * devicePixelRatio, height: height * devicePixelRatio }), pen = canvas.getContext("2d");
