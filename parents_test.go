@@ -102,11 +102,11 @@ func TestDecodeRefusesPast(t *testing.T) {
 		"previous_clock must not be null":           {"parents": `[]`, "previous_clock": `null`},
 		"parents has an item that must be a string": {"parents": `[1]`, "previous_clock": `0`},
 		"parents has an item that must be 26 ASCII letters or digits, or a UUID with hyphens": {"parents": `[""]`, "previous_clock": `0`},
-		"parents must be in ascending order without duplicates":                                       {"parents": `["` + b + `","` + a + `"]`, "previous_clock": `0`},
+		"parents must be in ascending order without duplicates":                               {"parents": `["` + b + `","` + a + `"]`, "previous_clock": `0`},
 		"parents must not have the event itself":                                              {"parents": `["` + itself + `"]`, "previous_clock": `0`},
 		"previous_clock must not be negative":                                                 {"parents": `[]`, "previous_clock": `-1`},
 		"previous_clock must be less than lamport_clock":                                      {"parents": `[]`, "previous_clock": `5`},
-		"previous_clock does not fit in 64 bits":                                                 {"parents": `[]`, "previous_clock": `9223372036854775808`},
+		"previous_clock does not fit in 64 bits":                                              {"parents": `[]`, "previous_clock": `9223372036854775808`},
 	} {
 		var e causal.Event
 		requireFault(t, e.UnmarshalJSON([]byte(wire(test))), want)
