@@ -37,8 +37,8 @@ func (d Delta[S]) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// unwrapMarshaler returns the error of a MarshalJSON method that encoding/json has
-// wrapped.
+// unwrapMarshaler returns the error of a MarshalJSON method, which
+// encoding/json has wrapped.
 func unwrapMarshaler(err error) error {
 	if wrapped, ok := err.(*json.MarshalerError); ok { //nolint:errorlint // json.Marshal returns it unwrapped
 		return wrapped.Err
@@ -46,8 +46,9 @@ func unwrapMarshaler(err error) error {
 	return err
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *d
-// unchanged and returns a [*ValidationError]. It does not retain data.
+// UnmarshalJSON decodes the output of MarshalJSON. If data is invalid, it
+// leaves *d unchanged and returns a [*ValidationError]. It does not retain
+// data.
 func (d *Delta[S]) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

@@ -1,7 +1,14 @@
 package causal_test
 
 import (
+	"encoding/xml"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -10,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/spec-kitty/causal"
 	"github.com/spec-kitty/causal/internal/doctest"
 )
 
@@ -115,4 +123,177 @@ func TestFieldsExampleIsShort(t *testing.T) {
 	_, body, ok := strings.Cut(string(source), "\nfunc Example_fields() {\n")
 	require.True(t, ok)
 	require.LessOrEqual(t, strings.Count(body, "\n"), 60)
+}
+
+// sourceFiles returns the paths of all files of the repository with one of
+// these extensions.
+func sourceFiles(t *testing.T, extensions ...string) (paths []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && slices.Contains(extensions, filepath.Ext(path)) && !strings.Contains(path, "testdata") {
+			paths = append(paths, path)
+		}
+		return err
+	}))
+	require.NotEmpty(t, paths)
+	return paths
+}
+
+// unidiomatic are phrases to avoid in comments and documents, with what to
+// write instead.
+var unidiomatic = map[*regexp.Regexp]string{
+	regexp.MustCompile(`is an? \[\*[\w.]*Error\]`):                                          "returns a [*Error] if",
+	regexp.MustCompile(`\bbehind (the|its|a) (cursor|entry|event|batch|head|end|position)`): "after",
+	regexp.MustCompile(`\bfor ever\b`):                                                      "forever, permanently",
+	regexp.MustCompile(`\bin proportion to\b`):                                              "linear in",
+	regexp.MustCompile(`\bcontext that (has ended|ends)\b`):                                 "ctx is done",
+	regexp.MustCompile(`\b(Whoever|Who) [a-z]+s\b`):                                         "you; a caller that",
+	regexp.MustCompile(`\b(stays|is|leaves \S+) as it was\b`):                               "unchanged",
+	regexp.MustCompile(`\bgo(es)? on\b`):                                                    "continue, resume",
+	regexp.MustCompile(`\bmeanwhile\b`):                                                     "concurrently, in between",
+	regexp.MustCompile(`\b(that is none|is no text)\b`):                                     "is not one, is not UTF-8",
+}
+
+func TestDocumentsAreIdiomatic(t *testing.T) {
+	for _, path := range sourceFiles(t, ".md") {
+		if path == "CHANGELOG.md" { // past releases
+			continue
+		}
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		requireIdiomatic(t, path, string(text))
+	}
+}
+
+func requireIdiomatic(t *testing.T, name, text string) {
+	t.Helper()
+	for phrase, instead := range unidiomatic {
+		if found := phrase.FindString(strings.Join(strings.Fields(text), " ")); found != "" {
+			t.Errorf("%s: %q: write %q", name, found, instead)
+		}
+	}
+}
+
+// Comments are idiomatic and wrapped at 80 columns, except for code and for
+// words that are longer.
+func TestCommentsAreIdiomatic(t *testing.T) {
+	const columns = 80
+	for _, path := range sourceFiles(t, ".go") {
+		source, err := os.ReadFile(path)
+		require.NoError(t, err)
+		lines := strings.Split(string(source), "\n")
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, path, source, parser.ParseComments)
+		require.NoError(t, err)
+		for _, group := range f.Comments {
+			text := group.Text()
+			if strings.HasPrefix(text, "Output:") {
+				continue
+			}
+			requireIdiomatic(t, fset.Position(group.Pos()).String(), text)
+			for _, comment := range group.List {
+				line := lines[fset.Position(comment.Pos()).Line-1]
+				words, isWhole := strings.CutPrefix(strings.TrimSpace(line), "// ")
+				if width := len([]rune(strings.ReplaceAll(line, "\t", "    "))); isWhole && strings.Contains(words, " ") && width > columns {
+					t.Errorf("%s: the line has %d columns", fset.Position(comment.Pos()), width)
+				}
+			}
+		}
+	}
+}
+
+// As in the standard library, few clauses begin with "that": 0.5 per cent of
+// the words of net/netip.
+func TestFewThatClauses(t *testing.T) {
+	for _, path := range []string{
+		".", "./causaladapter", "./causalsync", "./causaltest", "./causalnats", "./causalpg", "./causalsqlite",
+	} {
+		text, err := exec.CommandContext(t.Context(), "go", "doc", "-all", path).Output()
+		require.NoError(t, err, path)
+		words := regexp.MustCompile(`[A-Za-z']+`).FindAllString(string(text), -1)
+		that := 0
+		for _, word := range words {
+			if strings.EqualFold(word, "that") {
+				that++
+			}
+		}
+		require.Greater(t, len(words), 500, path)
+		require.LessOrEqual(t, that*1000, 8*len(words), "%s: %d of %d words are \"that\"", path, that, len(words))
+	}
+}
+
+// docs/architecture.md gives a reason for each exported name, and names no
+// other.
+func TestExportedNamesHaveReasons(t *testing.T) {
+	_, table, ok := strings.Cut(architecture(t), "## Exported names")
+	require.True(t, ok)
+	var listed, exported []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*`) \\| (.+) \\|$").FindAllStringSubmatch(table, -1) {
+		for _, name := range strings.Split(row[1], ", ") {
+			listed = append(listed, strings.Trim(name, "`"))
+		}
+	}
+	for _, name := range libraryFiles(t, ".") {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
+		for _, d := range f.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil {
+					exported = append(exported, d.Name.Name)
+				}
+			case *ast.GenDecl:
+				for _, s := range d.Specs {
+					switch s := s.(type) {
+					case *ast.TypeSpec:
+						exported = append(exported, s.Name.Name)
+					case *ast.ValueSpec:
+						for _, n := range s.Names {
+							exported = append(exported, n.Name)
+						}
+					}
+				}
+			}
+		}
+	}
+	exported = slices.DeleteFunc(exported, func(name string) bool { return !ast.IsExported(name) })
+	require.ElementsMatch(t, exported, listed)
+}
+
+// The picture of two nodes in the README shows the arrival order in the stores
+// of the package Example.
+func TestPictureOfNodes(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "(docs/nodes.svg)")
+	data, err := os.ReadFile("docs/nodes.svg")
+	require.NoError(t, err)
+	var picture struct {
+		Logs []struct {
+			Store string   `xml:"id,attr"`
+			Texts []string `xml:"text"`
+		} `xml:"g"`
+	}
+	require.NoError(t, xml.Unmarshal(data, &picture))
+	require.Len(t, picture.Logs, 2)
+
+	stores := map[string]*causal.MemStore{"alice": {}, "bob": {}}
+	emitted := map[string]causal.Event{}
+	for node, state := range map[string]string{"alice": "review", "bob": "done"} {
+		n := openNode(t, node, stores[node])
+		emitted[node], err = n.Emit(t.Context(), note("task-1", func(p *causal.EventParams) {
+			p.Payload = map[string]string{"state": state}
+		}))
+		require.NoError(t, err)
+	}
+	for _, log := range picture.Logs {
+		other := map[string]string{"alice": "bob", "bob": "alice"}[log.Store]
+		require.NoError(t, stores[log.Store].SaveEvent(t.Context(), emitted[other]))
+		var want []string
+		for _, e := range readLog(t, stores[log.Store], causal.Cursor{}) {
+			state, _ := e.Event.PayloadField("state")
+			want = append(want, fmt.Sprintf("%s %d %s", e.Event.NodeID(), e.Event.LamportClock(), strings.Trim(string(state), `"`)))
+		}
+		require.Equal(t, want, log.Texts)
+	}
 }

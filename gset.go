@@ -151,8 +151,9 @@ func (s GSet[E]) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *s
-// unchanged and returns a [*ValidationError]. It does not retain data.
+// UnmarshalJSON decodes the output of MarshalJSON. If data is invalid, it
+// leaves *s unchanged and returns a [*ValidationError]. It does not retain
+// data.
 func (s *GSet[E]) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {

@@ -46,8 +46,9 @@ func appendAdds(b []byte, adds []orAdd) []byte {
 	return b
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *s
-// unchanged and returns a [*ValidationError]. It does not retain data.
+// UnmarshalJSON decodes the output of MarshalJSON. If data is invalid, it
+// leaves *s unchanged and returns a [*ValidationError]. It does not retain
+// data.
 func (s *ORSet[E]) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {
@@ -83,8 +84,7 @@ func (s *ORSet[E]) readElements(value string) error {
 	})
 }
 
-// parseAdds returns the adds of an element, which are in ascending order of their
-// nodes.
+// parseAdds returns the adds of an element, in ascending order of their nodes.
 func parseAdds(value string) (adds []orAdd, err error) {
 	last := ""
 	err = readArray(value, func(text string) error {
@@ -125,7 +125,8 @@ func parseAdd(text string) (a orAdd, err error) {
 	return a, nil
 }
 
-// parseAddID returns the event ID of an add, "" if only a removal has named it.
+// parseAddID returns the event ID of an add, or "" if it is known only from a
+// removal.
 func parseAddID(value string) (EventID, error) {
 	if value == "null" {
 		return "", nil
@@ -133,7 +134,7 @@ func parseAddID(value string) (EventID, error) {
 	return parseStateID(value)
 }
 
-// parseRemoval returns by which event an add was removed, zero if it was not.
+// parseRemoval returns the event that removed an add, or zero if none did.
 func parseRemoval(value string) (by origin, err error) {
 	if value == "null" {
 		return origin{}, nil

@@ -48,13 +48,14 @@ func (c PNCounter) MarshalJSON() ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// compareEvents is [Compare] for the IDs of events of the counter.
+// compareEvents is like [Compare], for IDs of the counter's events.
 func (c PNCounter) compareEvents(x, y EventID) int {
 	return cmp.Or(c.events[x].compare(c.events[y].dot), strings.Compare(string(x), string(y)))
 }
 
-// UnmarshalJSON reads what MarshalJSON writes. If data is invalid, it leaves *c
-// unchanged and returns a [*ValidationError]. It does not retain data.
+// UnmarshalJSON decodes the output of MarshalJSON. If data is invalid, it
+// leaves *c unchanged and returns a [*ValidationError]. It does not retain
+// data.
 func (c *PNCounter) UnmarshalJSON(data []byte) error {
 	text, err := checkJSON(data)
 	if err != nil {
@@ -116,18 +117,18 @@ func parseDigest(value string) (digest uint64, err error) {
 	return digest, nil
 }
 
-// totalBits bounds the sums that come from outside, so that those of all nodes
-// together fit an int128.
+// totalBits limits sums from outside, so that the total of all nodes fits in an
+// int128.
 const totalBits = 96
 
-// parseTotal returns the sum that a JSON integer holds.
+// parseTotal returns the sum in a JSON integer.
 func parseTotal(value string) (int128, error) {
 	n, err := parseInt(value)
 	if fault, _ := faultOf(err); fault.Reason != reasonRange {
 		return int128From(n), err
 	}
 	tooLarge := invalid("", "does not fit in 96 bits")
-	if len(value) > len("-")+totalBits*3/10+1 { // reading the digits takes more than linear time
+	if len(value) > len("-")+totalBits*3/10+1 { // parsing digits takes more than linear time
 		return int128{}, tooLarge
 	}
 	b, ok := new(big.Int).SetString(value, 10)

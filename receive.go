@@ -29,11 +29,11 @@ type ReceiveOptions struct {
 // back after a restore, are treated like any others: the node's clock advances
 // past them, and later events follow them.
 //
-// If Receive returns an error, the receipt is still accurate; receiving
-// everything again is safe, and completes the work. The error is a
-// [*ValidationError] if the source is not UTF-8, [ErrClosed], a failure of the
-// store, which matches [ErrOutcomeUnknown] if the events may be stored, or,
-// with MergeAbove, an error of Emit. Receive does not retain the slice.
+// Receive returns a [*ValidationError] if the source is not UTF-8, [ErrClosed],
+// a failure of the store, which matches [ErrOutcomeUnknown] if the events may
+// be stored, or, with MergeAbove, an error of Emit. The receipt is accurate
+// even then; receiving everything again is safe, and completes the work.
+// Receive does not retain the slice.
 func (n *Node) Receive(ctx context.Context, events []Event, o *ReceiveOptions) (Receipt, error) {
 	batch := make([]incoming, len(events))
 	for i, e := range events {

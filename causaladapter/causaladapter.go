@@ -20,8 +20,8 @@
 //
 // All functions are safe for concurrent use and retain nothing. They check the
 // context first: if it is done, the error matches ctx.Err() and
-// [context.Cause]. Every other fault is a [*causal.ValidationError] naming the
-// parameter. IDs must be valid UTF-8 and not empty.
+// [context.Cause]. Every other fault is reported as a [*causal.ValidationError]
+// naming the parameter. IDs must be valid UTF-8 and not empty.
 package causaladapter
 
 import (

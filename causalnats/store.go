@@ -62,7 +62,7 @@ const opOpen = "open store"
 // replica is new. For credentials, certificates and other options of the
 // connection use New.
 //
-// Errors are those of [New]; any failure of the connection is a
+// Errors are those of [New]; any failure of the connection is reported as a
 // [*causal.StorageError], too.
 func Open(ctx context.Context, url string, o *Options) (*Store, error) {
 	o = o.orDefaults()

@@ -1,7 +1,7 @@
-// Package causalsync synchronizes two stores over anything that carries a
-// request and its answer, even after either was offline, lost messages or was
-// restored from a backup. It needs no state of an earlier sync: it finds the
-// difference between the two in a few short messages, however large it is.
+// Package causalsync synchronizes two stores over any carrier of a request and
+// its answer, even after either was offline, lost messages or was restored from
+// a backup. It needs no state of an earlier sync: it finds the difference
+// between the two in a few short messages, however large it is.
 //
 //	hub, err := causalsync.New(store, &causalsync.Options{Node: node})
 //	http.Handle("/sync", causalsync.Handler(hub, authorize))

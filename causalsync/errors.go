@@ -10,20 +10,20 @@ import (
 // Sentinels for [errors.Is]. Error texts of this package contain event IDs at
 // most, and nothing else from events or peers.
 var (
-	// ErrProtocol reports a message that violates the protocol, or an answer
-	// that does not fit the request. Everything received before is stored.
+	// ErrProtocol reports a violation of the protocol, or an answer to another
+	// request. Everything received before is stored.
 	ErrProtocol = errors.New("causalsync: the peer violated the protocol")
-	// ErrRefused reports a peer that does not sync with this replica, and will
-	// not if asked again. See [RefusedError].
+	// ErrRefused reports a peer refusing to sync with this replica now or
+	// later. See [RefusedError].
 	ErrRefused = errors.New("causalsync: the peer refuses")
-	// ErrLimit reports that a Sync was stopped after storing
-	// [SyncOptions.MaxEvents] new events. The next Sync continues.
+	// ErrLimit reports a Sync stopped after storing [SyncOptions.MaxEvents] new
+	// events. The next Sync continues.
 	ErrLimit = errors.New("causalsync: the maximum number of events was stored")
 	// ErrNotAllowed reports an event refused because a filter does not select
 	// it, by [Options.Accept], or because the store is read-only.
 	ErrNotAllowed = errors.New("causalsync: the event is not allowed")
-	// ErrTooLarge reports an event that does not fit in a message of one of the
-	// two sides. See [Options.MaxMessage].
+	// ErrTooLarge reports an event too large for a message of one of the two
+	// sides. See [Options.MaxMessage].
 	ErrTooLarge = errors.New("causalsync: the event is larger than a message")
 )
 

@@ -167,7 +167,7 @@ const answerTimeout = 2 * time.Minute
 // defaults.
 type HTTPOptions struct {
 	// Client sends the requests. Give it a Timeout, for peers that do not
-	// answer. nil means a client that waits two minutes for an answer.
+	// answer. nil means a client with a timeout of two minutes.
 	Client *http.Client
 	// Authorize prepares each request, for example by adding a header with
 	// credentials. Its error ends the Sync. nil adds nothing.

@@ -54,14 +54,13 @@ type Options struct {
 	// and Answer, by several goroutines at a time. If nil, only the Report of
 	// Sync lists them.
 	OnRefused func(peer string, r Refusal)
-	// Secret gives the same salt to replicas that share it. Replicas that
-	// answer the same peers in turn, such as the processes of a service, must
-	// share one. It has at least 16 random bytes. If nil, the replica generates
-	// one.
+	// Replicas with the same Secret have the same salt. Replicas that answer
+	// the same peers in turn, such as the processes of a service, must share
+	// one. It has at least 16 random bytes. If nil, the replica generates one.
 	Secret []byte
 	// MaxMessage is the maximum size of a message in either direction, 4 KiB to
-	// 1 GiB. Zero means 1 MiB. An event that does not fit, with 1 KiB to spare,
-	// is not synced, and reported.
+	// 1 GiB. Zero means 1 MiB. Larger events, with 1 KiB to spare, are not
+	// synced, and reported.
 	MaxMessage int
 }
 

@@ -24,9 +24,9 @@ type Report struct {
 // maxRefused is the maximum number of refusals in a report.
 const maxRefused = 1000
 
-// A Refusal is an event that was refused. It is not stored by the side that
-// refused it; other events are unaffected. The next Sync retries it. The zero
-// value is never returned.
+// A Refusal is a refused event. It is not stored by the side refusing it; other
+// events are unaffected. The next Sync retries it. The zero value is never
+// returned.
 type Refusal struct {
 	// EventID is empty if no ID could be decoded.
 	EventID causal.EventID

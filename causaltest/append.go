@@ -60,7 +60,7 @@ var appendCases = []eventCase{
 	},
 	{
 		name:  "append/allowed",
-		claim: "SaveEventsIf stores the events if no entry after the cursor is of the project and of one of the aggregates or of the node; on the zero Condition, if there is none.",
+		claim: "SaveEventsIf stores the events if no entry after the cursor matches the condition by its project and aggregate or node; with the zero Condition, if there is no entry.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -94,7 +94,7 @@ var appendCases = []eventCase{
 	},
 	{
 		name:  "append/refused",
-		claim: "SaveEventsIf stores nothing and returns ErrConcurrentSave if there is such an entry.",
+		claim: "SaveEventsIf stores nothing and returns ErrConcurrentSave if an entry matches.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -139,7 +139,7 @@ var appendCases = []eventCase{
 	},
 	{
 		name:  "append/again",
-		claim: "SaveEventsIf of events that are all stored returns nil, whatever was saved after them; if only some are, ErrConcurrentSave; with other content, an *IDConflictError.",
+		claim: "SaveEventsIf returns nil if all events are already stored, whatever was saved after them, ErrConcurrentSave if only some are, and an *IDConflictError for other content.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -194,7 +194,7 @@ var appendCases = []eventCase{
 	},
 	{
 		name:  "append/invalid",
-		claim: "A condition that is not valid and the zero Event are *ValidationErrors that name the field, and nothing is stored.",
+		claim: "For an invalid condition or the zero Event, SaveEventsIf returns a *ValidationError naming the field, and stores nothing.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -215,7 +215,7 @@ var appendCases = []eventCase{
 	},
 	{
 		name:  "append/goroutines",
-		claim: "Who decides by what is there, and saves on that condition, decides by all that was saved before.",
+		claim: "A decision saved on condition of the history it is based on reflects everything saved before.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -244,7 +244,7 @@ var appendCases = []eventCase{
 	},
 	{
 		name:  "append/model",
-		claim: "In any order of saves, with conditions and without, what is stored and returned follows from what was stored before.",
+		claim: "In any sequence of saves, with conditions and without, the result depends only on the events stored before.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s, run := c.Open(t), 0

@@ -1,4 +1,4 @@
-// Package causaltest checks that a storage adapter fulfills the contracts of
+// Package causaltest checks whether a storage adapter fulfills the contracts of
 // package causal. The author of an adapter calls [TestEventStore],
 // [TestClockStorage], [TestErrorStorage], [TestCheckpointStorage] and
 // [TestRejectedStorage] from tests of the adapter:
@@ -9,14 +9,13 @@
 //		})
 //	}
 //
-// Each case is a subtest, and logs the sentence of the contract that it checks.
-// The capabilities of a storage ([causal.BatchSaver], [causal.Appender],
-// [causal.LogReader], [causal.LogWaiter], [causal.EventFinder],
-// [causal.AggregateLister], [causal.HeadLoader], [causal.DigestReader],
-// [causal.ClockAdvancer], [io.Closer]) are found by type assertion. The suite
-// logs missing ones, and does not test them. With the optional hooks of
-// [Config] the suite also checks reopening, access by another process, and
-// crashes.
+// Each case is a subtest, and logs a sentence of the contract. The capabilities
+// of a storage ([causal.BatchSaver], [causal.Appender], [causal.LogReader],
+// [causal.LogWaiter], [causal.EventFinder], [causal.AggregateLister],
+// [causal.HeadLoader], [causal.DigestReader], [causal.ClockAdvancer],
+// [io.Closer]) are found by type assertion. The suite logs missing ones, and
+// does not test them. With the optional hooks of [Config] the suite also checks
+// reopening, access by another process, and crashes.
 //
 // The suite itself is tested: it accepts the in-memory storages of package
 // causal, and rejects more than a hundred storages, each of which violates one
@@ -47,25 +46,25 @@ import (
 type Config[S any] struct {
 	// Open returns an empty storage with no other users.
 	Open func(t testing.TB) S
-	// Reopen closes a storage and opens its data again, as after a restart. nil
-	// means that data are lost when the storage is closed.
+	// Reopen closes a storage and opens its data again, as after a restart. If
+	// nil, data are lost when the storage is closed.
 	Reopen func(t testing.TB, s S) S
 	// Peer returns a second handle on the data of s, like that of another
-	// process. nil means that data belong to one handle.
+	// process. If nil, data belong to one handle.
 	Peer func(t testing.TB, s S) S
-	// Crash lets the suite kill a writing process. nil means that the storage
-	// does not claim to survive a crash.
+	// Crash lets the suite kill a writing process. If nil, the storage does not
+	// claim to survive a crash.
 	Crash func(t testing.TB) Crash[S]
 	// PageSizes are the sizes of the pages in which a range reads an event
 	// store, in order. The last one is the size of all further pages. The suite
-	// tries ranges ending before, at and after the end of each page. nil means
-	// that the store does not read in pages.
+	// tries ranges ending before, at and after the end of each page. If nil,
+	// the store does not read in pages.
 	PageSizes []int
 	// Limits are the sizes accepted by the storage. The zero value means no
 	// limits.
 	Limits Limits
-	// Skip lists cases that the storage is known to fail, with the reasons.
-	// They appear as skipped tests; a careful build fails if there are any.
+	// Skip lists cases known to fail, with the reasons. They appear as skipped
+	// tests; a careful build fails if there are any.
 	Skip map[string]string
 }
 

@@ -29,7 +29,7 @@ func TestCheckpointStorage(t *testing.T, c Config[causal.CheckpointStorage]) {
 var checkpointCases = []checkpointCase{
 	{
 		name:  "checkpoint/values",
-		claim: "LoadCheckpoint returns cursor, state and revision as they were saved last, and the zero Checkpoint if there is none.",
+		claim: "LoadCheckpoint returns the cursor, state and revision saved last, and the zero Checkpoint if there is none.",
 		run: func(t *testing.T, c checkpointConfig) {
 			s := c.Open(t)
 			requireCheckpoint(t, s, "p", causal.Checkpoint{})
@@ -56,7 +56,7 @@ var checkpointCases = []checkpointCase{
 	},
 	{
 		name:  "checkpoint/ownership",
-		claim: "What the caller does with a state after the call changes nothing that is stored.",
+		claim: "Modifying a state after the call does not change the stored one.",
 		run: func(t *testing.T, c checkpointConfig) {
 			s := c.Open(t)
 			state := []byte("state")
@@ -73,7 +73,7 @@ var checkpointCases = []checkpointCase{
 	},
 	{
 		name:  "checkpoint/revisions",
-		claim: "SaveCheckpoint with another revision than the stored one matches ErrConcurrentSave and changes nothing, also after the checkpoint was deleted.",
+		claim: "SaveCheckpoint with another revision than the stored one returns an error matching ErrConcurrentSave and changes nothing, even after the checkpoint was deleted.",
 		run: func(t *testing.T, c checkpointConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -105,7 +105,7 @@ var checkpointCases = []checkpointCase{
 	},
 	{
 		name:  "checkpoint/goroutines",
-		claim: "Of those who save at once with one revision, one succeeds.",
+		claim: "Of several concurrent saves with the same revision, one succeeds.",
 		run: func(t *testing.T, c checkpointConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -135,7 +135,7 @@ var checkpointCases = []checkpointCase{
 	},
 	{
 		name:  "checkpoint/names",
-		claim: "Every valid UTF-8 text is a name, two that differ are two checkpoints, and Checkpoints yields all in the order of their bytes, but those that were deleted.",
+		claim: "Every valid UTF-8 text is a name, different names are different checkpoints, and Checkpoints yields all except deleted ones in bytewise order.",
 		run: func(t *testing.T, c checkpointConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -168,7 +168,7 @@ var checkpointCases = []checkpointCase{
 	},
 	{
 		name:  "checkpoint/invalid",
-		claim: "A name that is not a text and a state that is too large are *ValidationErrors that name the parameter, and change nothing.",
+		claim: "An empty or non-UTF-8 name, or a state that is too large, results in a *ValidationError naming the parameter, and changes nothing.",
 		run: func(t *testing.T, c checkpointConfig) {
 			s := c.Open(t)
 			for _, name := range []string{"", "\xff"} {
@@ -185,7 +185,7 @@ var checkpointCases = []checkpointCase{
 	},
 	{
 		name:  "checkpoint/context",
-		claim: "A context that has ended before the call means that nothing is written, and errors.Is finds its error and its cause.",
+		claim: "If the context is done before the call, nothing is written, and errors.Is finds its error and its cause.",
 		run: func(t *testing.T, c checkpointConfig) {
 			s := c.Open(t)
 			requireEnded(t, checkpointCalls(s, "p"))
@@ -197,7 +197,7 @@ var checkpointCases = []checkpointCase{
 	},
 	{
 		name:  "checkpoint/closed",
-		claim: "Close may be called twice; every call after it is a *StorageError that matches ErrClosed.",
+		claim: "Close may be called twice; every later call returns a *StorageError matching ErrClosed.",
 		needs: []need[causal.CheckpointStorage]{needsCapability[io.Closer, causal.CheckpointStorage]},
 		run: func(t *testing.T, c checkpointConfig) {
 			s := c.Open(t)

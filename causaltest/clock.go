@@ -31,7 +31,7 @@ func TestClockStorage(t *testing.T, c Config[causal.ClockStorage]) {
 var valueCases = []clockCase{
 	{
 		name:  "clock/values",
-		claim: "LoadClock returns the value that was saved last, also a lesser one, and 0 if there is none.",
+		claim: "LoadClock returns the value saved last, even if it is less than an earlier one, and 0 if there is none.",
 		run: func(t *testing.T, c clockConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -55,7 +55,7 @@ var valueCases = []clockCase{
 	},
 	{
 		name:  "clock/keys",
-		claim: "Every valid UTF-8 text is a node ID, and two that differ have two clocks.",
+		claim: "Every valid UTF-8 text is a node ID, and different IDs have different clocks.",
 		run: func(t *testing.T, c clockConfig) {
 			s := c.Open(t)
 			all := keys(c.Limits)
@@ -69,7 +69,7 @@ var valueCases = []clockCase{
 	},
 	{
 		name:  "clock/invalid",
-		claim: "A negative value and a node ID that is not a text are *ValidationErrors that name the parameter, and change nothing.",
+		claim: "A negative value, or an empty or non-UTF-8 node ID, results in a *ValidationError naming the parameter, and changes nothing.",
 		run: func(t *testing.T, c clockConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -85,7 +85,7 @@ var valueCases = []clockCase{
 	},
 	{
 		name:  "clock/context",
-		claim: "A context that has ended before the call means that nothing is written, and errors.Is finds its error and its cause.",
+		claim: "If the context is done before the call, nothing is written, and errors.Is finds its error and its cause.",
 		run: func(t *testing.T, c clockConfig) {
 			s := c.Open(t)
 			require.NoError(t, s.SaveClock(t.Context(), "alice", 5))
@@ -98,7 +98,7 @@ var valueCases = []clockCase{
 	},
 	{
 		name:  "clock/closed",
-		claim: "Close may be called twice; every call after it is a *StorageError that matches ErrClosed.",
+		claim: "Close may be called twice; every later call returns a *StorageError matching ErrClosed.",
 		needs: clockNeeds{needsCapability[io.Closer, causal.ClockStorage]},
 		run: func(t *testing.T, c clockConfig) {
 			s := c.Open(t)
@@ -107,7 +107,7 @@ var valueCases = []clockCase{
 	},
 	{
 		name:  "clock/once",
-		claim: "A LamportClock on the storage never returns a value twice, also after the storage was opened again.",
+		claim: "A LamportClock on the storage never returns a value twice, even after the storage is reopened.",
 		needs: clockNeeds{needsReopen[causal.ClockStorage]},
 		run: func(t *testing.T, c clockConfig) {
 			ctx := t.Context()
@@ -174,7 +174,7 @@ var advanceCases = []clockCase{
 	},
 	{
 		name:  "advance/range",
-		claim: "A result above math.MaxInt64 is ErrClockOverflow, a negative floor or a by below 1 a *ValidationError; the value stays as it was.",
+		claim: "AdvanceClock returns ErrClockOverflow for a result above math.MaxInt64, and a *ValidationError for a negative floor or by < 1; the value is unchanged.",
 		needs: clockNeeds{needsAdvance},
 		run: func(t *testing.T, c clockConfig) {
 			ctx := t.Context()
@@ -203,7 +203,7 @@ var advanceCases = []clockCase{
 	},
 	{
 		name:  "advance/shared",
-		claim: "The values up to the returned one are the caller's alone, across goroutines and handles.",
+		claim: "The values up to the returned one belong to the caller alone, across goroutines and handles.",
 		needs: clockNeeds{needsAdvance},
 		run: func(t *testing.T, c clockConfig) {
 			const workers = 8
@@ -278,7 +278,7 @@ func requireAdvance(t tester, s causal.ClockStorage, floor, by, want int64) {
 
 var clockModelCase = clockCase{
 	name:  "clock/model",
-	claim: "Whatever is called in whatever order, the storage answers as the one in memory does.",
+	claim: "In any sequence of calls, the storage agrees with the one in memory.",
 	run: func(t *testing.T, c clockConfig) {
 		ctx := t.Context()
 		rapid.Check(t, func(rt *rapid.T) {
@@ -326,7 +326,7 @@ func requireSameKind(t tester, want, got error) {
 
 var clockCrashCase = clockCase{
 	name:  "crash/clocks",
-	claim: "A LamportClock on the storage never returns a value twice, also after its process was killed.",
+	claim: "A LamportClock on the storage never returns a value twice, even after its process was killed.",
 	needs: clockNeeds{needsCrash[causal.ClockStorage]},
 	run: func(t *testing.T, c clockConfig) {
 		last := int64(0)

@@ -28,7 +28,7 @@ var contextCases = []eventCase{
 	},
 	{
 		name:  "context/nil",
-		claim: "A nil context is a *ValidationError.",
+		claim: "A nil context results in a *ValidationError.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			for name, call := range eventCalls(t, s) {
@@ -39,7 +39,7 @@ var contextCases = []eventCase{
 	},
 	{
 		name:  "context/during",
-		claim: "A context that ends during a save leaves the event, or the whole batch, stored or not, and not unless the error matches ErrOutcomeUnknown; saving it again leaves it stored once.",
+		claim: "If the context is canceled during a save, the event or the complete batch is stored or not, and it is not stored unless the error matches ErrOutcomeUnknown; saving it again leaves it stored once.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			var all []causal.Event
@@ -74,7 +74,7 @@ var contextCases = []eventCase{
 	},
 	{
 		name:  "context/many",
-		claim: "A thousand calls whose contexts end do no harm to the calls after them, and what they return without an error is complete.",
+		claim: "A thousand canceled calls do not affect later ones, and their results without an error are complete.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -239,7 +239,7 @@ func requireEnded(t tester, all calls) {
 var lifeCases = []eventCase{
 	{
 		name:  "life/closed",
-		claim: "Close may be called twice; every call after it is a *StorageError that matches ErrClosed.",
+		claim: "Close may be called twice; every later call returns a *StorageError matching ErrClosed.",
 		needs: eventNeeds{needsClose},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -249,7 +249,7 @@ var lifeCases = []eventCase{
 	},
 	{
 		name:  "life/saves",
-		claim: "A save during Close returns nil, and is stored, or a *StorageError that matches ErrClosed.",
+		claim: "A save during Close returns nil, and is stored, or a *StorageError matching ErrClosed.",
 		needs: eventNeeds{needsClose},
 		run: func(t *testing.T, c eventConfig) {
 			for range 3 {

@@ -171,7 +171,7 @@ func kill(t *testing.T, cmd *exec.Cmd) (acks []ack) {
 
 var eventCrashCase = eventCase{
 	name:  "crash/events",
-	claim: "When SaveEvent or SaveEvents has returned nil, the events survive that the process is killed, and a batch is never torn.",
+	claim: "Once SaveEvent or SaveEvents has returned nil, the events survive a kill of the process, and a batch is never torn.",
 	needs: eventNeeds{needsCrash[causal.EventStore]},
 	run: func(t *testing.T, c eventConfig) {
 		acknowledged := map[causal.EventID]causal.Event{}

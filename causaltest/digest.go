@@ -18,7 +18,7 @@ var needsDigests = needsCapability[causal.DigestReader, causal.EventStore]
 var digestCases = []eventCase{
 	{
 		name:  "digests/order",
-		claim: "ReadDigests yields the key of each event in order, from a key on and without the one at the end, and also of what is saved meanwhile.",
+		claim: "ReadDigests yields the keys of events in order, from one key up to but not including another, including those of events saved in between.",
 		needs: eventNeeds{needsDigests, needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -43,7 +43,7 @@ var digestCases = []eventCase{
 	},
 	{
 		name:  "digests/position",
-		claim: "ReadDigests yields nothing of the entries after the cursor upTo, and ReadDigestLog what is between two cursors, in arrival order.",
+		claim: "ReadDigests yields no keys of entries after the cursor upTo, and ReadDigestLog those between two cursors, in arrival order.",
 		needs: eventNeeds{needsDigests, needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -64,7 +64,7 @@ var digestCases = []eventCase{
 	},
 	{
 		name:  "digests/pages",
-		claim: "ReadDigestLog yields the keys of a long log, each once.",
+		claim: "ReadDigestLog yields each key of a long log once.",
 		needs: eventNeeds{needsDigests, needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -81,7 +81,7 @@ var digestCases = []eventCase{
 	},
 	{
 		name:  "digests/filter",
-		claim: "A filter selects the events of a project, whatever the case of its UUID, of an aggregate, byte by byte, and of a tier or more.",
+		claim: "A filter selects the events of a project, whatever the case of its UUID, of an aggregate, compared bytewise, and of at least a tier.",
 		needs: eventNeeds{needsDigests, needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -122,7 +122,7 @@ var digestCases = []eventCase{
 	},
 	{
 		name:  "digests/content",
-		claim: "The key of an event is of its content, as it was stored first, however it is spelled when it comes again.",
+		claim: "The key of an event is that of its content, however it is spelled when saved again.",
 		needs: eventNeeds{needsDigests, needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -137,7 +137,7 @@ var digestCases = []eventCase{
 	},
 	{
 		name:  "digests/load",
-		claim: "LoadDigests yields the events with the keys in the order in which they are given, and ends with a *StorageError if one is not there.",
+		claim: "LoadDigests yields the events in the order of the given keys, and ends with a *StorageError if one is missing.",
 		needs: eventNeeds{needsDigests, needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -166,7 +166,7 @@ var digestCases = []eventCase{
 	},
 	{
 		name:  "digests/invalid",
-		claim: "Filters and cursors that are not valid are refused, as by Validate and by ReadLog.",
+		claim: "Invalid filters and cursors are refused, as by Validate and by ReadLog.",
 		needs: eventNeeds{needsDigests, needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s, other := c.Open(t), c.Open(t)

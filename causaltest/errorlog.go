@@ -23,8 +23,8 @@ type (
 	errorNeeds  = []need[causal.ErrorStorage]
 )
 
-// TestErrorStorage checks an error storage that keeps Config.Limits.Entries
-// entries.
+// TestErrorStorage checks an error storage with a limit of
+// Config.Limits.Entries.
 func TestErrorStorage(t *testing.T, c Config[causal.ErrorStorage]) {
 	if c.Limits.Entries == 0 {
 		c.Limits.Entries = causal.DefaultErrorLimit
@@ -35,7 +35,7 @@ func TestErrorStorage(t *testing.T, c Config[causal.ErrorStorage]) {
 var entryCases = []errorCase{
 	{
 		name:  "errors/order",
-		claim: "RecentErrors returns the entries that were appended last first, whatever their timestamps.",
+		claim: "RecentErrors returns the latest entries first, in the order of appending, whatever their timestamps.",
 		run: func(t *testing.T, c errorConfig) {
 			s := c.Open(t)
 			requireEntries(t, s, 10)
@@ -60,7 +60,7 @@ var entryCases = []errorCase{
 	},
 	{
 		name:  "errors/retention",
-		claim: "AppendError drops the oldest entries over the limit, and no others.",
+		claim: "AppendError drops the oldest entries beyond the limit, and no others.",
 		run: func(t *testing.T, c errorConfig) {
 			s := c.Open(t)
 			limit := c.Limits.Entries
@@ -79,7 +79,7 @@ var entryCases = []errorCase{
 	},
 	{
 		name:  "errors/goroutines",
-		claim: "As many entries as the limit says are kept where many goroutines append, those of each in its order.",
+		claim: "If many goroutines append, as many entries are kept as the limit allows, those of each goroutine in order.",
 		run: func(t *testing.T, c errorConfig) {
 			ctx := t.Context()
 			const workers = 8
@@ -116,7 +116,7 @@ var entryCases = []errorCase{
 	},
 	{
 		name:  "errors/fidelity",
-		claim: "An entry comes back as it was, with its nanoseconds and its offset.",
+		claim: "An entry is returned unchanged, with its nanoseconds and its offset.",
 		run: func(t *testing.T, c errorConfig) {
 			ctx := t.Context()
 			longest := strings.Repeat("x", cmp.Or(c.Limits.EntryText, 1_000_000))
@@ -144,7 +144,7 @@ var entryCases = []errorCase{
 	},
 	{
 		name:  "errors/invalid",
-		claim: "A limit below 1 and an entry that is not valid are *ValidationErrors, and nothing is stored.",
+		claim: "A limit below 1, or an invalid entry, results in a *ValidationError, and nothing is stored.",
 		run: func(t *testing.T, c errorConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -174,7 +174,7 @@ var entryCases = []errorCase{
 	},
 	{
 		name:  "errors/closed",
-		claim: "Close may be called twice; every call after it is a *StorageError that matches ErrClosed.",
+		claim: "Close may be called twice; every later call returns a *StorageError matching ErrClosed.",
 		needs: errorNeeds{needsCapability[io.Closer, causal.ErrorStorage]},
 		run: func(t *testing.T, c errorConfig) {
 			s := c.Open(t)
@@ -208,7 +208,7 @@ func errorCalls(s causal.ErrorStorage) calls {
 
 var errorCrashCase = errorCase{
 	name:  "crash/errors",
-	claim: "When AppendError has returned nil, the entry survives that the process is killed.",
+	claim: "Once AppendError has returned nil, the entry survives a kill of the process.",
 	needs: errorNeeds{needsCrash[causal.ErrorStorage]},
 	run: func(t *testing.T, c errorConfig) {
 		ctx := t.Context()

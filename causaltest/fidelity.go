@@ -16,14 +16,14 @@ import (
 var fidelityCases = []eventCase{
 	{
 		name:  "fidelity/payloads",
-		claim: "A payload comes back as the same JSON value, to the last digit, and what is apart stays apart.",
+		claim: "A payload is returned as the same JSON value, to the last digit, and different payloads stay different.",
 		run: func(t *testing.T, c eventConfig) {
 			requireFaithful(t, c, payloadEvents(t))
 		},
 	},
 	{
 		name:  "fidelity/large",
-		claim: "A payload of the size that the store states comes back whole.",
+		claim: "A payload of the size stated by the store is returned completely.",
 		run: func(t *testing.T, c eventConfig) {
 			size := c.Limits.Payload
 			if size == 0 {
@@ -38,7 +38,7 @@ var fidelityCases = []eventCase{
 	},
 	{
 		name:  "fidelity/times",
-		claim: "A timestamp comes back with its nanoseconds and its offset.",
+		claim: "A timestamp is returned with its nanoseconds and its offset.",
 		run: func(t *testing.T, c eventConfig) {
 			zone := func(minutes int) *time.Location { return time.FixedZone("", 60*minutes) }
 			var all []causal.Event
@@ -54,7 +54,7 @@ var fidelityCases = []eventCase{
 	},
 	{
 		name:  "fidelity/members",
-		claim: "Every member of an event comes back: optional ones that are absent, null or empty, what it says of its past, and those that nobody knows.",
+		claim: "Every member of an event is preserved: optional ones that are absent, null or empty, those about its past, and unknown ones.",
 		run: func(t *testing.T, c eventConfig) {
 			all := []causal.Event{
 				event(t, 1),
@@ -79,7 +79,7 @@ var fidelityCases = []eventCase{
 	},
 	{
 		name:  "fidelity/mutation",
-		claim: "Nothing that the caller does to what it gave or got reaches what is stored.",
+		claim: "Modifying arguments and results does not change stored events.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)

@@ -20,7 +20,7 @@ var (
 var findCases = []eventCase{
 	{
 		name:  "find/events",
-		claim: "FindEvent returns the event with an ID, in whatever case, and the zero Event for one that is not there.",
+		claim: "FindEvent returns the event with an ID, in any case, and the zero Event if there is none.",
 		needs: eventNeeds{needsFind},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -47,7 +47,7 @@ var findCases = []eventCase{
 	},
 	{
 		name:  "find/invalid",
-		claim: "FindEvent returns a *ValidationError for what is no event ID.",
+		claim: "FindEvent returns a *ValidationError for an invalid event ID.",
 		needs: eventNeeds{needsFind},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -60,7 +60,7 @@ var findCases = []eventCase{
 	},
 	{
 		name:  "find/aggregates",
-		claim: "Aggregates yields the ID of each aggregate once, in the order of bytes, whatever the IDs and however many.",
+		claim: "Aggregates yields the ID of each aggregate once, in bytewise order, whatever the IDs and however many.",
 		needs: eventNeeds{needsAggregates},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)

@@ -29,7 +29,7 @@ func after(parents ...int) func(*causal.EventParams) {
 var headCases = []eventCase{
 	{
 		name:  "heads/stamped",
-		claim: "LoadHeads returns the stamped events that no other names as its parent, in whatever order they come.",
+		claim: "LoadHeads returns the stamped events not named as a parent, whatever the order of saves.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			//   1 - 2 ------ 5 - 6
@@ -73,7 +73,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/plain",
-		claim: "If there are plain events, LoadHeads returns what a History says of all events of the aggregate in the project.",
+		claim: "If there are plain events, LoadHeads returns the heads of a History of all events of the aggregate in the project.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -91,7 +91,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/places",
-		claim: "The heads are those of one aggregate in one project: what another one names as a parent stays.",
+		claim: "The heads belong to one aggregate in one project: events named as parents in another one remain heads.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -124,7 +124,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/missing",
-		claim: "MissingParents yields the parents that are not stored, of the project, in order and each once, whatever else the aggregates have.",
+		claim: "MissingParents yields the missing parents of the project in order without duplicates, whatever else the aggregates contain.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -163,7 +163,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/batches",
-		claim: "Events that name each other in one batch, and a batch that is refused, leave the heads that single saves do.",
+		claim: "Events naming each other in one batch, and a refused batch, result in the same heads as single saves.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			if _, ok := c.Open(t).(causal.BatchSaver); !ok {
@@ -183,7 +183,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/invalid",
-		claim: "LoadHeads and MissingParents have a *ValidationError for a project that is no UUID and an aggregate that is no text.",
+		claim: "LoadHeads and MissingParents return a *ValidationError if the project is not a UUID or the aggregate is empty or not UTF-8.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -201,7 +201,7 @@ var headCases = []eventCase{
 	},
 	{
 		name:  "heads/model",
-		claim: "Whatever events come, in whatever order and batches, the heads are those of a History.",
+		claim: "For any events, in any order and batches, the heads are those of a History.",
 		needs: eventNeeds{needsHeads},
 		run: func(t *testing.T, c eventConfig) {
 			s, run := c.Open(t), 0

@@ -16,7 +16,7 @@ import (
 var identityCases = []eventCase{
 	{
 		name:  "identity/again",
-		claim: "Saving an event again does nothing, also where its payload spells the same values otherwise.",
+		claim: "Saving an event again has no effect, even if its payload spells the same values differently.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			e := event(t, 1, with(`{"a":1,"b":[true]}`))
@@ -29,7 +29,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/goroutines",
-		claim: "An event that many goroutines save at once, through several handles, is stored once.",
+		claim: "An event saved concurrently by many goroutines, through several handles, is stored once.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			handles := c.handles(t, s)
@@ -51,7 +51,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/peer",
-		claim: "An event that another handle has stored is visible, is not stored again, and cannot be replaced.",
+		claim: "An event stored by another handle is visible, is not stored again, and cannot be replaced.",
 		needs: eventNeeds{needsPeer[causal.EventStore]},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -67,7 +67,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/reopen",
-		claim: "When SaveEvent has returned nil, the event is there after the store was closed and opened again.",
+		claim: "Once SaveEvent has returned nil, the event is there after the store was closed and reopened.",
 		needs: eventNeeds{needsReopen[causal.EventStore]},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -83,7 +83,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/conflict",
-		claim: "An ID that is taken by different content is an *IDConflictError, and the stored event stays as it was.",
+		claim: "Saving different content under the same ID returns an *IDConflictError, and the stored event is unchanged.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			all := events(t, 0, 3)
@@ -102,7 +102,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/zero",
-		claim: "The zero Event is a *ValidationError, and nothing is stored.",
+		claim: "Saving the zero Event returns a *ValidationError, and stores nothing.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -113,7 +113,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/batch",
-		claim: "Each event of a batch means what it means to SaveEvent, including one that is in the batch twice; a batch may be empty.",
+		claim: "Each event of a batch is treated as by SaveEvent, even one that occurs twice in the batch; a batch may be empty.",
 		needs: eventNeeds{needsBatch},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -128,7 +128,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/whole",
-		claim: "Who reads while a batch is saved sees all of it or nothing.",
+		claim: "A read during the save of a batch sees all of it or nothing.",
 		needs: eventNeeds{needsBatch},
 		run:   func(t *testing.T, c eventConfig) { requireWholeBatches(t, c.Open(t)) },
 	},
@@ -157,7 +157,7 @@ var identityCases = []eventCase{
 	},
 	{
 		name:  "identity/culprits",
-		claim: "An *IDConflictError of a batch names every event that was refused, in ascending order of the IDs, each once.",
+		claim: "An *IDConflictError of a batch names every refused event, in ascending order of the IDs without duplicates.",
 		needs: eventNeeds{needsBatch},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)

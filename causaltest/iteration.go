@@ -38,7 +38,7 @@ const some = 20
 var iterationCases = []eventCase{
 	{
 		name:  "iteration/break",
-		claim: "A loop may end anywhere, each range is a fresh read, and the store goes on working.",
+		claim: "A loop may end anywhere, each range is a new read, and the store continues to work.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -100,7 +100,7 @@ var iterationCases = []eventCase{
 	},
 	{
 		name:  "iteration/nested",
-		claim: "Loops may be nested as deeply as one likes.",
+		claim: "Loops may be nested to any depth.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -133,7 +133,7 @@ var iterationCases = []eventCase{
 	},
 	{
 		name:  "iteration/cancel",
-		claim: "A read that was cut short by its context yields an error, once and last, and never looks complete.",
+		claim: "A read truncated by its context yields an error, once and last, and never looks complete.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			page := c.firstPage()
@@ -149,7 +149,7 @@ var iterationCases = []eventCase{
 	},
 	{
 		name:  "iteration/pages",
-		claim: "A range is complete, however many events there are and wherever it fetches more.",
+		claim: "A range is complete, however many events there are and wherever its pages end.",
 		needs: eventNeeds{needsPages[causal.EventStore]},
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
@@ -216,7 +216,7 @@ var iterationCases = []eventCase{
 	},
 	{
 		name:  "iteration/leaks",
-		claim: "After a loop, however it ended, no goroutine is left.",
+		claim: "No goroutine is left after a loop, however it ended.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)

@@ -13,7 +13,7 @@ import (
 var keyCases = []eventCase{
 	{
 		name:  "keys/aggregates",
-		claim: "Every valid UTF-8 text is an aggregate ID, and two that differ are two aggregates.",
+		claim: "Every valid UTF-8 text is an aggregate ID, and different IDs are different aggregates.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			var all []causal.Event
@@ -29,7 +29,7 @@ var keyCases = []eventCase{
 	},
 	{
 		name:  "keys/nodes",
-		claim: "Every valid UTF-8 text is a node ID, and decides the order by its bytes.",
+		claim: "Every valid UTF-8 text is a node ID, and orders events bytewise.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			var all []causal.Event
@@ -42,7 +42,7 @@ var keyCases = []eventCase{
 	},
 	{
 		name:  "keys/events",
-		claim: "Event IDs that differ only in case are one event, and a UUID is an ID, too.",
+		claim: "Event IDs that differ only in case identify one event, and a UUID is an ID, too.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			upper := event(t, 1)

@@ -14,7 +14,7 @@ import (
 var logCases = []eventCase{
 	{
 		name:  "log/resume",
-		claim: "ReadLog yields the entries in the order of arrival, all from the zero Cursor, and from each cursor the ones after it.",
+		claim: "ReadLog yields the entries in arrival order: all after the zero Cursor, and those after any other cursor.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -38,7 +38,7 @@ var logCases = []eventCase{
 	},
 	{
 		name:  "log/duplicates",
-		claim: "What was not stored, as it is there already, is in conflict or was refused, is no entry of the log.",
+		claim: "Events not stored because they are duplicates, in conflict or refused are not entries of the log.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
@@ -59,7 +59,7 @@ var logCases = []eventCase{
 	},
 	{
 		name:  "log/head",
-		claim: "Reading after Head yields what is saved from then on.",
+		claim: "Reading after Head yields everything saved later.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -75,7 +75,7 @@ var logCases = []eventCase{
 	},
 	{
 		name:  "log/foreign",
-		claim: "A cursor of another log or of other entries is ErrInvalidCursor, and one beyond the end of this log is ErrCursorAhead.",
+		claim: "A cursor of another log or of other entries is rejected with ErrInvalidCursor, and one beyond the end of this log with ErrCursorAhead.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s, other := c.Open(t), c.Open(t)
@@ -101,7 +101,7 @@ var logCases = []eventCase{
 	},
 	{
 		name:  "log/hashes",
-		claim: "The cursor of an entry is the Next of that of the entry before it.",
+		claim: "The cursor of an entry is the Next of its predecessor's.",
 		needs: eventNeeds{needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)

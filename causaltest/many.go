@@ -19,7 +19,7 @@ var manyPlaces = []int{99, 100, 101, 255, 999, 1000, 1001, 1999, 2000, 2001, man
 var manyCases = []eventCase{
 	{
 		name:  "many/ranges",
-		claim: "A range over thousands of events is complete, and so is one that begins in their midst.",
+		claim: "A range over thousands of events is complete, and so is one that begins in the middle.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)
@@ -39,7 +39,7 @@ var manyCases = []eventCase{
 	},
 	{
 		name:  "many/save",
-		claim: "A range yields each event that was stored when it began, once, whatever the loop body saves.",
+		claim: "A range yields each event stored when it began once, whatever the loop body saves.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			for name := range sequences(c.Open(t)) {
@@ -63,7 +63,7 @@ var manyCases = []eventCase{
 	},
 	{
 		name:  "many/cancel",
-		claim: "A read of thousands of events that was cut short by its context never looks complete.",
+		claim: "A read of thousands of events truncated by its context never looks complete.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			require.NoError(t, causal.SaveAll(t.Context(), s, events(t, 0, many)))
@@ -76,7 +76,7 @@ var manyCases = []eventCase{
 	},
 	{
 		name:  "many/atomic",
-		claim: "A batch of thousands is stored whole or, if there is an error, not at all.",
+		claim: "A batch of thousands is stored completely or, on error, not at all.",
 		needs: eventNeeds{needsBatch},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -96,7 +96,7 @@ var manyCases = []eventCase{
 	},
 	{
 		name:  "many/aggregates",
-		claim: "Thousands of aggregates stay apart.",
+		claim: "Thousands of aggregates are kept separate.",
 		run: func(t *testing.T, c eventConfig) {
 			ctx := t.Context()
 			s := c.Open(t)

@@ -12,7 +12,7 @@ import (
 
 var modelCase = eventCase{
 	name:  "model",
-	claim: "Whatever is called in whatever order, the store answers as the one in memory does.",
+	claim: "In any sequence of calls, the store agrees with the one in memory.",
 	run: func(t *testing.T, c eventConfig) {
 		rapid.Check(t, func(rt *rapid.T) {
 			m := &machine{outer: t, config: c, handles: []causal.EventStore{c.Open(t)}, cursors: []causal.Cursor{{}}}

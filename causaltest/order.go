@@ -15,7 +15,7 @@ import (
 var orderCases = []eventCase{
 	{
 		name:  "order/ties",
-		claim: "LoadEvents and AllEvents are in the order of Compare: clock, then node by bytes, then ID by bytes.",
+		claim: "LoadEvents and AllEvents are in the order of Compare: by clock, then node, then ID, the last two bytewise.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			all := tiedEvents(t)
@@ -31,7 +31,7 @@ var orderCases = []eventCase{
 	},
 	{
 		name:  "order/arrival",
-		claim: "The order of the events does not depend on the order in which they were saved.",
+		claim: "The order of the events does not depend on the order of saves.",
 		run: func(t *testing.T, c eventConfig) {
 			all := tiedEvents(t)
 			for range 2 {
@@ -43,7 +43,7 @@ var orderCases = []eventCase{
 	},
 	{
 		name:  "order/late",
-		claim: "What SaveEvent has stored is visible to every later read, also an event that sorts before those that were read.",
+		claim: "An event stored by SaveEvent is visible to every later read, even if it sorts before events already read.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			var saved []causal.Event

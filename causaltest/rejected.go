@@ -45,7 +45,7 @@ func ofSize(size int) func(*causal.Rejected) {
 var rejectedCases = []rejectedCase{
 	{
 		name:  "rejected/values",
-		claim: "Rejected yields what was stored, byte by byte, in the order in which it came first, with its times in UTC.",
+		claim: "Rejected yields the stored entries, byte for byte, in the order of their first arrival, with times in UTC.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			requireRejected(t, s)
@@ -74,7 +74,7 @@ var rejectedCases = []rejectedCase{
 	},
 	{
 		name:  "rejected/again",
-		claim: "The same source and data are one, whose count is raised at its place, with the latest event ID, reason and time.",
+		claim: "Repeated source and data increment the count of the entry in place, which gets the latest event ID, reason and time.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			for n := range 3 {
@@ -96,7 +96,7 @@ var rejectedCases = []rejectedCase{
 	},
 	{
 		name:  "rejected/delete",
-		claim: "DeleteRejected deletes what has the key, and nothing else; a range over Rejected may delete what it has yielded.",
+		claim: "DeleteRejected deletes only the entry with the key; a range over Rejected may delete entries it has yielded.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			const count = 100
@@ -128,7 +128,7 @@ var rejectedCases = []rejectedCase{
 	},
 	{
 		name:  "rejected/size",
-		claim: "What is larger than MaxRejectedSize, or would make all larger than MaxRejectedBytes, is not stored, and what is stored stays; what is deleted makes room.",
+		claim: "An entry larger than MaxRejectedSize, or exceeding MaxRejectedBytes with the others, is not stored, and stored ones stay; deleting makes room.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			requireStored(t, s, rejection(0, ofSize(causal.MaxRejectedSize+1)), false)
@@ -180,7 +180,7 @@ var rejectedCases = []rejectedCase{
 	},
 	{
 		name:  "rejected/count",
-		claim: "No more than MaxRejected are stored, also if many come at once; the oldest stay.",
+		claim: "No more than MaxRejected entries are stored, even if many are appended concurrently; the oldest stay.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			handles := c.handles(t, s)
@@ -223,7 +223,7 @@ var rejectedCases = []rejectedCase{
 	},
 	{
 		name:  "rejected/invalid",
-		claim: "What is not valid is a *ValidationError that names the field, and nothing is stored.",
+		claim: "Appending an invalid entry returns a *ValidationError naming the field, and stores nothing.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			for field, change := range map[string]func(*causal.Rejected){
@@ -240,7 +240,7 @@ var rejectedCases = []rejectedCase{
 	},
 	{
 		name:  "rejected/ownership",
-		claim: "What the caller does with the data after the call changes nothing that is stored.",
+		claim: "Modifying the data after the call does not change the stored entry.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			r := rejection(0)
@@ -255,7 +255,7 @@ var rejectedCases = []rejectedCase{
 	},
 	{
 		name:  "rejected/context",
-		claim: "A context that has ended before the call means that nothing is written, and errors.Is finds its error and its cause; one that ends during a range ends the range.",
+		claim: "If the context is done before the call, nothing is written, and errors.Is finds its error and its cause; if it is canceled during a range, the range ends.",
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)
 			requireEnded(t, rejectedCalls(s))
@@ -285,7 +285,7 @@ var rejectedCases = []rejectedCase{
 	},
 	{
 		name:  "rejected/closed",
-		claim: "Close may be called twice; every call after it is a *StorageError that matches ErrClosed.",
+		claim: "Close may be called twice; every later call returns a *StorageError matching ErrClosed.",
 		needs: []need[causal.RejectedStorage]{needsCapability[io.Closer, causal.RejectedStorage]},
 		run: func(t *testing.T, c rejectedConfig) {
 			s := c.Open(t)

@@ -20,7 +20,7 @@ const waits = 30
 var waitCases = []eventCase{
 	{
 		name:  "wait/there",
-		claim: "WaitLog returns at once if the log has an entry after the cursor.",
+		claim: "WaitLog returns immediately if the log has an entry after the cursor.",
 		needs: eventNeeds{needsLog, needsWait},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -38,7 +38,7 @@ var waitCases = []eventCase{
 	},
 	{
 		name:  "wait/saves",
-		claim: "A save ends each wait for what is after the end of the log, also one of another handle.",
+		claim: "A save ends all waits at the end of the log, including those of other handles.",
 		needs: eventNeeds{needsLog, needsWait},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -78,7 +78,7 @@ var waitCases = []eventCase{
 	},
 	{
 		name:  "wait/bounded",
-		claim: "WaitLog returns nil after about a second if nothing is saved, and does not before some time.",
+		claim: "WaitLog returns nil after about a second if nothing is saved, and not much earlier.",
 		needs: eventNeeds{needsLog, needsWait},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
@@ -141,7 +141,7 @@ var waitCases = []eventCase{
 	},
 	{
 		name:  "wait/close",
-		claim: "Close ends a wait, with a *StorageError that matches ErrClosed.",
+		claim: "Close ends a wait, with a *StorageError matching ErrClosed.",
 		needs: eventNeeds{needsLog, needsWait, needsClose},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)

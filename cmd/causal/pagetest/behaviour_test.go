@@ -241,7 +241,7 @@ func TestDigits(t *testing.T) {
 	}
 }
 
-// A conflict that was joined by an event that is not on the page is no open one.
+// A conflict joined by an event outside the page is not open.
 func TestJoinedElsewhere(t *testing.T) {
 	events := demo.Events(demo.Options{Events: 80, Seed: 19, HasFaults: true, Aggregates: 4})
 	h, err := causal.NewHistory(events)
@@ -256,7 +256,7 @@ func TestJoinedElsewhere(t *testing.T) {
 	require.Contains(t, item, "not on this page")
 }
 
-// What has the focus keeps it when it has done its work.
+// An element keeps the focus after its action.
 func TestFocus(t *testing.T) {
 	b := open(t, demo.Events(team), page.Options{}, "")
 	for _, selector := range []string{"[data-key=lane][data-number=\"1\"]", "[data-tab=conflicts]", ".pick"} {
@@ -267,7 +267,7 @@ func TestFocus(t *testing.T) {
 	}
 }
 
-// Nothing, one event, and nothing that is left.
+// No events, one event, and no remaining events.
 func TestFew(t *testing.T) {
 	b := open(t, nil, page.Options{}, "")
 	b.keys("jkgG]}anp0")
@@ -280,7 +280,7 @@ func TestFew(t *testing.T) {
 	requireXML(t, eval[string](b, "causal.svg()"))
 }
 
-// A picture of all that is shown; light and dark; and many events on many lanes.
+// A picture of all shown events; light and dark; and many events on many lanes.
 func TestPictures(t *testing.T) {
 	b := open(t, demo.Events(team), page.Options{}, "theme=dark")
 	b.keys("G")

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+)
+
+// latestVersion returns the version of the last release, or "" if there is none.
+// All modules must have it.
+func latestVersion(ctx context.Context, root string) (string, error) {
+	text, err := output(ctx, command{dir: root}, "git", "tag", "--list")
+	if err != nil {
+		return "", err
+	}
+	tags := strings.Fields(text)
+	latest := ""
+	for _, tag := range tags {
+		if semver.IsValid(tag) && (latest == "" || semver.Compare(tag, latest) > 0) {
+			latest = tag
+		}
+	}
+	for _, m := range modules {
+		if latest != "" && !slices.Contains(tags, m.tag(latest)) {
+			return "", fmt.Errorf("the last release is incomplete: there is no tag %s", m.tag(latest))
+		}
+	}
+	return latest, nil
+}
+
+// checkVersion checks that a version may follow the latest one. "" stands for
+// the next minor version, which is returned.
+func checkVersion(version, latest string) (string, error) {
+	if version == "" {
+		if latest == "" {
+			return "v0.1.0", nil
+		}
+		var minor int
+		if _, err := fmt.Sscanf(semver.MajorMinor(latest), semver.Major(latest)+".%d", &minor); err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%s.%d.0", semver.Major(latest), minor+1), nil
+	}
+	switch {
+	case !semver.IsValid(version) || semver.Canonical(version) != version:
+		return "", fmt.Errorf("%s is not a version such as v0.1.0", version)
+	case semver.Compare(version, "v2.0.0-0") >= 0:
+		return "", errors.New("from version 2 on, module paths must end in the major version")
+	case latest != "" && semver.Compare(version, latest) <= 0:
+		return "", fmt.Errorf("%s does not follow the last release, %s", version, latest)
+	}
+	return version, nil
+}
+
+// checkCompatibility returns an error if the incompatible changes of an API
+// since the latest version need a greater step.
+func checkCompatibility(version, latest, incompatible string) error {
+	switch {
+	case incompatible == "" || latest == "":
+		return nil
+	case semver.Major(version) == semver.Major(latest) && semver.Major(version) != "v0":
+		return fmt.Errorf("incompatible changes need a new major version:\n%s", incompatible)
+	case semver.MajorMinor(version) == semver.MajorMinor(latest):
+		return fmt.Errorf("incompatible changes need a new minor version:\n%s", incompatible)
+	}
+	return nil
+}
+
+// checkChangelog checks that the changelog has entries for a version, or
+// unreleased ones if version is "".
+func checkChangelog(text, version string) error {
+	heading := regexp.QuoteMeta("## [Unreleased]")
+	if version != "" {
+		heading = regexp.QuoteMeta("## ["+strings.TrimPrefix(version, "v")+"]") + ` - \d{4}-\d{2}-\d{2}`
+	}
+	at := regexp.MustCompile(`(?m)^` + heading + `$`).FindStringIndex(text)
+	if at == nil {
+		return fmt.Errorf("%s has no heading %s", changelogFile, strings.ReplaceAll(heading, `\`, ""))
+	}
+	section, _, _ := strings.Cut(text[at[1]:], "\n## ")
+	if !strings.Contains(section, "\n- ") {
+		return fmt.Errorf("%s has no entries for this version", changelogFile)
+	}
+	return nil
+}
