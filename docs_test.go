@@ -103,6 +103,8 @@ func requireTests(t *testing.T, page string, patterns ...string) {
 // The statements of docs/nats.md about failures are tested.
 func TestNATSPageNamesTests(t *testing.T) { requireTests(t, "docs/nats.md", "causalnats/*_test.go") }
 
+func TestReleasePageNamesTests(t *testing.T) { requireTests(t, "docs/release.md", "release/*_test.go") }
+
 // docs/architecture.md describes each file of the stores, and no others. For
 // the root, TestFilesFormLayers checks it.
 func TestArchitectureNamesTheFilesOfStores(t *testing.T) {

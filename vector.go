@@ -1,9 +1,7 @@
 package causal
 
 import (
-	"encoding/binary"
 	"iter"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -311,85 +309,4 @@ func appendVectorEntry(entries []vectorEntry, node string, time int64) ([]vector
 		return nil, invalid("", reasonVectorSize)
 	}
 	return append(entries, vectorEntry{node, time}), nil
-}
-
-// The binary form is a version byte, the number of entries, and for each entry
-// the length of the node, the node and the time. Numbers are unsigned varints
-// in their shortest form (encoding/binary).
-const (
-	vectorVersion    = 1
-	vectorEntryBytes = 3 // at least: two varints and a node of one byte
-)
-
-// MarshalBinary encodes the clock in a compact binary form. It returns a
-// [*ValidationError] if there are more than 65,536 nodes.
-func (v VectorClock) MarshalBinary() ([]byte, error) {
-	if len(v.entries) > maxVectorNodes {
-		return nil, invalid(vectorField, reasonVectorSize)
-	}
-	size := 1 + binary.MaxVarintLen64
-	for _, e := range v.entries {
-		size += len(e.node) + 2*binary.MaxVarintLen64
-	}
-	b := append(make([]byte, 0, size), vectorVersion)
-	b = binary.AppendUvarint(b, uint64(len(v.entries)))
-	for _, e := range v.entries {
-		b = binary.AppendUvarint(b, uint64(len(e.node)))
-		b = append(b, e.node...)
-		b = binary.AppendUvarint(b, uint64(e.time))
-	}
-	return b, nil
-}
-
-// UnmarshalBinary decodes the output of MarshalBinary. It rejects truncated or
-// trailing data, a count that exceeds the data, numbers not in their shortest
-// form, and everything rejected by UnmarshalJSON. If data is invalid,
-// UnmarshalBinary leaves *v unchanged and returns a [*ValidationError]. It does
-// not retain data.
-func (v *VectorClock) UnmarshalBinary(data []byte) error {
-	decoded, err := parseVectorBytes(data)
-	if err != nil {
-		return inField(vectorField, err)
-	}
-	*v = decoded
-	return nil
-}
-
-func parseVectorBytes(data []byte) (VectorClock, error) {
-	malformed := invalid("", "is not the binary form of a vector clock")
-	if len(data) == 0 || data[0] != vectorVersion {
-		return VectorClock{}, malformed
-	}
-	count, rest, ok := cutUvarint(data[1:])
-	if !ok || count > uint64(len(rest)/vectorEntryBytes) {
-		return VectorClock{}, malformed
-	}
-	var entries []vectorEntry
-	for range count {
-		var length, time uint64
-		if length, rest, ok = cutUvarint(rest); !ok || length > uint64(len(rest)) {
-			return VectorClock{}, malformed
-		}
-		node := string(rest[:length])
-		if time, rest, ok = cutUvarint(rest[length:]); !ok || time > math.MaxInt64 {
-			return VectorClock{}, malformed
-		}
-		var err error
-		if entries, err = appendVectorEntry(entries, node, int64(time)); err != nil {
-			return VectorClock{}, err
-		}
-	}
-	if len(rest) > 0 {
-		return VectorClock{}, malformed
-	}
-	return VectorClock{entries}, nil
-}
-
-// cutUvarint decodes a varint in its shortest form from the front of data.
-func cutUvarint(data []byte) (n uint64, rest []byte, ok bool) {
-	n, size := binary.Uvarint(data)
-	if size <= 0 || size > 1 && data[size-1] == 0 {
-		return 0, nil, false
-	}
-	return n, data[size:], true
 }

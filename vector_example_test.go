@@ -43,15 +43,12 @@ func ExampleVectorClock() {
 
 	text, err := json.Marshal(seen)
 	fmt.Println(string(text), err, seen.UnmarshalJSON(text))
-	data, err := seen.MarshalBinary()
-	fmt.Println(len(data), err, seen.UnmarshalBinary(data))
 	// Output:
 	// true
 	// alice 1
 	// bob 7
 	// 7 0
 	// {"alice":1,"bob":7} <nil> <nil>
-	// 14 <nil> <nil>
 }
 
 func ExampleVectorClock_Compare() {

@@ -11,7 +11,10 @@ require (
 	golang.org/x/mod v0.42.0
 )
 
+require github.com/stretchr/testify v1.12.1
+
 require (
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/exp v0.0.0-20260824195058-e88cd73687aa // indirect
 	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect

@@ -18,22 +18,23 @@ import (
 // affects the license of a program that links them.
 var permitted = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
 
-// Files with third-party notices repeat the licenses of other modules, linked or
-// not, and are left out.
+// Left out are notices, which repeat the licenses of other modules, linked or
+// not, and licenses of logos.
 var (
 	licenseName = regexp.MustCompile(`(?i)^(licen[cs]e|copying)([-.].*)?$`)
-	noticeName  = regexp.MustCompile(`(?i)3rd.party|third.party`)
+	noticeName  = regexp.MustCompile(`(?i)3rd.party|third.party|logo`)
 )
 
 // dependency is a module required by ours.
 type dependency struct {
 	path, version, dir string
-	// usedBy has the directories of our modules. Only some use it in more than tests.
+	// usedBy has the paths of our modules that use it, and inTests also those
+	// that use it only in tests.
 	usedBy, inTests map[string]bool
 }
 
-// licenseTable returns a document with the licenses of all modules that packages
-// or tests of our modules import.
+// licenseTable returns a document with the licenses of all modules imported by
+// packages or tests of our modules.
 func licenseTable(ctx context.Context, root string) (string, error) {
 	all := map[string]*dependency{}
 	for _, m := range modules {
@@ -119,7 +120,14 @@ func licensesIn(dir string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, match := range licensecheck.Scan(text).Match {
+		matches := licensecheck.Scan(text).Match
+		switch {
+		case strings.Contains(string(text), "SQLite Is Public Domain"):
+			found["public domain"] = true
+		case len(matches) == 0:
+			return nil, fmt.Errorf("%s is no known license", entry.Name())
+		}
+		for _, match := range matches {
 			if !slices.Contains(permitted, match.ID) {
 				return nil, fmt.Errorf("the license %s is not on the list of permitted ones", match.ID)
 			}

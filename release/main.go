@@ -37,6 +37,7 @@ func run(ctx context.Context, dryRun, licenses bool, out string, args []string) 
 	if err != nil {
 		return err
 	}
+	tools := filepath.Join(root, "release")
 	switch {
 	case licenses && !dryRun && out == "" && len(args) == 0:
 		text, err := licenseTable(ctx, root)
@@ -49,7 +50,7 @@ func run(ctx context.Context, dryRun, licenses bool, out string, args []string) 
 		if err != nil {
 			return err
 		}
-		err = prepare(ctx, root, dir, "")
+		err = prepare(ctx, root, tools, dir, "")
 		return errors.Join(err, os.RemoveAll(dir))
 	case out != "" && len(args) == 1 && !dryRun && !licenses:
 		if err := os.Mkdir(out, 0o755); err != nil {
@@ -58,7 +59,7 @@ func run(ctx context.Context, dryRun, licenses bool, out string, args []string) 
 		if out, err = filepath.Abs(out); err != nil {
 			return err
 		}
-		return prepare(ctx, root, out, args[0])
+		return prepare(ctx, root, tools, out, args[0])
 	}
 	return errors.New("usage: -dry-run, -o DIR VERSION, or -licenses")
 }

@@ -88,7 +88,10 @@ func (m module) release(ctx context.Context, c command, version string) error {
 		if m.dir == "." {
 			return fmt.Errorf("the go.mod file of the root is not tidy:\n%s", changed)
 		}
-		if _, err := output(ctx, c, "git", "commit", "-qam", "release: "+m.tag(version)); err != nil {
+		if _, err := output(ctx, c, "git", "add", "--all"); err != nil {
+			return err
+		}
+		if _, err := output(ctx, c, "git", "commit", "-qm", "release: "+m.tag(version)); err != nil {
 			return err
 		}
 	}

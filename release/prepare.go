@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// command is the surroundings of a command. The zero value has none.
+// command is the directory and environment of a command.
 type command struct {
 	dir string
 	env []string // in addition to that of this process
@@ -30,9 +30,10 @@ func output(ctx context.Context, c command, name string, args ...string) (string
 }
 
 // prepare releases all modules in a clone of the repository in dir/causal,
-// without publishing anything, and checks them as their users would. A version
-// of "" stands for a dry run with the next one.
-func prepare(ctx context.Context, root, dir, version string) error {
+// without publishing anything, and checks them as their users would. tools is
+// the directory of this module. A version of "" stands for a dry run with the
+// next one.
+func prepare(ctx context.Context, root, tools, dir, version string) error {
 	latest, err := latestVersion(ctx, root)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func prepare(ctx context.Context, root, dir, version string) error {
 			return err
 		}
 	}
-	if err := compareAPIs(ctx, root, c, version, latest); err != nil {
+	if err := compareAPIs(ctx, tools, c, version, latest); err != nil {
 		return err
 	}
 	if err := install(ctx, c, version); err != nil {
@@ -76,8 +77,8 @@ func prepare(ctx context.Context, root, dir, version string) error {
 	return nil
 }
 
-// surroundings are those in which Go finds our modules in the clone, by its tags,
-// and keeps them in a module cache of its own.
+// surroundings returns an environment in which Go finds our modules in the
+// clone, by its tags, and keeps them in a separate module cache.
 func surroundings(ctx context.Context, clone string) (c command, cleanUp func(), err error) {
 	cache, err := os.MkdirTemp("", "causal-modules")
 	if err != nil {
@@ -103,7 +104,7 @@ func surroundings(ctx context.Context, clone string) (c command, cleanUp func(),
 
 // compareAPIs prints the changes of the APIs since the latest version, and
 // returns an error if they need a greater step.
-func compareAPIs(ctx context.Context, root string, c command, version, latest string) error {
+func compareAPIs(ctx context.Context, tools string, c command, version, latest string) error {
 	if latest == "" {
 		fmt.Println("release: there is no earlier API to compare with")
 		return nil
@@ -114,7 +115,7 @@ func compareAPIs(ctx context.Context, root string, c command, version, latest st
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	apidiff := filepath.Join(dir, "apidiff")
-	if _, err := output(ctx, command{dir: filepath.Join(root, "release"), env: []string{"GOWORK=off"}},
+	if _, err := output(ctx, command{dir: tools, env: []string{"GOWORK=off"}},
 		"go", "build", "-o", apidiff, "golang.org/x/exp/cmd/apidiff"); err != nil {
 		return err
 	}

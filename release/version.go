@@ -11,8 +11,8 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// latestVersion returns the version of the last release, or "" if there is none.
-// All modules must have it.
+// latestVersion returns the version of the last release, or "" if there is
+// none. All modules must have it.
 func latestVersion(ctx context.Context, root string) (string, error) {
 	text, err := output(ctx, command{dir: root}, "git", "tag", "--list")
 	if err != nil {
