@@ -34,6 +34,7 @@ const (
 	resultsFile  = "docs/benchmarks/results.txt"
 	packagesFile = "docs/benchmarks/packages.txt"
 	tablesFile   = "docs/benchmarks/README.md"
+	readmeFile   = "README.md"
 )
 
 // generate returns the content of each generated file by its name below root.
@@ -50,7 +51,15 @@ func generate(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := map[string][]byte{tablesFile: []byte(tables)}
+	readme, err := os.ReadFile(filepath.Join(root, readmeFile))
+	if err != nil {
+		return nil, err
+	}
+	withRows, err := insertRows(string(readme), tables)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{tablesFile: []byte(tables), readmeFile: []byte(withRows)}
 	for _, g := range groups {
 		if files[chartFile(g.name)], err = groupChart(g, results); err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 func TestReportIsCurrent(t *testing.T) {
 	files, err := generate("../..")
 	require.NoError(t, err)
-	require.Len(t, files, len(groups)+2) // the charts, including that of growth, and the tables
+	require.Len(t, files, len(groups)+3) // the charts, including that of growth, the tables, and the README
 	require.NotContains(t, string(files[tablesFile]), unexplained)
 	for name, content := range files {
 		committed, err := os.ReadFile(filepath.Join("../..", name))
@@ -92,7 +93,7 @@ func TestResults(t *testing.T) {
 	table, err = groupTable(r, g)
 	require.NoError(t, err)
 	require.Contains(t, table, "| do a | 30.0 ns (1) | 11.0 ns (0) |\n")
-	require.Contains(t, table, "peer is faster at: do a. Why: it does less.")
+	require.Contains(t, table, "peer is faster at: do a. Reason: it does less.")
 
 	g.ops[0].key = "b"
 	_, err = groupTable(r, g)
@@ -103,4 +104,28 @@ func TestResults(t *testing.T) {
 	require.Error(t, err)
 	_, err = readResults(filepath.Join(t.TempDir(), "none"))
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestByHand(t *testing.T) {
+	const pkg = "pkg: github.com/spec-kitty/causal\n"
+	rows := func(name string, times ...int) (text string) {
+		for _, ns := range times {
+			text += fmt.Sprintf("Benchmark%s-2 100 %d ns/op\n", name, ns)
+		}
+		return text
+	}
+	ours, theirs := []int{30, 31, 32, 33, 34, 35}, []int{10, 11, 12, 13, 14, 15}
+	r, err := read(t, pkg+rows("MergeGSet/causal", ours...)+rows("MergeGSet/naive", theirs...)+rows("Emit/emit", ours...))
+	require.NoError(t, err)
+	table := packageTables(r)
+	require.Contains(t, table, "| MergeGSet/causal | 32.5 ns | 12.5 ns | 2.60 |\n| Emit/emit | 32.5 ns | | |\n")
+	require.Contains(t, table, "Faster by hand: MergeGSet/causal. Reason: its payloads are decoded in advance")
+	require.NotContains(t, table, "naive")
+
+	r, err = read(t, pkg+rows("MergeGSet/causal", theirs...)+rows("MergeGSet/naive", ours...))
+	require.NoError(t, err)
+	require.NotContains(t, packageTables(r), "Faster by hand")
+	r, err = read(t, pkg+rows("Other/store", ours...)+rows("Other/raw", theirs...))
+	require.NoError(t, err)
+	require.Contains(t, packageTables(r), unexplained)
 }

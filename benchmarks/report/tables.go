@@ -3,7 +3,11 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
+	"path"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,12 +42,11 @@ func (r *results) cells(g group, o op) (cells []cell, ours cell, err error) {
 func allTables(r, packages *results) (string, error) {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n<!-- Made by benchmarks/report; do not edit. -->\n\n")
-	fmt.Fprintf(&b, "Medians of %s, on %s. Both sides of a comparison are of one run. A second machine gives other times: compare the ratios.\n\n",
+	fmt.Fprintf(&b, "Medians of %s, on %s. Compare the ratios: both sides of a comparison are from the same run, and times depend on the machine.\n\n",
 		r.rounds(), r.machine())
-	b.WriteString("To make this page again, in the directory benchmarks:\n\n" +
-		"    go test -bench . -count 10 | tee ../" + resultsFile + "\n    go run ./report\n\n" +
-		"A round of each benchmark takes 0.3 s. The number in brackets is of allocations. Each table ends with what the libraries leave " +
-		"out of the work; tests beside the benchmarks assert what the documentation of the libraries does not say.\n\n" + r.versions() + "\n")
+	b.WriteString("`benchmarks/run` makes this page again, in about 35 minutes. A round of a benchmark takes 0.3 s. Numbers of allocations are in " +
+		"parentheses. Each table ends with the parts of the work omitted by a library; tests next to the benchmarks assert those not stated in " +
+		"its documentation.\n\n" + r.versions() + "\n")
 	summary, err := fastestPeers(r)
 	if err != nil {
 		return "", err
@@ -62,6 +65,31 @@ func allTables(r, packages *results) (string, error) {
 	}
 	b.WriteString(section + packageTables(packages))
 	return b.String(), nil
+}
+
+// readmeRows are the rows of the fastest peers that the README shows.
+var readmeRows = []string{
+	"Vector clocks: merge, 16 nodes", "Event stores on disk: append 1 event", "Event stores on disk: load an aggregate of 10,000",
+	"Sync: 1,000,000, 10 missing", "Lamport clock: tick",
+}
+
+// insertRows replaces the table in the section Performance of the README.
+func insertRows(readme, tables string) (string, error) {
+	const head = "## Performance\n\n| operation | ours | fastest peer | ratio |\n|---|---|---|---|\n"
+	before, after, ok := strings.Cut(readme, head)
+	before += head
+	_, after, hasEnd := strings.Cut(after, "\n\n")
+	if !ok || !hasEnd {
+		return "", fmt.Errorf("%s has no table of performance", readmeFile)
+	}
+	for _, operation := range readmeRows {
+		row := regexp.MustCompile("(?m)^\\| " + regexp.QuoteMeta(operation) + " \\|.*$").FindString(tables)
+		if row == "" {
+			return "", fmt.Errorf("no results of %s", operation)
+		}
+		before += row + "\n"
+	}
+	return before + "\n" + after, nil
 }
 
 // rounds returns the number of times each benchmark was run.
@@ -111,7 +139,7 @@ func groupTable(r *results, g group) (string, error) {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("| leaves out |")
+	b.WriteString("| omits |")
 	for _, l := range g.libs {
 		b.WriteString(" " + cmp.Or(l.leavesOut, "nothing") + " |")
 	}
@@ -140,7 +168,7 @@ func (r *results) reasons(g group) (string, error) {
 			}
 		}
 		if len(faster) > 0 {
-			fmt.Fprintf(&b, "%s is faster at: %s. Why: %s.\n\n", l.name, strings.Join(faster, "; "), cmp.Or(l.faster, unexplained))
+			fmt.Fprintf(&b, "%s is faster at: %s. Reason: %s.\n\n", l.name, strings.Join(faster, "; "), cmp.Or(l.faster, unexplained))
 		}
 	}
 	return b.String(), nil
@@ -201,21 +229,55 @@ func growthTable(r *results) (string, error) {
 	return b.String() + "\n", nil
 }
 
-// packageTables lists all benchmarks of the packages themselves.
+// packageTables lists all benchmarks of the packages, with those that do the
+// same by hand.
 func packageTables(r *results) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## The benchmarks of the packages\n\nMedians of %s, on %s, of `go test -run '^$' -bench . -benchtime 0.3s -count 10 . ./causalsqlite "+
-		"./causalpg | tee %s` in the root directory. What is named naive or raw does the same by hand; each file says how.\n",
-		r.rounds(), r.machine(), packagesFile)
-	pkg := ""
+	fmt.Fprintf(&b, "## Benchmarks of the packages\n\nMedians of %s, on %s. A user's own code for the same work, with the same driver, is in the "+
+		"column \"by hand\"; comments in the files of the benchmarks describe it.\n", r.rounds(), r.machine())
+	isByHand := map[key]bool{}
 	for _, k := range r.order {
-		if k.pkg != pkg {
-			pkg = k.pkg
-			fmt.Fprintf(&b, "\n| %s | |\n|---|---|\n", strings.TrimPrefix(pkg, "github.com/spec-kitty/"))
+		isByHand[key{k.pkg, byHand(k.name)}] = true
+	}
+	for i, k := range r.order {
+		if i == 0 || r.order[i-1].pkg != k.pkg {
+			fmt.Fprintf(&b, "\n| %s | ours | by hand | ratio |\n|---|---|---|---|\n", strings.TrimPrefix(k.pkg, "github.com/spec-kitty/"))
 		}
-		fmt.Fprintf(&b, "| %s | %s |\n", k.name, r.samples[k].figure())
+		if !isByHand[k] {
+			fmt.Fprintf(&b, "| %s | %s |%s\n", k.name, r.samples[k].figure(), r.compareByHand(k))
+		}
+		if i == len(r.order)-1 || r.order[i+1].pkg != k.pkg {
+			b.WriteString(r.reasonsByHand(k.pkg))
+		}
 	}
 	return b.String()
+}
+
+// compareByHand returns the last columns of the row of a benchmark.
+func (r *results) compareByHand(k key) string {
+	other, ok := r.samples[key{k.pkg, byHand(k.name)}]
+	if !ok {
+		return " | |"
+	}
+	return fmt.Sprintf(" %s | %s |", other.figure(), threeDigits(r.samples[k].figure().seconds/other.figure().seconds))
+}
+
+// reasonsByHand lists the benchmarks that are faster by hand, with the reasons.
+func (r *results) reasonsByHand(pkg string) string {
+	faster := map[string][]string{} // by reason
+	for _, k := range r.order {
+		other, ok := r.samples[key{pkg, byHand(k.name)}]
+		if k.pkg == pkg && ok && other.figure().fasterThan(r.samples[k].figure()) {
+			group, _, _ := strings.Cut(k.name, "/")
+			reason := cmp.Or(fasterByHand[path.Base(pkg)+"/"+group], unexplained)
+			faster[reason] = append(faster[reason], k.name)
+		}
+	}
+	text := ""
+	for _, reason := range slices.Sorted(maps.Keys(faster)) {
+		text += fmt.Sprintf("\nFaster by hand: %s. Reason: %s.\n", strings.Join(faster[reason], ", "), reason)
+	}
+	return text
 }
 
 func (f figure) String() string {
