@@ -118,7 +118,7 @@ func TestArchitectureNamesTheFilesOfStores(t *testing.T) {
 	require.ElementsMatch(t, slices.Compact(slices.Sorted(slices.Values(files))), fileNames(stores))
 }
 
-// The README states the length of this example.
+// The example that shows all merges is short enough to read.
 func TestFieldsExampleIsShort(t *testing.T) {
 	source, err := os.ReadFile("fields_example_test.go")
 	require.NoError(t, err)
