@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// A Condition describes the events whose presence makes [Appender.SaveEventsIf]
-// fail: those in the project belonging to one of the aggregates or emitted by
-// the node. It needs a project, and aggregates or a node. The zero value
-// matches every event. A Condition is a value; Aggregates is neither changed
-// nor retained.
+// A Condition describes the events that make [Appender.SaveEventsIf] fail if
+// they were saved after its cursor: those in the project belonging to one of
+// the aggregates or emitted by the node. The zero value matches every event;
+// any other needs a project, and aggregates or a node. A Condition is a value;
+// Aggregates is neither changed nor retained.
 type Condition struct {
 	ProjectUUID string
 	Aggregates  []string
@@ -88,9 +88,9 @@ type Appended struct {
 	New []bool
 }
 
-// An Appender is an optional capability of an [EventStore] with a [LogReader].
-// It reports where in the log events were saved, and can make a save
-// conditional on the absence of certain other events. Use [Append] and
+// An Appender is an optional capability of an [EventStore] that is also a
+// [LogReader]. It reports where in the log events were saved, and can make a
+// save conditional on the absence of certain other events. Use [Append] and
 // [SaveEventsIf]. Neither method retains a slice.
 type Appender interface {
 	// Append is like SaveEvents of [BatchSaver], and reports where the events
@@ -107,8 +107,8 @@ type Appender interface {
 	//   - If the cursor is not one of this log, it returns the error of
 	//     [Cursor.PositionIn].
 	//   - If some events are already stored, or an entry matches, the error
-	//     matches [ErrConcurrentSave], and retrying the same call cannot
-	//     succeed.
+	//     matches [ErrConcurrentSave], and the same call fails again unless
+	//     someone else stores all its events.
 	//
 	// If the condition is invalid, it returns the error of
 	// [Condition.Validate]. SaveEventsIf is linearizable with respect to all

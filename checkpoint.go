@@ -13,9 +13,9 @@ const MaxCheckpointState = 16 << 20
 // keeps with that position. The zero value is the beginning. It is a value, but
 // State is a slice, owned by the caller who received the checkpoint.
 type Checkpoint struct {
-	// Cursor is the position of the last handled entry. It may belong to
-	// another log, such as a peer's, under a name for it, if it is saved after
-	// [Node.Receive] has returned.
+	// Cursor is the position up to which all entries were handled. It may
+	// belong to another log, such as that of a peer, if the checkpoint has a
+	// name of its own and is saved after [Node.Receive] has returned.
 	Cursor Cursor
 	// State belongs to the position; an example is the content of a projection.
 	// It may have up to [MaxCheckpointState] bytes of any form. Empty and nil

@@ -92,8 +92,8 @@ func NewLamportClock(ctx context.Context, nodeID string, s ClockStorage, o *Lamp
 // NodeID returns the clock's node.
 func (c *LamportClock) NodeID() string { return c.nodeID }
 
-// Current returns the last issued value, or the loaded value if it has issued
-// none.
+// Current returns the last issued value, or the loaded value if the clock has
+// issued none.
 func (c *LamportClock) Current() int64 { return c.now.Load() }
 
 // Tick advances the clock and returns its new value, for an event of this node.

@@ -50,7 +50,7 @@ func (h *History) Heads() []Event {
 // another. The caller owns it. The zero value is no conflict.
 type Conflict struct {
 	// Key is the subject of the conflict, as returned by the function given to
-	// [History.Conflicts].
+	// [History.Conflicts], or the aggregate ID.
 	Key string
 	// Events has at least two events, in the order of Compare.
 	Events []Event
@@ -61,12 +61,12 @@ type Conflict struct {
 }
 
 // Conflicts returns the changes made without knowledge of each other. key
-// returns the subject of an event's change, such as a field of a document. If
-// an aggregate has several last events with the same key, as in
-// [History.Heads], they are in conflict. Events with the key "" never conflict;
-// use it for changes such as votes, whose order does not matter. key must be
-// pure. A nil key stands for the aggregate ID, so an edit of one field
-// conflicts with an edit of another.
+// returns the subject of an event's change, such as a field of a document.
+// Among the events of one aggregate with the same key, the last ones, in the
+// sense of [History.Heads], are in conflict if there are several. Events with
+// the key "" never conflict; use it for changes such as votes, whose order does
+// not matter. key must be pure. A nil key stands for the aggregate ID, so an
+// edit of one field conflicts with an edit of another.
 //
 // The conflicts are in the order of the first events of their aggregates and
 // keys. The caller owns the result.

@@ -10,22 +10,24 @@ import (
 	"time"
 )
 
-// A Batch is passed to the function given to [Consume], which owns it until it
-// returns, and may keep the entries. The zero value is never passed.
+// A Batch is passed to the function given to [Consume]. The function owns it
+// until it returns, and may keep the entries after that. The zero value is
+// never passed.
 type Batch struct {
 	// Entries has the next entries of the log, at least one, in arrival order.
 	Entries []LogEntry
-	// State is the state of the checkpoint, initially nil. The function may
-	// replace it: the new state is stored together with the position after the
-	// entries, so a projection kept here always matches its position in the
-	// log. See [Checkpoint].
+	// State is the state of the checkpoint, initially nil. What the function
+	// leaves in it is stored together with the position after the entries, so a
+	// projection kept here always matches its position in the log. See
+	// [Checkpoint].
 	State []byte
 	// Seen is the vector clock of the events in the log up to the last entry,
 	// for the project [ConsumeOptions.SeenOf]; pass it to a projection's
-	// MarkSeen. For each node, it has the clock up to which no stamped event is
-	// missing. A plain event stands for all earlier events of its node. A plain
-	// event after a stamped one is a fault of its node: neither it nor anything
-	// later is counted. Seen is zero unless SeenOf is set.
+	// MarkSeen. For each node, it has the clock up to which no event is
+	// missing, as far as its stamped events tell. A plain event stands for all
+	// earlier events of its node. A plain event after a stamped one is a fault
+	// of its node: neither it nor the events that follow it are counted. Seen
+	// is zero unless SeenOf is set.
 	Seen VectorClock
 }
 
@@ -73,8 +75,8 @@ const (
 // skipped. Consume returns the error of the last try, unchanged. When ctx is
 // done, it saves the checkpoint of the last batch handled, which may take up to
 // 5 seconds, and returns the error of ctx, never nil. It returns
-// [ErrConcurrentSave] if another consumer has moved or deleted the checkpoint;
-// two consumers must not share a name. It returns [ErrInvalidCursor] or
+// [ErrConcurrentSave] if someone else has moved or deleted the checkpoint, such
+// as another consumer with the same name. It returns [ErrInvalidCursor] or
 // [ErrCursorAhead] if the log is a different one or has lost its end; see
 // [LogReader]. It returns a [*ValidationError] if the name is empty, not UTF-8
 // or begins with "causal/", if an option is negative, or if a State is too
@@ -154,8 +156,7 @@ type consumer struct {
 	done    Checkpoint // as stored
 	entries []LogEntry // read, and not handled yet
 	seen    seenLog
-
-	saving chan error // receives the result of the save of done and seen in progress, nil if there is none
+	saving  chan error // receives the result of the save in progress; nil if there is none
 }
 
 func (c *consumer) run(ctx context.Context) error {

@@ -4,10 +4,10 @@ package causal
 // because the event it names is present, and
 //
 //   - does not have a lower Lamport clock, or is the event itself;
-//   - is a parent, but of another aggregate or project;
+//   - is named as a parent, but belongs to another aggregate or project;
 //   - is a cause, and names this event as its own cause; or
-//   - is a cause in the same aggregate, but neither the event's parents nor a
-//     missing event lead to it.
+//   - is a cause in the same aggregate, but the event's parents do not lead to
+//     it, and no missing event could.
 //
 // It is a value. The zero value has no meaning.
 type Contradiction struct {

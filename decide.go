@@ -15,15 +15,16 @@ const maxDecisions = 10
 // by f, provided nothing of the aggregate was saved in between. Otherwise it
 // calls f again with the new history, 10 times in all, and then returns
 // [ErrConcurrentSave]. So no decision rests on an outdated history, whoever
-// else uses the store, and decisions of one node on the same aggregate may
-// compete. Nodes with separate stores each decide on their own history, and
-// their events may conflict.
+// else uses the store. Other decisions of the same node count, too. Nodes with
+// separate stores each decide on their own history, and their events may
+// conflict.
 //
 // The history has the aggregate's events in the node's project, in the order of
 // [Compare]. f owns it, and may use the node. If f returns events of other
 // aggregates, nothing may have been saved in those either. Decide emits all
-// events or none. If f sets event IDs to make a command idempotent, it must
-// first look for them in the history, which already contains the effect of an
+// events or none. If f returns none, Decide returns none, without a check of
+// the history. If f sets event IDs to make a command idempotent, it must first
+// look for them in the history, which may already contain the effect of an
 // earlier try. Decide returns the error of f unchanged, a [*ValidationError] if
 // aggregateID is empty or not UTF-8 or if f is nil, and otherwise the errors of
 // [Node.Emit]. The caller owns the result.

@@ -23,7 +23,7 @@ type Delta[S any] struct {
 func (d Delta[S]) Since() VectorClock { return d.since }
 
 // MarshalJSON encodes the delta. It returns the errors of the state's
-// MarshalJSON, and an error if the state has seen more than 65,536 nodes.
+// MarshalJSON, and an error if [Delta.Since] has more than 65,536 nodes.
 func (d Delta[S]) MarshalJSON() ([]byte, error) {
 	part, err := json.Marshal(d.part)
 	if err != nil {

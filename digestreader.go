@@ -31,15 +31,16 @@ func (k SyncKey) Compare(other SyncKey) int {
 // the Digest. The key of the zero Event is the zero SyncKey.
 func (e Event) SyncKey() SyncKey { return SyncKey{e.clock, e.Digest()} }
 
-// DigestReader is an optional capability of an [EventStore] with a [LogReader].
-// It reads the keys of stored events in the order of [SyncKey], from which
-// package causalsync finds the difference between two stores. Errors and ranges
-// are as in AllEvents; an error comes with the zero value. An invalid filter is
-// reported as by [Filter.Validate], and a bad cursor as by ReadLog.
+// DigestReader is an optional capability of an [EventStore] that is also a
+// [LogReader]. It reads the keys of stored events in the order of [SyncKey],
+// from which package causalsync finds the difference between two stores. Errors
+// and ranges are as in AllEvents; an error comes with the zero value. An
+// invalid filter is reported as by [Filter.Validate], and a bad cursor as by
+// ReadLog.
 //
-// The first call may compute and store missing keys, in time linear in the
-// number of events saved since. If it cannot, because the storage is read-only,
-// the error matches [errors.ErrUnsupported].
+// The first call, and the first after a save, may compute and store missing
+// keys, in time linear in the number of events without one. If it cannot,
+// because the storage is read-only, the error matches [errors.ErrUnsupported].
 type DigestReader interface {
 	// ReadDigests yields the keys of the entries up to the cursor upTo whose
 	// events f selects, in key order, starting at from and stopping before to.

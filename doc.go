@@ -24,16 +24,16 @@
 //
 // An [Event] is an immutable value, emitted by a Node, created by [NewEvent] or
 // decoded from JSON. An event is stamped if it names its parents and the clock
-// of its node's previous event. The events of a Node are. Others, such as those
-// of the Python library, are plain. There are three orders:
+// of its node's previous event. The events of a Node are stamped; others, such
+// as those of the Python library, are plain. There are three orders:
 //
 //   - [Compare] is total and the same on all nodes. It never contradicts
 //     causality, but also orders unrelated events.
-//   - Causality is the partial order given by parents, the sequence of each
-//     node's events, causes and vector clocks. A [History] answers which of two
-//     events happened first, or whether they are concurrent, or reports it as
+//   - Causality is the partial order given by parents, causes, vector clocks,
+//     and the sequence of each node's events. A [History] answers whether one
+//     event happened before another, whether they are concurrent, or that it is
 //     unknown. It finds heads, conflicts, gaps and forks. If no event is
-//     missing, it is complete for the stamped events of an aggregate.
+//     missing, it knows the relation of any two stamped events of an aggregate.
 //   - Arrival is the order of one log. A late event from an offline node sorts
 //     before others under Compare, but arrives after them. [LogReader],
 //     [Follow] and [Consume] read in this order and miss nothing.
@@ -88,9 +88,9 @@
 // # Caveats
 //
 // A node ID names one history. A new installation, or a copy of a storage,
-// needs an ID of its own. A copied file cannot be told from the original, so
-// its node forks. Where two events with the same clock would lead to a wrong
-// answer, you get an [ErrFork] instead.
+// needs an ID of its own. A plain copy of a file cannot be told from the
+// original, so its node forks. Where two events of a node with the same clock
+// would lead to a wrong answer, you get an [ErrFork] instead.
 //
 // A Node needs all events of its project. An event it emits follows all stored
 // events of its aggregate unless the caller says which ones were read (see

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Emit stores a new event that follows everything stored so far. When it
-// returns nil, the event is durable, and every later event of the node follows
-// it. Concurrent callers share a save.
+// Emit stores a new event. Unless Parents is set, the event follows everything
+// stored so far. When Emit returns nil, the event is durable, and every later
+// event of the node follows it. Concurrent callers share a save.
 //
 // p must have a Type and an AggregateID. NodeID and ProjectUUID must be empty
 // or those of the node, and LamportClock, PreviousClock and VectorClock zero.
@@ -25,11 +25,12 @@ import (
 // cancellations during a save, the event may be stored, now or later. The node
 // saves it again before it emits anything else, unless something was saved that
 // it would have to follow. After any other error the event is not stored and
-// never will be. These errors are a [*ValidationError]; a [*GapError] while
-// events of the node itself are missing, as in a restored store that has
-// received only some of them from peers; [ErrClockOverflow]; [ErrClosed]; and
-// failures of the store, which match [ErrStorage], or [ErrInvalidCursor] or
-// [ErrCursorAhead] if its log has been replaced.
+// never will be. These errors include a [*ValidationError]; an
+// [*IDConflictError]; the error of ctx; a [*GapError] while events of the node
+// itself are missing, as in a restored store that has received only some of
+// them from peers; [ErrClockOverflow]; [ErrClosed]; and failures of the store,
+// which match [ErrStorage], or [ErrInvalidCursor] or [ErrCursorAhead] if its
+// log has been replaced or has lost its end.
 func (n *Node) Emit(ctx context.Context, p EventParams) (Event, error) {
 	e := &emission{}
 	e.drafts = e.single[:]
@@ -208,8 +209,8 @@ func (n *Node) save(ctx context.Context, group []*emission) {
 	n.tell(forks)
 }
 
-// maxGroup is the number of events saved together, unless one emission has
-// more.
+// maxGroup is the maximum number of events saved together, unless one emission
+// has more.
 const maxGroup = 1000
 
 // next removes the emissions to save together from the queue: up to most

@@ -180,9 +180,9 @@ func (e earlierError) Is(target error) bool {
 	return target != ErrOutcomeUnknown && errors.Is(e.err, target)
 }
 
-// takeOut handles emissions whose IDs are taken. It finishes each of them
-// unless the stored events say the same, and returns the emissions left to
-// save.
+// takeOut handles emissions whose IDs are taken. It finishes those in conflict
+// with stored events, with an error, and those stored already, with success,
+// and returns the emissions left to save.
 func (w *emitter) takeOut(ctx context.Context, group []*emission, conflict *IDConflictError) []*emission {
 	isTaken := map[EventID]bool{}
 	for _, id := range conflict.IDs {

@@ -21,7 +21,8 @@ type ErrorEntry struct {
 	// Resolution is the action taken in response. It is empty while the error
 	// is open.
 	Resolution string `validate:"utf8" wire:"resolution"`
-	// Agent is who did it. [ErrorLog.Log] replaces "" with "unknown".
+	// Agent is who attempted the action. [ErrorLog.Log] replaces "" with
+	// "unknown".
 	Agent string `validate:"utf8" wire:"agent"`
 }
 

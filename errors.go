@@ -16,7 +16,7 @@ import (
 //
 // Error texts in this package may contain event IDs and clock values, which are
 // needed in logs, but never payloads, names or other text values. A nil pointer
-// to an error struct, as an interface may hide, is an error without details.
+// to an error struct, which an interface can hide, is an error without details.
 var (
 	// ErrValidation reports invalid input. See [ValidationError].
 	ErrValidation = errors.New("causal: validation failed")
@@ -43,8 +43,8 @@ var (
 	// basis of the call. Read again, and decide anew.
 	ErrConcurrentSave = errors.New("causal: concurrent save")
 	// ErrOutcomeUnknown reports a save that failed or was canceled too late to
-	// tell whether its events are, or will be, stored. Save them again to find
-	// out.
+	// tell whether its events are, or will be, stored. Saving them again
+	// settles it.
 	ErrOutcomeUnknown = errors.New("causal: the outcome of a save is unknown")
 	// ErrClosed reports a call of an adapter or a [Node] after its Close.
 	ErrClosed = errors.New("causal: closed")
@@ -220,15 +220,16 @@ func (e *IDConflictError) Error() string {
 // Is reports whether target is [ErrIDConflict].
 func (e *IDConflictError) Is(target error) bool { return target == ErrIDConflict }
 
-// ForkError reports different events of a node with the same clock. Either the
-// node used a clock value twice, because it was restored from a backup or runs
-// twice, or a counter was marked as seen too early. It matches [ErrFork]. If a
-// call returns it, nothing has changed. Anything based on event IDs still
-// works, and a caller may leave out one of the events. In a [Receipt], it
-// reports a stored event that does not follow the chain of its node:
-// LamportClock is the event's clock, and IDs has only its ID. In
-// [History.Forks], it has two events. The caller owns it; the zero value has no
-// meaning.
+// ForkError reports that a node has forked, or that different events of it
+// cannot be told apart by their clocks. Either the node used a clock value
+// twice, because it was restored from a backup or runs twice, or MarkSeen of a
+// counter was called too early. It matches [ErrFork]. If a call returns it,
+// nothing has changed. Anything based on event IDs still works, and a caller
+// may leave out one of the events. In a [Receipt], it reports a stored event
+// that does not follow the chain of its node: LamportClock is the event's
+// clock, and IDs has only its ID. In [History.Forks], it has two events, whose
+// clocks may differ, and LamportClock is the later one. The caller owns it; the
+// zero value has no meaning.
 type ForkError struct {
 	// NodeID is the node. LamportClock is the clock of the events or, between
 	// totals of counters, the clock up to which they differ.

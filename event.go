@@ -15,9 +15,10 @@ import (
 
 // EventParams are the inputs of [NewEvent], which copies them. The zero value
 // is not valid: the fields marked required must be set. A [Node] sets NodeID,
-// ProjectUUID, the clocks and, unless given, Parents; see [Node.Emit].
+// ProjectUUID, the clocks and, unless given, ProjectSlug and Parents; see
+// [Node.Emit].
 type EventParams struct {
-	// ID is the event's identity. It defaults to a [NewEventID].
+	// ID is the event's identity. If it is empty, [NewEventID] provides one.
 	ID EventID `validate:"eventid" wire:"event_id"`
 	// Type names the kind of change, such as "WPStatusChanged". Required.
 	Type string `validate:"required,utf8" wire:"event_type"`
@@ -52,7 +53,7 @@ type EventParams struct {
 	// DataTier is how widely the event may be shared, 0 to 4.
 	DataTier int `validate:"gte=0,lte=4" wire:"data_tier"`
 	// Parents are the heads of the aggregate seen by the emitter, at most
-	// 16,384. The events reachable through them happened before in the
+	// 16,384. Exactly the events reachable through them happened before in the
 	// aggregate. NewEvent sorts them and removes duplicates. nil means the
 	// event does not state its past; empty but not nil means nothing came
 	// before.
@@ -189,7 +190,7 @@ func (d *event) validate(faults *eventFaults) *ValidationError {
 	return err
 }
 
-// seal completes valid content, which must not be modified afterwards.
+// seal completes valid content, which must not be modified once it is shared.
 func (d *event) seal() Event {
 	d.ProjectUUID = strings.ToLower(d.ProjectUUID)
 	d.idHash = hashID(d.ID)

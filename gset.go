@@ -99,11 +99,11 @@ func (s GSet[E]) All() iter.Seq[E] { return slices.Values(slices.Sorted(maps.Key
 // Seen returns the set's causal context, as recorded by [GSet.MarkSeen].
 func (s GSet[E]) Seen() VectorClock { return s.seen }
 
-// MarkSeen records the application of every relevant event covered by v: its
-// causal context (Almeida et al. 2018). Pass the Seen of a [Batch] after
-// applying its events and all earlier ones. [Node.Seen] may be ahead of the
-// applied events, and Apply cannot do this itself, because earlier events may
-// still be in transit.
+// MarkSeen records that the set has applied every relevant event covered by v,
+// which becomes part of its causal context (Almeida et al. 2018). Pass the Seen
+// of a [Batch] after applying its events and all earlier ones. [Node.Seen] may
+// be ahead of the applied events, and Apply cannot do this itself, because
+// earlier events may still be in transit.
 func (s *GSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
 // DeltaSince returns the part of the set missing from a replica with the vector

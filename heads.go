@@ -21,9 +21,9 @@ func headIDs(events []Event, project string) ([]EventID, error) {
 }
 
 // headSet tracks the heads of an aggregate in a project while stamped events
-// arrive in any order. The heads are the events not named as a parent by an
-// event with a greater clock. It also tracks, even for plain events, which
-// parents are named but not stored.
+// arrive in any order. As long as all are stamped, the heads are the events not
+// named as a parent by an event with a greater clock. It also tracks, even if
+// there are plain events, which parents are named but not stored.
 type headSet struct {
 	hasPlain bool
 	heads    map[EventID]int64 // their clocks

@@ -24,17 +24,17 @@ import (
 // and after everything that happens before these. Within its aggregate, the
 // past of a stamped event is given by its parents alone: it does not happen
 // after events it had not read, even if its node had received them. So of the
-// events of a node, its own or one in its vector clock, it happens after those
-// up to the first one that follows an unread event, and it does not happen
-// after a cause following one.
+// events of a node, its own or one in its vector clock, it happens only after
+// those before the first one that is unread or follows an unread event, and it
+// does not happen after a cause that follows one.
 //
 // If a node has forked, order and vector clocks count only up to the clock
-// where it was one line, and for clocks used by a single event. Stamped events
-// show where the fork is if none is missing ([History.Forks]). With plain
-// events, it is assumed to be where two of them have the same clock, or at the
-// first stamped event.
+// where it was one line. A later clock named by an event counts if exactly one
+// event of the node has it. Stamped events show where the fork is if none is
+// missing ([History.Forks]). With plain events, it is assumed to be where two
+// of them have the same clock, or at the first stamped event.
 //
-// Nothing happens after an event unless its Lamport clock is greater.
+// An event happens after another only if its own Lamport clock is greater.
 // Statements to the contrary are reported by [History.Contradictions].
 type History struct {
 	events []Event
@@ -97,7 +97,7 @@ func (h *History) Index(id EventID) (i int, ok bool) {
 //
 //   - they have the same Lamport clock; or
 //   - they belong to the same aggregate, the later one names its parents, and
-//     neither a parent nor an earlier event is missing; or
+//     neither a parent nor an event before a parent is missing; or
 //   - they belong to the same project, and the later one is plain and has a
 //     vector clock, as do the events it had seen. Its node is assumed to have
 //     kept one from the start.

@@ -50,10 +50,10 @@ func (l *line) last(events []Event, time int64, isClock bool) int32 {
 	return l.events[n-1]
 }
 
-// findFork determines whether the node has forked, and from which clock. A
-// stamped event covers the clocks from the one it names to its own, and the
-// plain events before the first stamped one cover everything up to the last of
-// them. On a line without a fork, no two cover the same clock. Plain events
+// findFork determines whether the node has forked, and up to which clock it had
+// not. A stamped event covers the clocks from the one it names to its own, and
+// the plain events before the first stamped one cover everything up to the last
+// of them. On a line without a fork, no two cover the same clock. Plain events
 // show a fork if they share a clock or come after stamped ones. They do not
 // show where the branches begin, so that is assumed to be there.
 func (l *line) findFork(events []Event) {

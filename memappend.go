@@ -10,8 +10,8 @@ func (s *MemEventStore) Append(ctx context.Context, events []Event) (Appended, e
 	return s.append(ctx, events, func(int) error { return nil })
 }
 
-// SaveEventsIf stores all events or none, unless an event matching the
-// condition was saved. See [Appender]. It takes time linear in the number of
+// SaveEventsIf stores all events or none: none if an entry after the cursor
+// matches the condition. See [Appender]. It takes time linear in the number of
 // entries after the cursor.
 func (s *MemEventStore) SaveEventsIf(ctx context.Context, after Cursor, c Condition, events []Event) (Appended, error) {
 	if err := checkContext(ctx); err != nil {

@@ -202,7 +202,7 @@ func (s *MemEventStore) LoadHeads(ctx context.Context, projectUUID, aggregateID 
 }
 
 // MissingParents yields the IDs of missing parents. See [HeadLoader]. It takes
-// time linear in the number of aggregates.
+// time linear in the number of aggregates and missing parents.
 func (s *MemEventStore) MissingParents(ctx context.Context, projectUUID string) iter.Seq2[EventID, error] {
 	return parentIDs(ctx, projectUUID, func(project string) ([]EventID, error) {
 		s.mu.Lock()
@@ -211,7 +211,7 @@ func (s *MemEventStore) MissingParents(ctx context.Context, projectUUID string) 
 		for _, aggregate := range s.aggregates {
 			if heads := aggregate.headsIn(project); heads != nil {
 				for id := range heads.named {
-					if !s.isStored(id) { // stored in another aggregate, where it is no parent
+					if !s.isStored(id) { // an event of another aggregate is no parent
 						isMissing[id] = true
 					}
 				}

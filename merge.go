@@ -118,7 +118,7 @@ func MergeORSetFunc[E cmp.Ordered](events []Event, change func(Event) (ORSetChan
 }
 
 // checkForkedAdds returns a *ForkError if two events with one of these dots
-// added the same element. A remove would have removed both.
+// added the same element, because a remove of one would remove both.
 func checkForkedAdds[E cmp.Ordered](
 	events []Event, change func(Event) (ORSetChange[E], error), dots map[dot][]EventID,
 ) error {
@@ -183,7 +183,7 @@ func MergeCounterFunc(events []Event, delta func(Event) (int64, error)) (int64, 
 }
 
 // MergeLWW returns the payload member "value" of the last event under [Compare]
-// to have one: the value of a last-writer-wins register (Shapiro et al. 2011,
+// that has one: the value of a last-writer-wins register (Shapiro et al. 2011,
 // specification 9). It decodes the value as [json.Unmarshal] does, except that
 // an untyped number becomes a [json.Number], which keeps its digits. ok is
 // false if no event has a value. Because Compare extends causality, a write
@@ -250,9 +250,9 @@ type Write[T any] struct {
 
 // MergeMV returns the current values of a multi-value register (Shapiro et al.
 // 2011, section 3.2.2), for people to choose from: those in the payload member
-// "value" of events of an aggregate not followed by another write. A single
-// write is the value. If there are several, none of the writers had read the
-// others, as far as the [History] of the events tells. They are in the order of
+// "value" of the aggregate's events that no other write follows. A single write
+// is the value. If there are several, none of the writers had read the others,
+// as far as the [History] of the events tells. They are in the order of
 // [Compare], and decoded as by [MergeLWW]. Without writes the result is empty.
 //
 // Pass every event of the aggregate, because events without a value connect the

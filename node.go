@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// NodeOptions are the options of [OpenNode]. ProjectUUID is required; otherwise
-// the zero value means the default.
+// NodeOptions are the options of [OpenNode]. ProjectUUID is required; the zero
+// value of any other option means the default.
 type NodeOptions struct {
 	// ProjectUUID is the project of the node, a UUID with hyphens. Required.
 	ProjectUUID string
@@ -35,8 +35,8 @@ type NodeOptions struct {
 	// nothing. Zero means never.
 	MergeAbove int
 	// AfterRestore opens the node on a store restored from a backup, for which
-	// OpenNode otherwise returns [ErrRestored]. First open the store under
-	// another node ID and receive all events the peers have. Only then set
+	// OpenNode otherwise returns [ErrRestored]. First open the store under a
+	// new node ID and receive all events the peers have. Only then set
 	// AfterRestore: the node resumes after the last of its own events in the
 	// store, and if a peer has a later one, its history forks. If an event in
 	// between is lost, Emit permanently returns a [*GapError]. When in doubt,
@@ -92,10 +92,11 @@ type Node struct {
 const closeLimit = 5 * time.Second
 
 // OpenNode opens the node with the given ID on a store. It reads the events
-// stored since the node was closed, starting from a checkpoint in the store
-// named "causal/node/", the project, "/" and the node, which is first written
-// before the first event. Events with a clock too far ahead (see MaxJump) stay
-// in the store, but the node neither counts them as seen nor follows them.
+// stored since the node was closed, for which it keeps a checkpoint named
+// "causal/node/", the project, "/" and the node ID. The first one is written
+// before the first event. Events with a clock too far ahead (see MaxJump) do
+// not prevent it: they stay in the store, but the node neither counts them as
+// seen nor follows them.
 //
 // A node ID is for one history, so a new installation needs a new one. OpenNode
 // returns [ErrRestored] if the store can be recognized as a restored backup,
@@ -150,8 +151,8 @@ func (n *Node) Storage() NodeStorage { return n.storage }
 
 // Seen returns the vector clock of the events in the node's store, for its
 // project, as of the node's latest call. For each node, it has the clock up to
-// which no stamped event is missing. A plain event stands for all earlier
-// events of its node.
+// which no event is missing, as far as its stamped events tell. A plain event
+// stands for all earlier events of its node.
 func (n *Node) Seen() VectorClock { return n.emitter.seen() }
 
 // begin returns an error if the node is closed or was not opened, or ctx is
@@ -201,9 +202,9 @@ func (n *Node) tell(forks []ForkError) {
 
 // Close saves the node's state, so that it opens fast, and closes the node but
 // not the store. It waits up to 5 seconds for events being emitted. If the
-// outcome of one is still unknown, the error matches [ErrOutcomeUnknown].
-// Further calls of Close do nothing. All other calls except Seen then return
-// [ErrClosed].
+// outcome of one is still unknown, the error matches [ErrOutcomeUnknown]. After
+// Close, further calls of it do nothing, and Emit, Receive and all others that
+// can fail return [ErrClosed].
 func (n *Node) Close() error {
 	if n.storage == nil {
 		return invalid("node", "must come from OpenNode")

@@ -8,9 +8,9 @@ type Order int
 
 // The orders of a and b. For events, "a happens before b" means b's node had
 // seen a when it emitted b (Lamport 1978). For vector clocks, it means b covers
-// a.
+// a and they differ.
 const (
-	// OrderUnknown means no evidence, or a contradiction.
+	// OrderUnknown means there is no evidence, or a contradiction.
 	OrderUnknown Order = iota
 	// OrderSame means a and b are the same event, or equal vector clocks.
 	OrderSame

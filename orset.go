@@ -74,8 +74,8 @@ func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 	return nil
 }
 
-// apply applies the valid change of an event. It calls replaced for each add
-// that replaces an earlier one by the same node, with both.
+// apply applies the valid change of an event. It calls replaced for each add if
+// the set already had one by the same node, with both. Either may be the later.
 func (s *ORSet[E]) apply(by origin, change ORSetChange[E], replaced func(old, add origin)) {
 	for _, element := range change.Add {
 		element = canonical(element)
@@ -94,8 +94,8 @@ func (s *ORSet[E]) apply(by origin, change ORSetChange[E], replaced func(old, ad
 	}
 }
 
-// join joins an add with the node's earlier one, which it returns. It ignores
-// an add that was removed and dropped.
+// join joins an add with the one the set had by the same node, if any, and
+// returns that one. It ignores an add that was removed and dropped.
 func (s *ORSet[E]) join(element E, a orAdd) (old origin) {
 	adds := s.elements[element]
 	wasLive := adds.isLive()
@@ -300,8 +300,8 @@ func (s ORSet[E]) LamportClock() int64 {
 // Seen returns the set's causal context, as recorded by [ORSet.MarkSeen].
 func (s ORSet[E]) Seen() VectorClock { return s.seen }
 
-// MarkSeen records the application of every relevant event covered by v, as
-// [GSet.MarkSeen] does.
+// MarkSeen records that the set has applied every relevant event covered by v.
+// See [GSet.MarkSeen].
 func (s *ORSet[E]) MarkSeen(v VectorClock) { s.seen = s.seen.Merge(v) }
 
 // Compact discards entries whose removal every node has seen, as given by cut

@@ -14,7 +14,7 @@ import (
 // of events, each counted once, in any order and however often it arrives. It
 // is the state form of [MergeCounter]. Like a PN-Counter (Shapiro et al. 2011,
 // specification 7) it has one total for each node. Until [PNCounter.Compact],
-// it keeps events separately, because other replicas may be missing them.
+// it keeps each event on its own, because other replicas may be missing some.
 //
 // The zero value is 0. A copied PNCounter shares storage with the original; do
 // not use both. To clone a counter, merge it into a zero PNCounter. A PNCounter
@@ -119,9 +119,9 @@ func (c *PNCounter) counted(d dot) bool { return d.time > 0 && d.time <= c.total
 
 // Merge counts everything counted by other and not yet by c. Afterwards they
 // share nothing. It returns an [*IDConflictError] if different events share an
-// ID, and a [*ForkError] if a total of one counter is not the sum of the node's
-// events seen by the other. Either the node used a clock value twice, or a
-// counter was marked as seen too early. On error, c is unchanged.
+// ID, and a [*ForkError] if a total of one counter does not have exactly the
+// node's events seen by the other. Either the node used a clock value twice, or
+// MarkSeen was called too early. On error, c is unchanged.
 func (c *PNCounter) Merge(other PNCounter) error { return c.merge(other, other.seen) }
 
 // merge is Merge. other lacks none of the events covered by seen.
@@ -161,9 +161,9 @@ func (c *PNCounter) checkConflicts(other PNCounter) error {
 	return errIDConflict(conflicts)
 }
 
-// compareTotals notes totals that are certainly not the sum of the events in c
-// up to their times, provided c lacks none of the events covered by seen. Where
-// c may lack events, it can only notice a total over one of two events with the
+// compareTotals notes totals that certainly do not have the same events as c up
+// to their times, provided c lacks none of the events covered by seen. Where c
+// may lack events, it can only notice a total over one of two events with the
 // same clock.
 func (c *PNCounter) compareTotals(found *forkFinder, totals map[unique.Handle[string]]counterTotal, seen VectorClock) {
 	mine := map[unique.Handle[string]]counterTotal{} // of the comparable ones
@@ -218,8 +218,8 @@ func counterValue(sum int128) (int64, error) {
 // [PNCounter.MarkSeen].
 func (c PNCounter) Seen() VectorClock { return c.seen }
 
-// MarkSeen records the application of every relevant event covered by v, as
-// [GSet.MarkSeen] does for a set.
+// MarkSeen records that the counter has counted every relevant event covered by
+// v. See [GSet.MarkSeen].
 func (c *PNCounter) MarkSeen(v VectorClock) { c.seen = c.seen.Merge(v) }
 
 // Compact adds the events covered by cut to the totals of their nodes, so that

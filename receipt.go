@@ -39,8 +39,8 @@ type Rejection struct {
 	// this event. Its text is the Reason.
 	Err error
 	// IsStored reports whether the store keeps the rejected event, for
-	// [Node.RetryRejected] and for people. It does not if it is not a
-	// [RejectedStorage] or is full.
+	// [Node.RetryRejected] and for people. It is false if the store is not a
+	// [RejectedStorage] or is full, or the event too large.
 	IsStored bool
 }
 

@@ -31,9 +31,9 @@ type ReceiveOptions struct {
 //
 // Receive returns a [*ValidationError] if the source is not UTF-8, [ErrClosed],
 // a failure of the store, which matches [ErrOutcomeUnknown] if the events may
-// be stored, or, with MergeAbove, an error of Emit. The receipt is accurate
-// even then; receiving everything again is safe, and completes the work.
-// Receive does not retain the slice.
+// be stored, or, with MergeAbove, an error of Emit. What the receipt reports
+// has been done even then, but it may be incomplete. Receiving everything again
+// is safe, and completes the work. Receive does not retain the slice.
 func (n *Node) Receive(ctx context.Context, events []Event, o *ReceiveOptions) (Receipt, error) {
 	batch := make([]incoming, len(events))
 	for i, e := range events {
@@ -50,7 +50,7 @@ const receivedTogether = 1000
 
 // ReceiveJSON is like Receive for events in their wire format, one in each
 // text. An undecodable text is rejected as well, and kept byte for byte.
-// ReceiveJSON processes up to 1000 texts at a time, and retains none.
+// ReceiveJSON copies the texts, and processes up to 1000 at a time.
 func (n *Node) ReceiveJSON(ctx context.Context, texts iter.Seq[[]byte], o *ReceiveOptions) (Receipt, error) {
 	var all Receipt
 	if texts == nil {

@@ -244,7 +244,7 @@ func reasons(r causal.Receipt) map[causal.EventID]string {
 // badEvents are events to reject, by the end of the reason.
 func badEvents(t require.TestingT) map[string]causal.Event {
 	return map[string]causal.Event{
-		"project_uuid must be the store of the node":                 from(t, 101, "bob", 0, 1, func(p *causal.EventParams) { p.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678" }),
+		"project_uuid must be the project of the node":               from(t, 101, "bob", 0, 1, func(p *causal.EventParams) { p.ProjectUUID = "aaaaaaaa-1234-5678-1234-567812345678" }),
 		"has different content: " + string(eventtest.ID(102)):        from(t, 102, "bob", 0, 2, func(p *causal.EventParams) { p.Type = "Other" }),
 		"remote clock too far ahead: 5000, more than 1000 beyond 30": from(t, 103, "bob", 0, 5000),
 		"clock value above the range":                                from(t, 104, "bob", 0, math.MaxInt64),

@@ -85,11 +85,11 @@ func (r Rejected) Validate() error {
 type RejectedStorage interface {
 	// AppendRejected stores r, and reports whether it is stored. It is not if r
 	// is too large, or the storage is full; see [MaxRejected]. Stored entries
-	// are never replaced. If an entry with the same key exists, its count is
-	// incremented, and its event ID, reason and time are updated in place. If
-	// there is no room for a longer reason, nothing changes, and AppendRejected
-	// reports false. r.Count is ignored. If r is invalid, the error is that of
-	// [Rejected.Validate]. r.Data is not retained.
+	// are never discarded to make room. If an entry with the same key exists,
+	// its count is incremented, and its event ID, reason and time are updated
+	// in place. If there is no room for a longer reason, nothing changes, and
+	// AppendRejected reports false. r.Count is ignored. If r is invalid, the
+	// error is that of [Rejected.Validate]. r.Data is not retained.
 	AppendRejected(ctx context.Context, r Rejected) (stored bool, err error)
 
 	// Rejected yields the entries in the order of their first arrival. Errors

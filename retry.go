@@ -8,8 +8,8 @@ import (
 // RetryRejected retries rejected events in case they are acceptable by now:
 // those of the project whose clock was too far ahead, or whose ID was taken.
 // Events that are now stored or known are deleted from the rejected ones, and
-// the others are listed in the receipt. If the store is not a
-// [RejectedStorage], there are none. Errors are those of Receive.
+// those rejected again are listed in the receipt. If the store is not a
+// [RejectedStorage], RetryRejected does nothing. Errors are those of Receive.
 func (n *Node) RetryRejected(ctx context.Context) (Receipt, error) {
 	if err := n.begin(ctx); err != nil {
 		return Receipt{}, err

@@ -6,7 +6,7 @@ import (
 )
 
 // seenLog computes the vector clock of the events in a log up to an entry. The
-// zero value has no project and must not be read.
+// zero value has no project; its clock is always zero.
 type seenLog struct {
 	project, consumer string
 	chains            chains

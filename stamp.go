@@ -156,7 +156,8 @@ func (w *emitter) loadHeads(ctx context.Context, a *attempt) error {
 }
 
 // leaveOutAhead removes events with a clock too far ahead from the heads: no
-// new event can follow them, and none lies between them and the others.
+// new event can follow them, and none of them lies between the other heads and
+// a new event.
 func (w *emitter) leaveOutAhead(ctx context.Context, a *attempt) error {
 	for _, e := range a.group {
 		for i := range e.drafts {
@@ -176,7 +177,7 @@ func (w *emitter) leaveOutAhead(ctx context.Context, a *attempt) error {
 }
 
 // followedHeads returns the heads of an aggregate among the events that are
-// followed, if some of its heads are not. Unless there is no other writer, it
+// followed, if some of its heads are not. If there may be another writer, it
 // first reads the log, so that the clock covers them.
 func (w *emitter) followedHeads(ctx context.Context, aggregateID string, heads []EventID, isQuiet bool) ([]EventID, error) {
 	if !slices.ContainsFunc(heads, func(id EventID) bool { return w.isAhead[id] }) {

@@ -10,8 +10,8 @@ import (
 type StateMachine struct {
 	// Priority ranks every possible state; the highest wins.
 	Priority map[string]int
-	// Key is the payload member with the state. It defaults to "state", for
-	// which an event without the member, or with null, has its state in
+	// Key is the payload member with the state. It defaults to "state". By
+	// default only, an event whose member is missing or null has its state in
 	// "status".
 	Key string
 }
@@ -39,8 +39,8 @@ type ConflictResolution struct {
 
 // MergeStateMachine resolves the conflict between events that change one
 // aggregate at the same Lamport clock. The state with the highest priority
-// wins. Among events with the same priority, the first under [Compare] wins,
-// which is the one with the least node ID.
+// wins. Among events with that priority, the first under [Compare] wins, which
+// is the one with the least node ID.
 //
 // MergeStateMachine returns a [*ValidationError] if there are no events, if
 // they differ in clock or aggregate, if a state is missing, not a string or not

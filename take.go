@@ -96,7 +96,7 @@ func (n *Node) screen(batch []incoming) []*incoming {
 	for i := range batch {
 		in := &batch[i]
 		if in.err == nil && in.event.p.ProjectUUID != n.options.ProjectUUID {
-			in.err = &ValidationError{EventID: in.event.p.ID, Fields: []FieldError{{fieldNames[fieldProjectUUID], "must be the store of the node"}}}
+			in.err = &ValidationError{EventID: in.event.p.ID, Fields: []FieldError{{fieldNames[fieldProjectUUID], "must be the project of the node"}}}
 		}
 		if in.err == nil {
 			good = append(good, in)
@@ -146,7 +146,7 @@ func (n *Node) screenClocks(ctx context.Context, good []*incoming, r *Receipt) (
 	isFresh := false
 	now := w.clock
 	for _, in := range good {
-		if isJump(now, in.event.clock, w.maxJump) && !isFresh { // the store may be further
+		if isJump(now, in.event.clock, w.maxJump) && !isFresh { // the store may have advanced
 			if err := w.readOn(ctx); err != nil {
 				return nil, err
 			}

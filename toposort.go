@@ -6,10 +6,10 @@ import (
 )
 
 // TopologicalSort returns the events sorted so that every cause precedes its
-// effects. Among the events ready, the least under [Compare] comes first (Kahn,
-// "Topological Sorting of Large Networks", 1962), so the result does not depend
-// on the order of the input. Duplicates are dropped, and causes missing from
-// events are ignored.
+// effects. Among the events that are ready, the least under [Compare] comes
+// first (Kahn, "Topological Sorting of Large Networks", 1962), so the result
+// does not depend on the order of the input. Duplicates are dropped, and causes
+// missing from events are ignored.
 //
 // The caller owns the result. TopologicalSort returns a [*CycleError] if events
 // cause each other or themselves, an [*IDConflictError] if two different events

@@ -105,8 +105,8 @@ func isNil(x any) bool {
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// now returns the current time in microseconds, the precision of Python, which
-// all peers keep.
+// now returns the current time truncated to microseconds, the precision of
+// Python, which all peers keep.
 func now() time.Time { return time.Now().Truncate(time.Microsecond) }
 
 // hasYear reports whether the year of t fits the wire format.

@@ -175,9 +175,9 @@ func CheckRecentErrors(ctx context.Context, limit int) error {
 	return check(ctx, positive("limit", int64(limit)))
 }
 
-// IDConflict sorts ids and returns the [*causal.IDConflictError] that retains
-// it, or nil if there are none. ids are the IDs of a call under which different
-// content is stored.
+// IDConflict returns the [*causal.IDConflictError] for ids, the IDs of a call
+// under which different content is stored, or nil if there are none. It sorts
+// and retains ids.
 func IDConflict(ids []causal.EventID) error {
 	if len(ids) == 0 {
 		return nil

@@ -18,9 +18,9 @@
 // from the copy.
 //
 // A write that has returned nil is on the disks of a majority of servers, if
-// they are configured with sync_interval: always. Otherwise it survives a crash
-// of the process, but not a loss of power. The library cannot check this
-// setting. docs/nats.md describes the configuration of the servers, the
+// they are configured with sync_interval: always. Otherwise it survives crashes
+// of the servers' processes, but not a loss of power. The library cannot check
+// this setting. docs/nats.md describes the configuration of the servers, the
 // permissions, backups, and recovery from a lost log.
 //
 // A failure is reported as a [*causal.StorageError]. While servers are down or

@@ -97,7 +97,7 @@ func encodeSave(b []byte, c *condition, data [][]byte) []byte {
 // would then differ permanently.
 var (
 	errDamaged = errors.New("is damaged")
-	errVersion = errors.New("has a later version of this package")
+	errVersion = errors.New("was written by a later version of this package")
 )
 
 // decodeRecord decodes a record.

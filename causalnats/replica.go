@@ -15,9 +15,9 @@ import (
 
 // ErrLogLost reports that the stream of the events has lost acknowledged
 // entries, has been replaced, or may lose entries, or that the replica has
-// events from elsewhere. A Store that has detected this returns no other
-// errors, because its answers would differ from those of other Stores. For
-// recovery see docs/nats.md, "When the log was lost".
+// events from elsewhere. Once a Store has detected this, every call returns
+// this error and nothing else, because its answers would differ from those of
+// other Stores. For recovery see docs/nats.md, "When the log was lost".
 var ErrLogLost = errors.New("causalnats: the log has lost entries, may lose them, or has been replaced (see docs/nats.md)")
 
 // replica applies records, in the order of the stream, to a store without other

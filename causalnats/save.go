@@ -43,8 +43,8 @@ func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appen
 	return s.append(ctx, "append events", &request{events: events})
 }
 
-// SaveEventsIf stores all events or none, unless an event matching the
-// condition was saved. See [causal.Appender].
+// SaveEventsIf stores all events or none: none if an event matching the
+// condition was saved after the cursor. See [causal.Appender].
 func (s *Store) SaveEventsIf(
 	ctx context.Context, after causal.Cursor, c causal.Condition, events []causal.Event,
 ) (causal.Appended, error) {

@@ -129,7 +129,7 @@ var errReplaced = errors.New("another process has written, possibly after this o
 // checkSize requires that content fits into a message.
 func (s *Store) checkSize(what string, size int) error {
 	if size > s.maxSize-len(nonce{}) {
-		return errors.New("the " + what + " is larger than a message: raise max_payload of the servers")
+		return errors.New("the " + what + " is larger than a message may be: raise max_payload of the servers")
 	}
 	return nil
 }

@@ -21,10 +21,10 @@ func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appen
 	return s.append(ctx, "append events", events, nil)
 }
 
-// SaveEventsIf stores all events or none, unless an event matching the
-// condition was saved. See [causal.Appender]. Each call has its own
-// transaction, and takes time linear in the number of entries after the cursor
-// or of events of the aggregates.
+// SaveEventsIf stores all events or none: none if an event matching the
+// condition was saved after the cursor. See [causal.Appender]. Each call has
+// its own transaction, and takes time linear in the number of entries after the
+// cursor or of events of the aggregates.
 func (s *Store) SaveEventsIf(
 	ctx context.Context, after causal.Cursor, condition causal.Condition, events []causal.Event,
 ) (causal.Appended, error) {
@@ -101,8 +101,8 @@ type try struct {
 	before, after     causal.Cursor // the heads of the log
 }
 
-// appended returns the result for events whose rows are new, unless they are
-// stored.
+// appended returns the result for events. Those with a row in rows are new,
+// unless it is in t.stored.
 func (t *try) appended(events []causal.Event, rows []row) causal.Appended {
 	a := causal.Appended{Before: t.before, After: t.after, New: make([]bool, len(events))}
 	isNew := make(map[causal.EventID]bool, len(rows))

@@ -25,13 +25,13 @@
 //
 // # Caveats
 //
-// Servers that identify themselves as something else than PostgreSQL, such as
+// Servers that identify themselves as something other than PostgreSQL, such as
 // CockroachDB and YugabyteDB, are refused, because the order of the log depends
 // on the locks of PostgreSQL.
 //
 // The log has no gaps, so transactions that save events commit one after
 // another: each waits until the previous one is on disk. The architecture
-// decision record on arrival order has the cost of this.
+// decision record on arrival order measures the cost of this.
 //
 // The log is ordinary data, so its cursors are valid in a dump restored
 // elsewhere. If the log goes back to a dump, or two copies grow, cursors stay

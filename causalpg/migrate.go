@@ -74,7 +74,7 @@ func migrateIn(ctx context.Context, tx pgx.Tx, schema string, migrations []strin
 	case version > len(migrations):
 		return errNewer(version, len(migrations))
 	case 0 < version && version < firstVersion:
-		return errors.New("the schema has an unreleased version of this package")
+		return errors.New("the schema was made by an unreleased version of this package")
 	}
 	for _, script := range migrations[version:] {
 		// The simple protocol accepts several statements.

@@ -54,9 +54,9 @@ type Store struct {
 // the rest. ctx limits the opening, not the store's life.
 //
 // Open returns a [*causal.ValidationError] if dsn or an option is invalid, and
-// a [*causal.StorageError] if the schema is missing or has the version of an
-// earlier or later package. Any other failure except the error of ctx is a
-// StorageError, too.
+// a [*causal.StorageError] if the schema is missing, or was made by an earlier
+// or later version of this package. Any other failure except the error of ctx
+// is a StorageError, too.
 func Open(ctx context.Context, dsn string, o *Options) (*Store, error) {
 	if err := causaladapter.CheckContext(ctx); err != nil {
 		return nil, err

@@ -35,10 +35,10 @@ func (s *Store) Append(ctx context.Context, events []causal.Event) (causal.Appen
 	return a, nil
 }
 
-// SaveEventsIf stores all events or none, unless an event matching the
-// condition was saved. See [causal.Appender]. It takes time linear in the
-// number of entries after the cursor or, if they are many and there is no node,
-// of events of the aggregates.
+// SaveEventsIf stores all events or none: none if an event matching the
+// condition was saved after the cursor. See [causal.Appender]. It takes time
+// linear in the number of entries after the cursor or, if they are many and
+// there is no node, of events of the aggregates.
 func (s *Store) SaveEventsIf(
 	ctx context.Context, after causal.Cursor, condition causal.Condition, events []causal.Event,
 ) (causal.Appended, error) {

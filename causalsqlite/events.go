@@ -105,7 +105,7 @@ func (s *Store) Aggregates(ctx context.Context) iter.Seq2[string, error] {
 }
 
 // AllEvents yields all events. See [causal.EventStore]. A range sees the events
-// stored when it began. It holds about a megabyte of them at a time, or a
+// stored when it began. It holds up to about a megabyte of them at a time, or a
 // single larger event.
 func (s *Store) AllEvents(ctx context.Context) iter.Seq2[causal.Event, error] {
 	const op = "read events"

@@ -134,7 +134,7 @@ func fileVersion(c *sqlite.Conn, newest int) (int, error) {
 	case application != applicationID || version < 1 || objects == 0:
 		return 0, errors.New("the file is the database of another application")
 	case version < firstVersion:
-		return 0, errors.New("the file has an unreleased version of this package")
+		return 0, errors.New("the file was made by an unreleased version of this package")
 	case version > int64(newest):
 		return 0, fmt.Errorf("the file has schema version %d, and this package supports versions up to %d", version, newest)
 	}

@@ -218,8 +218,8 @@ func renew(c *sqlite.Conn, path string) error {
 	}
 }
 
-// checkpointPages is the growth of the write-ahead log between two checkpoints,
-// each of which flushes the disk twice.
+// checkpointPages is the growth of the write-ahead log, in pages, between two
+// checkpoints, each of which flushes the disk twice.
 const checkpointPages = 2000
 
 const pageSize = 4096 // in bytes

@@ -24,7 +24,7 @@ var (
 	ErrNotAllowed = errors.New("causalsync: the event is not allowed")
 	// ErrTooLarge reports an event too large for a message of one of the two
 	// sides. See [Options.MaxMessage].
-	ErrTooLarge = errors.New("causalsync: the event is larger than a message")
+	ErrTooLarge = errors.New("causalsync: the event is larger than a message may be")
 )
 
 // RefusedError is the reason why the peer does not sync. It matches

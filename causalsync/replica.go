@@ -59,8 +59,8 @@ type Options struct {
 	// one. It has at least 16 random bytes. If nil, the replica generates one.
 	Secret []byte
 	// MaxMessage is the maximum size of a message in either direction, 4 KiB to
-	// 1 GiB. Zero means 1 MiB. Larger events, with 1 KiB to spare, are not
-	// synced, and reported.
+	// 1 GiB. Zero means 1 MiB. An event that does not fit, with 1 KiB to spare,
+	// is reported and not synced.
 	MaxMessage int
 }
 
@@ -90,8 +90,8 @@ type peer struct {
 // New returns a replica of a store, preferably a [causal.DigestReader] like the
 // stores of this library. Of any other store, and of a read-only one without
 // all of its keys, the replica keeps a copy in memory. It reads the whole store
-// at first and, if it is a [causal.LogReader], later only new entries. A
-// read-only store sends events, and refuses those it receives.
+// at first, and later, if the store is a [causal.LogReader], only new entries.
+// A read-only store sends events, and refuses those it receives.
 //
 // New returns a [*causal.ValidationError] if s is nil or an option is invalid.
 func New(s causal.EventStore, o *Options) (*Replica, error) {

@@ -215,7 +215,7 @@ var appendCases = []eventCase{
 	},
 	{
 		name:  "append/goroutines",
-		claim: "A decision saved on condition of the history it is based on reflects everything saved before.",
+		claim: "If a caller reads the history, decides, and saves on the condition that nothing was added, the decision reflects everything saved before it.",
 		needs: eventNeeds{needsLog, needsAppend},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)

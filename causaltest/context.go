@@ -39,7 +39,7 @@ var contextCases = []eventCase{
 	},
 	{
 		name:  "context/during",
-		claim: "If the context is canceled during a save, the event or the complete batch is stored or not, and it is not stored unless the error matches ErrOutcomeUnknown; saving it again leaves it stored once.",
+		claim: "If the context is canceled during a save, the event or the complete batch is stored or not; it is not stored if the save returns an error that does not match ErrOutcomeUnknown; saving it again leaves it stored once.",
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
 			var all []causal.Event

@@ -18,7 +18,7 @@ var needsDigests = needsCapability[causal.DigestReader, causal.EventStore]
 var digestCases = []eventCase{
 	{
 		name:  "digests/order",
-		claim: "ReadDigests yields the keys of events in order, from one key up to but not including another, including those of events saved in between.",
+		claim: "ReadDigests yields the keys of events in order, from one key up to but not including another; later calls also yield those of events saved since.",
 		needs: eventNeeds{needsDigests, needsLog},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)

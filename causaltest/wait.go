@@ -78,7 +78,7 @@ var waitCases = []eventCase{
 	},
 	{
 		name:  "wait/bounded",
-		claim: "WaitLog returns nil after about a second if nothing is saved, and not much earlier.",
+		claim: "WaitLog returns nil after at most about a second if nothing is saved, and does not return immediately.",
 		needs: eventNeeds{needsLog, needsWait},
 		run: func(t *testing.T, c eventConfig) {
 			s := c.Open(t)
