@@ -25,9 +25,9 @@ var (
 	// ErrIDConflict reports different events with the same ID. See
 	// [IDConflictError].
 	ErrIDConflict = errors.New("causal: event ID already has different content")
-	// ErrFork reports different events of one node and clock, which would be
-	// mistaken for each other. See [ForkError].
-	ErrFork = errors.New("causal: events of one node and clock differ")
+	// ErrFork reports a fork, or different events of one node and clock, which
+	// would be mistaken for each other. See [ForkError].
+	ErrFork = errors.New("causal: a node has forked")
 	// ErrGap reports missing earlier events. See [GapError].
 	ErrGap = errors.New("causal: earlier events are missing")
 	// ErrClockOverflow reports a clock value above the range of a Lamport
@@ -245,7 +245,7 @@ func (e *ForkError) Error() string {
 	if e == nil {
 		return ErrFork.Error()
 	}
-	return ErrFork.Error() + ": " + strconv.FormatInt(e.LamportClock, 10) + listIDs(e.IDs)
+	return ErrFork.Error() + ": at clock " + strconv.FormatInt(e.LamportClock, 10) + listIDs(e.IDs)
 }
 
 // Is reports whether target is [ErrFork].

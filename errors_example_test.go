@@ -81,7 +81,7 @@ func ExampleForkError() {
 	fmt.Println(fork.Error(), fork.Is(causal.ErrFork))
 	// Output:
 	// true alice 6 [01HZXW5B2Q3R4S5T6V7W8X9Y01 01HZXW5B2Q3R4S5T6V7W8X9Y02]
-	// causal: events of one node and clock differ: 6: 01HZXW5B2Q3R4S5T6V7W8X9Y01, 01HZXW5B2Q3R4S5T6V7W8X9Y02 true
+	// causal: a node has forked: at clock 6: 01HZXW5B2Q3R4S5T6V7W8X9Y01, 01HZXW5B2Q3R4S5T6V7W8X9Y02 true
 }
 
 func ExampleClockJumpError() {

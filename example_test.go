@@ -35,7 +35,7 @@ func Example() {
 	check(err)
 
 	// Online, over anything that carries a message and its answer, for example
-	// causalsync.HTTP. Here both may see everything.
+	// causalsync.HTTP. The zero Filter lets a peer see and write everything.
 	a, err := causalsync.New(&aliceStore, &causalsync.Options{Node: alice})
 	check(err)
 	b, err := causalsync.New(&bobStore, &causalsync.Options{Node: bob})

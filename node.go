@@ -40,9 +40,9 @@ type NodeOptions struct {
 	// AfterRestore: the node resumes after the last of its own events in the
 	// store, and if a peer has a later one, its history forks. If an event in
 	// between is lost, Emit permanently returns a [*GapError]. When in doubt,
-	// use a new node ID instead. The store then no longer counts as restored,
-	// possibly even if OpenNode fails. Do not leave the option on, or the next
-	// restored backup will be opened as well.
+	// use a new node ID instead. For this node, the store then no longer counts
+	// as restored, possibly even if OpenNode fails. Do not leave the option on,
+	// or the next restored backup will be opened as well.
 	AfterRestore bool
 	// OnFork is called with each fork found by the node, including those in
 	// events saved by other processes; see [Receipt]. It is called by one

@@ -33,8 +33,9 @@ type EventStore interface {
 	// not UTF-8.
 	LoadEvents(ctx context.Context, aggregateID string) ([]Event, error)
 
-	// AllEvents yields all events in the order of [Compare]. If the read fails
-	// or ctx is canceled, the last pair yielded is the zero Event and the
+	// AllEvents yields all events in the order of [Compare], in memory that
+	// does not grow with their number. If the read fails, ctx is canceled or
+	// the adapter is closed, the last pair yielded is the zero Event and the
 	// error, so a truncated read never looks complete. Each range over the
 	// sequence starts a new read. No lock, transaction or connection is held
 	// while the loop body runs, so the body may call the store. It is not

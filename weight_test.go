@@ -41,7 +41,7 @@ func eventWeight(t *testing.T, nodes, heads int, vectorClocks bool) int {
 // The table in docs/concepts.md has the results of this test.
 func TestEventWeights(t *testing.T) {
 	var table strings.Builder
-	table.WriteString("| nodes | parents, 1 head | parents, 10 heads | full vector clock, 1 head |\n|---|---|---|---|\n")
+	table.WriteString("| nodes | parents, 1 head | parents, up to 10 heads of other nodes | full vector clock, 1 head |\n|---|---|---|---|\n")
 	for _, nodes := range []int{2, 10, 100, 1000, 5000} {
 		fmt.Fprintf(&table, "| %d | %d | %d | %d |\n", nodes,
 			eventWeight(t, nodes, 1, false), eventWeight(t, nodes, 10, false), eventWeight(t, nodes, 1, true))

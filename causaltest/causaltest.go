@@ -63,8 +63,8 @@ type Config[S any] struct {
 	// Limits are the sizes accepted by the storage. The zero value means no
 	// limits.
 	Limits Limits
-	// Skip lists cases known to fail, with the reasons. They appear as skipped
-	// tests; a careful build fails if there are any.
+	// Skip lists cases known to fail, such as life/loop, with the reasons. They
+	// appear as skipped tests; a careful build fails if there are any.
 	Skip map[string]string
 }
 

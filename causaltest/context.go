@@ -279,6 +279,7 @@ var lifeCases = []eventCase{
 							closeStorage(t, s)
 						}
 					}
+					require.LessOrEqual(t, len(errs), stop+1, "%s goes on after Close", name)
 					require.Len(t, errs, stop+1, name)
 					require.NoError(t, errs[stop-1], name)
 					require.ErrorIs(t, errs[stop], causal.ErrClosed, name)

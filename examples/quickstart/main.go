@@ -47,14 +47,14 @@ func sync(ctx context.Context, a, b *causalsync.Replica) {
 	fmt.Printf("   received %d, sent %d\n", report.Received, report.Sent)
 }
 
-// look prints the conflicts about the task in a store, and the winning state.
-func look(ctx context.Context, store causal.EventStore) {
+// look prints what someone sees of the task: conflicts, and the winning state.
+func look(ctx context.Context, who string, store causal.EventStore) {
 	events := must(store.LoadEvents(ctx, "task-1"))
 	for _, c := range must(causal.NewHistory(events)).Conflicts(nil) {
-		fmt.Printf("   %s: %s and %s are in conflict\n", c.Key, c.Events[0].NodeID(), c.Events[1].NodeID())
+		fmt.Printf("   %s sees a conflict about %s, by %s and %s\n", who, c.Key, c.Events[0].NodeID(), c.Events[1].NodeID())
 	}
 	states := causal.StateMachine{Priority: map[string]int{"done": 2, "review": 1}}
-	fmt.Println("  ", must(causal.ResolveState(events, states)).ResolutionNote)
+	fmt.Printf("   %s sees: %s\n", who, must(causal.ResolveState(events, states)).ResolutionNote)
 }
 
 func main() {
@@ -63,21 +63,21 @@ func main() {
 	alice, tablet := open(ctx, dir, "alice")
 	bob, phone := open(ctx, dir, "bob")
 
-	fmt.Println("1. Alice and Bob are offline. Both change the state of a task, and vote.")
-	emit(ctx, alice, map[string]any{"state": "review", "delta": 2})
-	emit(ctx, bob, map[string]any{"state": "done", "delta": -1})
+	fmt.Println("1. Alice and Bob are offline. Each sets the state of a task, and votes for it.")
+	emit(ctx, alice, map[string]any{"state": "review", "delta": 1})
+	emit(ctx, bob, map[string]any{"state": "done", "delta": 1})
 
 	fmt.Println("2. They sync, and see the same.")
 	hers := must(causalsync.New(tablet, &causalsync.Options{Node: alice}))
 	his := must(causalsync.New(phone, &causalsync.Options{Node: bob}))
 	sync(ctx, hers, his)
-	look(ctx, tablet)
-	look(ctx, phone)
+	look(ctx, "alice", tablet)
+	look(ctx, "bob", phone)
 
 	fmt.Println("3. Alice resolves it: her next event follows all events in her store.")
 	emit(ctx, alice, map[string]any{"state": "review"})
 	sync(ctx, hers, his)
-	look(ctx, phone)
+	look(ctx, "bob", phone)
 
 	consuming, stop := context.WithCancel(ctx) // a service continues until it is stopped
 	err := causal.Consume(consuming, phone, "votes", func(_ context.Context, b *causal.Batch) error {
@@ -89,7 +89,7 @@ func main() {
 			check(votes.Apply(entry.Event))
 		}
 		b.State = must(json.Marshal(votes)) // saved with the position in the log
-		fmt.Printf("4. A projection of %d events has %d vote.\n", len(b.Entries), must(votes.Value()))
+		fmt.Printf("4. A projection of %d events has %d votes.\n", len(b.Entries), must(votes.Value()))
 		stop()
 		return nil
 	}, nil)

@@ -131,12 +131,10 @@ func (f *finder) findMissing() {
 
 func (f *finder) findForks() {
 	for _, fork := range f.Forks() {
-		at := -1
-		for _, id := range fork.IDs {
-			i, _ := f.Index(id)
-			at = max(at, i)
-		}
-		f.add(Fork, at, "node %s has forked at clock %d: it ran twice, or was restored from a backup", fork.NodeID, fork.LamportClock)
+		i, _ := f.Index(fork.IDs[0])
+		j, _ := f.Index(fork.IDs[1])
+		f.add(Fork, max(i, j), "node %s has forked at clock %d, beside %s: it ran twice, or was restored from a backup",
+			fork.NodeID, fork.LamportClock, f.At(min(i, j)).ID())
 	}
 	for i := 1; i < f.Len(); i++ { // History does not know whether plain events with the same clock are a fork
 		a, b := f.At(i-1), f.At(i)

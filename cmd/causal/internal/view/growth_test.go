@@ -38,18 +38,18 @@ func TestGrowth(t *testing.T) {
 			for _, events := range of {
 				aggregates = append(aggregates, events)
 			}
-			least := time.Hour
-			for range 2 {
-				start := time.Now()
-				for range times {
-					show(v, aggregates)
-				}
-				least = min(least, time.Since(start))
+			start := time.Now()
+			for range times {
+				show(v, aggregates)
 			}
-			return least
+			return time.Since(start)
 		}
 		// Both have the same number of events and take a similar time, so a
-		// busy machine slows both.
-		require.Less(t, float64(take(16_000, 1)), 6*float64(take(500, 32)), "%s: one view has 32 times the pairs of 32 smaller ones", name)
+		// busy machine slows both, and one undisturbed measurement is enough.
+		isLinear := false
+		for range 5 {
+			isLinear = isLinear || take(16_000, 1) < 6*take(500, 32)
+		}
+		require.True(t, isLinear, "%s: one view has 32 times the pairs of 32 smaller ones", name)
 	}
 }
