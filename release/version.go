@@ -71,8 +71,9 @@ func checkCompatibility(version, latest, incompatible string) error {
 	return nil
 }
 
-// checkChangelog checks that the changelog has entries for a version, or
-// unreleased ones if version is "".
+// checkChangelog checks that the changelog has entries for a version. If version
+// is "", it only needs a place for entries: directly after a release there are
+// none.
 func checkChangelog(text, version string) error {
 	heading := regexp.QuoteMeta("## [Unreleased]")
 	if version != "" {
@@ -83,7 +84,7 @@ func checkChangelog(text, version string) error {
 		return fmt.Errorf("%s has no heading %s", changelogFile, strings.ReplaceAll(heading, `\`, ""))
 	}
 	section, _, _ := strings.Cut(text[at[1]:], "\n## ")
-	if !strings.Contains(section, "\n- ") {
+	if version != "" && !strings.Contains(section, "\n- ") {
 		return fmt.Errorf("%s has no entries for this version", changelogFile)
 	}
 	return nil
