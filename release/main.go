@@ -13,7 +13,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 )
 
 const (
@@ -26,7 +28,10 @@ func main() {
 	out := flag.String("o", "", "new directory for a clone with the tags")
 	licenses := flag.Bool("licenses", false, "write "+licensesFile)
 	flag.Parse()
-	if err := run(context.Background(), *dryRun, *licenses, *out, flag.Args()); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *dryRun, *licenses, *out, flag.Args())
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
@@ -56,10 +61,14 @@ func run(ctx context.Context, dryRun, licenses bool, out string, args []string) 
 		if err := os.Mkdir(out, 0o755); err != nil {
 			return err
 		}
-		if out, err = filepath.Abs(out); err != nil {
-			return err
+		dir, err := filepath.Abs(out)
+		if err == nil {
+			err = prepare(ctx, root, tools, dir, args[0])
 		}
-		return prepare(ctx, root, tools, out, args[0])
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(out))
+		}
+		return err
 	}
 	return errors.New("usage: -dry-run, -o DIR VERSION, or -licenses")
 }

@@ -28,6 +28,12 @@ func (m module) path() string { return strings.TrimSuffix(rootPath+"/"+m.dir, "/
 
 func (m module) tag(version string) string { return strings.TrimPrefix(m.dir+"/"+version, "./") }
 
+// isIn reports whether the module existed in a release of the root.
+func (m module) isIn(ctx context.Context, root, version string) bool {
+	_, err := output(ctx, command{dir: root}, "git", "cat-file", "-e", version+":"+strings.TrimPrefix(m.dir+"/go.mod", "./"))
+	return err == nil
+}
+
 func isOurs(path string) bool { return path == rootPath || strings.HasPrefix(path, rootPath+"/") }
 
 // stamp makes the go.mod file of a module require this version of our other

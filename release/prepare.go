@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -17,10 +18,13 @@ type command struct {
 	env []string // in addition to that of this process
 }
 
-// output runs a command and returns its output without surrounding space.
+// output runs a command and returns its output without surrounding space. The
+// variables of git are removed from the environment: in a hook they name the
+// repository that runs it.
 func output(ctx context.Context, c command, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Env = c.dir, append(os.Environ(), c.env...)
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "GIT_") })
+	cmd.Dir, cmd.Env = c.dir, slices.Concat(env, c.env)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -34,6 +38,9 @@ func output(ctx context.Context, c command, name string, args ...string) (string
 // the directory of this module. A version of "" stands for a dry run with the
 // next one.
 func prepare(ctx context.Context, root, tools, dir, version string) error {
+	if shallow, err := output(ctx, command{dir: root}, "git", "rev-parse", "--is-shallow-repository"); err != nil || shallow != "false" {
+		return errors.Join(err, errors.New("this clone is shallow, so earlier releases may be missing"))
+	}
 	latest, err := latestVersion(ctx, root)
 	if err != nil {
 		return err
@@ -94,8 +101,9 @@ func surroundings(ctx context.Context, clone string) (c command, cleanUp func(),
 	}
 	author := "causal release"
 	env := []string{
-		"GOWORK=off", "GOFLAGS=-modcacherw", "GOMODCACHE=" + cache, "GOPRIVATE=" + rootPath,
+		"GOWORK=off", "GOFLAGS=-modcacherw", "GOMODCACHE=" + cache, "GONOPROXY=" + rootPath, "GONOSUMDB=" + rootPath, "GOOS=", "GOARCH=",
 		"GOPROXY=file://" + filepath.ToSlash(filepath.Join(known, "cache", "download")) + "," + proxy,
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, // such as signatures and hooks
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://" + filepath.ToSlash(clone) + ".insteadOf", "GIT_CONFIG_VALUE_0=https://" + rootPath,
 		"GIT_AUTHOR_NAME=" + author, "GIT_COMMITTER_NAME=" + author, "GIT_AUTHOR_EMAIL=", "GIT_COMMITTER_EMAIL=",
 	}
@@ -120,7 +128,7 @@ func compareAPIs(ctx context.Context, tools string, c command, version, latest s
 		return err
 	}
 	for i, m := range modules {
-		if m.isCommand {
+		if m.isCommand || !m.isIn(ctx, c.dir, latest) {
 			continue
 		}
 		var exports []string
@@ -190,7 +198,7 @@ func install(ctx context.Context, c command, version string) error {
 		if err != nil {
 			return err
 		}
-		if !strings.Contains(reported, version) {
+		if !slices.Contains(strings.Fields(reported), version) {
 			return fmt.Errorf("the installed command says that its version is %s, not %s", reported, version)
 		}
 	}

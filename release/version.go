@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -11,8 +10,12 @@ import (
 	"golang.org/x/mod/semver"
 )
 
+// valid are the versions of releases. From 2 on, module paths would have to end
+// in the major version.
+var valid = regexp.MustCompile(`^v[01]\.(0|[1-9]\d*)\.(0|[1-9]\d*)$`)
+
 // latestVersion returns the version of the last release, or "" if there is
-// none. All modules must have it.
+// none. All modules must have it, and HEAD must contain it.
 func latestVersion(ctx context.Context, root string) (string, error) {
 	text, err := output(ctx, command{dir: root}, "git", "tag", "--list")
 	if err != nil {
@@ -21,14 +24,20 @@ func latestVersion(ctx context.Context, root string) (string, error) {
 	tags := strings.Fields(text)
 	latest := ""
 	for _, tag := range tags {
-		if semver.IsValid(tag) && (latest == "" || semver.Compare(tag, latest) > 0) {
+		if valid.MatchString(tag) && (latest == "" || semver.Compare(tag, latest) > 0) {
 			latest = tag
 		}
 	}
+	if latest == "" {
+		return "", nil
+	}
 	for _, m := range modules {
-		if latest != "" && !slices.Contains(tags, m.tag(latest)) {
+		if m.isIn(ctx, root, latest) && !slices.Contains(tags, m.tag(latest)) {
 			return "", fmt.Errorf("the last release is incomplete: there is no tag %s", m.tag(latest))
 		}
+	}
+	if _, err := output(ctx, command{dir: root}, "git", "merge-base", "--is-ancestor", latest, "HEAD"); err != nil {
+		return "", fmt.Errorf("HEAD does not contain the last release: %w", err)
 	}
 	return latest, nil
 }
@@ -47,10 +56,8 @@ func checkVersion(version, latest string) (string, error) {
 		return fmt.Sprintf("%s.%d.0", semver.Major(latest), minor+1), nil
 	}
 	switch {
-	case !semver.IsValid(version) || semver.Canonical(version) != version:
-		return "", fmt.Errorf("%s is not a version such as v0.1.0", version)
-	case semver.Compare(version, "v2.0.0-0") >= 0:
-		return "", errors.New("from version 2 on, module paths must end in the major version")
+	case !valid.MatchString(version):
+		return "", fmt.Errorf("%s is not a version such as v0.1.0, below 2", version)
 	case latest != "" && semver.Compare(version, latest) <= 0:
 		return "", fmt.Errorf("%s does not follow the last release, %s", version, latest)
 	}
@@ -71,21 +78,22 @@ func checkCompatibility(version, latest, incompatible string) error {
 	return nil
 }
 
-// checkChangelog checks that the changelog has entries for a version. If version
-// is "", it only needs a place for entries: directly after a release there are
-// none.
+// checkChangelog checks that the changelog has entries for a version. If it is
+// "", the changelog only needs a place for entries: directly after a release
+// there are none.
 func checkChangelog(text, version string) error {
-	heading := regexp.QuoteMeta("## [Unreleased]")
+	heading, pattern := "## [Unreleased]", `## \[Unreleased\]`
 	if version != "" {
-		heading = regexp.QuoteMeta("## ["+strings.TrimPrefix(version, "v")+"]") + ` - \d{4}-\d{2}-\d{2}`
+		number := strings.TrimPrefix(version, "v")
+		heading, pattern = "## ["+number+"] - YYYY-MM-DD", `## \[`+regexp.QuoteMeta(number)+`\] - \d{4}-\d{2}-\d{2}`
 	}
-	at := regexp.MustCompile(`(?m)^` + heading + `$`).FindStringIndex(text)
+	at := regexp.MustCompile(`(?m)^` + pattern + `$`).FindStringIndex(text)
 	if at == nil {
-		return fmt.Errorf("%s has no heading %s", changelogFile, strings.ReplaceAll(heading, `\`, ""))
+		return fmt.Errorf("%s has no heading %s", changelogFile, heading)
 	}
 	section, _, _ := strings.Cut(text[at[1]:], "\n## ")
 	if version != "" && !strings.Contains(section, "\n- ") {
-		return fmt.Errorf("%s has no entries for this version", changelogFile)
+		return fmt.Errorf("%s has no entries below %s", changelogFile, heading)
 	}
 	return nil
 }
