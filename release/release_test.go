@@ -192,7 +192,6 @@ func TestRelease(t *testing.T) {
 	r.commit()
 	_, err = r.release("v0.2.0")
 	require.NoError(t, err)
-
 }
 
 func TestLatestVersion(t *testing.T) {
