@@ -44,9 +44,11 @@ func allTables(r, packages *results) (string, error) {
 	b.WriteString("# Benchmarks\n\n<!-- Made by benchmarks/report; do not edit. -->\n\n")
 	fmt.Fprintf(&b, "Medians of %s, on %s. Compare the ratios: both sides of a comparison are from the same run, and times depend on the machine.\n\n",
 		r.rounds(), r.machine())
-	b.WriteString("`benchmarks/run` makes this page again, in about 35 minutes. A round of a benchmark takes 0.3 s. Numbers of allocations are in " +
-		"parentheses. Each table ends with the parts of the work omitted by a library; tests next to the benchmarks assert those not stated in " +
-		"its documentation.\n\n" + r.versions() + "\n")
+	b.WriteString("Numbers of allocations are in parentheses. A ratio below 1 means that ours is faster; a difference within the noise of the rounds " +
+		"counts as none. The last row of each comparison says what each library leaves out. Where its documentation does not say so, a test next " +
+		"to the benchmarks shows it.\n\n" +
+		"In a clone, `benchmarks/run` makes this page again in about 35 minutes. It needs PostgreSQL, and a machine without other work. The last " +
+		"tables are from the benchmarks of each package, and all others from those of module benchmarks.\n\n" + r.versions() + "\n")
 	summary, err := fastestPeers(r)
 	if err != nil {
 		return "", err
@@ -208,7 +210,7 @@ func (r *results) growth(o op, n int) (figure, error) {
 
 func growthTable(r *results) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Growth\n\nWhat one event costs by how many there are, all in memory. Sorting takes O(n log n), also that in the first read after saves in random order, and the rest O(n). The "+
+	fmt.Fprintf(&b, "## Growth\n\nThe cost of one event, by the number of events in memory. Sorting takes O(n log n) time, as does the first read after saves in random order; everything else takes O(n). The "+
 		"steps above 10,000 are those of the processor's caches: events in random order are then read from memory.\n\n"+
 		"![Growth](%s)\n\n| operation |", chartName(growthGroup))
 	for _, n := range growthSizes {
@@ -233,8 +235,9 @@ func growthTable(r *results) (string, error) {
 // same by hand.
 func packageTables(r *results) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Benchmarks of the packages\n\nMedians of %s, on %s. A user's own code for the same work, with the same driver, is in the "+
-		"column \"by hand\"; comments in the files of the benchmarks describe it.\n", r.rounds(), r.machine())
+	fmt.Fprintf(&b, "## Benchmarks of the packages\n\nMedians of %s, on %s. The column \"by hand\" has code that a user would write for the same work, "+
+		"with the same driver: the benchmarks whose names have the words naive, raw or publish. Rows without it have no counterpart; those of "+
+		"Order compare ways to assign positions in a log.\n", r.rounds(), r.machine())
 	isByHand := map[key]bool{}
 	for _, k := range r.order {
 		isByHand[key{k.pkg, byHand(k.name)}] = true
@@ -289,7 +292,11 @@ func (f figure) String() string {
 		text += fmt.Sprintf(" (%s)", thousands(int(math.Round(f.allocs))))
 	}
 	if f.trips > 0 {
-		text += fmt.Sprintf(", %.3g trips, %s B", f.trips, thousands(int(math.Round(f.bytes))))
+		trips := fmt.Sprintf("%.3g trips", f.trips)
+		if f.trips == 1 {
+			trips = "1 trip"
+		}
+		text += fmt.Sprintf(", %s, %s B", trips, thousands(int(math.Round(f.bytes))))
 	}
 	return text
 }
