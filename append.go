@@ -106,9 +106,9 @@ type Appender interface {
 	//     and returns nil, whatever the cursor and the condition.
 	//   - If the cursor is not one of this log, it returns the error of
 	//     [Cursor.PositionIn].
-	//   - If some events are already stored, or an entry matches, the error
-	//     matches [ErrConcurrentSave], and the same call fails again unless
-	//     someone else stores all its events.
+	//   - If some events were already stored before the call, or an entry
+	//     matches, the error matches [ErrConcurrentSave], and the same call
+	//     fails again unless someone else stores all its events.
 	//
 	// If the condition is invalid, it returns the error of
 	// [Condition.Validate]. SaveEventsIf is linearizable with respect to all

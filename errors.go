@@ -283,7 +283,8 @@ func (e *ClockJumpError) Is(target error) bool { return target == ErrClockJump }
 type StorageError struct {
 	// Op names the failed operation in words, such as "save event".
 	Op string
-	// Err is the adapter's error.
+	// Err is the adapter's error. Its text is logged, so it must not contain
+	// texts of events.
 	Err error
 }
 

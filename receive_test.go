@@ -112,6 +112,15 @@ func TestReceiveAfterRefused(t *testing.T) {
 	}
 }
 
+// A stored event that cannot be decoded is a fault of the store.
+func TestReceiveIntoDamagedStore(t *testing.T) {
+	s := appends{fault: "is damaged"}
+	n := openNode(t, "alice", &s)
+	r, err := n.Receive(t.Context(), []causal.Event{from(t, 1, "bob", 0, 1), from(t, 2, "bob", 1, 2)}, nil)
+	require.ErrorIs(t, err, causal.ErrStorage)
+	require.Empty(t, r.Rejected)
+}
+
 // The cause of a done context does not affect events.
 func TestReceiveCanceledWithCause(t *testing.T) {
 	for _, cause := range []error{causal.ErrConcurrentSave, causal.ErrValidation, causal.ErrIDConflict, causal.ErrInvalidCursor} {
@@ -697,6 +706,8 @@ func (s *appends) Append(ctx context.Context, events []causal.Event) (causal.App
 	switch s.fault {
 	case "fails":
 		return causal.Appended{}, errDisk
+	case "is damaged":
+		return causal.Appended{}, &causal.StorageError{Op: "append", Err: json.Unmarshal([]byte("{}"), new(causal.Event))}
 	case "fails after":
 		_, _ = s.MemStore.Append(ctx, events)
 		return causal.Appended{}, errUnknown

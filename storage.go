@@ -27,10 +27,10 @@ type EventStore interface {
 	// event is unchanged. If e is zero, it returns a [*ValidationError].
 	SaveEvent(ctx context.Context, e Event) error
 
-	// LoadEvents returns the events of one aggregate in the order of [Compare].
-	// The caller owns the slice; it is empty, and the error nil, if there are
-	// none. LoadEvents returns a [*ValidationError] if aggregateID is empty or
-	// not UTF-8.
+	// LoadEvents returns the events with this aggregate ID, of all projects, in
+	// the order of [Compare]. The caller owns the slice; it is empty, and the
+	// error nil, if there are none. LoadEvents returns a [*ValidationError] if
+	// aggregateID is empty or not UTF-8.
 	LoadEvents(ctx context.Context, aggregateID string) ([]Event, error)
 
 	// AllEvents yields all events in the order of [Compare], in memory that
@@ -123,9 +123,10 @@ type HeadLoader interface {
 // reader.
 type LogReader interface {
 	// ReadLog yields the entries after the given cursor in arrival order, up to
-	// the end of the log as of some moment during the call. Arrival order has
-	// no gaps: new entries only ever appear at the end. The cursor of an entry
-	// is the [Cursor.Next] of its predecessor's. Errors and ranges are as in
+	// the end of the log as of some moment during the range, which therefore
+	// ends even if its body saves events. Arrival order has no gaps: new
+	// entries only ever appear at the end. The cursor of an entry is the
+	// [Cursor.Next] of its predecessor's. Errors and ranges are as in
 	// AllEvents. The errors for the cursor are those of [Cursor.PositionIn].
 	ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error]
 

@@ -15,8 +15,16 @@
 //
 // If the storage is closed, the method then returns a [*causal.StorageError]
 // whose Err is [causal.ErrClosed]. Only then does it access the storage.
-// Failures of the storage are a StorageError, too. Errors of package causal or
-// of the context are returned unchanged. Package causaltest checks the result.
+// Failures of the storage, such as stored data that cannot be decoded, are a
+// StorageError, too. If a commit fails, and may have taken effect, the Err of
+// the StorageError matches [causal.ErrOutcomeUnknown]; after a commit that
+// succeeded, the context no longer counts. Errors of the context, of PositionIn
+// and of these checks, [causal.ErrConcurrentSave], [causal.ErrClockOverflow]
+// and a [*causal.IDConflictError] are returned unchanged, because callers retry
+// after a StorageError. An event that can never be stored, for example because
+// a text is too long, is reported as a [*causal.ValidationError] with its
+// EventID, so that only this event is rejected. Package causaltest checks the
+// results, as far as it can cause the failures.
 //
 // All functions are safe for concurrent use and retain nothing. They check the
 // context first: if it is done, the error matches ctx.Err() and

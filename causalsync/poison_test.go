@@ -237,6 +237,21 @@ func TestLargeEvents(t *testing.T) {
 	requireEqual(t, a, b)
 }
 
+// damagedStore has a stored event that cannot be decoded.
+type damagedStore struct{ *causal.MemStore }
+
+func (damagedStore) Append(context.Context, []causal.Event) (causal.Appended, error) {
+	return causal.Appended{}, &causal.StorageError{Op: "append", Err: new(causal.Event).UnmarshalJSON([]byte("{}"))}
+}
+
+// A fault of the store is not blamed on received events.
+func TestDamagedStore(t *testing.T) {
+	r := newReplica(t, damagedStore{memStore(t)}, nil)
+	report, err := r.Sync(t.Context(), direct(newReplica(t, memStore(t, newEvents(t, 0, 3)), nil)), nil)
+	require.ErrorIs(t, err, causal.ErrStorage)
+	require.Zero(t, report.RefusedCount)
+}
+
 // logStore is a store with arrival order and no other capability.
 type logStore struct {
 	causal.EventStore

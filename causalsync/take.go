@@ -131,7 +131,7 @@ func (r *Replica) save(ctx context.Context, peer string, batch []*incoming) (cou
 			in.err = notAllowedError{err}
 		}
 		return 0, nil
-	case !isConflict && !errors.Is(err, causal.ErrValidation):
+	case errors.Is(err, causal.ErrStorage) || !isConflict && !errors.Is(err, causal.ErrValidation):
 		return count, err
 	case len(batch) == 1:
 		batch[0].err = err

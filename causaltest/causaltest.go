@@ -50,14 +50,16 @@ type Config[S any] struct {
 	// nil, data are lost when the storage is closed.
 	Reopen func(t testing.TB, s S) S
 	// Peer returns a second handle on the data of s, like that of another
-	// process. If nil, data belong to one handle.
+	// process. If nil, data belong to one handle, as in a database that only
+	// one process can open.
 	Peer func(t testing.TB, s S) S
 	// Crash lets the suite kill a writing process. If nil, the storage does not
 	// claim to survive a crash.
 	Crash func(t testing.TB) Crash[S]
 	// PageSizes are the sizes of the pages in which a range reads an event
 	// store, in order. The last one is the size of all further pages. The suite
-	// tries ranges ending before, at and after the end of each page. If nil,
+	// tries ranges ending before, at and after the end of each page, but cannot
+	// check the sizes. If pages also end by bytes, count small events. If nil,
 	// the store does not read in pages.
 	PageSizes []int
 	// Limits are the sizes accepted by the storage. The zero value means no

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -59,16 +60,19 @@ var checkpointCases = []checkpointCase{
 		claim: "Modifying a state after the call does not change the stored one.",
 		run: func(t *testing.T, c checkpointConfig) {
 			s := c.Open(t)
-			state := []byte("state")
-			saveCheckpoint(t, s, "p", causal.Checkpoint{State: state})
-			state[0] = 'x'
-			loaded, err := s.LoadCheckpoint(t.Context(), "p")
-			require.NoError(t, err)
-			require.Equal(t, "state", string(loaded.State))
-			loaded.State[0] = 'x'
-			loaded, err = s.LoadCheckpoint(t.Context(), "p")
-			require.NoError(t, err)
-			require.Equal(t, "state", string(loaded.State))
+			for _, size := range []int{5, 50_000} { // some databases return small values as copies
+				want := strings.Repeat("s", size)
+				state := []byte(want)
+				name := strconv.Itoa(size)
+				saveCheckpoint(t, s, name, causal.Checkpoint{State: state})
+				state[0] = 'x'
+				for range 2 {
+					loaded, err := s.LoadCheckpoint(t.Context(), name)
+					require.NoError(t, err)
+					require.True(t, want == string(loaded.State), "the state of %d bytes has changed", size)
+					loaded.State[0] = 'x'
+				}
+			}
 		},
 	},
 	{

@@ -23,7 +23,8 @@ import (
 // Open are required. The suite calls them from one goroutine.
 type Crash[S any] struct {
 	// Command returns a command that has not been started. Its process opens
-	// the storage and calls [Write] with its standard output.
+	// the storage and calls [Write] with its standard output. It is usually the
+	// test program itself, whose TestMain finds a variable in the environment.
 	Command func() *exec.Cmd
 	// Open opens the data left by the process.
 	Open func(t testing.TB) S

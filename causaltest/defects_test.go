@@ -258,6 +258,27 @@ var defects = map[string]defect{
 			}
 		}
 	})},
+	"errors of cursors are failures": {finds: "log/foreign", events: tailing(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool) {
+		for entry, err := range s.ReadLog(ctx, after) {
+			if err != nil && ctx.Err() == nil {
+				err = &causal.StorageError{Op: "read log", Err: err}
+			}
+			if !yield(entry, err) {
+				return
+			}
+		}
+	})},
+	"a range of the log follows it": {finds: "log/ends", events: tailing(func(ctx context.Context, s *causal.MemEventStore, after causal.Cursor, yield func(causal.LogEntry, error) bool) {
+		for isDone := false; !isDone; {
+			isDone = true
+			for entry, err := range s.ReadLog(ctx, after) {
+				if !yield(entry, err) {
+					return
+				}
+				isDone, after = err != nil, entry.Cursor
+			}
+		}
+	})},
 	"positions before the commit": {finds: "log/writers", events: func() causal.EventStore { return &gapped{} }},
 	"ended contexts are not looked at": {finds: "context/ended", events: saving(func(_ context.Context, s *causal.MemEventStore, events []causal.Event) error {
 		return s.SaveEvents(background, events)
