@@ -325,12 +325,12 @@ func TestForeignMessages(t *testing.T) {
 			for range 2 {
 				_, err = s.LoadEvents(ctx, "WP001")
 				eventtest.RequireStorageError(t, err)
-				require.ErrorContains(t, err, "message 6 of the log is")
+				require.Regexp(t, "message 6 of the log (is damaged|was written by a later version)", err.Error())
 			}
 			err = s.SaveEvent(ctx, eventtest.New(t, 6))
 			require.ErrorIs(t, err, causal.ErrOutcomeUnknown)
 			_, err = causalnats.New(ctx, nc, &o)
-			require.ErrorContains(t, err, "message 6 of the log is")
+			require.Regexp(t, "message 6 of the log (is damaged|was written by a later version)", err.Error())
 		})
 	}
 	t.Run("parts", func(t *testing.T) {

@@ -154,7 +154,7 @@ var appendCases = []eventCase{
 			for range 2 {
 				for _, again := range [][]causal.Event{all[:2], {all[1]}, {all[2], all[0], all[2]}, nil} {
 					a, err := save(start, again...)
-					require.NoError(t, err)
+					require.NoError(t, err, "all events are stored, or there are none")
 					head := headOf(t, s)
 					require.Equal(t, causal.Appended{Before: head, After: head, New: make([]bool, len(again))}, a)
 				}

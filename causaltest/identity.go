@@ -261,7 +261,7 @@ func requireConflicts(t tester, s causal.EventStore, all []causal.Event) {
 
 func requireConflict(t tester, err error, ids ...causal.EventID) {
 	var conflict *causal.IDConflictError
-	require.ErrorAs(t, err, &conflict)
+	require.ErrorAs(t, err, &conflict, "different content is under the IDs %v", ids)
 	require.ErrorIs(t, err, causal.ErrIDConflict)
 	require.NotErrorIs(t, err, causal.ErrStorage)
 	require.Equal(t, ids, conflict.IDs)

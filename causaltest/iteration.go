@@ -273,7 +273,7 @@ func requireCut(
 		events++
 	}
 	where := fmt.Sprintf("%s, cut at event %d", name, stop)
-	require.Equal(t, 1, errs, "%s: one error", where)
+	require.Equal(t, 1, errs, "%s: the range must end with the error of the context", where)
 	require.ErrorIs(t, last, context.Canceled, where)
 	require.ErrorIs(t, last, cause, where)
 }

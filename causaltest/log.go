@@ -159,7 +159,7 @@ var logCases = []eventCase{
 // readLog returns the events after the cursor.
 func readLog(t tester, s any, after causal.Cursor) (all []causal.Event) {
 	for entry, err := range s.(causal.LogReader).ReadLog(t.Context(), after) {
-		require.NoError(t, err)
+		require.NoError(t, err, "reading after position %d", after.Position())
 		all = append(all, entry.Event)
 	}
 	return all

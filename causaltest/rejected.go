@@ -314,7 +314,7 @@ func requireStored(t *testing.T, s causal.RejectedStorage, r causal.Rejected, wa
 	t.Helper()
 	stored, err := s.AppendRejected(t.Context(), r)
 	require.NoError(t, err)
-	require.Equal(t, want, stored)
+	require.Equal(t, want, stored, "whether it reports to have stored the entry")
 }
 
 func requireRejected(t *testing.T, s causal.RejectedStorage, want ...causal.Rejected) {
@@ -324,7 +324,7 @@ func requireRejected(t *testing.T, s causal.RejectedStorage, want ...causal.Reje
 		require.NoError(t, err)
 		require.Less(t, n, len(want), "there are too many")
 		w := want[n]
-		require.True(t, bytes.Equal(w.Data, r.Data), "the data of %d differ", n)
+		require.True(t, bytes.Equal(w.Data, r.Data), "entry %d has other data: is the order that of first arrival?", n)
 		require.Equal(t, w.Time.UTC(), r.Time)
 		w.Data, w.Time, r.Data, r.Time = nil, time.Time{}, nil, time.Time{}
 		require.Equal(t, w, r)
