@@ -6,6 +6,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -45,6 +46,9 @@ func generate(root string) (map[string][]byte, error) {
 	}
 	packages, err := readResults(filepath.Join(root, packagesFile))
 	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(results.checkMachine(resultsFile), packages.checkMachine(packagesFile)); err != nil {
 		return nil, err
 	}
 	tables, err := allTables(results, packages)

@@ -95,6 +95,8 @@ func TestResults(t *testing.T) {
 	require.Contains(t, table, "| do a | 30.0 ns (1) | 11.0 ns (0) |\n")
 	require.Contains(t, table, "peer is faster at: do a. Reason: it does less.")
 
+	require.ErrorContains(t, r.checkMachine("x.txt"), "x.txt does not state go-version")
+
 	g.ops[0].key = "b"
 	_, err = groupTable(r, g)
 	require.ErrorContains(t, err, "no results of BenchmarkX/op=b")

@@ -135,6 +135,16 @@ func (f figure) fasterThan(g figure) bool {
 	return f.seconds < g.seconds && c.P < c.Alpha
 }
 
+// checkMachine returns an error if a file does not describe the machine.
+func (r *results) checkMachine(file string) error {
+	for _, fact := range []string{"go-version", "cores", "cpu", "goos", "goarch"} {
+		if r.config[fact] == "" {
+			return fmt.Errorf("%s does not state %s", file, fact)
+		}
+	}
+	return nil
+}
+
 // machine describes the machine of the run.
 func (r *results) machine() string {
 	return fmt.Sprintf("%s cores of an %s, %s/%s, %s", r.config["cores"], r.config["cpu"], r.config["goos"], r.config["goarch"],
