@@ -188,7 +188,7 @@ func (n *Node) append(ctx context.Context, good []*incoming, r *Receipt) error {
 	case err == nil:
 		n.received(ctx, events, a, r)
 		return nil
-	case ctx.Err() != nil || errors.Is(err, ErrStorage) || !isConflict && !errors.Is(err, ErrValidation):
+	case ctx.Err() != nil || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrStorage) || !isConflict && !errors.Is(err, ErrValidation):
 		return err
 	case isConflict && conflict != nil:
 		before := len(good)

@@ -87,15 +87,15 @@ func prepare(ctx context.Context, root, tools, dir, version string) error {
 // surroundings returns an environment in which Go finds our modules in the
 // clone, by its tags, and keeps them in a separate module cache.
 func surroundings(ctx context.Context, clone string) (c command, cleanUp func(), err error) {
-	cache, err := os.MkdirTemp("", "causal-modules")
-	if err != nil {
-		return c, nil, err
-	}
 	known, err := output(ctx, command{}, "go", "env", "GOMODCACHE")
 	if err != nil {
 		return c, nil, err
 	}
 	proxy, err := output(ctx, command{}, "go", "env", "GOPROXY")
+	if err != nil {
+		return c, nil, err
+	}
+	cache, err := os.MkdirTemp("", "causal-modules")
 	if err != nil {
 		return c, nil, err
 	}

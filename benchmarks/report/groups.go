@@ -148,8 +148,10 @@ var (
 // is one.
 func byHand(name string) string {
 	switch name {
-	case "Batch", "Save/full/writers=1": // of causalsqlite
-		return map[string]string{"Batch": "BatchRaw", "Save/full/writers=1": "SaveRaw"}[name]
+	case "Batch": // of causalsqlite
+		return "BatchRaw"
+	case "Save/full/writers=1":
+		return "SaveRaw"
 	case "MemEventStore/save/in-order":
 		return "MemEventStore/save/naive"
 	case "Tick/causal/lease=1":
