@@ -20,11 +20,29 @@ import (
 )
 
 // Crash tells the suite how to kill a process writing to a storage. Command and
-// Open are required. The suite calls them from one goroutine.
+// Open are required. The suite calls them from one goroutine. The process is
+// usually the test program itself, with a TestMain that begins with
+//
+//	if path := os.Getenv("MYSTORE_CRASH"); path != "" {
+//		log.Fatal(causaltest.Write(context.Background(), mystore.Open(path), os.Stdout))
+//	}
+//
+// and the hook then is
+//
+//	func(t testing.TB) causaltest.Crash[causal.EventStore] {
+//		path := filepath.Join(t.TempDir(), "store")
+//		return causaltest.Crash[causal.EventStore]{
+//			Command: func() *exec.Cmd {
+//				cmd := exec.Command(os.Args[0])
+//				cmd.Env = append(os.Environ(), "MYSTORE_CRASH="+path)
+//				return cmd
+//			},
+//			Open: func(testing.TB) causal.EventStore { return mystore.Open(path) },
+//		}
+//	}
 type Crash[S any] struct {
 	// Command returns a command that has not been started. Its process opens
-	// the storage and calls [Write] with its standard output. It is usually the
-	// test program itself, whose TestMain finds a variable in the environment.
+	// the storage and calls [Write] with its standard output.
 	Command func() *exec.Cmd
 	// Open opens the data left by the process.
 	Open func(t testing.TB) S
