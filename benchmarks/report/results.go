@@ -127,7 +127,20 @@ func (s *samples) figure() figure {
 	return f
 }
 
-func median(s *benchmath.Sample) float64 { return benchmath.AssumeNothing.Summary(s, 0.95).Center }
+func median(s *benchmath.Sample) float64 { return summary(s).Center }
+
+func summary(s *benchmath.Sample) benchmath.Summary { return benchmath.AssumeNothing.Summary(s, 0.95) }
+
+// uncertainty returns half the width of the confidence intervals relative to
+// their medians, for the benchmark in the middle.
+func (r *results) uncertainty() float64 {
+	widths := make([]float64, 0, len(r.samples))
+	for _, s := range r.samples {
+		c := summary(s.figure().rounds)
+		widths = append(widths, (c.Hi-c.Lo)/2/c.Center)
+	}
+	return median(benchmath.NewSample(widths, &benchmath.DefaultThresholds))
+}
 
 // fasterThan reports whether f is faster than g beyond the noise of the rounds.
 func (f figure) fasterThan(g figure) bool {

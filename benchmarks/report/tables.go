@@ -42,12 +42,12 @@ func (r *results) cells(g group, o op) (cells []cell, ours cell, err error) {
 func allTables(r, packages *results) (string, error) {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n<!-- Made by benchmarks/report; do not edit. -->\n\n")
-	fmt.Fprintf(&b, "Medians of %s, on %s. Compare the ratios: both sides of a comparison are from the same run, and times depend on the machine.\n\n",
-		r.rounds(), r.machine())
+	fmt.Fprintf(&b, "%s Compare the ratios: times depend on the machine, and a round runs everything once, so other work on the machine slows both sides.\n\n",
+		r.medians())
 	b.WriteString("Numbers of allocations are in parentheses. A ratio below 1 means that ours is faster; a difference within the noise of the rounds " +
 		"counts as none. The last row of each comparison says what each library leaves out. Where its documentation does not say so, a test next " +
 		"to the benchmarks shows it.\n\n" +
-		"In a clone, `benchmarks/run` makes this page again in about 35 minutes. It needs PostgreSQL, and a machine without other work. The last " +
+		"In a clone, `benchmarks/run` makes this page again in about 50 minutes. It needs PostgreSQL, and a machine without other work. The last " +
 		"tables are from the benchmarks of each package, and all others from those of module benchmarks.\n\n" + r.versions() + "\n")
 	summary, err := fastestPeers(r)
 	if err != nil {
@@ -92,6 +92,12 @@ func insertRows(readme, tables string) (string, error) {
 		before += row + "\n"
 	}
 	return before + "\n" + after, nil
+}
+
+// medians says of what the figures are medians, and how certain they are.
+func (r *results) medians() string {
+	return fmt.Sprintf("Medians of %s, on %s; half of them are known to ±%.0f %% or better, with a confidence of 95 %%.",
+		r.rounds(), r.machine(), 100*r.uncertainty())
 }
 
 // rounds returns the number of times each benchmark was run.
@@ -235,9 +241,9 @@ func growthTable(r *results) (string, error) {
 // same by hand.
 func packageTables(r *results) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Benchmarks of the packages\n\nMedians of %s, on %s. The column \"by hand\" has code that a user would write for the same work, "+
+	fmt.Fprintf(&b, "## Benchmarks of the packages\n\n%s The column \"by hand\" has code that a user would write for the same work, "+
 		"with the same driver: the benchmarks whose names have the words naive, raw or publish. Rows without it have no counterpart; those of "+
-		"Order compare ways to assign positions in a log.\n", r.rounds(), r.machine())
+		"Order compare ways to assign positions in a log.\n", r.medians())
 	isByHand := map[key]bool{}
 	for _, k := range r.order {
 		isByHand[key{k.pkg, byHand(k.name)}] = true
