@@ -65,14 +65,24 @@ type Conflict struct {
 // Among the events of one aggregate with the same key, the last ones, in the
 // sense of [History.Heads], are in conflict if there are several. Events with
 // the key "" never conflict; use it for changes such as votes, whose order does
-// not matter. key must be pure. A nil key stands for the aggregate ID, so an
-// edit of one field conflicts with an edit of another.
+// not matter. Nor do events of the type [MergedType], for which key is not
+// called. key must be pure. A nil key stands for the aggregate ID, so an edit
+// of one field conflicts with an edit of another.
 //
 // The conflicts are in the order of the first events of their aggregates and
 // keys. The caller owns the result.
 func (h *History) Conflicts(key func(Event) string) []Conflict {
+	subject := func(e Event) string {
+		switch {
+		case e.p.Type == MergedType:
+			return ""
+		case key == nil:
+			return e.p.AggregateID
+		}
+		return key(e)
+	}
 	var conflicts []Conflict
-	for _, group := range h.groups(key) {
+	for _, group := range h.groups(subject) {
 		if len(group.heads) > 1 {
 			conflicts = append(conflicts, Conflict{group.key, h.find().at(group.heads), h.find().isCertain(group.heads)})
 		}

@@ -21,9 +21,9 @@ type GSet[E cmp.Ordered] struct {
 }
 
 // Apply adds the elements of the array in e's payload member "tags"; a missing
-// member means none. It returns a [*ValidationError] if e is zero, if an
-// element is not of type E, or if it is NaN or not UTF-8. On error, the set is
-// unchanged.
+// member or null means none. It returns a [*ValidationError] if e is zero, if
+// an element is not of type E, or if it is NaN or not UTF-8. On error, the set
+// is unchanged.
 func (s *GSet[E]) Apply(e Event) error {
 	elements, err := appendPayloadElements[E](e, "tags", nil)
 	if err != nil {

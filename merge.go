@@ -15,7 +15,7 @@ import (
 // MergeGSet returns the union of the string arrays in the payload member "tags"
 // of the events, sorted bytewise: the value of a grow-only set (Shapiro et al.,
 // "A comprehensive study of Convergent and Commutative Replicated Data Types",
-// 2011, specification 11). A missing member means no tags.
+// 2011, specification 11). A missing member or null means no tags.
 //
 // The caller owns the result. MergeGSet returns a [*ValidationError] if tags
 // are not an array of strings or an event is zero, and an [*IDConflictError] if
@@ -151,7 +151,8 @@ func checkForkedAdds[E cmp.Ordered](
 
 // MergeCounter returns the sum of the integers in the payload member "delta" of
 // the events, counting each event ID once: the value of an operation-based
-// counter (Shapiro et al. 2011, specification 5). A missing member means 0.
+// counter (Shapiro et al. 2011, specification 5). A missing member, or null, is
+// 0.
 //
 // MergeCounter returns a [*ValidationError] if a delta or the total does not
 // fit in an int64 (intermediate sums may overflow) or if an event is zero, and

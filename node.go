@@ -29,10 +29,10 @@ type NodeOptions struct {
 	// name their parents, which is exact within an aggregate.
 	VectorClocks bool
 	// MergeAbove is for a hub, of which a project should have one. After
-	// Receive, the node emits an event of type "causal.merged" without payload
-	// for each aggregate with more than this many heads, so that they do not
-	// pile up. The event records their receipt by the hub, but resolves
-	// nothing. Zero means never.
+	// Receive, the node emits an event of type [MergedType] without payload for
+	// each aggregate with more than this many heads, so that they do not pile
+	// up. The event records their receipt by the hub, but resolves nothing:
+	// they stay in conflict. Zero means never.
 	MergeAbove int
 	// AfterRestore opens the node on a store restored from a backup, for which
 	// OpenNode otherwise returns [ErrRestored]. First open the store under a

@@ -242,10 +242,35 @@ func TestNodeMerges(t *testing.T) {
 	all := eventtest.LoadAll(t, &s)
 	require.Len(t, all, 6)
 	merged := all[5]
-	require.Equal(t, "causal.merged", merged.Type())
+	require.Equal(t, causal.MergedType, merged.Type())
 	require.Equal(t, "{}", string(merged.Payload()))
 	require.Len(t, merged.Parents(), 4)
 	require.Equal(t, "hub", merged.NodeID())
 	receive(t, n, from(t, 10, "node10", 0, 1))
 	require.Len(t, eventtest.LoadAll(t, &s), 6)
+
+	// The joined events stay in conflict, until someone who has read them all
+	// emits one.
+	aggregate := merged.AggregateID()
+	inConflict := func() (nodes []string) {
+		h, err := causal.NewHistory(eventtest.LoadAll(t, &s))
+		require.NoError(t, err)
+		conflicts := h.Conflicts(nil)
+		keyed := h.Conflicts(func(e causal.Event) string {
+			require.NotEqual(t, causal.MergedType, e.Type())
+			return e.AggregateID()
+		})
+		require.Equal(t, conflicts, keyed)
+		for _, c := range conflicts {
+			for _, e := range c.Events {
+				nodes = append(nodes, e.NodeID())
+			}
+		}
+		return nodes
+	}
+	require.Equal(t, []string{"node0", "node1", "node10", "node2"}, inConflict())
+	receive(t, n, from(t, 12, "node12", 0, 2))
+	require.Equal(t, []string{"node0", "node1", "node10", "node2", "node12"}, inConflict())
+	emit(t, n, note(aggregate))
+	require.Empty(t, inConflict())
 }

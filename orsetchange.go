@@ -81,7 +81,7 @@ func (c *ORSetChange[E]) read(e Event) (err error) {
 			return err
 		}
 	}
-	if remove == "" {
+	if remove == "" || remove == "null" {
 		return nil
 	}
 	err = readArray(remove, func(text string) error {

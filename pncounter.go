@@ -65,10 +65,10 @@ func (c *PNCounter) Apply(e Event) error {
 }
 
 // payloadDelta returns the integer in the payload member "delta", and reports
-// whether it exists.
+// whether there is one; null is none.
 func (e Event) payloadDelta() (delta int64, ok bool, err error) {
 	number, ok := e.payloadMember("delta")
-	if !ok {
+	if !ok || number == "null" {
 		return 0, false, nil
 	}
 	delta, err = rawjson.ParseInteger(number)

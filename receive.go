@@ -103,8 +103,10 @@ func (n *Node) receive(ctx context.Context, batch []incoming, o *ReceiveOptions)
 	return r, err
 }
 
-// mergedType is the type of events that only name the heads of their aggregate.
-const mergedType = "causal.merged"
+// MergedType is the type of the events by which a hub joins the heads of an
+// aggregate; see [NodeOptions]. They change nothing, so [History.Conflicts]
+// ignores them. Do not use it for other events.
+const MergedType = "causal.merged"
 
 // merge emits an event naming the heads of each aggregate with too many.
 func (n *Node) merge(ctx context.Context, batch []incoming) error {
@@ -141,7 +143,7 @@ func (n *Node) tooManyHeads(ctx context.Context, batch []incoming) (merged []Eve
 			return nil, err
 		}
 		if len(followed) > n.options.MergeAbove {
-			merged = append(merged, EventParams{Type: mergedType, AggregateID: id})
+			merged = append(merged, EventParams{Type: MergedType, AggregateID: id})
 		}
 	}
 	return merged, nil

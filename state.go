@@ -212,7 +212,7 @@ func decodeElement[E cmp.Ordered](value string) (element E, err error) {
 }
 
 // appendPayloadElements appends the elements of the array in a member of the
-// payload of e; a missing member has none.
+// payload of e; a missing member and null have none.
 func appendPayloadElements[E cmp.Ordered](e Event, member string, to []E) ([]E, error) {
 	array, ok := e.payloadMember(member)
 	if !ok {
@@ -222,9 +222,13 @@ func appendPayloadElements[E cmp.Ordered](e Event, member string, to []E) ([]E, 
 }
 
 // appendElements appends the elements of array, which is the value of a member
-// of the payload of e.
+// of the payload of e. null has none, because encoding/json writes it for a nil
+// slice.
 func appendElements[E cmp.Ordered](e Event, member, array string, to []E) ([]E, error) {
-	if array[0] != '[' {
+	switch {
+	case array == "null":
+		return to, nil
+	case array[0] != '[':
 		return nil, e.payloadError(`member "`+member+`" `+reasonNotArray, nil)
 	}
 	for text := range rawjson.Elements(array) {

@@ -22,13 +22,14 @@ type Conflict struct {
 // IsOpen reports whether no event has read all branches.
 func (c *Conflict) IsOpen() bool { return c.JoinedBy < 0 }
 
-// Conflicts returns the conflicts of all aggregates among the selected events.
-// The open ones are those of [causal.History.Conflicts].
+// Conflicts returns the conflicts of all aggregates among the selected events,
+// without those of type [causal.MergedType]. The open ones are those of
+// [causal.History.Conflicts].
 func (v *View) Conflicts(takesPart func(causal.Event) bool) []Conflict {
 	type aggregate struct{ project, id string }
 	of := map[aggregate][]int{}
 	for i := range v.Len() {
-		if e := v.At(i); takesPart(e) {
+		if e := v.At(i); e.Type() != causal.MergedType && takesPart(e) {
 			at := aggregate{e.ProjectUUID(), e.AggregateID()}
 			of[at] = append(of[at], i)
 		}

@@ -119,6 +119,29 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
+// A hub's event that names all heads resolves nothing.
+func TestMergedHeadsStayInConflict(t *testing.T) {
+	var hub causal.MemStore
+	n, err := causal.OpenNode(t.Context(), "hub", &hub, causal.NodeOptions{ProjectUUID: "12345678-1234-5678-1234-567812345678", MergeAbove: 1})
+	require.NoError(t, err)
+	for _, id := range []string{"alice", "bob"} {
+		var s causal.MemStore
+		author, err := causal.OpenNode(t.Context(), id, &s, causal.NodeOptions{ProjectUUID: n.ProjectUUID()})
+		require.NoError(t, err)
+		e, err := author.Emit(t.Context(), causal.EventParams{Type: "Edited", AggregateID: "doc"})
+		require.NoError(t, err)
+		_, err = n.Receive(t.Context(), []causal.Event{e}, nil)
+		require.NoError(t, err)
+	}
+	events, err := causal.LoadAll(t.Context(), &hub)
+	require.NoError(t, err)
+	require.Len(t, events, 3)
+	conflicts := newView(t, events).Conflicts(func(causal.Event) bool { return true })
+	require.Len(t, conflicts, 1)
+	require.True(t, conflicts[0].IsOpen())
+	require.Equal(t, []int{0, 1}, conflicts[0].Branches)
+}
+
 // Each event is on a lane of its node; only forked nodes have two, and on each,
 // one event follows the other.
 func TestLanes(t *testing.T) {
