@@ -46,6 +46,11 @@ func (h *History) Heads() []Event {
 	return h.find().at(heads)
 }
 
+// MergedType is the type of the events by which a hub joins the heads of an
+// aggregate; see [NodeOptions]. They change nothing, so [History.Conflicts]
+// ignores them. Do not use it for other events.
+const MergedType = "causal.merged"
+
 // A Conflict is a set of events of one aggregate, none of which follows
 // another. The caller owns it. The zero value is no conflict.
 type Conflict struct {

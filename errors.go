@@ -65,7 +65,7 @@ var (
 type FieldError struct {
 	// Field is the wire name of the invalid member, such as "lamport_clock", or
 	// the name of the parameter. It is empty if the input as a whole is
-	// invalid.
+	// invalid, or a member with an unknown name, which may be any text.
 	Field string
 	// Reason is one clause, such as "must not be negative". It never contains
 	// the value.
@@ -103,21 +103,12 @@ func (e *ValidationError) Error() string {
 			b.WriteString("; ")
 		}
 		if f.Field != "" {
-			b.WriteString(plainName(f.Field))
+			b.WriteString(f.Field)
 			b.WriteByte(' ')
 		}
 		b.WriteString(f.Reason)
 	}
 	return b.String()
-}
-
-// plainName returns a member's name, quoted if it could be mistaken for
-// something else, because unknown members can have any name.
-func plainName(name string) string {
-	if quoted := strconv.Quote(name); quoted != `"`+name+`"` || strings.ContainsAny(name, " ;:") {
-		return quoted
-	}
-	return name
 }
 
 // Is reports whether target is [ErrValidation].

@@ -98,10 +98,10 @@ func (d *eventDecoder) add(rawName, value string) error {
 // addUnknown keeps an unknown member unchanged.
 func (d *eventDecoder) addUnknown(name, rawName, value string) error {
 	if d.unknown[name] {
-		return invalid(name, reasonTwice)
+		return invalid("", "has an unknown member that "+reasonTwice) // whose name is a text of the sender
 	}
 	if rawjson.IsDeeper(value, maxDepth) {
-		return invalid(name, reasonTooDeep)
+		return invalid("", "has an unknown member that "+reasonTooDeep)
 	}
 	if d.unknown == nil {
 		d.unknown = map[string]bool{}

@@ -103,11 +103,6 @@ func (n *Node) receive(ctx context.Context, batch []incoming, o *ReceiveOptions)
 	return r, err
 }
 
-// MergedType is the type of the events by which a hub joins the heads of an
-// aggregate; see [NodeOptions]. They change nothing, so [History.Conflicts]
-// ignores them. Do not use it for other events.
-const MergedType = "causal.merged"
-
 // merge emits an event naming the heads of each aggregate with too many.
 func (n *Node) merge(ctx context.Context, batch []incoming) error {
 	if err := n.enter(ctx); err != nil {
