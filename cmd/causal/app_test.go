@@ -2,6 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -65,4 +70,27 @@ func TestProgress(t *testing.T) {
 	require.True(t, strings.HasSuffix(stderr.String(), "\r\x1b[K"))
 	a.Terminal = func(any) (int, bool) { return 0, false }
 	require.Nil(t, a.newProgress())
+}
+
+// An interrupted output leaves no file, and the old one as it was.
+func TestInterruptedOutput(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "page.html")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	var a app
+	err := a.output(ctx, path, nil, func(out io.Writer) error {
+		_, err := fmt.Fprint(out, "new")
+		require.NoError(t, err)
+		cancel()
+		_, err = fmt.Fprint(out, "er")
+		return err
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "old", string(content))
 }

@@ -25,7 +25,7 @@ func (c *exportCommand) Run(ctx context.Context, a *app) error {
 		if len(c.Files) != 1 || !input.IsDatabase(c.Files[0]) && !input.IsStore(c.Files[0]) {
 			return errors.New("--arrival needs a single store")
 		}
-		return a.output(c.Output, c.Files, func(out io.Writer) error { return c.arrival(ctx, matches, out) })
+		return a.output(ctx, c.Output, c.Files, func(out io.Writer) error { return c.arrival(ctx, matches, out) })
 	}
 	set, err := a.read(ctx, &c.inputs)
 	if err != nil {
@@ -35,7 +35,7 @@ func (c *exportCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	err = a.output(c.Output, c.Files, func(out io.Writer) error {
+	err = a.output(ctx, c.Output, c.Files, func(out io.Writer) error {
 		for i := range h.Len() {
 			if err := writeLine(out, h.At(i), matches); err != nil {
 				return err

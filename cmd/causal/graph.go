@@ -33,7 +33,7 @@ func (c *graphCommand) Run(ctx context.Context, a *app) error {
 	if c.SVG {
 		write = page.WriteSVG
 	}
-	if err := a.output(c.Output, c.Files, func(out io.Writer) error { return write(out, l.view, o) }); err != nil {
+	if err := a.output(ctx, c.Output, c.Files, func(out io.Writer) error { return write(out, l.view, o) }); err != nil {
 		return err
 	}
 	return a.sayFaults(l.Set)

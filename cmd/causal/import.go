@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spec-kitty/causal"
@@ -134,7 +136,8 @@ func (c *importCommand) try(ctx context.Context, a *app, set *input.Set, events 
 	store, err := input.OpenForReading(ctx, c.Store, c.Schema)
 	if c.Create && errors.Is(err, fs.ErrNotExist) {
 		done.Saved = len(events)
-		return nil
+		_, err = os.Stat(filepath.Dir(c.Store)) // where the file would be created
+		return err
 	}
 	if err != nil {
 		return err

@@ -159,3 +159,14 @@ func (a *app) sayFaults(set *input.Set) error {
 
 // selected returns the events selected by the filters.
 func (l *loaded) selected() []int { return l.view.Select(l.matches) }
+
+// selectedFindings returns the findings of the selected events, and those of no
+// event.
+func (l *loaded) selectedFindings() (shown []view.Finding) {
+	for _, f := range l.findings {
+		if f.Event < 0 || l.matches(l.view.At(f.Event)) {
+			shown = append(shown, f)
+		}
+	}
+	return shown
+}

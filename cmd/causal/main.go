@@ -128,8 +128,6 @@ func run(ctx context.Context, args []string, s *system) int {
 		return exitFine
 	case errors.Is(err, errFindings):
 		return exitFindings
-	case errors.Is(err, syscall.EPIPE): // for example by head
-		return exitFine
 	}
 	a.fail(err)
 	return exitFailed

@@ -61,6 +61,7 @@ func (c *mergeFileCommand) Run(ctx context.Context, a *app) error {
 
 // file is a file of JSON lines.
 type file struct {
+	bom    string // at its beginning: that of UTF-8, which Windows programs write, or nothing
 	events map[causal.EventID]entry
 	others map[string]int // lines that are not events, and the number of each
 	order  []string       // of these lines
@@ -75,6 +76,12 @@ type entry struct {
 func readFile(path string) (file, error) {
 	f := file{events: map[causal.EventID]entry{}, others: map[string]int{}}
 	data, err := os.ReadFile(path)
+	if bytes.IndexByte(data, 0) >= 0 || bytes.HasPrefix(data, []byte("\x1f\x8b")) { // JSON has no zeros, but stores have
+		return f, fmt.Errorf("%s is no file of JSON lines, or is compressed", path)
+	}
+	if bytes.HasPrefix(data, []byte(byteOrderMark)) {
+		f.bom, data = byteOrderMark, data[len(byteOrderMark):]
+	}
 	for raw := range bytes.Lines(data) {
 		line := string(bytes.TrimSuffix(raw, []byte("\n")))
 		var e causal.Event
@@ -99,6 +106,8 @@ func readFile(path string) (file, error) {
 	return f, err
 }
 
+const byteOrderMark = "\ufeff"
+
 // same reports whether both files have the same lines for an event.
 func same(a, b entry) bool {
 	return len(a.lines) == len(b.lines) && (len(a.lines) < 2 || slices.Equal(a.lines, b.lines)) && a.event.Equal(b.event)
@@ -110,6 +119,7 @@ func same(a, b entry) bool {
 // these are put between git's conflict markers.
 func mergeFiles(base, ours, theirs file) (merged []byte, notes []string, hasConflict bool) {
 	var out bytes.Buffer
+	out.WriteString(ours.bom)
 	mark := func(ours, theirs string) {
 		out.WriteString("<<<<<<< ours\n" + ours + "=======\n" + theirs + ">>>>>>> theirs\n")
 	}
@@ -125,7 +135,11 @@ func mergeFiles(base, ours, theirs file) (merged []byte, notes []string, hasConf
 			removed += len(o.lines) * (1 - len(t.lines))
 		default:
 			mark(joinLines(o.lines...), joinLines(t.lines...))
-			notes = append(notes, fmt.Sprintf("event %s has two contents", e.ID()))
+			what := "has two contents"
+			if len(o.lines)*len(t.lines) == 0 {
+				what = "was changed by one side and removed by the other"
+			}
+			notes = append(notes, fmt.Sprintf("event %s %s", e.ID(), what))
 		}
 	}
 	hasConflict = len(notes) > 0
@@ -133,18 +147,23 @@ func mergeFiles(base, ours, theirs file) (merged []byte, notes []string, hasConf
 		notes = append(notes, fmt.Sprintf("%d events are not in the result, as one side has removed them", removed))
 	}
 	var newOurs, newTheirs string
-	count := 0
+	count, dropped := 0, 0
 	for _, line := range slices.Concat(ours.order, theirs.order) {
 		b, o, t := base.others[line], ours.others[line], theirs.others[line]
 		delete(ours.others, line) // it may be in both
 		delete(theirs.others, line)
 		out.WriteString(strings.Repeat(line+"\n", min(o, t)))
-		if o > max(b, t) {
+		switch {
+		case o > max(b, t):
 			newOurs, count = newOurs+strings.Repeat(line+"\n", o-t), count+o-t
-		}
-		if t > max(b, o) {
+		case t > max(b, o):
 			newTheirs, count = newTheirs+strings.Repeat(line+"\n", t-o), count+t-o
+		default:
+			dropped += max(o, t) - min(o, t)
 		}
+	}
+	if dropped > 0 {
+		notes = append(notes, fmt.Sprintf("%d other lines are not in the result, as one side has removed them", dropped))
 	}
 	if count > 0 {
 		mark(newOurs, newTheirs)
@@ -181,7 +200,7 @@ func (c *mergeFileCommand) install(ctx context.Context, a *app) error {
 	if err != nil {
 		return errors.New("the current directory is not in a git repository")
 	}
-	for _, setting := range [][2]string{{"merge.causal.name", "union of causal events"}, {"merge.causal.driver", "causal merge-file %O %A %B %P"}} {
+	for _, setting := range [][2]string{{"merge.causal.name", "union of causal events"}, {"merge.causal.driver", "causal merge-file -- %O %A %B %P"}} {
 		if out, err := exec.CommandContext(ctx, "git", "config", setting[0], setting[1]).CombinedOutput(); err != nil {
 			return fmt.Errorf("git config: %w: %s", err, out)
 		}

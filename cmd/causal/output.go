@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 // output calls write with standard output or, if path is given, with a new file
 // that takes its place if everything succeeds. path must not be a store or one
 // of the inputs.
-func (a *app) output(path string, inputs []string, write func(io.Writer) error) error {
+func (a *app) output(ctx context.Context, path string, inputs []string, write func(io.Writer) error) error {
 	if path == "" || path == "-" {
 		out := bufio.NewWriterSize(a.Stdout, 1<<16)
 		if err := write(out); err != nil {
@@ -36,6 +37,7 @@ func (a *app) output(path string, inputs []string, write func(io.Writer) error) 
 		}
 	}
 	return replaceFile(path, func(f io.Writer) error {
+		f = interruptible{ctx, f}
 		if !strings.HasSuffix(path, ".gz") {
 			return write(f)
 		}
@@ -45,6 +47,19 @@ func (a *app) output(path string, inputs []string, write func(io.Writer) error) 
 		}
 		return packed.Close()
 	})
+}
+
+// interruptible is a writer that fails if its context is done.
+type interruptible struct {
+	context.Context
+	out io.Writer
+}
+
+func (w interruptible) Write(b []byte) (int, error) {
+	if err := w.Err(); err != nil {
+		return 0, err
+	}
+	return w.out.Write(b)
 }
 
 // replaceFile writes a file, which appears, possibly replacing another, once it

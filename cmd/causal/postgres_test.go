@@ -61,7 +61,7 @@ func TestDatabase(t *testing.T) {
 	require.Regexp(t, "^[0-9]+ received, 0 sent, 5 refused", stdout)
 	code, stdout, stderr = runWith(t, nil, "check", "--schema", schema, dsn)
 	require.Zero(t, code, stderr)
-	require.Contains(t, stdout, "are whole")
+	require.Contains(t, stdout, "no damage found")
 	code, _, stderr = runWith(t, nil, "backup", dsn, filepath.Join(t.TempDir(), "copy"))
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, stderr, "pg_dump")

@@ -111,7 +111,7 @@ func (l *loaded) count() (total statObject, nodes []*nodeObject) {
 			}
 		}
 	}
-	total.Findings = view.Count(l.findings)
+	total.Findings = view.Count(l.selectedFindings())
 	return total, nodes
 }
 

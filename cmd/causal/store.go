@@ -65,7 +65,7 @@ func (c *checkCommand) Run(ctx context.Context, a *app) error {
 		case c.JSON:
 			out.write(o)
 		case o.IsWhole:
-			err = a.say("%s: %d entries are whole", o.Store, o.Entries)
+			err = a.say("%s: no damage found, entries: %d", o.Store, o.Entries)
 		default:
 			err = a.say("%s: %s", o.Store, o.Damage)
 		}

@@ -24,15 +24,20 @@ type tokenFlags struct {
 }
 
 func (f *tokenFlags) token(a *app) (string, error) {
-	if f.TokenFile == "" {
-		return strings.TrimSpace(a.Getenv("CAUSAL_TOKEN")), nil
+	token := strings.TrimSpace(a.Getenv("CAUSAL_TOKEN"))
+	if f.TokenFile != "" {
+		data, err := os.ReadFile(f.TokenFile)
+		if err != nil {
+			return "", err
+		}
+		if token = strings.TrimSpace(string(data)); token == "" {
+			return "", errors.New("the token file is empty")
+		}
 	}
-	data, err := os.ReadFile(f.TokenFile)
-	token := strings.TrimSpace(string(data))
-	if err == nil && token == "" {
-		err = errors.New("the token file is empty")
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return "", errors.New("the token has spaces or characters that are not printable ASCII, which no header can carry")
 	}
-	return token, err
+	return token, nil
 }
 
 type syncCommand struct {

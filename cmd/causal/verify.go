@@ -30,12 +30,7 @@ func (c *verifyCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	var shown []view.Finding
-	for _, f := range l.findings {
-		if f.Event < 0 || l.matches(l.view.At(f.Event)) {
-			shown = append(shown, f)
-		}
-	}
+	shown := l.selectedFindings()
 	if c.JSON {
 		err = writeFindingsJSON(a, l, shown)
 	} else {

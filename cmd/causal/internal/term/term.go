@@ -33,8 +33,10 @@ func Escape(s string) string {
 			b.WriteString(s[:size])
 		case r < 0x80:
 			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
+		case r < 0x10000:
 			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
 		}
 		s = s[size:]
 	}

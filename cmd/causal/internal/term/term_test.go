@@ -18,7 +18,7 @@ import (
 func TestEscape(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "plain, é, 世界 🙂 \\": "plain, é, 世界 🙂 \\", "a\x1b[2Jb": `a\x1b[2Jb`, "\x00\t\r\n\x7f": `\x00\x09\x0d\x0a\x7f`, "\u0085\u009b": `\u0085\u009b`,
-		"\u202eabc\u2066": `\u202eabc\u2066`, "\u200b\u2028\ufeff\ufff9": `\u200b\u2028\ufeff\ufff9`, "a\xff\xfeb": `a\xff\xfeb`, "\U000e0041": `\ue0041`,
+		"\u202eabc\u2066": `\u202eabc\u2066`, "\u200b\u2028\ufeff\ufff9": `\u200b\u2028\ufeff\ufff9`, "a\xff\xfeb": `a\xff\xfeb`, "\U000e0041": `\U000e0041`,
 	} {
 		require.Equal(t, want, term.Escape(text), "%q", text)
 	}
