@@ -382,3 +382,31 @@ func TestMergeFuncsOfTypedNilErrors(t *testing.T) {
 		requireFault(t, err, "payload was refused by the function that reads it", name)
 	}
 }
+
+// A wrong payload can be left out, by a merge and by a state.
+func TestWrongPayloadIsLeftOut(t *testing.T) {
+	events := []causal.Event{
+		eventtest.New(t, 1, eventtest.WithPayload(`{"delta":5}`)), eventtest.New(t, 2, eventtest.WithPayload(`{"delta":"x"}`)),
+		eventtest.New(t, 3, eventtest.WithPayload(`{"delta":2}`)),
+	}
+	_, err := causal.MergeCounter(events)
+	var invalid *causal.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, events[1].ID(), invalid.EventID)
+	sum, err := causal.MergeCounterFunc(events, func(e causal.Event) (int64, error) {
+		var payload struct{ Delta int64 }
+		if e.DecodePayload(&payload) != nil {
+			return 0, nil
+		}
+		return payload.Delta, nil
+	})
+	require.NoError(t, err)
+	require.EqualValues(t, 7, sum)
+	var counter causal.PNCounter
+	for _, e := range events {
+		require.Equal(t, e.ID() == events[1].ID(), counter.Apply(e) != nil)
+	}
+	value, err := counter.Value()
+	require.NoError(t, err)
+	require.Equal(t, sum, value)
+}

@@ -197,7 +197,8 @@ func (v VectorClock) Merge(w VectorClock) VectorClock {
 // StableCut returns the earliest time of each node in all clocks (the greatest
 // lower bound), which covers the events seen by all. If the clocks are those of
 // all nodes, no future event is concurrent with an event covered by the cut, so
-// anything kept to resolve such conflicts can be discarded. Without clocks the
+// anything kept to resolve such conflicts can be discarded. Nodes can tell
+// their clocks, from [Node.Seen], in payloads of events. Without clocks the
 // result is the zero VectorClock: nothing is known to be stable.
 func StableCut(clocks ...VectorClock) VectorClock {
 	if len(clocks) == 0 {

@@ -4,7 +4,7 @@
 // between the two in a few short messages, however large it is.
 //
 //	hub, err := causalsync.New(store, &causalsync.Options{Node: node})
-//	http.Handle("/sync", causalsync.Handler(hub, authorize))
+//	http.Handle("/sync", causalsync.Handler(hub, allow)) // which authenticates, as in the Example
 //
 //	tablet, err := causalsync.New(store, &causalsync.Options{Node: node})
 //	report, err := tablet.Sync(ctx, causalsync.HTTP("https://hub.example.com/sync", nil), nil)

@@ -44,11 +44,12 @@ type Options struct {
 	// node. If nil, events are stored as received, and no clock advances.
 	Node *causal.Node
 	// Accept returns an error for an event to refuse, such as one whose author
-	// the peer may not represent. It is called for each received event, even if
-	// it is already stored, by several goroutines at a time. Refused events are
-	// reported, and not kept. To anyone who receives later events of the same
-	// node they are a permanent gap, so refuse nodes rather than single events.
-	// nil accepts all.
+	// the peer may not represent. A peer also has events it received from
+	// others, such as those of a hub, and of earlier hubs. Accept is called for
+	// each received event, even if it is already stored, by several goroutines
+	// at a time. Refused events are reported, and not kept. To anyone who
+	// receives later events of the same node they are a permanent gap, so
+	// refuse nodes rather than single events. nil accepts all.
 	Accept func(peer string, e causal.Event) error
 	// OnRefused is called with each event refused here or by the peer, in Sync
 	// and Answer, by several goroutines at a time. If nil, only the Report of
