@@ -56,7 +56,7 @@ func (v *View) Findings(faults []input.Fault, now time.Time) []Finding {
 	f.findForks()
 	for _, c := range v.Contradictions() {
 		at, _ := v.Index(c.EventID)
-		f.add(Contradiction, at, "its %s names %s, which cannot have happened before it", c.Field, c.Names)
+		f.add(Contradiction, at, "its member %s names %s, which cannot have happened before it", c.Field, c.Names)
 	}
 	work.Wait()
 	f.found = append(f.found, clocks.found...)
