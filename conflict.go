@@ -47,8 +47,8 @@ func (h *History) Heads() []Event {
 }
 
 // MergedType is the type of the events by which a hub joins the heads of an
-// aggregate; see [NodeOptions]. They change nothing, so [History.Conflicts]
-// ignores them. Do not use it for other events.
+// aggregate; see [NodeOptions]. They change nothing, so [History.Conflicts],
+// [MergeMV] and [ResolveState] ignore them. Do not use it for other events.
 const MergedType = "causal.merged"
 
 // A Conflict is a set of events of one aggregate, none of which follows

@@ -329,6 +329,9 @@ func lastWrites[T any](
 		case e.p.ProjectUUID != first.p.ProjectUUID:
 			return nil, nil, nil, e.differs(fieldProjectUUID)
 		}
+		if e.p.Type == MergedType {
+			continue
+		}
 		if value, ok, err := read(e); ok || err != nil {
 			written[int32(k)] = write{value, err}
 			numbers = append(numbers, int32(k))

@@ -269,6 +269,11 @@ func TestNodeMerges(t *testing.T) {
 		return nodes
 	}
 	require.Equal(t, []string{"node0", "node1", "node10", "node2"}, inConflict())
+	ofAggregate, err := s.LoadEvents(t.Context(), aggregate)
+	require.NoError(t, err)
+	writes, err := causal.MergeMVFunc(ofAggregate, func(e causal.Event) (string, bool, error) { return e.NodeID(), true, nil })
+	require.NoError(t, err)
+	require.Len(t, writes, 4)
 	receive(t, n, from(t, 12, "node12", 0, 2))
 	require.Equal(t, []string{"node0", "node1", "node10", "node2", "node12"}, inConflict())
 	emit(t, n, note(aggregate))

@@ -8,7 +8,8 @@ import (
 
 // ORSetChange is a change of an [ORSet] in the form of a payload: use it as
 // [EventParams].Payload. Its JSON is an object with the members "add", an array
-// of elements, and "remove", an array of removals. Other members are ignored.
+// of elements, and "remove", an array of removals; either may be missing or
+// null. Other members are ignored.
 // The zero value changes nothing.
 //
 // Adds and removes need an event with a Lamport clock of at least 1.

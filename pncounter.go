@@ -49,10 +49,10 @@ type counterEvent struct {
 	delta int64
 }
 
-// Apply counts the integer in e's payload member "delta". An event without one
-// changes nothing. Apply returns a [*ValidationError] if the delta is not a
-// 64-bit integer, and the errors of [PNCounter.Add]. On error, the counter is
-// unchanged.
+// Apply counts the integer in e's payload member "delta". An event without one,
+// or with null, changes nothing. Apply returns a [*ValidationError] if the
+// delta is not a 64-bit integer, and the errors of [PNCounter.Add]. On error,
+// the counter is unchanged.
 func (c *PNCounter) Apply(e Event) error {
 	if e.p == nil {
 		return errZeroEvent()

@@ -84,6 +84,7 @@ func TestResults(t *testing.T) {
 	require.Equal(t, "30.0 ns (1)", ours.String())
 	require.Equal(t, "11.0 ns (0)", cells[1].String())
 	require.Equal(t, "9 rounds", r.rounds())
+	require.InDelta(t, (20.0/30+2.0/11)/2, r.spread(), 1e-9)
 	require.True(t, cells[1].fasterThan(ours.figure))
 
 	table, err := groupTable(r, g)

@@ -127,19 +127,19 @@ func (s *samples) figure() figure {
 	return f
 }
 
-func median(s *benchmath.Sample) float64 { return summary(s).Center }
+func median(s *benchmath.Sample) float64 { return benchmath.AssumeNothing.Summary(s, 0.95).Center }
 
-func summary(s *benchmath.Sample) benchmath.Summary { return benchmath.AssumeNothing.Summary(s, 0.95) }
-
-// uncertainty returns half the width of the confidence intervals relative to
-// their medians, for the benchmark in the middle.
-func (r *results) uncertainty() float64 {
-	widths := make([]float64, 0, len(r.samples))
+// spread returns the difference of the rounds of the benchmark in the middle,
+// without the fastest and the slowest, relative to their median.
+func (r *results) spread() float64 {
+	var spreads []float64
 	for _, s := range r.samples {
-		c := summary(s.figure().rounds)
-		widths = append(widths, (c.Hi-c.Lo)/2/c.Center)
+		f := s.figure()
+		if v := f.rounds.Values; len(v) > 2 { // ascending
+			spreads = append(spreads, (v[len(v)-2]-v[1])/f.seconds)
+		}
 	}
-	return median(benchmath.NewSample(widths, &benchmath.DefaultThresholds))
+	return median(benchmath.NewSample(spreads, &benchmath.DefaultThresholds))
 }
 
 // fasterThan reports whether f is faster than g beyond the noise of the rounds.

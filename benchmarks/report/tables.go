@@ -42,7 +42,7 @@ func (r *results) cells(g group, o op) (cells []cell, ours cell, err error) {
 func allTables(r, packages *results) (string, error) {
 	var b strings.Builder
 	b.WriteString("# Benchmarks\n\n<!-- Made by benchmarks/report; do not edit. -->\n\n")
-	fmt.Fprintf(&b, "%s Compare the ratios: times depend on the machine, and a round runs everything once, so other work on the machine slows both sides.\n\n",
+	fmt.Fprintf(&b, "%s Compare the ratios: times depend on the machine, and each round runs both sides, so that other work slows both.\n\n",
 		r.medians())
 	b.WriteString("Numbers of allocations are in parentheses. A ratio below 1 means that ours is faster; a difference within the noise of the rounds " +
 		"counts as none. The last row of each comparison says what each library leaves out. Where its documentation does not say so, a test next " +
@@ -94,10 +94,10 @@ func insertRows(readme, tables string) (string, error) {
 	return before + "\n" + after, nil
 }
 
-// medians says of what the figures are medians, and how certain they are.
+// medians says of what the figures are medians, and how the rounds vary.
 func (r *results) medians() string {
-	return fmt.Sprintf("Medians of %s, on %s; half of them are known to ±%.0f %% or better, with a confidence of 95 %%.",
-		r.rounds(), r.machine(), 100*r.uncertainty())
+	return fmt.Sprintf("Medians of %s, on %s. In half of the benchmarks, the rounds differ by at most %.0f %% of the median, leaving out the fastest and the slowest.",
+		r.rounds(), r.machine(), 100*r.spread())
 }
 
 // rounds returns the number of times each benchmark was run.

@@ -12,8 +12,10 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spec-kitty/causal"
+	"github.com/spec-kitty/causal/cmd/causal/internal/text"
 )
 
 type mergeFileCommand struct {
@@ -35,11 +37,12 @@ func (c *mergeFileCommand) Run(ctx context.Context, a *app) error {
 	if c.Theirs == "" {
 		return errors.New("three files are needed: BASE OURS THEIRS")
 	}
+	name := cmp.Or(c.Name, c.Ours)
 	var sides [3]file
 	for k, path := range []string{c.Base, c.Ours, c.Theirs} {
 		var err error
 		if sides[k], err = readFile(path); err != nil {
-			return err
+			return fmt.Errorf("%s: not merged, and still ours: %w", name, err)
 		}
 	}
 	merged, notes, hasConflict := mergeFiles(sides[0], sides[1], sides[2])
@@ -50,8 +53,8 @@ func (c *mergeFileCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range notes {
-		a.note("%s: %s", cmp.Or(c.Name, c.Ours), text)
+	for _, note := range notes {
+		a.note("%s: %s", name, note)
 	}
 	if hasConflict {
 		return errFindings
@@ -76,8 +79,8 @@ type entry struct {
 func readFile(path string) (file, error) {
 	f := file{events: map[causal.EventID]entry{}, others: map[string]int{}}
 	data, err := os.ReadFile(path)
-	if bytes.IndexByte(data, 0) >= 0 || bytes.HasPrefix(data, []byte("\x1f\x8b")) { // JSON has no zeros, but stores have
-		return f, fmt.Errorf("%s is no file of JSON lines, or is compressed", path)
+	if err == nil && (!utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
+		err = fmt.Errorf("%s is not a text in UTF-8", path)
 	}
 	if bytes.HasPrefix(data, []byte(byteOrderMark)) {
 		f.bom, data = byteOrderMark, data[len(byteOrderMark):]
@@ -85,7 +88,7 @@ func readFile(path string) (file, error) {
 	for raw := range bytes.Lines(data) {
 		line := string(bytes.TrimSuffix(raw, []byte("\n")))
 		var e causal.Event
-		if strings.TrimSpace(line) == "" {
+		if strings.Trim(line, " \t\r") == "" {
 			continue
 		}
 		if e.UnmarshalJSON(bytes.TrimSpace(raw)) != nil {
@@ -129,10 +132,10 @@ func mergeFiles(base, ours, theirs file) (merged []byte, notes []string, hasConf
 		switch {
 		case (same(o, t) || same(b, t)) && len(o.lines) < 2:
 			out.WriteString(joinLines(o.lines...))
-			removed += len(t.lines) * (1 - len(o.lines))
+			removed += max(0, len(t.lines)-len(o.lines))
 		case same(b, o) && len(t.lines) < 2:
 			out.WriteString(joinLines(t.lines...))
-			removed += len(o.lines) * (1 - len(t.lines))
+			removed += max(0, len(o.lines)-len(t.lines))
 		default:
 			mark(joinLines(o.lines...), joinLines(t.lines...))
 			what := "has two contents"
@@ -144,7 +147,7 @@ func mergeFiles(base, ours, theirs file) (merged []byte, notes []string, hasConf
 	}
 	hasConflict = len(notes) > 0
 	if removed > 0 {
-		notes = append(notes, fmt.Sprintf("%d events are not in the result, as one side has removed them", removed))
+		notes = append(notes, text.Count(removed, "event")+" left out: removed by one side")
 	}
 	var newOurs, newTheirs string
 	count, dropped := 0, 0
@@ -163,11 +166,11 @@ func mergeFiles(base, ours, theirs file) (merged []byte, notes []string, hasConf
 		}
 	}
 	if dropped > 0 {
-		notes = append(notes, fmt.Sprintf("%d other lines are not in the result, as one side has removed them", dropped))
+		notes = append(notes, text.Count(dropped, "other line")+" left out: removed by one side")
 	}
 	if count > 0 {
 		mark(newOurs, newTheirs)
-		notes = append(notes, fmt.Sprintf("%d new lines are no events", count))
+		notes = append(notes, "no events: "+text.Count(count, "new line"))
 	}
 	return out.Bytes(), notes, hasConflict || count > 0
 }

@@ -70,8 +70,12 @@ func writeFindings(a *app, l *loaded, findings []view.Finding) error {
 		w.End()
 	}
 	if len(findings) == 0 {
+		selected, nodes := l.selected(), map[string]bool{}
+		for _, i := range selected {
+			nodes[l.view.At(i).NodeID()] = true
+		}
 		w.Text(term.Good, "no problems found")
-		w.Text(term.Plain, fmt.Sprintf(" in %s of %s", text.Count(l.view.Len(), "event"), text.Count(len(l.view.Lanes), "node")))
+		w.Text(term.Plain, fmt.Sprintf(" in %s of %s", text.Count(len(selected), "event"), text.Count(len(nodes), "node")))
 		w.End()
 	}
 	return w.Flush()
