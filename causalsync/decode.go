@@ -151,10 +151,6 @@ func (d *decoder) ranges() (ranges []rangeOf) {
 	at := key{}
 	isSkipped := false
 	for range d.count(least) {
-		if len(ranges) > maxRanges {
-			d.fail("a message has too many ranges")
-			return nil
-		}
 		r := rangeOf{span: span{lo: at}}
 		r.hi = d.bound(&clock)
 		if !at.isBefore(r.hi) {
@@ -169,6 +165,9 @@ func (d *decoder) ranges() (ranges []rangeOf) {
 			copy(r.fingerprint[:], d.take(len(r.fingerprint)))
 		case modeList, modeWanted:
 			r.ids = make([]id, d.count(len(id{})))
+			if r.mode == modeWanted && len(r.ids) == 0 {
+				d.fail("a range wants nothing")
+			}
 			for i := range r.ids {
 				copy(r.ids[i][:], d.take(len(id{})))
 			}
@@ -179,6 +178,10 @@ func (d *decoder) ranges() (ranges []rangeOf) {
 			return nil
 		}
 		if isSkipped = r.mode == modeSkip; !isSkipped {
+			if len(ranges) == maxRanges {
+				d.fail("a message has too many ranges")
+				return nil
+			}
 			ranges = append(ranges, r)
 		}
 		at = r.hi

@@ -43,8 +43,9 @@
 // Whatever a peer sends, memory use is bounded by [Options.MaxMessage] and by
 // the sums of the replica's own events: 64 MB for all filters and peers
 // together, of which 10 million events need less than 5. Each answer of a peer
-// must make progress, so a Sync ends. [SyncOptions.MaxEvents] and the context
-// limit a peer that sends endless events.
+// must make progress, so a Sync ends, but a hostile peer can make the progress
+// tiny: limit the time by the context. [SyncOptions.MaxEvents] limits what is
+// stored.
 //
 // A Sync does not prove that a peer shows all its events, nor who created an
 // event, which Options.Accept may check. It does not encrypt. Anyone allowed to

@@ -99,6 +99,9 @@ func codeOf(err error) uint64 {
 			return code
 		}
 	}
+	if errors.Is(err, causal.ErrClockOverflow) {
+		return codeClock
+	}
 	return codeOther
 }
 

@@ -226,7 +226,7 @@ func (s *appendCounter) Append(ctx context.Context, events []causal.Event) (caus
 func TestTooManyRanges(t *testing.T) {
 	q := request{}
 	lo := key{}
-	for i := range maxRanges + 2 {
+	for i := range maxRanges + 1 {
 		hi := key{clock: uint64(i + 1)}
 		q.ranges = append(q.ranges, rangeOf{span: span{lo, hi}, mode: modeList})
 		lo = hi

@@ -82,11 +82,10 @@ func readRequest(w http.ResponseWriter, q *http.Request, limit int) (message []b
 	if media, _, err := mime.ParseMediaType(q.Header.Get("Content-Type")); err != nil || media != contentType {
 		return nil, http.StatusUnsupportedMediaType
 	}
-	if q.ContentLength > int64(limit+limit/64+1024) {
+	if q.ContentLength > zipped(limit) {
 		return nil, http.StatusRequestEntityTooLarge
 	}
-	// gzip enlarges incompressible data a little.
-	message, err := readBody(http.MaxBytesReader(w, q.Body, int64(limit+limit/64+1024)), q.Header.Get("Content-Encoding"), limit)
+	message, err := readBody(http.MaxBytesReader(w, q.Body, zipped(limit)), q.Header.Get("Content-Encoding"), limit)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case err == nil:
@@ -104,6 +103,10 @@ var (
 	errEncoding = errors.New("the encoding is unknown")
 	errBody     = errors.New("the body is too large")
 )
+
+// zipped returns the maximum size of a message of limit bytes in a body: gzip
+// enlarges incompressible data a little.
+func zipped(limit int) int64 { return int64(limit + limit/64 + 1024) }
 
 // readBody reads a message of at most limit bytes.
 func readBody(body io.Reader, encoding string, limit int) ([]byte, error) {
@@ -167,7 +170,8 @@ const answerTimeout = 2 * time.Minute
 // defaults.
 type HTTPOptions struct {
 	// Client sends the requests. Give it a Timeout, for peers that do not
-	// answer. nil means a client with a timeout of two minutes.
+	// answer. Its CheckRedirect is not used. nil means a client with a timeout
+	// of two minutes.
 	Client *http.Client
 	// Authorize prepares each request, for example by adding a header with
 	// credentials. Its error ends the Sync. nil adds nothing.
@@ -179,36 +183,44 @@ type HTTPOptions struct {
 
 // HTTP returns an exchange with the [Handler] at a URL. The exchange returns an
 // [*HTTPError] for a status other than 200, and a [*causal.ValidationError] if
-// the URL is invalid. It reads responses up to the size stated in the request.
+// the URL is invalid. It follows no redirects, which would carry credentials
+// and events elsewhere. It reads responses up to the size stated in the request.
 // Error texts contain the address, but no other part of the URL. It is safe for
 // concurrent use if the client and Authorize are.
 func HTTP(url string, o *HTTPOptions) Exchange {
 	if o == nil {
 		o = &HTTPOptions{}
 	}
-	options := *o
-	if options.Client == nil {
-		options.Client = &http.Client{Timeout: answerTimeout}
+	options, client := *o, http.Client{Timeout: answerTimeout}
+	if options.Client != nil {
+		client = *options.Client
 	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return func(ctx context.Context, request []byte) ([]byte, error) {
 		q, err := newHTTPRequest(ctx, url, request, &options)
 		if err != nil {
 			return nil, err
 		}
-		response, err := options.Client.Do(q)
+		response, err := client.Do(q)
 		if err != nil {
 			return nil, withoutURL(err)
 		}
 		defer func() { _ = response.Body.Close() }()
 		if response.StatusCode != http.StatusOK {
-			_, _ = io.CopyN(io.Discard, response.Body, 4<<10) // so that the connection can be reused
 			return nil, &HTTPError{Status: response.StatusCode}
 		}
-		answer, err := readBody(response.Body, response.Header.Get("Content-Encoding"), answerLimit(request))
-		if errors.Is(err, errBody) || errors.Is(err, errEncoding) {
-			err = broken(err.Error())
+		limit := answerLimit(request)
+		answer, err := readBody(http.MaxBytesReader(nil, response.Body, zipped(limit)), response.Header.Get("Content-Encoding"), limit)
+		var tooLarge *http.MaxBytesError
+		switch {
+		case err == nil:
+			return answer, nil
+		case errors.Is(err, errEncoding):
+			return nil, broken(errEncoding.Error())
+		case errors.Is(err, errBody), errors.As(err, &tooLarge):
+			return nil, broken(errBody.Error())
 		}
-		return answer, err
+		return nil, withoutURL(err)
 	}
 }
 

@@ -46,7 +46,7 @@ func drawRanges(t *rapid.T) (all []rangeOf) {
 		if r.mode == modeFingerprint {
 			r.fingerprint[5] = rapid.Byte().Draw(t, "fingerprint")
 		} else {
-			r.ids = make([]id, rapid.IntRange(0, 4).Draw(t, "ids"))
+			r.ids = make([]id, rapid.IntRange(r.mode-modeList, 4).Draw(t, "ids")) // at least one wanted
 		}
 		all = append(all, r)
 		if at = r.hi; at == end {

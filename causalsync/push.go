@@ -72,15 +72,19 @@ func (s *session) pushRange(ctx context.Context, g *giver, p push) (hasRoom bool
 
 // countRefusals reports the events refused by the peer.
 func (s *session) countRefusals(a *answer, events []pushed) error {
-	s.report.Sent += len(events)
+	for _, e := range events {
+		if !e.withheld {
+			s.report.Sent++
+		}
+	}
 	next := uint64(0)
 	for _, refused := range a.refusals {
 		if refused.index < next || refused.index >= uint64(len(events)) {
 			return broken("an answer refuses what was not sent")
 		}
 		next = refused.index + 1
-		s.report.Sent--
 		if of := events[refused.index]; !of.withheld { // which has been reported
+			s.report.Sent--
 			s.replica.refused(&s.report, s.peer, Refusal{EventID: of.id, Err: errorOf(refused.code), ByPeer: true})
 		}
 	}

@@ -31,9 +31,9 @@ type Refusal struct {
 	// EventID is empty if no ID could be decoded.
 	EventID causal.EventID
 	// Err is the reason. It matches [causal.ErrValidation],
-	// [causal.ErrIDConflict], [causal.ErrClockJump], [ErrNotAllowed], which
-	// wraps the error of [Options.Accept] if there is one, or [ErrTooLarge]. If
-	// ByPeer is set, it has no further details.
+	// [causal.ErrIDConflict], [causal.ErrClockJump], [causal.ErrClockOverflow],
+	// [ErrNotAllowed], which wraps the error of [Options.Accept] if there is
+	// one, or [ErrTooLarge]. If ByPeer is set, it has no further details.
 	Err error
 	// ByPeer reports whether the peer refused the event.
 	ByPeer bool

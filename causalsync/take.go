@@ -52,7 +52,7 @@ func (r *Replica) take(ctx context.Context, peer string, f causal.Filter, all []
 		switch {
 		case in.err == nil:
 			in.err = r.check(peer, f, in.event)
-		case in.data != nil && in.event.IsZero():
+		case in.large == "" && in.event.IsZero():
 			unreadable = append(unreadable, in.data)
 		}
 		if in.err == nil {
