@@ -24,13 +24,15 @@ import (
 // After an error that matches [ErrOutcomeUnknown], which includes most
 // cancellations during a save, the event may be stored, now or later. The node
 // saves it again before it emits anything else, unless something was saved that
-// it would have to follow. After any other error the event is not stored and
-// never will be. These errors include a [*ValidationError]; an
+// it would have to follow. To learn the outcome, give events an ID, and call
+// Emit again with the same p until it returns nil. After any other error this
+// call has not stored the event, and never will, but an earlier call with its
+// ID may have. These errors include a [*ValidationError]; an
 // [*IDConflictError]; the error of ctx; a [*GapError] while events of the node
 // itself are missing, as in a restored store that has received only some of
 // them from peers; [ErrClockOverflow]; [ErrClosed]; and failures of the store,
 // which match [ErrStorage], or [ErrInvalidCursor] or [ErrCursorAhead] if its
-// log has been replaced or has lost its end.
+// log has been replaced or has lost its end: close the node and open it again.
 func (n *Node) Emit(ctx context.Context, p EventParams) (Event, error) {
 	e := &emission{}
 	e.drafts = e.single[:]

@@ -10,7 +10,7 @@ import (
 // EventIDFor derives an event ID from a key, the same on every node and in
 // every process. If a webhook or command is delivered twice to a node, both
 // deliveries yield the same event. namespace distinguishes keys of different
-// origin.
+// origin, and of different projects if they share a store.
 //
 // Only the ID is the same everywhere; the event also has a node and a clock. If
 // two nodes create different events for one key before exchanging them, each

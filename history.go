@@ -151,7 +151,8 @@ func (h *History) Parents(i int) []int {
 
 // Contradictions returns the impossible statements of the events about their
 // past, in the order of the events, with parents before causes. All other
-// methods ignore these statements. The caller owns the result.
+// methods ignore these statements; relations of an event with an impossible
+// parent may be OrderUnknown. The caller owns the result.
 func (h *History) Contradictions() []Contradiction { return slices.Clone(h.find().contradictions) }
 
 // Forks returns evidence that nodes have forked, because they ran twice or

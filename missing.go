@@ -11,7 +11,8 @@ import (
 // clocks, then parents, in the order of their IDs. To fill a [Gap], obtain the
 // node's events after After up to UpTo, and the event Parent, from a peer. A
 // parent may be one of the events of a hole. If all or the latest events of a
-// node are missing, only those named by other events are known.
+// node are missing, only those named by other events are known. Of a node that
+// has forked, events of one branch hide holes of the other (see [Node.Seen]).
 //
 // Errors are those of reading the store, and [ErrClosed]. The caller owns the
 // result.

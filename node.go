@@ -30,9 +30,9 @@ type NodeOptions struct {
 	VectorClocks bool
 	// MergeAbove is for a hub, of which a project should have one. After
 	// Receive, the node emits an event of type [MergedType] without payload for
-	// each aggregate with more than this many heads, so that they do not pile
-	// up. The event records their receipt by the hub, but resolves nothing:
-	// they stay in conflict. Zero means never.
+	// each aggregate of the received events with more than this many heads, so
+	// that they do not pile up. The event records their receipt by the hub, but
+	// resolves nothing: they stay in conflict. Zero means never.
 	MergeAbove int
 	// AfterRestore opens the node on a store restored from a backup, for which
 	// OpenNode otherwise returns [ErrRestored]. First open the store under a
@@ -152,7 +152,9 @@ func (n *Node) Storage() NodeStorage { return n.storage }
 // Seen returns the vector clock of the events in the node's store, for its
 // project, as of the node's latest call. For each node, it has the clock up to
 // which no event is missing, as far as its stamped events tell. A plain event
-// stands for all earlier events of its node.
+// stands for all earlier events of its node. Of a node that has forked, events
+// of one branch stand for those of the other, and the clock may depend on the
+// order of arrival.
 func (n *Node) Seen() VectorClock { return n.emitter.seen() }
 
 // begin returns an error if the node is closed or was not opened, or ctx is

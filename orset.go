@@ -49,8 +49,9 @@ func (s *ORSet[E]) Apply(e Event) error {
 // Change applies a change on behalf of e. It does not retain the change. It
 // returns a [*ValidationError] if e is zero or the change breaks the rules of
 // [ORSetChange], and a [*ForkError] if another event of e's node and clock
-// added one of the elements, because removing one would remove both. On error,
-// the set is unchanged.
+// added one of the elements, because removing one would remove both; if a later
+// add of the node has replaced it, the fork has no effect, and is not noticed.
+// On error, the set is unchanged.
 func (s *ORSet[E]) Change(e Event, change ORSetChange[E]) error {
 	if e.p == nil {
 		return errZeroEvent()

@@ -89,7 +89,8 @@ type RejectedStorage interface {
 	// its count is incremented, and its event ID, reason and time are updated
 	// in place. If there is no room for a longer reason, nothing changes, and
 	// AppendRejected reports false. r.Count is ignored. If r is invalid, the
-	// error is that of [Rejected.Validate]. r.Data is not retained.
+	// error is that of [Rejected.Validate]; after other errors r may be stored.
+	// r.Data is not retained.
 	AppendRejected(ctx context.Context, r Rejected) (stored bool, err error)
 
 	// Rejected yields the entries in the order of their first arrival. Errors

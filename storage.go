@@ -63,7 +63,7 @@ type ClockStorage interface {
 type ErrorStorage interface {
 	// AppendError appends e and discards the oldest entries beyond the
 	// storage's limit. If e is invalid, it returns the error of
-	// [ErrorEntry.Validate].
+	// [ErrorEntry.Validate]. After other errors the entry may be stored.
 	AppendError(ctx context.Context, e ErrorEntry) error
 
 	// RecentErrors returns up to limit entries, the newest first. The caller
@@ -103,8 +103,9 @@ type AggregateLister interface {
 // parents of its events. Use [LoadHeads], which falls back to reading the
 // aggregate, and [MissingParents], which falls back to reading all events.
 type HeadLoader interface {
-	// LoadHeads returns the IDs of the [Heads] of an aggregate in a project,
-	// among all stored events, in ascending order. The result fits
+	// LoadHeads returns the IDs of the heads ([History.Heads]) of an aggregate
+	// in a project, as far as all its stored events tell without those of other
+	// aggregates, in ascending order. The result fits
 	// [EventParams.Parents]: it is never nil, which would mean a plain event.
 	// The caller owns it. LoadHeads returns a [*ValidationError] if projectUUID
 	// is not a UUID with hyphens or aggregateID is empty or not UTF-8.
@@ -126,7 +127,8 @@ type LogReader interface {
 	// the end of the log as of some moment during the range, which therefore
 	// ends even if its body saves events. Arrival order has no gaps: new
 	// entries only ever appear at the end. The cursor of an entry is the
-	// [Cursor.Next] of its predecessor's. Errors and ranges are as in
+	// [Cursor.Next] of its predecessor's; that of the first, of the cursor of
+	// the log's position 0 ([NewCursor]). Errors and ranges are as in
 	// AllEvents. The errors for the cursor are those of [Cursor.PositionIn].
 	ReadLog(ctx context.Context, after Cursor) iter.Seq2[LogEntry, error]
 

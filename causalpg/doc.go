@@ -17,7 +17,9 @@
 //
 // A failure of the server or of the connection is reported as a
 // [*causal.StorageError]. Deadlocks, serialization failures and lost
-// connections are retried for a few seconds first. Saving is idempotent, so a
+// connections are retried first, for about 3 seconds, unless a repetition could
+// have another effect, as after an AppendError or SaveCheckpoint that may have
+// been committed. [Open] does not retry. Saving events is idempotent, so a
 // commit whose outcome is unknown is resolved by saving again. Canceling the
 // context withdraws a save that is still waiting for its turn. After a later
 // cancellation the event may or may not be stored, and the error matches
@@ -38,11 +40,12 @@
 // valid for the entries common to both, and are refused for others.
 //
 // Rows of the table events must not be written by other means. The role of a
-// Store needs SELECT and INSERT on it, SELECT and UPDATE on meta, which a save
-// locks, and SELECT, INSERT, UPDATE and DELETE on checkpoints, clocks, errors,
-// heads and rejected. It needs TEMPORARY on the database, because a batch of
-// more than 256 KB is sent into a temporary table before the transaction locks
-// meta.
+// Store needs USAGE on the schema, SELECT and INSERT on the tables events and
+// digests, SELECT and UPDATE on meta, which a save locks, and SELECT, INSERT,
+// UPDATE and DELETE on checkpoints, clocks, errors, heads and rejected. It
+// needs TEMPORARY on the database, because a batch of more than 256 KB is sent
+// into a temporary table before the transaction locks meta. It must not call
+// Migrate: the owner of the schema does, before the new version starts.
 //
 // If a connection pooler such as PgBouncer gives each transaction a different
 // connection, set default_query_exec_mode to exec or cache_describe in the

@@ -269,7 +269,7 @@ func requireStore(t *testing.T, s *causalpg.Store) {
 func TestRights(t *testing.T) {
 	schema := newSchema(t)
 	pool := newPoolOf(t, schema,
-		"GRANT SELECT, INSERT ON {s}.events TO {r}", "GRANT SELECT, UPDATE ON {s}.meta TO {r}",
+		"GRANT SELECT, INSERT ON {s}.events, {s}.digests TO {r}", "GRANT SELECT, UPDATE ON {s}.meta TO {r}",
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON {s}.checkpoints, {s}.clocks, {s}.errors, {s}.heads, {s}.rejected TO {r}")
 	s, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: schema})
 	require.NoError(t, err)
@@ -279,6 +279,12 @@ func TestRights(t *testing.T) {
 	}
 	large := eventtest.WithPayload(`{"x":"` + strings.Repeat("x", 300_000) + `"}`)
 	require.NoError(t, s.SaveEvents(t.Context(), []causal.Event{eventtest.New(t, 200_000, large), eventtest.New(t, 200_001)}))
+	require.NoError(t, s.Check(t.Context(), nil))
+	head, err := s.Head(t.Context())
+	require.NoError(t, err)
+	for _, err := range s.ReadDigests(t.Context(), causal.Filter{}, causal.SyncKey{}, causal.SyncKey{}, head) {
+		require.NoError(t, err)
+	}
 	require.NoError(t, s.Close())
 	pool.Close()
 }

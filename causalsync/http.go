@@ -184,9 +184,9 @@ type HTTPOptions struct {
 // HTTP returns an exchange with the [Handler] at a URL. The exchange returns an
 // [*HTTPError] for a status other than 200, and a [*causal.ValidationError] if
 // the URL is invalid. It follows no redirects, which would carry credentials
-// and events elsewhere. It reads responses up to the size stated in the request.
-// Error texts contain the address, but no other part of the URL. It is safe for
-// concurrent use if the client and Authorize are.
+// and events elsewhere. It reads responses up to the size stated in the
+// request. Error texts contain the address, but no other part of the URL. It is
+// safe for concurrent use if the client and Authorize are.
 func HTTP(url string, o *HTTPOptions) Exchange {
 	if o == nil {
 		o = &HTTPOptions{}
