@@ -279,3 +279,28 @@ func TestNodeMerges(t *testing.T) {
 	emit(t, n, note(aggregate))
 	require.Empty(t, inConflict())
 }
+
+// Two hubs that join heads do not answer each other forever.
+func TestTwoHubsMerge(t *testing.T) {
+	var stores [2]causal.MemStore
+	var hubs [2]*causal.Node
+	for i := range hubs {
+		hubs[i] = openNode(t, fmt.Sprint("hub", i), &stores[i], func(o *causal.NodeOptions) { o.MergeAbove = 1 })
+	}
+	receive(t, hubs[0], from(t, 1, "alice", 0, 1))
+	receive(t, hubs[1], from(t, 2, "bob", 0, 1))
+	for range 5 {
+		for i := range hubs {
+			receive(t, hubs[i], eventtest.LoadAll(t, &stores[1-i])...)
+		}
+	}
+	all := eventtest.LoadAll(t, &stores[0])
+	require.Equal(t, all, eventtest.LoadAll(t, &stores[1]))
+	require.LessOrEqual(t, len(all), 5)
+	h, err := causal.NewHistory(all)
+	require.NoError(t, err)
+	require.Len(t, h.Heads(), 1)
+	conflicts := h.Conflicts(nil)
+	require.Len(t, conflicts, 1)
+	require.Len(t, conflicts[0].Events, 2)
+}
