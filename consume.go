@@ -71,16 +71,16 @@ const (
 // checkpoint.
 //
 // If f returns an error, Consume pauses and retries the same batch. It retries
-// storage failures, which match [ErrStorage], in the same way. Nothing is
-// skipped. Consume returns the error of the last try, unchanged. When ctx is
-// done, it saves the checkpoint of the last batch handled, which may take up to
-// 5 seconds, and returns the error of ctx, never nil. It returns
-// [ErrConcurrentSave] if someone else has moved or deleted the checkpoint, such
-// as another consumer with the same name. It returns [ErrInvalidCursor] or
-// [ErrCursorAhead] if the log is a different one or has lost its end; see
-// [LogReader]. It returns a [*ValidationError] if the name is empty, not UTF-8
-// or begins with "causal/", if an option is negative, or if a State is too
-// large.
+// storage failures, which match [ErrStorage], in the same way, except for
+// [ErrClosed] and [errors.ErrUnsupported]. Nothing is skipped. Consume returns
+// the error of the last try, unchanged. When ctx is done, it saves the
+// checkpoint of the last batch handled, which may take up to 5 seconds, and
+// returns the error of ctx, never nil. It returns [ErrConcurrentSave] if
+// someone else has moved or deleted the checkpoint, such as another consumer
+// with the same name. It returns [ErrInvalidCursor] or [ErrCursorAhead] if the
+// log is a different one or has lost its end; see [LogReader]. It returns a
+// [*ValidationError] if the name is empty, not UTF-8 or begins with "causal/",
+// if an option is negative, or if a State is too large.
 //
 // f is called by one goroutine at a time, and may use the store. [Lag] returns
 // how far a consumer is behind.

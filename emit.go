@@ -12,9 +12,9 @@ import (
 //
 // p must have a Type and an AggregateID. NodeID and ProjectUUID must be empty
 // or those of the node, and LamportClock, PreviousClock and VectorClock zero.
-// Parents default to the heads of the aggregate. If the event is an edit of a
-// version read earlier, set Parents to the heads of the version read, so that
-// changes made since are in conflict with it.
+// Parents default to the heads of the aggregate, and must be in the store. If
+// the event is an edit of a version read earlier, set Parents to the heads of
+// the version read, so that changes made since are in conflict with it.
 //
 // If p has the ID of a stored event with the same type, aggregate and payload,
 // Emit returns that event, whoever emitted it, which makes a command

@@ -150,11 +150,11 @@ func (n *Node) ProjectUUID() string { return n.options.ProjectUUID }
 func (n *Node) Storage() NodeStorage { return n.storage }
 
 // Seen returns the vector clock of the events in the node's store, for its
-// project, as of the node's latest call. For each node, it has the clock up to
-// which no event is missing, as far as its stamped events tell. A plain event
-// stands for all earlier events of its node. Of a node that has forked, events
-// of one branch stand for those of the other, and the clock may depend on the
-// order of arrival.
+// project, as far as the node has read it; [Node.Missing] reads all. For each
+// node, it has the clock up to which no event is missing, as far as its stamped
+// events tell. A plain event stands for all earlier events of its node. Of a
+// node that has forked, events of one branch stand for those of the other, and
+// the clock may depend on the order of arrival.
 func (n *Node) Seen() VectorClock { return n.emitter.seen() }
 
 // begin returns an error if the node is closed or was not opened, or ctx is

@@ -19,7 +19,8 @@ type Receipt struct {
 	// or is running twice. All branches are stored. IDs has the event proving
 	// the fork; later events of a branch are not reported again. If events
 	// arrive in order, each fork is reported once, and otherwise each node at
-	// least once. Forks found by OpenNode are passed only to OnFork.
+	// least once. Forks found by other calls, such as OpenNode and Emit, are
+	// passed only to OnFork.
 	Forks []ForkError
 }
 

@@ -23,11 +23,12 @@
 // and a [*causal.IDConflictError] are returned unchanged, because callers retry
 // after a StorageError. An event that can never be stored, for example because
 // a text is too long, is reported as a [*causal.ValidationError] with its
-// EventID, so that only this event is rejected. Package causaltest checks the
-// results, as far as it can cause the failures.
+// EventID, so that only this event is rejected. The adapters of this library
+// have such a limit only for the size, and report it as a StorageError. Package
+// causaltest checks the results, as far as it can cause the failures.
 //
-// All functions are safe for concurrent use and retain nothing. They check the
-// context first: if it is done, the error matches ctx.Err() and
+// All functions are safe for concurrent use. The Check functions retain nothing
+// and check the context first: if it is done, the error matches ctx.Err() and
 // [context.Cause]. Every other fault is reported as a [*causal.ValidationError]
 // naming the parameter. IDs must be valid UTF-8 and not empty.
 package causaladapter

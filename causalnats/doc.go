@@ -8,7 +8,7 @@
 // streams. [Open] a [Store], or create one with [New] on an existing
 // connection, and pass it wherever a storage of package causal is needed: it is
 // a [causal.Store], with all capabilities. Any number of processes on any
-// number of machines may use it concurrently, each with its own node ID.
+// number of machines may use it concurrently.
 //
 // A save is a message in the stream of the log; concurrent saves of one Store
 // share one. Every Store applies the log to its own copy, [Options.Replica], by

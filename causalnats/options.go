@@ -35,9 +35,10 @@ type Options struct {
 	// close it after the Store. nil means a replica in memory, which is filled
 	// again each time and suitable for up to a million events.
 	Replica causal.Store
-	// Retry is how long a call is retried while servers do not answer, unless
-	// its context is done first. Zero means 30 seconds, which is longer than
-	// the servers need to elect a leader.
+	// Retry is how long a request is retried while servers do not answer,
+	// unless its context is done first. A call may make several requests. Zero
+	// means 30 seconds, which is longer than the servers need to elect a
+	// leader.
 	Retry time.Duration
 }
 

@@ -23,8 +23,8 @@ import (
 // no effect; nil means the defaults.
 //
 // Migrate returns a [*causal.ValidationError] if dsn or an option is invalid.
-// For a schema of a later version, and any other failure, it returns a
-// [*causal.StorageError] and changes nothing.
+// For a schema of a later version, and any other failure except the error of
+// ctx, it returns a [*causal.StorageError]. On error it changes nothing.
 func Migrate(ctx context.Context, dsn string, o *Options) error {
 	return migrate(ctx, dsn, o, migrations)
 }

@@ -31,8 +31,9 @@ const opWait = "wait for entries"
 // of this Store wakes it immediately. Other Stores wake it by the server's
 // NOTIFY, which a Store sends after saves, at most every 5 ms. If a
 // notification is lost, because of a pooler or a lost connection, or on a
-// standby, the reader looks again a second later. During a wait, the Store has
-// a listening connection in addition to the pool, with its BeforeConnect.
+// standby, the reader looks again a second later. During a wait, and for some
+// seconds after it, the Store has a listening connection in addition to the
+// pool, with its BeforeConnect.
 func (s *Store) WaitLog(ctx context.Context, after causal.Cursor) error {
 	if err := s.check(ctx, opWait); err != nil {
 		return err

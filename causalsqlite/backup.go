@@ -16,9 +16,9 @@ import (
 const backupPages = 256
 
 // Backup copies the store, as of some moment during the call, to a new file
-// readable only by its owner. It does not block other goroutines and processes.
-// The file appears once it is complete and on disk; if Backup fails, it leaves
-// none.
+// readable only by its owner. It does not block other goroutines and processes,
+// but uses one of [Options].Readers. The file appears once it is complete and
+// on disk; if Backup fails, it leaves none.
 //
 // The copy is marked: when [Open] first opens it, or a copy of it, the log gets
 // a new ID, so that no reader mistakes entries saved after a restore for the
@@ -66,7 +66,10 @@ func (s *Store) backup(ctx context.Context, op, path string) error {
 	if err := os.Link(partial.Name(), path); err != nil { // which does not replace a file
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
 }
 
 // copyTo copies the database of a connection to an empty file, and marks the
@@ -167,8 +170,8 @@ func beginTimeline(c *sqlite.Conn) error {
 
 const isBackup = "SELECT count(*) FROM meta WHERE name = 'is_backup'"
 
-// newTimeline assigns a new ID to the log. It deletes checkpoints with it, so
-// that everything done since the backup is done again.
+// newTimeline assigns a new ID to the log, and moves checkpoints to it, so that
+// everything done since the backup is done again.
 func newTimeline(c *sqlite.Conn) error {
 	from, err := readLogID(c)
 	if err == nil {

@@ -92,7 +92,8 @@ type peer struct {
 // stores of this library. Of any other store, and of a read-only one without
 // all of its keys, the replica keeps a copy in memory. It reads the whole store
 // at first, and later, if the store is a [causal.LogReader], only new entries.
-// A read-only store sends events, and refuses those it receives.
+// A store whose saves fail with [errors.ErrUnsupported], such as a file opened
+// read-only, sends events, and refuses those it receives.
 //
 // New returns a [*causal.ValidationError] if s is nil or an option is invalid.
 func New(s causal.EventStore, o *Options) (*Replica, error) {
