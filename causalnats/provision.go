@@ -64,7 +64,9 @@ func (c *client) provision(ctx context.Context, o *Options) error {
 		if isAPI(err, jetstream.JSErrCodeStreamNotFound) {
 			err = c.createStream(ctx, c.streamConfig(o, stream, log))
 			if err == nil || isAPI(err, jetstream.JSErrCodeStreamNameInUse) { // by another process at the same time
-				info, err = c.info(ctx, stream)
+				if info, err = c.info(ctx, stream); isAPI(err, jetstream.JSErrCodeStreamNotFound) {
+					err = errLag // this server has not heard of the stream yet
+				}
 			}
 		}
 		if err != nil {
