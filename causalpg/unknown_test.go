@@ -41,18 +41,24 @@ func (c *lossy) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// openLossy opens a store that loses the given number of answers to commits.
+func openLossy(t *testing.T, schema string) (*causalpg.Store, *atomic.Int64) {
+	var lose atomic.Int64
+	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
+		return &lossy{Conn: c, loses: func() bool { return lose.Add(-1) >= 0 }, then: func() {}}
+	}))
+	s, err := causalpg.New(t.Context(), pool, &causalpg.Options{Schema: schema})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s, &lose
+}
+
 // A commit whose outcome is unknown to the client is resolved by saving again:
 // the event is there once.
 func TestUnknownOutcome(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
-	var lose atomic.Int64
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
-		return &lossy{Conn: c, loses: func() bool { return lose.Add(-1) >= 0 }, then: func() {}}
-	}))
-	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
-	require.NoError(t, err)
-	defer s.Close()
+	s, lose := openLossy(t, schema)
 	for n := range 10 {
 		lose.Store(int64(n%3 + 1))
 		require.NoError(t, s.SaveEvents(ctx, eventtest.NewRange(t, n*10, n*10+3)))
@@ -69,16 +75,10 @@ func TestUnknownOutcome(t *testing.T) {
 func TestUnknownCheckpoint(t *testing.T) {
 	ctx := t.Context()
 	schema := newSchema(t)
-	var lose atomic.Int64
-	pool := newPool(t, testDSN, dialing(func(c net.Conn) net.Conn {
-		return &lossy{Conn: c, loses: func() bool { return lose.Add(-1) >= 0 }, then: func() {}}
-	}))
-	s, err := causalpg.New(ctx, pool, &causalpg.Options{Schema: schema})
-	require.NoError(t, err)
-	defer s.Close()
+	s, lose := openLossy(t, schema)
 	c := causal.Checkpoint{State: []byte("state")}
 	lose.Store(1)
-	_, err = s.SaveCheckpoint(ctx, "p", c)
+	_, err := s.SaveCheckpoint(ctx, "p", c)
 	require.ErrorIs(t, err, causal.ErrOutcomeUnknown)
 	require.ErrorIs(t, err, causal.ErrStorage)
 	loaded, err := s.LoadCheckpoint(ctx, "p")

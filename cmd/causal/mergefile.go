@@ -79,8 +79,11 @@ type entry struct {
 func readFile(path string) (file, error) {
 	f := file{events: map[causal.EventID]entry{}, others: map[string]int{}}
 	data, err := os.ReadFile(path)
-	if err == nil && (!utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
-		err = fmt.Errorf("%s is not a text in UTF-8", path)
+	switch {
+	case err != nil:
+		return f, err
+	case !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0:
+		return f, fmt.Errorf("%s is not a text in UTF-8", path)
 	}
 	if bytes.HasPrefix(data, []byte(byteOrderMark)) {
 		f.bom, data = byteOrderMark, data[len(byteOrderMark):]
@@ -106,7 +109,7 @@ func readFile(path string) (file, error) {
 		}
 		f.events[e.ID()] = known
 	}
-	return f, err
+	return f, nil
 }
 
 const byteOrderMark = "\ufeff"
